@@ -1,0 +1,31 @@
+/** Principals, roles and scopes: who may ask for what. */
+import * as z from "zod";
+
+export const ROLES = ["viewer", "operator", "owner"] as const;
+export const Role = z.enum(ROLES);
+export type Role = z.infer<typeof Role>;
+
+export const SCOPES = [
+  "hosts:read", "hosts:enroll", "hosts:write",
+  "agents:read", "agents:write",
+  "tasks:read", "tasks:write", "tasks:cancel",
+  "terminals:read", "terminals:write",
+  "events:read", "audit:read", "admin",
+] as const;
+export const Scope = z.enum(SCOPES);
+export type Scope = z.infer<typeof Scope>;
+
+/** What a role may ever do; a token's own scopes narrow it. `admin` contains every scope. */
+export const ROLE_SCOPES: Record<Role, readonly Scope[]> = {
+  viewer: ["hosts:read", "agents:read", "tasks:read", "terminals:read", "events:read"],
+  operator: ["hosts:read", "agents:read", "agents:write", "tasks:read", "tasks:write", "tasks:cancel", "terminals:read", "terminals:write", "events:read"],
+  owner: SCOPES,
+};
+
+export const roleAtLeast = (role: Role, needed: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(needed);
+
+/** `*` in a glob of agents or hosts matches any run of characters; nothing else is special. */
+export function globMatches(glob: string, name: string): boolean {
+  const pattern = glob.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*");
+  return new RegExp(`^${pattern}$`).test(name);
+}

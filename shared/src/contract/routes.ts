@@ -1,0 +1,104 @@
+/**
+ * The one table of routes: method, path, who may call it, what it takes and gives. The Worker mounts only
+ * what stands here, OpenAPI is made from it, the CLI and the console call through it, and a test walks it.
+ */
+import * as z from "zod";
+import type { Role, Scope } from "./access.ts";
+import * as r from "./resources.ts";
+
+export type Access =
+  /** No credential; says why in `because`. */
+  | { kind: "open"; because: string }
+  /** A person's token or browser session. */
+  | { kind: "user"; role: Role; scope: Scope; stepUp?: true }
+  /** A host's own signature. */
+  | { kind: "host" }
+  /** A person or a host. */
+  | { kind: "user-or-host"; role: Role; scope: Scope };
+
+export interface RouteSpec {
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  path: string;
+  access: Access;
+  summary: string;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** Absent for streams, sockets and files. */
+  result?: z.ZodType;
+  status?: 200 | 201 | 202 | 204 | 101;
+  /** Which per-address rate limit applies, beyond the per-credential one. */
+  rate?: "login" | "join";
+  tag: string;
+}
+
+const page = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).optional(), cursor: z.string().max(512).optional() });
+const user = (role: Role, scope: Scope): Access => ({ kind: "user", role, scope });
+const stepUp = (role: Role, scope: Scope): Access => ({ kind: "user", role, scope, stepUp: true });
+const open = (because: string): Access => ({ kind: "open", because });
+
+export const ROUTES = {
+  // access
+  bootstrap: { method: "POST", path: "/api/v1/bootstrap", access: open("creates the first owner; single use, proven by the bootstrap secret"), summary: "Create the fleet's first owner", body: r.BootstrapBody, result: r.BootstrapResult, status: 201, rate: "login", tag: "access" },
+  login: { method: "POST", path: "/api/v1/login", access: open("this is where a credential is presented"), summary: "Open a browser session with a token or a one-time link", body: r.LoginBody, result: r.LoginResult, rate: "login", tag: "access" },
+  loginLink: { method: "POST", path: "/api/v1/login-links", access: user("viewer", "hosts:read"), summary: "Make a one-time login link for yourself", body: r.LoginLinkBody, result: r.LoginLink, status: 201, tag: "access" },
+  logout: { method: "POST", path: "/api/v1/logout", access: user("viewer", "hosts:read"), summary: "End this browser session and its sockets", status: 204, tag: "access" },
+  me: { method: "GET", path: "/api/v1/me", access: { kind: "user-or-host", role: "viewer", scope: "hosts:read" }, summary: "Who asks, with which rights", result: r.Me, tag: "access" },
+  tokens: { method: "GET", path: "/api/v1/tokens", access: user("owner", "admin"), summary: "List API tokens", query: page, result: r.list(r.Token), tag: "access" },
+  tokenCreate: { method: "POST", path: "/api/v1/tokens", access: stepUp("owner", "admin"), summary: "Create an API token; its secret is shown once", body: r.TokenBody, result: r.TokenCreated, status: 201, tag: "access" },
+  tokenRevoke: { method: "DELETE", path: "/api/v1/tokens/:id", access: stepUp("owner", "admin"), summary: "Revoke a token; its open sockets close within 5 s", status: 204, tag: "access" },
+  members: { method: "GET", path: "/api/v1/members", access: user("owner", "admin"), summary: "List members", query: page, result: r.list(r.Member), tag: "access" },
+  memberCreate: { method: "POST", path: "/api/v1/members", access: stepUp("owner", "admin"), summary: "Add a member; the answer holds their login link", body: r.MemberBody, result: z.object({ member: r.Member, login: r.LoginLink }), status: 201, tag: "access" },
+  memberUpdate: { method: "PATCH", path: "/api/v1/members/:id", access: stepUp("owner", "admin"), summary: "Rename a member or change the role", body: r.MemberPatch, result: r.Member, tag: "access" },
+  memberRemove: { method: "DELETE", path: "/api/v1/members/:id", access: stepUp("owner", "admin"), summary: "Remove a member with their tokens and sessions", status: 204, tag: "access" },
+  ticket: { method: "POST", path: "/api/v1/tickets", access: user("viewer", "terminals:read"), summary: "A single-use ticket for one socket, 30 s", body: r.TicketBody, result: r.Ticket, status: 201, tag: "access" },
+
+  // hosts
+  hosts: { method: "GET", path: "/api/v1/hosts", access: { kind: "user-or-host", role: "viewer", scope: "hosts:read" }, summary: "List hosts", query: page, result: r.list(r.Host), tag: "hosts" },
+  host: { method: "GET", path: "/api/v1/hosts/:id", access: user("viewer", "hosts:read"), summary: "One host", result: r.Host, tag: "hosts" },
+  hostUpdate: { method: "PATCH", path: "/api/v1/hosts/:id", access: user("owner", "hosts:write"), summary: "Rename a host or change its labels", body: r.HostPatch, result: r.Host, tag: "hosts" },
+  hostRemove: { method: "DELETE", path: "/api/v1/hosts/:id", access: user("owner", "hosts:write"), summary: "Remove a host; its identity stops working at once", status: 204, tag: "hosts" },
+  hostJoinCreate: { method: "POST", path: "/api/v1/hosts/joins", access: stepUp("owner", "hosts:enroll"), summary: "Make a join token and the line to paste", body: r.JoinCreateBody, result: r.JoinCreated, status: 201, tag: "hosts" },
+  hostJoin: { method: "POST", path: "/api/v1/hosts/join", access: open("a new machine has nothing but its join token"), summary: "Enrol this machine", body: r.JoinBody, result: r.JoinResult, rate: "join", tag: "hosts" },
+  hostDrain: { method: "POST", path: "/api/v1/hosts/:id/drain", access: user("operator", "agents:write"), summary: "Take no new sessions or work", result: r.Host, tag: "hosts" },
+  hostResume: { method: "POST", path: "/api/v1/hosts/:id/resume", access: user("operator", "agents:write"), summary: "Take work again", result: r.Host, tag: "hosts" },
+  hostUnlock: { method: "POST", path: "/api/v1/hosts/:id/unlock", access: user("owner", "hosts:write"), summary: "Unlock an identity that was seen twice", result: r.Host, tag: "hosts" },
+  hostKey: { method: "POST", path: "/api/v1/hosts/self/key", access: { kind: "host" }, summary: "Rotate this host's signing key; the old one works 24 h longer", body: r.RotateKeyBody, status: 204, tag: "hosts" },
+  hostLink: { method: "GET", path: "/api/v1/hosts/self/link", access: { kind: "host" }, summary: "The host's link (WebSocket)", status: 101, tag: "hosts" },
+
+  // agents
+  agentTypes: { method: "GET", path: "/api/v1/agent-types", access: user("viewer", "agents:read"), summary: "Agent types, and where their CLI is installed", result: r.list(r.AgentTypeRow), tag: "agents" },
+  agentTypeCreate: { method: "POST", path: "/api/v1/agent-types", access: user("operator", "agents:write"), summary: "Register an agent type", body: r.AgentTypeCreate, result: r.AgentTypeRow, status: 201, tag: "agents" },
+  agents: { method: "GET", path: "/api/v1/agents", access: user("viewer", "agents:read"), summary: "List agents", query: page.extend({ host: z.string().max(63).optional(), status: z.enum(["active", "idle", "failed", "all"]).optional(), group: z.string().max(128).optional() }), result: r.list(r.Agent), tag: "agents" },
+  agentCreate: { method: "POST", path: "/api/v1/agents", access: user("operator", "agents:write"), summary: "Assign an agent to a workspace", body: r.AgentBody, result: r.Agent, status: 201, tag: "agents" },
+  agent: { method: "GET", path: "/api/v1/agents/:id", access: user("viewer", "agents:read"), summary: "One agent", result: r.Agent, tag: "agents" },
+  agentUpdate: { method: "PATCH", path: "/api/v1/agents/:id", access: user("operator", "agents:write"), summary: "Change an agent", body: r.AgentPatch, result: r.Agent, tag: "agents" },
+  agentRemove: { method: "DELETE", path: "/api/v1/agents/:id", access: user("operator", "agents:write"), summary: "Remove an agent; its workspace stays", status: 204, tag: "agents" },
+  agentStart: { method: "POST", path: "/api/v1/agents/:id/start", access: user("operator", "agents:write"), summary: "Start the agent's CLI in a session", body: r.AgentStart, result: r.Session, tag: "agents" },
+  agentStop: { method: "POST", path: "/api/v1/agents/:id/stop", access: user("operator", "agents:write"), summary: "End the agent's session", body: r.AgentStop, result: r.Agent, tag: "agents" },
+  agentRestart: { method: "POST", path: "/api/v1/agents/:id/restart", access: user("operator", "agents:write"), summary: "Stop, then start", body: r.AgentStart, result: r.Session, tag: "agents" },
+
+  // sessions
+  sessions: { method: "GET", path: "/api/v1/sessions", access: user("viewer", "terminals:read"), summary: "List sessions", query: page.extend({ host: z.string().max(63).optional() }), result: r.list(r.Session), tag: "sessions" },
+  sessionCreate: { method: "POST", path: "/api/v1/sessions", access: user("operator", "terminals:write"), summary: "Open a session on a host", body: r.SessionBody, result: r.Session, status: 201, tag: "sessions" },
+  session: { method: "GET", path: "/api/v1/sessions/:id", access: user("viewer", "terminals:read"), summary: "One session", result: r.Session, tag: "sessions" },
+  sessionKill: { method: "DELETE", path: "/api/v1/sessions/:id", access: user("operator", "terminals:write"), summary: "End a session's program, or forget an ended session", status: 204, tag: "sessions" },
+  sessionScreen: { method: "GET", path: "/api/v1/sessions/:id/screen", access: user("viewer", "terminals:read"), summary: "The screen as it is now", query: z.strictObject({ format: z.enum(["text", "ansi"]).optional() }), tag: "sessions" },
+  sessionInput: { method: "POST", path: "/api/v1/sessions/:id/input", access: user("operator", "terminals:write"), summary: "Type into a session", body: r.InputBody, result: z.object({ accepted: z.int() }), tag: "sessions" },
+  sessionAttach: { method: "GET", path: "/api/v1/sessions/:id/attach", access: user("viewer", "terminals:read"), summary: "Attach to a session (WebSocket)", status: 101, tag: "sessions" },
+
+  // operations
+  events: { method: "GET", path: "/api/v1/events", access: user("viewer", "events:read"), summary: "Follow the fleet's events: WebSocket, else server-sent events", query: z.strictObject({ since: z.string().max(64).optional(), follow: z.enum(["true", "false"]).optional(), limit: z.coerce.number().int().min(1).max(1000).optional() }), tag: "operations" },
+  audit: { method: "GET", path: "/api/v1/audit", access: user("owner", "audit:read"), summary: "The audit log, hash-chained", query: page.extend({ after: z.coerce.number().int().min(0).optional() }), result: r.list(r.AuditRecord), tag: "operations" },
+  health: { method: "GET", path: "/api/v1/health", access: open("tells that the server answers, and nothing of any fleet"), summary: "Is the server there", result: r.Health, tag: "operations" },
+  openapi: { method: "GET", path: "/api/v1/openapi.json", access: open("describes the API; holds no data"), summary: "This API as OpenAPI 3.1", tag: "operations" },
+  docs: { method: "GET", path: "/api/docs", access: open("describes the API; holds no data"), summary: "This API, readable", tag: "operations" },
+  install: { method: "GET", path: "/install.sh", access: open("a new machine has no credential yet; the script holds none"), summary: "The install script of this very version", tag: "install" },
+  tarball: { method: "GET", path: "/maestro.tgz", access: open("the published program; holds no data"), summary: "CLI and host-agent of this very version", tag: "install" },
+} as const satisfies Record<string, RouteSpec>;
+
+export type RouteName = keyof typeof ROUTES;
+
+export const HEADER_KEY = "x-maestro-key";
+export const HEADER_CSRF = "x-maestro-csrf";
+export const COOKIE_SECURE = "__Host-maestro";
+export const COOKIE_PLAIN = "maestro";

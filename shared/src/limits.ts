@@ -1,0 +1,72 @@
+/** Every bound on something that comes from outside, with its unit in its name. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+// HTTP
+export const MAX_BODY_BYTES = 1 * MiB;
+/** `JSON.parse` itself accepts 20,000 levels; nothing of ours needs more than a handful. */
+export const MAX_JSON_DEPTH = 32;
+export const MAX_PAGE_ITEMS = 200;
+export const DEFAULT_PAGE_ITEMS = 100;
+
+// frames
+/** [VR3] One control frame. What can outgrow it travels in pages or as blob frames. */
+export const MAX_CONTROL_BYTES = 64 * KiB;
+/** [VR4] One binary frame, header included. */
+export const MAX_FRAME_BYTES = 256 * KiB;
+/** Payload per page of something that is sent in pages; leaves room for the envelope. */
+export const PAGE_BYTES = 48 * KiB;
+export const MAX_OFFSET = Number.MAX_SAFE_INTEGER;
+export const MAX_CHANNEL = 0xffff_ffff;
+
+// channels and viewers
+/** [CH3] Unacknowledged output of one channel on the link. */
+export const LINK_CREDIT_BYTES = 256 * KiB;
+/** [VW4] Unacknowledged output of one viewer. */
+export const VIEWER_CREDIT_BYTES = 512 * KiB;
+/** [VW4] A viewer acknowledges at least this often. */
+export const VIEWER_ACK_BYTES = 128 * KiB;
+/** [VW4] What one HostRelay may have on its way to all viewers together. */
+export const RELAY_MEMORY_BYTES = 32 * MiB;
+export const MAX_VIEWERS_PER_SESSION = 100;
+export const RING_BYTES = 8 * MiB;
+export const MAX_COLS = 1000;
+export const MAX_ROWS = 1000;
+export const MAX_SESSIONS_PER_HOST = 500;
+export const SCREEN_BYTES_PLAIN = 16 * KiB;
+/** One requested stretch of history or replay. */
+export const MAX_REPLAY_BYTES = 256 * KiB;
+export const MAX_INPUT_BYTES_PER_FRAME = 64 * KiB;
+export const INPUT_BYTES_PER_SECOND = 64 * KiB;
+export const CONTROL_MESSAGES_PER_SECOND = 100;
+export const CONTROL_MESSAGES_BURST = 200;
+export const HISTORY_LIMIT_LINES = 50_000;
+export const SNAPSHOT_MAX_BYTES = 8 * MiB;
+
+// times
+export const HELLO_TIMEOUT_MS = 5_000;
+export const REQUEST_TIMEOUT_MS = 15_000;
+export const PING_INTERVAL_MS = 20_000;
+export const PONG_TIMEOUT_MS = 10_000;
+/** [LK4] Presence, from the last sign of life. */
+export const ONLINE_FOR_MS = 45_000;
+export const STALE_FOR_MS = 10 * 60_000;
+export const TICKET_TTL_MS = 30_000;
+export const LOGIN_LINK_TTL_MS = 10 * 60_000;
+export const JOIN_TTL_MS = 15 * 60_000;
+export const JOIN_TTL_MAX_MS = 24 * 3_600_000;
+export const TOKEN_TTL_DAYS = 90;
+export const TOKEN_TTL_MAX_DAYS = 365;
+export const SESSION_IDLE_MS = 8 * 3_600_000;
+export const SESSION_ABSOLUTE_MS = 24 * 3_600_000;
+export const STEP_UP_MS = 10 * 60_000;
+export const CLOCK_WINDOW_MS = 120_000;
+/** [CH5] How long a PTY may be held for a watcher that makes no progress. */
+export const HOLD_MS = 2_000;
+/** [CH5] The same while the link is away and viewers are in their grace. */
+export const HOLD_LINK_AWAY_MS = 10_000;
+export const VIEWER_GRACE_MS = 60_000;
+
+// events
+export const EVENT_RING_ROWS = 10_000;

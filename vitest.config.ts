@@ -1,0 +1,4 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+void cloudflareTest;
+export default defineConfig({});
