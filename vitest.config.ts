@@ -1,4 +1,72 @@
-import { cloudflareTest } from "@cloudflare/vitest-plugin";
+/** The three test projects: `unit` in Node, `workerd` inside the Workers runtime, `e2e` on the whole product. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
-void cloudflareTest;
-export default defineConfig({});
+import { formatToken } from "./shared/src/token.ts";
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+// The asset binding refuses a missing directory; workerd tests do not need the console to be built.
+mkdirSync(at("./web/dist"), { recursive: true });
+
+const workerdSetup = "./test/workerd/setup.ts";
+
+/** Secrets that protect nothing, so that tests can sign, verify and bootstrap by themselves. */
+const secret = Buffer.alloc(32, 7).toString("base64url");
+const bootstrap = formatToken("boot", Uint8Array.from({ length: 80 }, (_, i) => i));
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["{shared,control-plane,host-agent,web,scripts}/**/*.test.{ts,tsx}", "test/*.test.ts", "test/support/**/*.test.ts"],
+          exclude: ["**/node_modules/**", "**/dist/**"],
+          environment: "node",
+          testTimeout: 15_000,
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            main: "./control-plane/src/worker.ts",
+            wrangler: { configPath: "./wrangler.toml" },
+            remoteBindings: false,
+            miniflare: {
+              bindings: {
+                MAESTRO_SECRET: secret,
+                BOOTSTRAP_SHA256: createHash("sha256").update(bootstrap).digest("hex"),
+                TEST_BOOTSTRAP: bootstrap,
+                TEST_MIGRATIONS: await readD1Migrations(at("./migrations")),
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "workerd",
+          include: ["test/workerd/**/*.test.ts"],
+          setupFiles: existsSync(at(workerdSetup)) ? [workerdSetup] : [],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          environment: "node",
+          pool: "forks",
+          // One product at a time: the machines these run on are small and the tests measure time.
+          fileParallelism: false,
+          maxWorkers: 1,
+          sequence: { concurrent: false },
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          teardownTimeout: 30_000,
+        },
+      },
+    ],
+  },
+});
