@@ -32,9 +32,10 @@ export interface RouteSpec {
 }
 
 const page = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).optional(), cursor: z.string().max(512).optional() });
-const user = (role: Role, scope: Scope): Access => ({ kind: "user", role, scope });
-const stepUp = (role: Role, scope: Scope): Access => ({ kind: "user", role, scope, stepUp: true });
-const open = (because: string): Access => ({ kind: "open", because });
+// The narrow return types let a handler's principal be derived from its row.
+const user = (role: Role, scope: Scope): { kind: "user"; role: Role; scope: Scope } => ({ kind: "user", role, scope });
+const stepUp = (role: Role, scope: Scope): { kind: "user"; role: Role; scope: Scope; stepUp: true } => ({ kind: "user", role, scope, stepUp: true });
+const open = (because: string): { kind: "open"; because: string } => ({ kind: "open", because });
 
 export const ROUTES = {
   // access
@@ -93,6 +94,7 @@ export const ROUTES = {
   openapi: { method: "GET", path: "/api/v1/openapi.json", access: open("describes the API; holds no data"), summary: "This API as OpenAPI 3.1", tag: "operations" },
   docs: { method: "GET", path: "/api/docs", access: open("describes the API; holds no data"), summary: "This API, readable", tag: "operations" },
   install: { method: "GET", path: "/install.sh", access: open("a new machine has no credential yet; the script holds none"), summary: "The install script of this very version", tag: "install" },
+  problem: { method: "GET", path: "/problems/:code", access: open("describes an error code; holds no data"), summary: "What an error code means", tag: "operations" },
   tarball: { method: "GET", path: "/maestro.tgz", access: open("the published program; holds no data"), summary: "CLI and host-agent of this very version", tag: "install" },
 } as const satisfies Record<string, RouteSpec>;
 
