@@ -1,0 +1,123 @@
+/** The daemon's settings: flags > environment > file > default, parsed once. */
+import { readFileSync } from "node:fs";
+import * as z from "zod";
+import { maestroError } from "@maestro/shared/errors";
+import { nearest } from "@maestro/shared/names";
+import { err, ok, type Result } from "@maestro/shared/result";
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Settings {
+  logLevel: LogLevel;
+  workspaceRoot: string;
+  /** Tasks at once on this host. */
+  maxConcurrent: number;
+  /** Looked at before PATH. */
+  kilocodeBin: string;
+  /** All waiting times are multiplied by it; 1 but in tests. */
+  timeScale: number;
+  /** Networks (CIDR) that plain http may be spoken to besides loopback. */
+  allowHttp: readonly string[];
+}
+
+export const DEFAULT_SETTINGS: Settings = {
+  logLevel: "info",
+  workspaceRoot: "/tmp/maestro-workspaces",
+  maxConcurrent: 4,
+  kilocodeBin: "/usr/local/bin/kilo",
+  timeScale: 1,
+  allowHttp: [],
+};
+
+const Cidrs = z.array(z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, "must be networks such as 100.64.0.0/10")).max(32);
+
+/** `config.json`; one schema for every source, so each is refused in the same words. */
+export const SettingsFile = z.strictObject({
+  logLevel: z.enum(LOG_LEVELS).optional(),
+  workspaceRoot: z.string().startsWith("/", "must be an absolute path").max(1024).optional(),
+  maxConcurrent: z.int().min(1).max(1000).optional(),
+  kilocodeBin: z.string().min(1).max(4096).optional(),
+  timeScale: z.number().min(0.0001).max(100).optional(),
+  allowHttp: Cidrs.optional(),
+});
+export type SettingsFile = z.infer<typeof SettingsFile>;
+
+const VARIABLES = {
+  MAESTRO_LOG_LEVEL: "logLevel",
+  MAESTRO_WORKSPACE_ROOT: "workspaceRoot",
+  MAESTRO_MAX_CONCURRENT: "maxConcurrent",
+  MAESTRO_KILOCODE_BIN: "kilocodeBin",
+  MAESTRO_TIME_SCALE: "timeScale",
+  MAESTRO_ALLOW_HTTP: "allowHttp",
+} as const satisfies Record<string, keyof Settings>;
+
+export interface SettingsSources {
+  flags: SettingsFile;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Text of the configuration file, undefined when there is none. */
+  file: { name: string; text: string } | undefined;
+}
+
+export function parseSettings({ flags, env, file }: SettingsSources): Result<Settings> {
+  const fromFile = file === undefined ? ok({}) : parseFile(file.name, file.text);
+  if (!fromFile.ok) return fromFile;
+  const fromEnv = parseEnv(env);
+  if (!fromEnv.ok) return fromEnv;
+  return ok({ ...DEFAULT_SETTINGS, ...withoutUndefined(fromFile.value), ...withoutUndefined(fromEnv.value), ...withoutUndefined(flags) });
+}
+
+export function readSettings(configFile: string, env: SettingsSources["env"], flags: SettingsFile = {}): Result<Settings> {
+  return parseSettings({ flags, env, file: readIfThere(configFile) });
+}
+
+function parseFile(name: string, text: string): Result<SettingsFile> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    return err(maestroError("json_invalid", `${name} is not JSON: ${cause instanceof Error ? cause.message : "unreadable"}.`));
+  }
+  return check(name, json);
+}
+
+function parseEnv(env: SettingsSources["env"]): Result<SettingsFile> {
+  const values: Record<string, unknown> = {};
+  for (const [variable, key] of Object.entries(VARIABLES)) {
+    const text = env[variable];
+    if (text === undefined || text === "") continue;
+    const value = key === "maxConcurrent" || key === "timeScale" ? Number(text) : key === "allowHttp" ? text.split(",").map((part) => part.trim()) : text;
+    const checked = check(variable, { [key]: value });
+    if (!checked.ok) return err(maestroError("field_invalid", `${variable}='${text.slice(0, 64)}' is not usable: ${checked.error.detail}`, { field: variable }));
+    Object.assign(values, checked.value);
+  }
+  return check("environment", values);
+}
+
+function check(place: string, value: unknown): Result<SettingsFile> {
+  const parsed = SettingsFile.safeParse(value);
+  if (parsed.success) return ok(parsed.data);
+  const issue = parsed.error.issues[0];
+  if (issue?.code === "unrecognized_keys") {
+    const key = issue.keys[0] ?? "";
+    const [near] = nearest(key, Object.keys(SettingsFile.shape), 1);
+    return err(maestroError("unknown_field", `${place}: '${key}' is not a setting.`, { field: key, ...(near === undefined ? {} : { hint: `Did you mean '${near}'?` }) }));
+  }
+  const field = issue?.path.join(".") ?? "";
+  return err(maestroError("field_invalid", `${place}: ${field}: ${issue?.message ?? "invalid"}.`, field === "" ? {} : { field }));
+}
+
+const withoutUndefined = <T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } => {
+  const out: { [K in keyof T]?: Exclude<T[K], undefined> } = {};
+  for (const [key, entry] of Object.entries(value)) if (entry !== undefined) Object.assign(out, { [key]: entry });
+  return out;
+};
+
+function readIfThere(file: string): { name: string; text: string } | undefined {
+  try {
+    return { name: file, text: readFileSync(file, "utf8") };
+  } catch {
+    // Absent or unreadable: defaults hold, and `doctor` tells about permissions.
+    return undefined;
+  }
+}

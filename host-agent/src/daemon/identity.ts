@@ -1,0 +1,96 @@
+/** Who this host is: its record and its keys, made here and never sent anywhere. */
+import { createPrivateKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
+import * as z from "zod";
+import { fail } from "@maestro/shared/errors";
+import type { Paths } from "../config/paths.ts";
+import { readPrivate, removeDurably, writeDurably } from "./durable-file.ts";
+
+const KeyPair = z.object({ public: z.string().max(64), private: z.string().max(128) });
+/** Raw 32-byte keys as base64url. */
+export type KeyPair = z.infer<typeof KeyPair>;
+
+export const HostRecord = z.object({
+  hostId: z.string().max(40),
+  name: z.string().max(128),
+  fleet: z.string().max(40),
+  /** Where to dial. */
+  url: z.string().max(512),
+  /** What the control plane calls itself; every signature is bound to it. */
+  origin: z.string().max(512),
+  /** SHA-256 of the server key, hex; set when the server is known by its key and not by an authority. */
+  pin: z.string().length(64).optional(),
+});
+export type HostRecord = z.infer<typeof HostRecord>;
+
+const IdentityFile = z.object({ version: z.literal(1), record: HostRecord, signing: KeyPair, sealing: KeyPair });
+export interface Identity {
+  record: HostRecord;
+  signing: KeyPair;
+  sealing: KeyPair;
+}
+const NextKeyFile = z.object({ version: z.literal(1), hostId: z.string(), signing: KeyPair });
+
+export function generateSigningKey(): KeyPair {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  return exportPair(publicKey, privateKey);
+}
+
+export function generateSealingKey(): KeyPair {
+  const { publicKey, privateKey } = generateKeyPairSync("x25519");
+  return exportPair(publicKey, privateKey);
+}
+
+/** Ed25519 over the UTF-8 text, base64url. */
+export function signText(key: KeyPair, text: string): string {
+  const privateKey = createPrivateKey({ key: { kty: "OKP", crv: "Ed25519", x: key.public, d: key.private }, format: "jwk" });
+  return sign(null, Buffer.from(text, "utf8"), privateKey).toString("base64url");
+}
+
+export function readIdentity(paths: Paths): Identity | undefined {
+  const text = readPrivate(paths.identityFile);
+  if (text === undefined) return undefined;
+  const parsed = IdentityFile.safeParse(parseJson(text));
+  if (!parsed.success) {
+    throw fail("json_invalid", `'${paths.identityFile}' is damaged.`, { field: paths.identityFile, hint: "Join this machine again: maestro host join <url>." });
+  }
+  return parsed.data;
+}
+
+export function writeIdentity(paths: Paths, { record, signing, sealing }: Identity): void {
+  writeDurably(paths.identityFile, `${JSON.stringify({ version: 1, record, signing, sealing })}\n`);
+}
+
+/** [F37] The key a rotation was begun with, if it did not end. A damaged file is as good as none: the old key still works. */
+export function readNextKey(paths: Paths, hostId: string): KeyPair | undefined {
+  const text = readPrivate(paths.nextKeyFile);
+  if (text === undefined) return undefined;
+  const parsed = NextKeyFile.safeParse(parseJson(text));
+  return parsed.success && parsed.data.hostId === hostId ? parsed.data.signing : undefined;
+}
+
+export function writeNextKey(paths: Paths, hostId: string, signing: KeyPair): void {
+  writeDurably(paths.nextKeyFile, `${JSON.stringify({ version: 1, hostId, signing })}\n`);
+}
+
+/** The identity takes the key first and the waiting file goes last, so a crash between them only repeats this. */
+export function promoteKey(paths: Paths, identity: Identity, signing: KeyPair): Identity {
+  const promoted = { ...identity, signing };
+  writeIdentity(paths, promoted);
+  removeDurably(paths.nextKeyFile);
+  return promoted;
+}
+
+function exportPair(publicKey: KeyObject, privateKey: KeyObject): KeyPair {
+  const x = publicKey.export({ format: "jwk" }).x;
+  const d = privateKey.export({ format: "jwk" }).d;
+  if (x === undefined || d === undefined) throw new Error("the runtime exported a key without its coordinates");
+  return { public: x, private: d };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,107 @@
+/** One JSON call to the control plane, over the same pinned connection rules as the link. */
+import { request as requestHttp, type IncomingMessage } from "node:http";
+import { request as requestHttps } from "node:https";
+import * as z from "zod";
+import { isErrorCode, maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
+import { err, ok, type Result } from "@maestro/shared/result";
+import { connectorTo, type ConnectTarget } from "./connector.ts";
+
+export interface HttpCall extends ConnectTarget {
+  method: "GET" | "POST";
+  path: string;
+  headers: Readonly<Record<string, string>>;
+  body?: unknown;
+}
+export interface HttpAnswer {
+  status: number;
+  json: unknown;
+  retryAfterMs: number | undefined;
+}
+
+/** Larger answers are a bug or an attack. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** `err` only when no answer came; a refusal of the server is an answer. */
+export async function callServer(call: HttpCall): Promise<Result<HttpAnswer>> {
+  const { url, method, path, timeoutMs } = call;
+  const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+  try {
+    return ok(
+      await new Promise<HttpAnswer>((resolve, reject) => {
+        const send = url.protocol === "https:" ? requestHttps : requestHttp;
+        const request = send(
+          {
+            host: url.hostname.replace(/^\[|\]$/g, ""),
+            port: url.port === "" ? undefined : url.port,
+            method,
+            path,
+            headers: { ...call.headers, accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }) },
+            createConnection: connectorTo(call),
+          },
+          (response) => void readAnswer(response).then(resolve, reject),
+        );
+        const timer = setTimeout(() => request.destroy(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: "ETIMEDOUT" })), timeoutMs);
+        request.once("close", () => clearTimeout(timer));
+        request.once("error", reject);
+        request.end(body);
+      }),
+    );
+  } catch (cause) {
+    return err(describeConnectFailure(url, cause));
+  }
+}
+
+/** `application/problem+json` of the server in our own words' shape; anything else is `server_error`. */
+export function readProblem(status: number, json: unknown): MaestroError {
+  const problem = Problem.safeParse(json);
+  if (problem.success && isErrorCode(problem.data.code)) {
+    const { code, detail, field, hint, serverTime } = problem.data;
+    return maestroError(code, detail, { ...(field === undefined ? {} : { field }), ...(hint === undefined ? {} : { hint }), ...(serverTime === undefined ? {} : { extra: { serverTime } }) });
+  }
+  return maestroError("server_error", `The server answered ${status} and not as Maestro does.`, { hint: "Is the address that of a Maestro control plane?" });
+}
+
+export function describeConnectFailure(url: URL, cause: unknown): MaestroError {
+  if (cause instanceof MaestroFailure) return cause.error;
+  const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined;
+  if (code === "EMFILE" || code === "ENFILE") return maestroError("descriptors_exhausted", `No file descriptor left to dial ${url.origin}.`, { hint: "Raise `ulimit -n`." });
+  const certificate = code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO_/.test(code);
+  return maestroError("server_unreachable", `${url.origin} cannot be reached: ${code ?? (cause instanceof Error ? cause.message : "connection failed")}.`, {
+    hint: certificate ? "Its certificate is not trusted here. Use the join line with its fingerprint." : "Check the address, and that the control plane runs.",
+  });
+}
+
+const Problem = z.looseObject({
+  code: z.string(),
+  detail: z.string(),
+  field: z.string().optional(),
+  hint: z.string().optional(),
+  serverTime: z.union([z.string(), z.number()]).optional(),
+});
+
+async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    const part: Buffer = Buffer.from(chunk);
+    bytes += part.byteLength;
+    if (bytes > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(part);
+  }
+  return { status: response.statusCode ?? 0, json: parseJson(Buffer.concat(chunks).toString("utf8")), retryAfterMs: readRetryAfter(response.headers["retry-after"], Date.now()) };
+}
+
+/** Seconds or an HTTP date, as milliseconds from now; at most five minutes, so that nobody can park a host. */
+export function readRetryAfter(header: string | undefined, nowMs: number): number | undefined {
+  if (header === undefined) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
+  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), 300_000) : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
