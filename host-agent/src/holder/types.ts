@@ -1,0 +1,129 @@
+/** What the holder and its clients speak about: specs of sessions in, positions and events out. */
+import type { SessionId } from "@maestro/shared/ids";
+import type { Backend, SessionEnd, SessionInfo } from "@maestro/shared/protocol/session";
+
+export type { Backend, SessionEnd, SessionInfo };
+
+/** Where one holder keeps its things; all inside a directory of mode 0700. */
+export interface HolderPaths {
+  home: string;
+  /** 0700; socket, lock, log and registry live here. */
+  dir: string;
+  /** ≤ 100 bytes, so that it fits a sockaddr_un on every system. */
+  socket: string;
+  tmuxSocket: string;
+  lock: string;
+  log: string;
+  registry: string;
+}
+
+export interface CreateSpec {
+  id: SessionId;
+  name: string;
+  /** Empty: the user's login shell. */
+  argv: readonly string[];
+  /** Default: the user's home. */
+  cwd?: string;
+  /** Added to a scrubbed base; never secrets of the host-agent itself. */
+  env: Readonly<Record<string, string>>;
+  cols: number;
+  rows: number;
+  /** `auto`: tmux where it is installed, else pty. */
+  backend: "auto" | "tmux" | "pty" | "echo";
+  /** Id of the agent whose face this session is. */
+  agent?: string;
+}
+
+export interface Position {
+  epoch: number;
+  offset: number;
+}
+
+export interface SubscribeOptions {
+  /** What the caller has already; honoured when it is of this epoch and still in the ring. */
+  from?: Position;
+  /** Live bytes past the answered offset that may come before the first `grant`. */
+  credit: number;
+}
+
+export interface Subscription {
+  epoch: number;
+  /** The next live byte that will come. */
+  offset: number;
+  /** `from` was honoured: `offset` equals it and nothing is missing. */
+  resumed: boolean;
+  session: SessionInfo;
+}
+
+export interface ScreenCopy extends Position {
+  bytes: Uint8Array;
+  cols: number;
+  rows: number;
+}
+
+/** Output of a subscribed session. Compare with a cursor (`advance`): replay may repeat what was there. */
+export interface OutputEvent extends Position {
+  session: string;
+  replay: boolean;
+  /** A view that is valid after the call: nobody writes into it again. */
+  bytes: Uint8Array;
+}
+
+export interface SnapshotEvent extends Position {
+  session: string;
+  cols: number;
+  rows: number;
+  /** Lines of scrollback inside, 0 for the bare screen. */
+  lines: number;
+  viewer: string | undefined;
+  bytes: Uint8Array;
+}
+
+export interface GapEvent {
+  session: string;
+  epoch: number;
+  from: number;
+  to: number;
+}
+
+export interface EpochEvent extends Position {
+  session: string;
+}
+
+export interface SessionsEvent {
+  upsert: readonly SessionInfo[];
+  removed: readonly string[];
+}
+
+/** Calls come in the order of the wire; they must not block. */
+export interface HolderEvents {
+  output(event: OutputEvent): void;
+  snapshot(event: SnapshotEvent): void;
+  /** These bytes left the ring before they could be sent; the stream goes on at `to`. */
+  gap(event: GapEvent): void;
+  /** Numbering restarted: cursors are void, a fresh snapshot is due; live output goes on at `offset`. */
+  epoch(event: EpochEvent): void;
+  sessions(event: SessionsEvent): void;
+  /** The connection ended; every pending request was answered with an error. Called once. */
+  closed(reason: string): void;
+}
+
+/** What the holder says of itself when a client connects. */
+export interface HolderFacts {
+  version: number;
+  pid: number;
+  /** Random per holder process. */
+  instance: string;
+  startedMs: number;
+  /** `tmux -V`, where it is installed. */
+  tmux: string | undefined;
+  /** Whether the native PTY module loads here. */
+  pty: boolean;
+  /** Things that do not work but stop nobody, e.g. a registry file that cannot be written. */
+  warnings: readonly HolderWarning[];
+}
+
+export interface HolderWarning {
+  code: string;
+  detail: string;
+}
