@@ -55,7 +55,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
+          include: ["test/{e2e,chaos}/**/*.test.ts"],
           environment: "node",
           pool: "forks",
           // One product at a time: the machines these run on are small and the tests measure time.
@@ -64,7 +64,6 @@ export default defineConfig({
           sequence: { concurrent: false },
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          teardownTimeout: 30_000,
         },
       },
     ],
