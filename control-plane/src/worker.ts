@@ -1,0 +1,7 @@
+/** The Worker's entry: the HTTP app and the Durable Object classes, nothing else. */
+import { app } from "./app.ts";
+
+export { Feed } from "./objects/feed.ts";
+export { HostRelay } from "./objects/host-relay.ts";
+
+export default app;
