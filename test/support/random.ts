@@ -6,7 +6,7 @@ export interface Random {
   next(): number;
   /** Uniform integer in [min, max]. */
   int(min: number, max: number): number;
-  pick<T>(items: readonly [T, ...T[]]): T;
+  pick<const T>(items: readonly [T, ...T[]]): T;
 }
 
 /** mulberry32: 32 bits of state, enough for schedules and test data. */
