@@ -1,0 +1,106 @@
+/** The API, called through the route table: paths, bodies and answers are what `ROUTES` says. */
+import { isErrorCode, maestroError, type MaestroError } from "@maestro/shared/errors";
+import { HEADER_CSRF, HEADER_KEY } from "@maestro/shared/contract/routes";
+import { MAX_PAGE_ITEMS } from "@maestro/shared/limits";
+import { err, ok, type Result } from "@maestro/shared/result";
+import * as z from "zod";
+import { readSessionKey } from "./session-key.ts";
+
+interface Route<B> {
+  method: string;
+  path: string;
+  body?: z.ZodType<unknown, B>;
+}
+interface Answering<T, B> extends Route<B> {
+  result: z.ZodType<T>;
+}
+
+export interface CallArgs<B> {
+  /** For `:id` in the path. */
+  id?: string;
+  query?: Record<string, string>;
+  body?: B;
+}
+
+/** A refusal as the console shows it; the request id finds it in the server's log. */
+export type ApiError = MaestroError & { requestId?: string };
+
+const ProblemAnswer = z.object({
+  code: z.string(), detail: z.string().optional(), title: z.string().optional(),
+  field: z.string().optional(), hint: z.string().optional(), requestId: z.string().optional(),
+});
+
+const CALL_TIMEOUT_MS = 30_000;
+
+/** Calls a route that answers with a value. */
+export async function call<T, B>(route: Answering<T, B>, args: CallArgs<B> = {}): Promise<Result<T, ApiError>> {
+  const response = await request(route, args);
+  if (!response.ok) return response;
+  const parsed = route.result.safeParse(await response.value.json().catch(() => undefined));
+  if (parsed.success) return ok(parsed.data);
+  return err(maestroError("server_error", "The server's answer is not what this console expects.", { hint: "Reload the page: the server may have been updated." }));
+}
+
+/** Calls a route that answers with nothing. */
+export async function command<B>(route: Route<B>, args: CallArgs<B> = {}): Promise<Result<undefined, ApiError>> {
+  const response = await request(route, args);
+  return response.ok ? ok(undefined) : response;
+}
+
+/** Every item of a list, page by page. */
+export async function callAll<T>(route: Answering<{ items: T[]; nextCursor?: string | undefined }, unknown>, paged = true): Promise<Result<T[], ApiError>> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await call(route, { query: { ...(paged ? { limit: String(MAX_PAGE_ITEMS) } : {}), ...(cursor === undefined ? {} : { cursor }) } });
+    if (!page.ok) return page;
+    items.push(...page.value.items);
+    cursor = page.value.nextCursor;
+  } while (cursor !== undefined);
+  return ok(items);
+}
+
+async function request<B>(route: Route<B>, args: CallArgs<B>): Promise<Result<Response, ApiError>> {
+  const write = route.method !== "GET";
+  const session = readSessionKey();
+  const headers = new Headers({ accept: "application/json" });
+  if (session !== undefined) headers.set(HEADER_KEY, session.key);
+  if (session !== undefined && write) headers.set(HEADER_CSRF, session.csrf);
+  // Every write says JSON, with or without a body: a form cannot imitate it.
+  if (write) headers.set("content-type", "application/json");
+  try {
+    const response = await fetch(urlOf(route.path, args.id, args.query), {
+      method: route.method,
+      headers,
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "error",
+      signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      ...(args.body === undefined ? {} : { body: JSON.stringify(args.body) }),
+    });
+    return response.ok ? ok(response) : err(await problemOf(response));
+  } catch {
+    return err(maestroError("server_unreachable", "The control plane does not answer.", { hint: "Is `maestro up` running? The console goes on by itself as soon as it is back." }));
+  }
+}
+
+function urlOf(path: string, id: string | undefined, query: Record<string, string> = {}): string {
+  const filled = path.replace(":id", () => encodeURIComponent(id ?? ""));
+  const search = new URLSearchParams(query).toString();
+  return search === "" ? filled : `${filled}?${search}`;
+}
+
+async function problemOf(response: Response): Promise<ApiError> {
+  const parsed = ProblemAnswer.safeParse(await response.json().catch(() => undefined));
+  if (!parsed.success) {
+    return maestroError(response.status >= 500 ? "server_unreachable" : "server_error", `The server answered ${response.status} without saying why.`, { hint: "Try again in a moment." });
+  }
+  const { code, detail, title, field, hint, requestId } = parsed.data;
+  return {
+    ...maestroError(isErrorCode(code) ? code : "server_error", detail ?? title ?? code, {
+      ...(field === undefined ? {} : { field }),
+      ...(hint === undefined ? {} : { hint }),
+    }),
+    ...(requestId === undefined ? {} : { requestId }),
+  };
+}
