@@ -1,0 +1,25 @@
+/** [LK4] Presence is computed from the last sign of life when it is read; nothing is stored for it. */
+import { ONLINE_FOR_MS, STALE_FOR_MS } from "@maestro/shared/limits";
+import type { Presence } from "@maestro/shared/contract/resources";
+
+/** @param scale tests shorten all times by it. */
+export function presenceAt(lastSeenMs: number | undefined, nowMs: number, scale = 1): Presence {
+  if (lastSeenMs === undefined) return "never";
+  const silentMs = nowMs - lastSeenMs;
+  if (silentMs < ONLINE_FOR_MS * scale) return "online";
+  return silentMs < STALE_FOR_MS * scale ? "stale" : "lost";
+}
+
+/** When presence changes next if nothing is heard; undefined: never again. */
+export function nextChangeMs(lastSeenMs: number | undefined, nowMs: number, scale = 1): number | undefined {
+  if (lastSeenMs === undefined) return undefined;
+  switch (presenceAt(lastSeenMs, nowMs, scale)) {
+    case "online":
+      return lastSeenMs + ONLINE_FOR_MS * scale;
+    case "stale":
+      return lastSeenMs + STALE_FOR_MS * scale;
+    case "lost":
+    case "never":
+      return undefined;
+  }
+}
