@@ -1,0 +1,52 @@
+/** The compacted table of present status in SQLite. Everything in it can be written again by the HostRelays. */
+import * as z from "zod";
+import { HostFacts, StoredSession, StoredTypes, type HostUpdate, type PresentHost } from "../domain/events/present.ts";
+
+export class PresentTable {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  project(host: string, update: HostUpdate): void {
+    const old = this.#hosts(host)[0];
+    const facts = HostFacts.parse({ ...old?.facts, ...update.facts });
+    const types = update.types ?? old?.types ?? [];
+    this.#sql.exec("INSERT OR REPLACE INTO present_hosts (host, facts, types) VALUES (?, ?, ?)", host, JSON.stringify(facts), JSON.stringify(types));
+    const { sessions } = update;
+    if (sessions === undefined) return;
+    if (sessions.replace) this.#sql.exec("DELETE FROM present_sessions WHERE host = ?", host);
+    for (const id of sessions.removed) this.#sql.exec("DELETE FROM present_sessions WHERE host = ? AND session = ?", host, id);
+    for (const session of sessions.upsert) this.#sql.exec("INSERT OR REPLACE INTO present_sessions (host, session, json) VALUES (?, ?, ?)", host, session.id, JSON.stringify(session));
+  }
+
+  forget(host: string): void {
+    this.#sql.exec("DELETE FROM present_hosts WHERE host = ?", host);
+    this.#sql.exec("DELETE FROM present_sessions WHERE host = ?", host);
+  }
+
+  read(host?: string): PresentHost[] {
+    const sessions = new Map<string, PresentHost["sessions"]>();
+    const rows = host === undefined ? this.#sql.exec<SessionRow>("SELECT host, json FROM present_sessions ORDER BY session") : this.#sql.exec<SessionRow>("SELECT host, json FROM present_sessions WHERE host = ? ORDER BY session", host);
+    for (const row of rows) {
+      const session = parse(StoredSession, row.json);
+      if (session !== undefined) sessions.set(row.host, [...(sessions.get(row.host) ?? []), session]);
+    }
+    return this.#hosts(host).map((present) => ({ ...present, sessions: sessions.get(present.host) ?? [] }));
+  }
+
+  #hosts(host?: string): Omit<PresentHost, "sessions">[] {
+    const rows = host === undefined ? this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts") : this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts WHERE host = ?", host);
+    return rows.toArray().map((row) => ({ host: row.host, facts: parse(HostFacts, row.facts) ?? HostFacts.parse({}), types: parse(StoredTypes, row.types) ?? [] }));
+  }
+}
+
+type HostRow = { host: string; facts: string; types: string };
+type SessionRow = { host: string; json: string };
+
+/** Undefined for what another version wrote and this one cannot read: the relay writes it again. */
+function parse<T>(schema: z.ZodType<T>, json: string): T | undefined {
+  const read = schema.safeParse(JSON.parse(json));
+  return read.success ? read.data : undefined;
+}

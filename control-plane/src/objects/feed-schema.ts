@@ -1,0 +1,24 @@
+/** The Feed's tables. Steps are only ever appended: old code may still run beside new code. */
+
+const STEPS: readonly (readonly string[])[] = [
+  [
+    "CREATE TABLE events (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
+    "CREATE TABLE present_hosts (host TEXT PRIMARY KEY, facts TEXT NOT NULL, types TEXT NOT NULL)",
+    "CREATE TABLE present_sessions (host TEXT NOT NULL, session TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (host, session))",
+    `CREATE TABLE audit (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL, credential TEXT NOT NULL, ip TEXT NOT NULL, action TEXT NOT NULL,
+      target TEXT NOT NULL, outcome TEXT NOT NULL, code TEXT, request_id TEXT NOT NULL, hash TEXT NOT NULL)`,
+    "CREATE TABLE spent_nonces (nonce TEXT PRIMARY KEY, until_ms INTEGER NOT NULL)",
+    "CREATE TABLE revoked (credential TEXT PRIMARY KEY, until_ms INTEGER NOT NULL)",
+  ],
+];
+
+/** `user_version` is refused in a Durable Object, so the version is a row. */
+export function migrateFeed(storage: DurableObjectStorage): void {
+  storage.transactionSync(() => {
+    const { sql } = storage;
+    sql.exec("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL)");
+    const done = sql.exec<{ value: number }>("SELECT value FROM meta WHERE key = 'schema'").toArray()[0]?.value ?? 0;
+    for (const step of STEPS.slice(done)) for (const statement of step) sql.exec(statement);
+    if (done < STEPS.length) sql.exec("INSERT OR REPLACE INTO meta (key, value) VALUES ('schema', ?)", STEPS.length);
+  });
+}
