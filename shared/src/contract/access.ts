@@ -26,6 +26,17 @@ export const roleAtLeast = (role: Role, needed: Role): boolean => ROLES.indexOf(
 
 /** `*` in a glob of agents or hosts matches any run of characters; nothing else is special. */
 export function globMatches(glob: string, name: string): boolean {
-  const pattern = glob.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*");
-  return new RegExp(`^${pattern}$`).test(name);
+  const [first = "", ...rest] = glob.split("*");
+  const last = rest.pop();
+  if (last === undefined) return glob === name;
+  if (!name.startsWith(first) || name.length < first.length + last.length || !name.endsWith(last)) return false;
+  // Leftmost is always right for the parts between: no backtracking, so no glob is expensive.
+  const end = name.length - last.length;
+  let at = first.length;
+  for (const part of rest) {
+    const found = name.indexOf(part, at);
+    if (found === -1 || found + part.length > end) return false;
+    at = found + part.length;
+  }
+  return true;
 }
