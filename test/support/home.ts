@@ -1,0 +1,63 @@
+/** Throw-away MAESTRO_HOMEs, with short paths (Unix sockets hold about 100 bytes) and nothing left running. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { allProcesses, gone, processEnv, signalTo } from "./processes.ts";
+
+export class TestHome implements AsyncDisposable {
+  /** MAESTRO_HOME. */
+  readonly path: string;
+  /** HOME of the user whose product this is: empty, so that no dot file of the machine is read. */
+  readonly userHome: string;
+  readonly #root: string;
+
+  constructor(label = "m") {
+    this.#root = mkdtempSync(join(tmpdir(), `${label}-`));
+    this.path = join(this.#root, "h");
+    this.userHome = join(this.#root, "u");
+    mkdirSync(this.path, { mode: 0o700 });
+    mkdirSync(this.userHome, { mode: 0o700 });
+  }
+
+  /** A directory beside the home, made on first use: workspaces, fixtures, logs. */
+  directory(name: string): string {
+    const path = join(this.#root, name);
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return path;
+  }
+
+  /**
+   * What a product of this home is started with: the runner's PATH, nothing else of its environment.
+   * tmux's default socket directory moves too, so that no test touches the user's own tmux server.
+   */
+  env(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+    return {
+      PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+      HOME: this.userHome,
+      MAESTRO_HOME: this.path,
+      TMUX_TMPDIR: this.directory("t"),
+      LANG: "C.UTF-8",
+      TERM: "xterm-256color",
+      SHELL: "/bin/bash",
+      ...extra,
+    };
+  }
+
+  /** Every process that was started for this home, detached ones (holder, tmux server, agents) included. */
+  processes(): number[] {
+    return allProcesses()
+      .filter(({ pid, argv }) => pid !== process.pid && (processEnv(pid, "MAESTRO_HOME") === this.path || processEnv(pid, "HOME") === this.userHome || argv.some((word) => word.startsWith(`${this.#root}/`))))
+      .map(({ pid }) => pid);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A supervisor may restart what was killed first, so go round until nothing is left.
+    for (let round = 0; round < 10; round++) {
+      const pids = this.processes();
+      if (pids.length === 0) break;
+      for (const pid of pids) signalTo(pid, "SIGKILL");
+      await Promise.all(pids.map((pid) => gone(pid).catch(() => undefined)));
+    }
+    rmSync(this.#root, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
