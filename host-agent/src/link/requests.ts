@@ -1,0 +1,69 @@
+/** [VR5] Every request of the relay is answered exactly once: by its result, its refusal, or `timeout`. */
+import { maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
+import { REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
+import type { HostFrame, WireError } from "@maestro/shared/protocol/link";
+import type { Result } from "@maestro/shared/result";
+import type { Clock } from "../daemon/clock.ts";
+import type { Log } from "../daemon/log.ts";
+
+/** A little less than the relay's own patience, so that the answer, not the silence, reaches whoever asked. */
+const DEADLINE_MS = REQUEST_TIMEOUT_MS - 1_000;
+/** Requests at work on one link; the relay has far fewer. More are refused. */
+const MAX_OPEN = 256;
+
+export class Requests {
+  readonly #send: (frame: HostFrame) => void;
+  readonly #clock: Clock;
+  readonly #scale: number;
+  readonly #log: Log;
+  readonly #open = new Set<number>();
+
+  constructor(send: (frame: HostFrame) => void, { clock, timeScale, log }: { clock: Clock; timeScale: number; log: Log }) {
+    this.#send = send;
+    this.#clock = clock;
+    this.#scale = timeScale;
+    this.#log = log;
+  }
+
+  /** A repeated frame of a request at work changes nothing (F21): the one answer is on its way. */
+  answer(id: number, name: string, work: (done: (result: Result<unknown>) => void) => void | Promise<void>): void {
+    if (this.#open.has(id)) return;
+    if (this.#open.size >= MAX_OPEN) return this.#refuse(id, maestroError("rate_limited", `This host has ${MAX_OPEN} requests at work.`));
+    this.#open.add(id);
+    const finish = (result: Result<unknown>) => {
+      if (!this.#open.delete(id)) return;
+      cancel();
+      if (result.ok) this.#send({ t: "reply", id, value: result.value });
+      else this.#refuse(id, result.error);
+    };
+    const cancel = this.#clock.after(DEADLINE_MS * this.#scale, () => {
+      this.#log.warn("a request was not done in time", { request: name });
+      finish({ ok: false, error: maestroError("timeout", `The host did not finish '${name}' in time.`) });
+    });
+    void this.#run(name, work, finish);
+  }
+
+  async #run(name: string, work: (done: (result: Result<unknown>) => void) => void | Promise<void>, finish: (result: Result<unknown>) => void): Promise<void> {
+    try {
+      await work(finish);
+    } catch (cause) {
+      if (cause instanceof MaestroFailure) return finish({ ok: false, error: cause.error });
+      // A bug here must not strand whoever waits; the log has the rest.
+      this.#log.error("a request failed", { request: name, cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) });
+      finish({ ok: false, error: maestroError("internal", `The host failed at '${name}'.`, { hint: "Its log says more." }) });
+    }
+  }
+
+  #refuse(id: number, error: MaestroError): void {
+    this.#send({ t: "reply-error", id, error: toWire(error) });
+  }
+}
+
+export function toWire({ code, detail, field, hint }: MaestroError): WireError {
+  return {
+    code,
+    detail: detail.slice(0, 2048),
+    ...(field === undefined ? {} : { field: field.slice(0, 128) }),
+    ...(hint === undefined ? {} : { hint: hint.slice(0, 1024) }),
+  };
+}

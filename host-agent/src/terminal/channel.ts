@@ -1,0 +1,256 @@
+/**
+ * One session on the link. What the holder sends is kept in order and cut into frames; live output is bounded
+ * by the credit the holder was granted, so a relay that does not acknowledge stops the flow at its source.
+ */
+import { acknowledge, openCredit, spend, type Credit } from "@maestro/shared/protocol/credit";
+import { advance, type Cursor } from "@maestro/shared/protocol/cursor";
+import { encodeFrame, FLAG } from "@maestro/shared/protocol/frame";
+import { LINK_CREDIT_BYTES } from "@maestro/shared/limits";
+import type { SnapshotBegin } from "@maestro/shared/protocol/link";
+import { hostText } from "../link/host-text.ts";
+import { afterSend, decide, MAX_TARGET_BYTES, startPace } from "./coalesce.ts";
+
+/** Payload of one snapshot frame. */
+export const SNAPSHOT_FRAME_BYTES = 240 * 1024;
+/**
+ * The most one channel keeps: live output is held down by credit and replay by the request queue, so this
+ * is reached by a faulty holder only. What does not fit is dropped and told as `gap`.
+ */
+export const MAX_QUEUED_BYTES = 12 * 1024 * 1024;
+
+type Item =
+  | { type: "text"; text: string }
+  | { type: "snapshot"; epoch: number; offset: number; bytes: Uint8Array; sent: number }
+  | { type: "output"; epoch: number; offset: number; replay: boolean; chunks: Uint8Array[]; length: number };
+
+export type Outgoing = { type: "text"; text: string } | { type: "binary"; bytes: Uint8Array };
+export type Next = { type: "idle" } | { type: "wait"; untilMs: number } | { type: "ready" };
+
+export class Channel {
+  readonly id: number;
+  readonly session: string;
+  /** Nothing is sent before the relay has been told the channel's number. */
+  #phase: "opening" | "open" = "opening";
+  #queue: Item[] = [];
+  #queuedBytes = 0;
+  #cursor: Cursor = { epoch: 0, offset: 0 };
+  #credit: Credit = openCredit(LINK_CREDIT_BYTES, 0);
+  #pace = startPace();
+  #dropped: { epoch: number; from: number; to: number } | undefined;
+  /** Frames, and the holder's reads they were made of: P15 is their ratio. */
+  readonly counters = { reads: 0, frames: 0, bytes: 0 };
+
+  constructor(id: number, session: string) {
+    this.id = id;
+    this.session = session;
+  }
+
+  /** The next live byte wanted from the holder; where a new subscription has to go on. */
+  get cursor(): Cursor {
+    return this.#cursor;
+  }
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+  /** Absolute position up to which the holder may send live output. */
+  get grant(): { epoch: number; upTo: number } {
+    return { epoch: this.#cursor.epoch, upTo: this.#credit.acked + LINK_CREDIT_BYTES };
+  }
+  get standing(): { epoch: number; sent: number; acked: number } {
+    return { epoch: this.#cursor.epoch, sent: this.#credit.sent, acked: this.#credit.acked };
+  }
+
+  /** The subscription is about to be made anew: what was queued is void, and nothing goes out until `open`. */
+  reopen(): void {
+    this.#phase = "opening";
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#dropped = undefined;
+  }
+
+  /** Events may overtake the answer to `subscribe`; those that do not continue it belong to the subscription before. */
+  open(position: Cursor): void {
+    this.#phase = "open";
+    const early = this.#queue;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#cursor = position;
+    this.#credit = openCredit(LINK_CREDIT_BYTES, position.offset);
+    for (const item of early) {
+      if (item.type !== "output" || item.replay) this.#push(item);
+      else for (const bytes of item.chunks) item.offset += this.#takeLive(item.epoch, item.offset, bytes, "void");
+    }
+  }
+
+  output(epoch: number, offset: number, replay: boolean, bytes: Uint8Array): void {
+    this.counters.reads += 1;
+    if (replay || this.#phase === "opening") this.#append(epoch, offset, replay, bytes);
+    else this.#takeLive(epoch, offset, bytes, "take");
+  }
+
+  snapshot(begin: SnapshotBegin, bytes: Uint8Array): void {
+    this.#push({ type: "text", text: hostText(begin) });
+    if (bytes.byteLength > 0) this.#push({ type: "snapshot", epoch: begin.epoch, offset: begin.offset, bytes, sent: 0 });
+  }
+
+  /** Either the answer to a `need`, or live output went on without us: then credit starts anew behind the hole. */
+  gap(epoch: number, from: number, to: number): void {
+    this.#push({ type: "text", text: hostText({ t: "gap", channel: this.id, epoch, from, to }) });
+    if (epoch === this.#cursor.epoch && to > this.#cursor.offset) {
+      this.#cursor = { epoch, offset: to };
+      this.#credit = openCredit(LINK_CREDIT_BYTES, to);
+    }
+  }
+
+  epoch(epoch: number, offset: number): void {
+    this.#queue = this.#queue.filter((item) => item.type !== "output");
+    this.#recount();
+    this.#cursor = { epoch, offset };
+    this.#credit = openCredit(LINK_CREDIT_BYTES, offset);
+    this.#push({ type: "text", text: hostText({ t: "epoch", channel: this.id, epoch, offset }) });
+  }
+
+  /** True when the holder may go further than before. */
+  ack(epoch: number, offset: number): boolean {
+    if (epoch !== this.#cursor.epoch) return false;
+    const before = this.#credit.acked;
+    this.#credit = acknowledge(this.#credit, offset);
+    return this.#credit.acked > before;
+  }
+
+  /** @param nowMs monotonic. */
+  next(nowMs: number): Next {
+    const head = this.#queue[0];
+    if (head === undefined || this.#phase === "opening") return { type: "idle" };
+    if (head.type !== "output" || head.replay || this.#queue.length > 1) return { type: "ready" };
+    const verdict = decide(this.#pace, nowMs, head.length);
+    return verdict.type === "send" ? { type: "ready" } : { type: "wait", untilMs: verdict.untilMs };
+  }
+
+  /** Takes the next frame; only after `next` said `ready`. */
+  take(nowMs: number): Outgoing | undefined {
+    this.#flushDropped();
+    const head = this.#queue[0];
+    if (head === undefined) return undefined;
+    switch (head.type) {
+      case "text":
+        this.#queue.shift();
+        this.#queuedBytes -= head.text.length;
+        return { type: "text", text: head.text };
+      case "snapshot": {
+        const payload = head.bytes.subarray(head.sent, head.sent + SNAPSHOT_FRAME_BYTES);
+        head.sent += payload.byteLength;
+        this.#queuedBytes -= payload.byteLength;
+        const last = head.sent >= head.bytes.byteLength;
+        if (last) this.#queue.shift();
+        return this.#frame("snapshot", last ? FLAG.last : 0, head.epoch, head.offset, payload);
+      }
+      case "output": {
+        const payload = takeBytes(head, MAX_TARGET_BYTES);
+        const offset = head.offset;
+        head.offset += payload.byteLength;
+        this.#queuedBytes -= payload.byteLength;
+        if (head.length === 0) this.#queue.shift();
+        if (head.replay) return this.#frame("output", FLAG.replay, head.epoch, offset, payload);
+        this.#pace = afterSend(this.#pace, nowMs, payload.byteLength);
+        this.#credit = spend(this.#credit, offset + payload.byteLength);
+        return this.#frame("output", 0, head.epoch, offset, payload);
+      }
+    }
+  }
+
+  #frame(kind: "snapshot" | "output", flags: number, epoch: number, offset: number, payload: Uint8Array): Outgoing {
+    this.counters.frames += 1;
+    this.counters.bytes += payload.byteLength;
+    return { type: "binary", bytes: encodeFrame({ kind, flags, epoch, channel: this.id, offset, payload }) };
+  }
+
+  /** @param beyond what bytes past the cursor are: taken (the relay's own cursor asks for the hole), or left over from before. */
+  #takeLive(epoch: number, offset: number, bytes: Uint8Array, beyond: "take" | "void"): number {
+    const step = advance(this.#cursor, { epoch, offset, length: bytes.byteLength });
+    switch (step.type) {
+      case "take":
+        this.#cursor = step.next;
+        this.#append(epoch, offset + step.skip, false, bytes.subarray(step.skip));
+        break;
+      case "gap":
+        if (beyond === "void") break;
+        this.#cursor = { epoch, offset: offset + bytes.byteLength };
+        this.#append(epoch, offset, false, bytes);
+        break;
+      case "duplicate":
+      case "epoch":
+        break;
+    }
+    return bytes.byteLength;
+  }
+
+  #append(epoch: number, offset: number, replay: boolean, bytes: Uint8Array): void {
+    if (this.#queuedBytes + bytes.byteLength > MAX_QUEUED_BYTES) return this.#drop(epoch, offset, bytes.byteLength);
+    const tail = this.#queue.at(-1);
+    if (tail?.type === "output" && tail.replay === replay && tail.epoch === epoch && tail.offset + tail.length === offset) {
+      tail.chunks.push(bytes);
+      tail.length += bytes.byteLength;
+      this.#queuedBytes += bytes.byteLength;
+      return;
+    }
+    this.#push({ type: "output", epoch, offset, replay, chunks: [bytes], length: bytes.byteLength });
+  }
+
+  #drop(epoch: number, from: number, length: number): void {
+    this.#dropped = { epoch, from: this.#dropped?.epoch === epoch ? Math.min(this.#dropped.from, from) : from, to: from + length };
+  }
+
+  #flushDropped(): void {
+    const dropped = this.#dropped;
+    if (dropped === undefined || this.#queuedBytes > MAX_QUEUED_BYTES / 2) return;
+    this.#dropped = undefined;
+    this.#push({ type: "text", text: hostText({ t: "gap", channel: this.id, ...dropped }) });
+  }
+
+  #push(item: Item): void {
+    this.#queue.push(item);
+    this.#queuedBytes += sizeOf(item);
+  }
+
+  #recount(): void {
+    this.#queuedBytes = this.#queue.reduce((sum, item) => sum + sizeOf(item), 0);
+  }
+}
+
+const sizeOf = (item: Item): number => {
+  switch (item.type) {
+    case "text":
+      return item.text.length;
+    case "snapshot":
+      return item.bytes.byteLength - item.sent;
+    case "output":
+      return item.length;
+  }
+};
+
+/** Removes up to `max` bytes from the front; copies only where chunks have to be joined. */
+function takeBytes(run: { chunks: Uint8Array[]; length: number }, max: number): Uint8Array {
+  const first = run.chunks[0];
+  if (first === undefined) return new Uint8Array();
+  if (run.chunks.length === 1 && first.byteLength <= max) {
+    run.chunks = [];
+    run.length = 0;
+    return first;
+  }
+  const out = new Uint8Array(Math.min(max, run.length));
+  let at = 0;
+  let used = 0;
+  while (at < out.byteLength) {
+    const chunk = run.chunks[used];
+    if (chunk === undefined) break;
+    const part = chunk.subarray(0, out.byteLength - at);
+    out.set(part, at);
+    at += part.byteLength;
+    if (part.byteLength === chunk.byteLength) used += 1;
+    else run.chunks[used] = chunk.subarray(part.byteLength);
+  }
+  run.chunks.splice(0, used);
+  run.length -= out.byteLength;
+  return out;
+}
