@@ -1,0 +1,44 @@
+import type { Agent, Host, Session } from "@maestro/shared/contract/resources";
+import { describe, expect, it } from "vitest";
+import { agentTone, fleetTree, hostTone, sessionTone, type TreeNode } from "./tree.ts";
+
+const at = "2026-11-20T10:00:00Z";
+const host = (name: string, over: Partial<Host> = {}): Host => ({
+  id: `hst_${name}`, name, transport: "link", status: "online", labels: {}, draining: false, createdAt: at, capabilities: [], roots: [], sessions: 0, ...over,
+});
+const agent = (name: string, on: string, over: Partial<Agent> = {}): Agent => ({
+  id: `agt_${name}`, name, type: "claude", host: { id: `hst_${on}`, name: on }, workspace: "/w", priority: 3, tags: [], env: {}, args: [], status: "idle", createdAt: at, updatedAt: at, ...over,
+});
+const session = (name: string, on: string, over: Partial<Session> = {}): Session => ({
+  id: `ses_${name}`, name, host: { id: `hst_${on}`, name: on, status: "online" }, backend: "pty", title: "", cwd: "/", command: "bash", cols: 80, rows: 24, status: "running", createdAt: at, lastActivityAt: at, ...over,
+});
+
+const outline = (nodes: readonly TreeNode[], depth = 0): string[] =>
+  nodes.flatMap((node) => [`${"  ".repeat(depth)}${node.kind} ${node.label}`, ...outline(node.children, depth + 1)]);
+
+describe("fleet tree", () => {
+  it("puts hosts into the groups their names say, and the others beside them", () => {
+    const tree = fleetTree({ hosts: [host("laptop"), host("acme-web-db1"), host("acme-web-app"), host("acme-ops-ci")], agents: [], sessions: [] });
+    expect(outline(tree)).toEqual(["group acme", "  group ops", "    host ci", "  group web", "    host app", "    host db1", "host laptop"]);
+  });
+
+  it("shows an agent's session under the agent, and a free one under its host", () => {
+    const tree = fleetTree({
+      hosts: [host("laptop")],
+      agents: [agent("claude", "laptop", { session: "ses_a", status: "working" })],
+      sessions: [session("a", "laptop"), session("b", "laptop"), session("elsewhere", "gone")],
+    });
+    expect(outline(tree)).toEqual(["host laptop", "  agent claude", "    session a", "  session b"]);
+  });
+
+  it("a group shows the worst of its hosts", () => {
+    const [group] = fleetTree({ hosts: [host("acme-web-a"), host("acme-web-b", { status: "lost" })], agents: [], sessions: [] });
+    expect(group?.tone).toBe("failed");
+  });
+
+  it("tones tell trouble from rest", () => {
+    expect([hostTone(host("a")), hostTone(host("a", { draining: true })), hostTone(host("a", { status: "stale" })), hostTone(host("a", { status: "never" })), hostTone(host("a", { locked: { reason: "x", at } }))]).toEqual(["working", "idle", "away", "off", "failed"]);
+    expect([sessionTone(session("a", "h")), sessionTone(session("a", "h", { status: "ended", end: { reason: "exited", code: 0, atMs: 0 } })), sessionTone(session("a", "h", { status: "ended", end: { reason: "exited", code: 2, atMs: 0 } })), sessionTone(session("a", "h", { status: "ended", end: { reason: "holder_lost", atMs: 0 } }))]).toEqual(["working", "off", "failed", "failed"]);
+    expect(agentTone(agent("a", "h", { status: "unknown" }))).toBe("away");
+  });
+});

@@ -1,0 +1,112 @@
+/** The fleet as a tree: groups by name (`level1-level2-name`), hosts in them, agents and sessions on each host. Pure. */
+import type { Agent, Host, Session } from "@maestro/shared/contract/resources";
+import { colourIndex, treePlace } from "@maestro/shared/names";
+
+/** Worst first: a group shows the worst of what is in it. */
+export const TONES = ["failed", "away", "working", "idle", "off"] as const;
+export type Tone = (typeof TONES)[number];
+
+export interface GroupNode { kind: "group"; key: string; label: string; colour: number; tone: Tone; children: TreeNode[] }
+export interface HostNode { kind: "host"; key: string; label: string; host: Host; tone: Tone; children: TreeNode[] }
+export interface AgentNode { kind: "agent"; key: string; label: string; agent: Agent; tone: Tone; children: TreeNode[] }
+export interface SessionNode { kind: "session"; key: string; label: string; session: Session; tone: Tone; children: TreeNode[] }
+export type TreeNode = GroupNode | HostNode | AgentNode | SessionNode;
+
+export interface Fleet {
+  hosts: readonly Host[];
+  agents: readonly Agent[];
+  sessions: readonly Session[];
+}
+
+/** Groups with names come first, in order; hosts without a place stand beside them, not under a group of their own. */
+export function fleetTree(fleet: Fleet): TreeNode[] {
+  const loose: HostNode[] = [];
+  const groups = new Map<string, GroupNode>();
+  for (const host of byName(fleet.hosts)) {
+    const place = treePlace(host.name);
+    const node = hostNode(host, place.label, fleet);
+    if (place.subgroup === undefined) {
+      loose.push(node);
+      continue;
+    }
+    const group = groupIn(groups, place.group, place.group);
+    const subgroups = new Map(group.children.flatMap((child) => (child.kind === "group" ? [[child.key, child] as const] : [])));
+    const subgroup = groupIn(subgroups, `${place.group}/${place.subgroup}`, place.subgroup);
+    if (!group.children.includes(subgroup)) group.children.push(subgroup);
+    subgroup.children.push(node);
+  }
+  return [...[...groups.values()].map(withTone), ...loose];
+}
+
+/** What a row's dot says of a session. */
+export function sessionTone(session: Session): Tone {
+  switch (session.status) {
+    case "running":
+      return "working";
+    case "unreachable":
+      return "away";
+    case "ended":
+      return session.end?.reason === "exited" && (session.end.code ?? 0) === 0 ? "off" : session.end?.reason === "killed" ? "off" : "failed";
+  }
+}
+
+export function hostTone(host: Host): Tone {
+  if (host.locked !== undefined) return "failed";
+  switch (host.status) {
+    case "online":
+      return host.draining ? "idle" : "working";
+    case "stale":
+      return "away";
+    case "lost":
+      return "failed";
+    case "never":
+      return "off";
+  }
+}
+
+export function agentTone(agent: Agent): Tone {
+  switch (agent.status) {
+    case "working":
+    case "starting":
+      return "working";
+    case "idle":
+      return "idle";
+    case "failed":
+      return "failed";
+    case "unknown":
+      return "away";
+  }
+}
+
+function hostNode(host: Host, label: string, fleet: Fleet): HostNode {
+  const sessions = fleet.sessions.filter((session) => session.host.id === host.id);
+  const agents = byName(fleet.agents.filter((agent) => agent.host.id === host.id)).map((agent) => agentNode(agent, sessions));
+  const owned = new Set(agents.flatMap((node) => node.children.map((child) => child.key)));
+  const free = sessions.filter((session) => !owned.has(session.id)).sort(newestFirst).map(sessionNode);
+  return { kind: "host", key: host.id, label, host, tone: hostTone(host), children: [...agents, ...free] };
+}
+
+function agentNode(agent: Agent, sessions: readonly Session[]): AgentNode {
+  const own = sessions.filter((session) => session.agent?.id === agent.id || session.id === agent.session);
+  return { kind: "agent", key: agent.id, label: agent.name, agent, tone: agentTone(agent), children: own.sort(newestFirst).map(sessionNode) };
+}
+
+const sessionNode = (session: Session): SessionNode => ({ kind: "session", key: session.id, label: session.name, session, tone: sessionTone(session), children: [] });
+
+function groupIn(groups: Map<string, GroupNode>, key: string, label: string): GroupNode {
+  const found = groups.get(key) ?? { kind: "group", key, label, colour: colourIndex(label), tone: "off", children: [] };
+  groups.set(key, found);
+  return found;
+}
+
+function withTone(group: GroupNode): GroupNode {
+  const children = group.children.map((child) => (child.kind === "group" ? withTone(child) : child));
+  return { ...group, children, tone: worst(children) };
+}
+
+function worst(nodes: readonly TreeNode[]): Tone {
+  return TONES.find((tone) => nodes.some((node) => node.tone === tone)) ?? "off";
+}
+
+const byName = <T extends { name: string }>(items: readonly T[]): T[] => items.toSorted((a, b) => a.name.localeCompare(b.name));
+const newestFirst = (a: Session, b: Session): number => b.createdAt.localeCompare(a.createdAt);

@@ -1,0 +1,57 @@
+/** What a viewer's socket says beside the bytes: who writes, which size, whether the host is there. Pure. */
+import type { SessionInfo } from "@maestro/shared/protocol/session";
+import type { ToViewerFrame } from "@maestro/shared/protocol/viewer";
+
+export interface Face {
+  /** Undefined until the first `welcome`. */
+  session: SessionInfo | undefined;
+  host: { id: string; name: string; connected: boolean } | undefined;
+  canWrite: boolean;
+  resume: string | undefined;
+  pen: { writer: string | undefined; you: boolean; viewers: number };
+  size: { cols: number; rows: number } | undefined;
+}
+
+export const emptyFace: Face = {
+  session: undefined,
+  host: undefined,
+  canWrite: false,
+  resume: undefined,
+  pen: { writer: undefined, you: false, viewers: 0 },
+  size: undefined,
+};
+
+export function seeFrame(face: Face, frame: ToViewerFrame): Face {
+  switch (frame.t) {
+    case "welcome":
+      return { ...face, session: frame.session, host: frame.host, canWrite: frame.canWrite, resume: frame.resume, size: { cols: frame.session.cols, rows: frame.session.rows } };
+    case "pen":
+      return { ...face, pen: { writer: frame.writer?.name, you: frame.you, viewers: frame.viewers } };
+    case "size":
+      return { ...face, size: { cols: frame.cols, rows: frame.rows } };
+    case "host":
+      return face.host === undefined ? face : { ...face, host: { ...face.host, connected: frame.connected } };
+    case "session":
+      return { ...face, session: frame.session };
+    case "snapshot":
+      return { ...face, size: { cols: frame.cols, rows: frame.rows } };
+    case "resumed":
+    case "gap":
+    case "sync":
+    case "taken":
+    case "error":
+      return face;
+  }
+}
+
+/** The pen is not ours while the socket is away; it may come back within the grace. */
+export const seeSocketLost = (face: Face): Face => ({ ...face, pen: { ...face.pen, you: false } });
+
+/** Why typing does nothing now; undefined: it is sent. */
+export function whyNoInput(face: Face, open: boolean): string | undefined {
+  if (face.session?.end !== undefined) return "This session has ended.";
+  if (!open) return "Not connected: what you type is not sent.";
+  if (!face.pen.you) return face.canWrite ? "You are watching. Take the pen to type." : "You may watch this session, not type into it.";
+  if (face.host?.connected === false) return `${face.host.name} is away: what you type is not sent.`;
+  return undefined;
+}
