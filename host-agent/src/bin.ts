@@ -1,0 +1,22 @@
+/** The one program of an installation: calls main and sets the exit code. */
+import { main } from "./cli/main.ts";
+import { reportCrash } from "./cli/crash.ts";
+import type { Io } from "./cli/io.ts";
+import { renderProblem } from "./cli/render/failure.ts";
+
+const io: Io = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd(), nowMs: Date.now };
+
+// A reader that went away (`maestro … | head`) is no failure, and there is nobody left to tell.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? 0 : 1);
+  });
+}
+const crash = (error: unknown): never => {
+  process.stderr.write(`${renderProblem(reportCrash(error, io), process.argv.includes("--json"))}\n`);
+  process.exit(1);
+};
+process.on("uncaughtException", crash);
+process.on("unhandledRejection", crash);
+
+process.exitCode = await main(process.argv.slice(2), io);

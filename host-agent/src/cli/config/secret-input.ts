@@ -1,0 +1,85 @@
+/** Tokens come from a file, standard input or a prompt; never from argv, where everybody on the machine reads them. */
+import { fail } from "@maestro/shared/errors";
+import { readPrivate } from "../../daemon/durable-file.ts";
+import type { Io } from "../io.ts";
+
+/** Longest token line that makes sense, with room for a login link around it. */
+const MAX_SECRET_CHARS = 1024;
+
+export async function readSecret(io: Io, { file, prompt }: { file: string | undefined; prompt: string }): Promise<string> {
+  if (file !== undefined && file !== "-") {
+    const text = readPrivate(file);
+    if (text === undefined) throw fail("field_invalid", `There is no file '${file}'.`, { field: "token-file" });
+    return onlyLine(text);
+  }
+  if (file === "-" || !io.stdin.isTTY) return onlyLine(await readAll(io.stdin));
+  return onlyLine(await promptHidden(io, prompt));
+}
+
+function onlyLine(text: string): string {
+  const line = text.trim();
+  if (line === "" || line.length > MAX_SECRET_CHARS || /\s/.test(line)) {
+    throw fail("token_malformed", line === "" ? "No token was given." : "What was given is not one token.", { hint: "Give it with --token-file <file>, on standard input, or at the prompt." });
+  }
+  return line;
+}
+
+async function readAll(stdin: NodeJS.ReadStream): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of stdin) {
+    const chunk = Buffer.from(part);
+    bytes += chunk.byteLength;
+    if (bytes > 4 * MAX_SECRET_CHARS) break;
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+/** Reads one line without echo. Ctrl-C gives up with 130's meaning: nothing was given. */
+export function promptHidden({ stdin, stderr }: Io, prompt: string): Promise<string> {
+  stderr.write(prompt);
+  stdin.setRawMode(true);
+  stdin.resume();
+  return new Promise((resolve, reject) => {
+    let line = "";
+    const finish = (): void => {
+      stdin.off("data", onData);
+      stdin.setRawMode(false);
+      stdin.pause();
+      stderr.write("\n");
+    };
+    const onData = (data: Buffer): void => {
+      for (const char of data.toString("utf8")) {
+        if (char === "\r" || char === "\n" || char === "\u0004") {
+          finish();
+          resolve(line);
+          return;
+        }
+        if (char === "\u0003") {
+          finish();
+          reject(fail("usage", "Given up at the prompt."));
+          return;
+        }
+        if (char === "\u007f" || char === "\b") line = line.slice(0, -1);
+        else if (char >= " " && line.length < MAX_SECRET_CHARS) line += char;
+      }
+    };
+    stdin.on("data", onData);
+  });
+}
+
+/** A yes at the terminal. Off a terminal the flag is needed, and named. */
+export async function confirm({ stdin, stderr }: Io, question: string, yes: boolean): Promise<void> {
+  if (yes) return;
+  if (!stdin.isTTY) throw fail("confirmation_required", `${question} Nobody can be asked here.`, { field: "yes", hint: "Add --yes." });
+  stderr.write(`${question} [y/N] `);
+  const answer = await new Promise<string>((resolve) => {
+    stdin.resume();
+    stdin.once("data", (data: Buffer) => {
+      stdin.pause();
+      resolve(data.toString("utf8").trim().toLowerCase());
+    });
+  });
+  if (answer !== "y" && answer !== "yes") throw fail("confirmation_required", "Not confirmed: nothing was changed.");
+}

@@ -1,0 +1,19 @@
+/** Times for people: how long ago, or the moment itself with --verbose. */
+
+const STEPS: readonly [seconds: number, unit: string][] = [
+  [86_400, "d"],
+  [3600, "h"],
+  [60, "m"],
+  [1, "s"],
+];
+
+/** @param iso ISO-8601 time, or undefined for never. */
+export function relativeTime(iso: string | undefined, nowMs: number): string {
+  if (iso === undefined) return "never";
+  const seconds = Math.round((nowMs - Date.parse(iso)) / 1000);
+  if (Number.isNaN(seconds)) return "unknown";
+  if (seconds > -1 && seconds < 1) return "now";
+  const [size, unit] = STEPS.find(([step]) => Math.abs(seconds) >= step) ?? [1, "s"];
+  const count = Math.floor(Math.abs(seconds) / size);
+  return seconds < 0 ? `in ${count}${unit}` : `${count}${unit} ago`;
+}

@@ -1,0 +1,45 @@
+/** What a person types for a thing: its name first, then its id or a unique beginning of one. */
+import { fail, type ErrorCode } from "@maestro/shared/errors";
+import { nearest } from "@maestro/shared/names";
+import type { ApiClient, Item } from "./api/client.ts";
+
+export interface Named {
+  id: string;
+  name: string;
+}
+
+/** Shorter beginnings are names, or mistakes. */
+const MIN_PREFIX = 4;
+
+export function resolveIn<T extends Named>(what: string, typed: string, items: readonly T[], notFound: ErrorCode): T {
+  const named = items.filter((item) => item.name === typed);
+  const [only] = named;
+  if (only !== undefined && named.length === 1) return only;
+  if (named.length > 1) throw ambiguous(what, typed, named);
+  const exact = items.find((item) => item.id === typed);
+  if (exact !== undefined) return exact;
+  const matches = typed.length >= MIN_PREFIX ? items.filter((item) => item.id.startsWith(typed)) : [];
+  const [first] = matches;
+  if (first !== undefined && matches.length === 1) return first;
+  if (matches.length > 1) throw ambiguous(what, typed, matches);
+  const near = nearest(typed, items.map((item) => item.name));
+  throw fail(notFound, `There is no ${what} '${typed.slice(0, 64)}'.`, { hint: suggestion(what, near, items) });
+}
+
+function suggestion(what: string, near: readonly string[], items: readonly Named[]): string {
+  if (near.length > 0) return `Did you mean ${near.join(", ")}?`;
+  return items.length === 0 ? `There are no ${what}s yet.` : `See: maestro ${what} list`;
+}
+
+/** At most this many matches are listed. */
+const SHOWN_MATCHES = 5;
+
+function ambiguous(what: string, typed: string, matches: readonly Named[]) {
+  const shown = matches.slice(0, SHOWN_MATCHES).map(({ id, name }) => `${name} (${id})`);
+  return fail("ambiguous", `'${typed.slice(0, 64)}' names ${matches.length} ${what}s.`, { hint: `One of: ${shown.join(", ")}`, extra: { matches: matches.slice(0, SHOWN_MATCHES).map(({ id }) => id) } });
+}
+
+export const resolveHost = async (api: ApiClient, typed: string): Promise<Item<"hosts">> => resolveIn("host", typed, await api.all("hosts"), "host_not_found");
+export const resolveAgent = async (api: ApiClient, typed: string): Promise<Item<"agents">> => resolveIn("agent", typed, await api.all("agents"), "agent_not_found");
+export const resolveSession = async (api: ApiClient, typed: string): Promise<Item<"sessions">> => resolveIn("session", typed, await api.all("sessions"), "session_not_found");
+export const resolveToken = async (api: ApiClient, typed: string): Promise<Item<"tokens">> => resolveIn("token", typed, await api.all("tokens"), "token_not_found");
