@@ -33,6 +33,7 @@ import type { Db } from "../db/client.ts";
 import type { Page, PageAsk } from "../db/page.ts";
 import type { HostPrincipal, UserPrincipal } from "../domain/access/principal.ts";
 import type { Feed } from "../objects/feed.ts";
+import type { Identity } from "./auth-input.ts";
 
 export interface AppEnv {
   Bindings: Env;
@@ -63,8 +64,8 @@ export interface RouteContext<N extends RouteName> {
   config: Config;
   db: Db;
   principal: PrincipalOf<N>;
-  /** The principal's fleet; on open routes there is none to speak of and reading it throws. */
-  fleet: FleetId;
+  /** The principal's fleet. On open routes reading it (or `feed`) throws until `identify` was called. */
+  readonly fleet: FleetId;
   params: ParamsOf<N>;
   query: QueryOf<N>;
   body: BodyOf<N>;
@@ -73,9 +74,11 @@ export interface RouteContext<N extends RouteName> {
   nowMs: number;
   ip: string;
   /** The fleet's Feed: events, audit, present status. */
-  feed: DurableObjectStub<Feed>;
+  readonly feed: DurableObjectStub<Feed>;
   newId<K extends IdKind>(kind: K): Id<K>;
   random(bytes: number): Uint8Array;
+  /** On open routes: who this turned out to be; what happens from here on, refusals included, is audited as theirs. */
+  identify(identity: Identity): void;
   /**
    * Writes the audit record of this request (action: the route's name unless given). Resolves once it is stored;
    * throws `audit_unavailable` when it cannot be, so that nothing privileged happens unrecorded.

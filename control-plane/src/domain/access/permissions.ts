@@ -1,0 +1,47 @@
+/** Whether a principal may use a route: one decision, from the route's row alone. */
+import { ROLE_SCOPES, SCOPES, globMatches, roleAtLeast, type Role, type Scope } from "@maestro/shared/contract/access";
+import type { Access } from "@maestro/shared/contract/routes";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { err, ok, type Result } from "@maestro/shared/result";
+import type { Principal, UserPrincipal } from "./principal.ts";
+
+/** What a credential may really do: its own scopes, no further than the role reaches. */
+export function effectiveScopes(role: Role, granted: readonly Scope[]): Scope[] {
+  const reach = ROLE_SCOPES[role];
+  return granted.includes("admin") ? [...reach] : SCOPES.filter((scope) => reach.includes(scope) && granted.includes(scope));
+}
+
+export const lowerRole = (a: Role, b: Role): Role => (roleAtLeast(a, b) ? b : a);
+
+export function authorise(access: Exclude<Access, { kind: "open" }>, principal: Principal, nowMs: number): Result<void> {
+  switch (access.kind) {
+    case "host":
+      return principal.kind === "host" ? ok(undefined) : err(maestroError("role_insufficient", "Only a host's own signature opens this.", { hint: "The host-agent calls it by itself." }));
+    case "user":
+      return principal.kind === "host" ? err(hostForbidden()) : authoriseUser(access, principal, nowMs);
+    case "user-or-host":
+      return principal.kind === "host" ? ok(undefined) : authoriseUser(access, principal, nowMs);
+  }
+}
+
+function authoriseUser(need: { role: Role; scope: Scope; stepUp?: true }, who: UserPrincipal, nowMs: number): Result<void> {
+  if (!roleAtLeast(who.role, need.role)) {
+    return err(maestroError("role_insufficient", `'${who.name}' is ${who.role}; this needs ${need.role}.`, { field: "role", hint: `Ask an owner to do it, or for the role ${need.role}.` }));
+  }
+  if (!who.scopes.includes(need.scope)) {
+    return err(maestroError("scope_missing", `'${who.name}' lacks ${need.scope}.`, { field: "scope", hint: `Create a token with ${need.scope}.` }));
+  }
+  if (need.stepUp === true && !isSteppedUp(who, nowMs)) {
+    return err(maestroError("step_up_required", "This needs a login not older than 10 minutes.", { hint: "Run `maestro open` and use its fresh link." }));
+  }
+  return ok(undefined);
+}
+
+/** A token is presented whole with each request and never by a browser on its own, so it needs no fresh login. */
+export const isSteppedUp = (who: UserPrincipal, nowMs: number): boolean => who.kind === "token" || (who.stepUpUntilMs ?? 0) > nowMs;
+
+const hostForbidden = (): MaestroError => maestroError("host_forbidden", "A host's identity opens its link and reads the registry, nothing else.", { hint: "Use a person's token." });
+
+/** Whether a credential's host selector lets it touch this host. */
+export const mayTouchHost = (who: UserPrincipal, hostName: string): boolean => who.hosts === undefined || globMatches(who.hosts, hostName);
+export const mayTouchAgent = (who: UserPrincipal, agentName: string): boolean => who.agents === undefined || globMatches(who.agents, agentName);

@@ -1,0 +1,42 @@
+/** A schema's complaint as one refusal: the exact field, and for an unknown one the name that was meant. */
+import type * as z from "zod";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { nearest } from "@maestro/shared/names";
+import { escapeUnsafe } from "@maestro/shared/sanitize";
+
+/** `steps[2].prompt` */
+export function fieldPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? shown(String(key)) : `${text}.${shown(String(key))}`), "");
+}
+
+const shown = (text: string): string => escapeUnsafe(text.slice(0, 64));
+
+/**
+ * @param known the names taken at a path, for the suggestion.
+ * @param present whether the input has a value at a path: a missing field and a wrong one are different mistakes.
+ */
+export function shapeError(error: z.ZodError, known: (path: readonly PropertyKey[]) => string[], present: (path: readonly PropertyKey[]) => boolean): MaestroError {
+  const issue = error.issues[0];
+  if (issue === undefined) return maestroError("field_invalid", "The request does not have the expected shape.");
+  const field = fieldPath(issue.path);
+  if (issue.code === "unrecognized_keys") {
+    const key = issue.keys[0] ?? "";
+    const names = known(issue.path);
+    const [near] = nearest(key.slice(0, 64), names, 1);
+    return maestroError("unknown_field", `'${shown(key)}' is not a field${field === "" ? " here" : ` of ${field}`}.`, {
+      field: fieldPath([...issue.path, key]),
+      hint: near === undefined ? `Known: ${names.join(", ")}.` : `Did you mean ${near}?`,
+    });
+  }
+  if (issue.code === "invalid_key" && issue.path.includes("env")) {
+    return maestroError("env_name_invalid", `'${shown(String(issue.path.at(-1)))}' is no environment name.`, { field, hint: "Letters, digits and _, not beginning with a digit; the value goes beside it." });
+  }
+  if (field !== "" && !present(issue.path)) return maestroError("field_missing", `'${field}' is required.`, { field, hint: `Give '${field}'.` });
+  return maestroError("field_invalid", `${field === "" ? "The body" : `'${field}'`}: ${complaint(issue)}`, field === "" ? {} : { field });
+}
+
+function complaint(issue: z.core.$ZodIssue): string {
+  // Of a union's branches only the summary is of use; its parts would contradict each other.
+  const text = issue.message.replace(/^Invalid input: /, "");
+  return `${escapeUnsafe(text.slice(0, 200))}.`;
+}

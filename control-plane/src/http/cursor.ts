@@ -1,0 +1,20 @@
+/** Signed cursors: where a list goes on, usable for that very list only. */
+import * as z from "zod";
+import { fail } from "@maestro/shared/errors";
+import { openClaims, sealClaims } from "../crypto/signed.ts";
+
+const Claims = z.object({ q: z.string(), a: z.string() });
+
+/** The query a cursor belongs to: fleet, route and filters; the page size may change on the way. */
+export function queryIdentity(fleet: string, route: string, query: Readonly<Record<string, unknown>>): string {
+  const filters = Object.entries(query).filter(([name]) => name !== "cursor" && name !== "limit");
+  return JSON.stringify([fleet, route, filters.sort(([a], [b]) => (a < b ? -1 : 1))]);
+}
+
+export const sealCursor = (key: CryptoKey, query: string, after: string): Promise<string> => sealClaims(key, { q: query, a: after });
+
+export async function openCursor(key: CryptoKey, query: string, cursor: string): Promise<string> {
+  const claims = await openClaims(key, cursor, Claims);
+  if (claims?.q === query) return claims.a;
+  throw fail("cursor_invalid", claims === undefined ? "The cursor was not made here." : "The cursor belongs to another query.", { field: "cursor", hint: "Start again without a cursor." });
+}

@@ -1,0 +1,179 @@
+/**
+ * The one way through which every route is called: rate limit, origin, who, may they, what, once, act, audit.
+ * The order matters: nothing is parsed before it is known who asks, and nothing is done before it is recorded.
+ */
+import type { Context } from "hono";
+import type { RouteName, RouteSpec } from "@maestro/shared/contract/routes";
+import { fail, MaestroFailure } from "@maestro/shared/errors";
+import { makeId, type Id, type IdKind } from "@maestro/shared/ids";
+import { DEFAULT_PAGE_ITEMS } from "@maestro/shared/limits";
+import { configOf, type Config } from "../config.ts";
+import { openDb, type Db } from "../db/client.ts";
+import { isBootstrapped } from "../db/fleets.ts";
+import { authorise } from "../domain/access/permissions.ts";
+import { actorOf, type Principal } from "../domain/access/principal.ts";
+import { AuditTrail } from "./audit-trail.ts";
+import { authenticate, isWrite } from "./authenticate.ts";
+import { openCursor, queryIdentity, sealCursor } from "./cursor.ts";
+import { unwrap, type AppEnv, type Handler, type RouteContext } from "./define-route.ts";
+import { idempotencyKeyOf, onceOnly } from "./idempotency.ts";
+import { refuseForeignOrigin, refuseTokenInUrl } from "./origin.ts";
+import { takeAllowance } from "./rate-limit.ts";
+import { parseBody, parseQuery, readBody, requireJson } from "./validate.ts";
+
+interface Call {
+  c: Context<AppEnv>;
+  name: RouteName;
+  spec: RouteSpec;
+  config: Config;
+  db: Db;
+  url: URL;
+  ip: string;
+  nowMs: number;
+  requestId: string;
+  trail: AuditTrail;
+}
+
+/** Open routes that only make sense once there is a fleet. */
+const NEEDS_FLEET: readonly RouteName[] = ["login", "hostJoin"];
+
+export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, handler: Handler<N>, c: Context<AppEnv>): Promise<Response> {
+  const requestId = c.get("requestId");
+  const ip = c.req.header("cf-connecting-ip") ?? "unknown";
+  const trail = new AuditTrail(c.env.FEED, { action: name, ip, requestId });
+  const call: Call = { c, name, spec, config: await configOf(c.env), db: openDb(c.env.DB), url: new URL(c.req.url), ip, nowMs: Date.now(), requestId, trail };
+  const target = c.req.param("id") ?? "";
+  let entered = false;
+  try {
+    refuseTokenInUrl(call.url);
+    await limitByAddress(call);
+    if (isWrite(c.req.raw) || c.req.header("upgrade") !== undefined) refuseForeignOrigin(c.req.raw, call.url, call.config);
+    const principal = await whoMay(call);
+    const text = spec.body === undefined ? "" : await readJsonText(c.req.raw);
+    const rx = contextOf<N>(call, name, principal, text);
+    const act = async (): Promise<Response> => {
+      entered = true;
+      const value = await handler(rx);
+      if (isWrite(c.req.raw) && !trail.written && trail.identity !== undefined) await trail.ok(target);
+      return respond(call, value);
+    };
+    return await maybeOnce(call, principal, text, rx, act);
+  } catch (error) {
+    if (error instanceof MaestroFailure && isAudited(error, entered && isWrite(c.req.raw))) await trail.refused(target, error.error);
+    throw error;
+  }
+}
+
+/** Refusals of rights always; other failures only where something was about to change. */
+function isAudited({ error }: MaestroFailure, changing: boolean): boolean {
+  if (error.code === "rate_limited" || error.code === "audit_unavailable") return false;
+  return changing || DENIALS.has(error.code);
+}
+
+const DENIALS: ReadonlySet<string> = new Set([
+  "token_expired", "token_revoked", "session_expired", "csrf_missing", "origin_denied", "scope_missing", "role_insufficient",
+  "agent_forbidden", "host_forbidden", "step_up_required", "ticket_invalid", "host_locked", "clock_skew",
+]);
+
+async function limitByAddress({ c, spec, ip }: Call): Promise<void> {
+  if (spec.rate === "login") await takeAllowance(c.env.RATE_LOGIN, `login:${ip}`, "logins");
+  if (spec.rate === "join") await takeAllowance(c.env.RATE_JOIN, `join:${ip}`, "enrolments");
+}
+
+async function whoMay(call: Call): Promise<Principal | undefined> {
+  const { c, name, spec, db, config, url, nowMs, trail } = call;
+  if (spec.access.kind === "open") {
+    if (NEEDS_FLEET.includes(name)) await requireFleet(db);
+    return undefined;
+  }
+  const who = await authenticate({
+    request: c.req.raw,
+    url,
+    config,
+    db,
+    nowMs,
+    countFailure: (credential) => takeAllowance(c.env.RATE_FAILED, `failed:${credential}`, "failed authentications"),
+    identified: (identity) => {
+      trail.identity = identity;
+    },
+  }).catch(async (error: unknown) => {
+    if (trail.identity === undefined && error instanceof MaestroFailure) await requireFleet(db);
+    throw error;
+  });
+  const { principal, touch } = who;
+  trail.identity = { fleet: principal.fleet, ...actorOf(principal) };
+  await takeAllowance(c.env.RATE_CREDENTIAL, principal.id, "requests with this credential");
+  if (touch !== undefined) c.executionCtx.waitUntil(touch());
+  requireTicketFits(call, principal);
+  unwrap(authorise(spec.access, principal, nowMs));
+  return principal;
+}
+
+/** Asked only when nobody was recognised: whoever is, is of a fleet. */
+async function requireFleet(db: Db): Promise<void> {
+  if (!(await isBootstrapped(db))) throw fail("not_bootstrapped", "This server has no owner yet.", { hint: "Run `maestro up`, or POST /api/v1/bootstrap with the bootstrap secret." });
+}
+
+function requireTicketFits({ c, name }: Call, principal: Principal): void {
+  if (principal.kind === "host" || principal.ticket === undefined) return;
+  const { opens } = principal.ticket;
+  const fits = opens.kind === "feed" ? name === "events" : name === "sessionAttach" && opens.session === c.req.param("id");
+  if (!fits) throw fail("ticket_invalid", "The ticket was made for something else.", { hint: "Ask for one for exactly this socket." });
+}
+
+async function readJsonText(request: Request): Promise<string> {
+  const typed = request.headers.get("content-type") !== null;
+  if (typed) requireJson(request);
+  const text = await readBody(request);
+  if (!typed && text !== "") requireJson(request);
+  return text;
+}
+
+async function maybeOnce<N extends RouteName>(call: Call, principal: Principal | undefined, text: string, rx: RouteContext<N>, act: () => Promise<Response>): Promise<Response> {
+  const { c, db, config, url, nowMs } = call;
+  const key = isWrite(c.req.raw) ? idempotencyKeyOf(c.req.raw) : undefined;
+  if (key === undefined || principal === undefined) return act();
+  const id = { fleet: principal.fleet, credential: principal.id, key };
+  return onceOnly({ db, key: config.keys.idempotency, id, content: `${c.req.method}\n${url.pathname}${url.search}\n${text}`, nowMs, random: rx.random }, act);
+}
+
+function respond({ c, spec }: Call, value: unknown): Response {
+  if (value instanceof Response) return value;
+  return spec.status === 204 ? c.body(null, 204) : c.json(value, spec.status === 201 || spec.status === 202 ? spec.status : 200);
+}
+
+function contextOf<N extends RouteName>(call: Call, name: N, principal: Principal | undefined, text: string): RouteContext<N> {
+  const { c, spec, config, db, url, nowMs, requestId, ip, trail } = call;
+  const query = spec.query === undefined ? {} : parseQuery(spec.query, url);
+  const body = spec.body === undefined ? undefined : parseBody(spec.body, text);
+  const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
+  const identity = (): string => queryIdentity(trail.identity?.fleet ?? "", name, query);
+  const context = {
+    name, c, env: c.env, config, db, principal, params: c.req.param(), query, body, requestId, nowMs, ip, random,
+    get fleet() {
+      if (trail.identity === undefined) throw new Error(`${name} is open: nobody was identified`);
+      return trail.identity.fleet;
+    },
+    get feed() {
+      return trail.feed();
+    },
+    newId: <K extends IdKind>(kind: K): Id<K> => makeId(kind, nowMs, random(10)),
+    identify: (who: AuditTrail["identity"]) => {
+      trail.identity = who;
+    },
+    audit: (target: string, action?: string) => trail.ok(target, action),
+    page: async () => {
+      const { limit, cursor } = query;
+      return {
+        limit: typeof limit === "number" ? limit : DEFAULT_PAGE_ITEMS,
+        after: typeof cursor === "string" ? await openCursor(config.keys.cursor, identity(), cursor) : undefined,
+      };
+    },
+    list: async <Row, Item>(page: { rows: Row[]; next: string | undefined }, item: (row: Row) => Item) => ({
+      items: page.rows.map(item),
+      ...(page.next === undefined ? {} : { nextCursor: await sealCursor(config.keys.cursor, identity(), page.next) }),
+    }),
+  };
+  // The one cast of the HTTP side: the schemas of this very row made `query` and `body`, its access made `principal`.
+  return context as unknown as RouteContext<N>;
+}

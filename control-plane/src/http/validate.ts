@@ -1,0 +1,78 @@
+/** Bodies and queries into values: size before parsing, depth before recursion, shape with the exact field. */
+import * as z from "zod";
+import { fail, MaestroFailure } from "@maestro/shared/errors";
+import { MAX_BODY_BYTES } from "@maestro/shared/limits";
+import { parseJson } from "../domain/requests/json.ts";
+import { shapeError } from "../domain/requests/shape-error.ts";
+import { unwrap } from "./define-route.ts";
+
+/** The body as text, read no further than the limit. Empty when there is none. */
+export async function readBody(request: Request): Promise<string> {
+  const declared = Number(request.headers.get("content-length") ?? "0");
+  if (declared > MAX_BODY_BYTES) throw tooLarge();
+  if (request.body === null) return "";
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_BODY_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(await new Blob(chunks).arrayBuffer());
+  } catch (cause) {
+    throw fail("json_invalid", "The body is not UTF-8.", { hint: "Send JSON in UTF-8." }, cause);
+  }
+}
+
+const tooLarge = (): MaestroFailure => fail("body_too_large", `The body is larger than ${MAX_BODY_BYTES} bytes (1 MiB).`, { hint: "Send less at once." });
+
+export function requireJson(request: Request): void {
+  const type = request.headers.get("content-type") ?? "";
+  if (/^application\/json\s*(;|$)/i.test(type)) return;
+  throw fail("content_type_unsupported", `A body of type '${type.slice(0, 64)}' is not taken.`, { field: "content-type", hint: "Send application/json." });
+}
+
+/** @param text empty counts as `{}`: a body whose fields are all optional may be left out. */
+export function parseBody<T>(schema: z.ZodType<T>, text: string): T {
+  return parseShape(schema, text.trim() === "" ? {} : unwrap(parseJson(text)));
+}
+
+export function parseShape<T>(schema: z.ZodType<T>, input: unknown): T {
+  const read = schema.safeParse(input);
+  if (read.success) return read.data;
+  throw new MaestroFailure(shapeError(read.error, (path) => knownFields(schema, path), (path) => valueAt(input, path) !== undefined));
+}
+
+/** The query as an object; a name given twice is refused rather than half obeyed. */
+export function parseQuery<T>(schema: z.ZodType<T>, url: URL): T {
+  const query: Record<string, string> = {};
+  for (const [name, value] of url.searchParams) {
+    if (Object.hasOwn(query, name)) throw fail("field_invalid", `'${name.slice(0, 64)}' is given twice.`, { field: name.slice(0, 64) });
+    Object.defineProperty(query, name, { value, enumerable: true });
+  }
+  return parseShape(schema, query);
+}
+
+function knownFields(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema;
+  for (const key of path) {
+    at = unwrapped(at);
+    if (at instanceof z.ZodObject) at = at.shape[String(key)];
+    else if (at instanceof z.ZodArray) at = at.element;
+    else return [];
+  }
+  at = unwrapped(at);
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+}
+
+const unwrapped = (schema: unknown): unknown => (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? unwrapped(schema.unwrap()) : schema);
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let at = input;
+  for (const key of path) {
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return undefined;
+    at = Reflect.get(at, key);
+  }
+  return at;
+}
