@@ -135,7 +135,7 @@ test("[F21] text frames are doubled and swapped, binary frames and pings are lef
   const arrived = new Signal();
   server.on("connection", (socket) =>
     socket.on("message", (message, binary) => {
-      got.push(`${binary ? "b" : "t"}:${String(message)}`);
+      got.push(`${binary ? "b" : "t"}:${String(Buffer.isBuffer(message) ? message : "")}`);
       arrived.emit();
     }),
   );

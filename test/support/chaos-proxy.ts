@@ -83,7 +83,7 @@ export class ChaosProxy implements AsyncDisposable {
 
   /** Cuts every open connection now. `rst` loses what is in flight, `fin` ends politely. */
   cutAll(how: Cut["how"] = "rst"): void {
-    for (const connection of [...this.#connections]) this.#cut(connection, how);
+    for (const connection of this.#connections) this.#cut(connection, how);
   }
 
   /** The next accepted connection is cut right after this byte of it; calls queue up, one per connection. */
@@ -132,7 +132,7 @@ export class ChaosProxy implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
-    for (const connection of [...this.#connections]) this.#drop(connection);
+    for (const connection of this.#connections) this.#drop(connection);
     this.#server.close();
     await once(this.#server, "close");
   }

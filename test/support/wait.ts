@@ -87,7 +87,7 @@ export class Signal {
   };
 
   emit(): void {
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of this.#listeners) listener();
   }
 }
 
