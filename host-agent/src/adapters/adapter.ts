@@ -1,0 +1,42 @@
+/** What Maestro knows of one agent CLI. Adding an agent is adding one file and its line in `builtin.ts`. */
+import type { AdapterName } from "@maestro/shared/contract/agent-types";
+
+export type Permissions = "plan" | "edit" | "full";
+
+export interface InteractiveRequest {
+  model: string | undefined;
+  /** The CLI's own mode, where it has modes. */
+  mode: string | undefined;
+  /** What the agent may do unasked; undefined leaves it to the CLI's own configuration. */
+  permissions: Permissions | undefined;
+  /** As detected; undefined when it is not known. */
+  version: string | undefined;
+}
+
+export interface Interactive {
+  /** Arguments after the binary; the agent's own extra arguments follow them. */
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+}
+
+export interface Adapter {
+  name: AdapterName;
+  title: string;
+  /** Names looked for on the bootstrap path, first found wins. Empty: nothing has to be installed. */
+  binaries: readonly string[];
+  versionArgs: readonly string[];
+  parseVersion(output: string): string | undefined;
+  /** The one line that installs it. */
+  install: string;
+  interactive(request: InteractiveRequest): Interactive;
+}
+
+/** The first thing that looks like a version; every CLI decorates it differently. */
+export function firstVersion(output: string): string | undefined {
+  return /\b\d+\.\d+(?:\.\d+)?(?:[-+.][0-9A-Za-z.-]*[0-9A-Za-z])?/.exec(output)?.[0];
+}
+
+export const withValue = (flag: string, value: string | undefined): string[] => (value === undefined || value === "" ? [] : [flag, value]);
+
+/** Arguments of a permission level; a level the CLI has no word for asks the user instead, never the other way. */
+export const levelArgs = (levels: Readonly<Record<Permissions, readonly string[]>>, level: Permissions | undefined): readonly string[] => (level === undefined ? [] : levels[level]);

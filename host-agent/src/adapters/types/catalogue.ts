@@ -1,0 +1,98 @@
+/** All agent types of this host: built-in adapters, files of `agents.d`, and what a request brings along. */
+import { AgentTypeFile, type AgentTypeReport } from "@maestro/shared/contract/agent-types";
+import { checkAgentType, type AgentType } from "@maestro/shared/contract/check-agent-type";
+import { maestroError } from "@maestro/shared/errors";
+import { nearest } from "@maestro/shared/names";
+import { err, ok, type Result } from "@maestro/shared/result";
+import type { Adapter } from "../adapter.ts";
+import { BUILTIN, BUILTIN_TYPES } from "../builtin.ts";
+import type { Detected, Detector } from "../detect.ts";
+import { locateProgram } from "../locate.ts";
+import { readTypeFiles, typeFilesStamp, type FileTypes } from "./directory.ts";
+
+export class TypeCatalogue {
+  readonly #dirs: readonly string[];
+  readonly #detector: Detector;
+  readonly #searchPath: () => string;
+  #files: FileTypes = { types: [], problems: [] };
+  #stamp: string | undefined;
+
+  constructor(dirs: readonly string[], detector: Detector, searchPath: () => string) {
+    this.#dirs = dirs;
+    this.#detector = detector;
+    this.#searchPath = searchPath;
+  }
+
+  /** True when files changed since the last call; cheap enough to ask every few seconds. */
+  refresh(): boolean {
+    const stamp = typeFilesStamp(this.#dirs);
+    if (stamp === this.#stamp) return false;
+    this.#stamp = stamp;
+    this.#files = readTypeFiles(this.#dirs);
+    return true;
+  }
+
+  get problems(): FileTypes["problems"] {
+    return this.#files.problems;
+  }
+
+  /** @param definition a type made through the API travels whole with the request. */
+  resolve(slug: string, definition: unknown): Result<AgentType> {
+    if (definition !== undefined) return readDefinition(definition);
+    const file = this.#files.types.find(({ type }) => type.slug === slug);
+    if (file !== undefined) return ok(file.type);
+    const builtin = BUILTIN_TYPES.find(({ name }) => name === slug);
+    if (builtin !== undefined) return ok({ slug, adapter: builtin.name });
+    const broken = this.#files.problems.find((problem) => problem.slug === slug);
+    if (broken !== undefined) {
+      return err(maestroError("agent_type_invalid", `The type '${slug}' cannot be used: ${broken.file}${broken.line === undefined ? "" : `:${broken.line}`}: ${broken.problem}.`, { field: "type" }));
+    }
+    const near = nearest(slug, [...this.#files.types.map(({ type }) => type.slug), ...BUILTIN_TYPES.map(({ name }) => name)], 3);
+    return err(maestroError("agent_type_not_found", `This host has no agent type '${slug}'.`, { field: "type", ...(near.length === 0 ? {} : { hint: `Nearest: ${near.join(", ")}` }) }));
+  }
+
+  /** For `hello`'s inventory; asks each CLI for its version unless it is known. */
+  async report(): Promise<AgentTypeReport[]> {
+    const fromFiles = this.#files.types.map(async ({ file, type }): Promise<AgentTypeReport> => ({
+      slug: type.slug,
+      adapter: type.adapter,
+      ...(type.mode === undefined ? {} : { mode: type.mode }),
+      source: "file",
+      file,
+      capabilities: type.capabilities ?? [],
+      detected: await this.#detect(type),
+    }));
+    const taken = new Set(this.#files.types.map(({ type }) => type.slug));
+    const builtin = BUILTIN_TYPES.filter(({ name }) => !taken.has(name)).map(async (adapter: Adapter): Promise<AgentTypeReport> => ({
+      slug: adapter.name,
+      adapter: adapter.name,
+      source: "builtin",
+      capabilities: [],
+      detected: await this.#detector.detect(adapter),
+    }));
+    const problems = this.#files.problems.map(({ file, slug, problem, line }): AgentTypeReport => ({
+      slug,
+      adapter: "custom",
+      source: "file",
+      file,
+      capabilities: [],
+      detected: { state: "invalid", problem: problem.slice(0, 1024), ...(line === undefined ? {} : { line }) },
+    }));
+    return [...(await Promise.all([...builtin, ...fromFiles])), ...problems];
+  }
+
+  async #detect(type: AgentType): Promise<Detected> {
+    if (type.adapter !== "custom") return this.#detector.detect(BUILTIN[type.adapter]);
+    const name = type.argv?.[0] ?? "";
+    const binary = locateProgram([name], this.#searchPath());
+    // A program we know nothing of is not started to ask it something.
+    return binary === undefined ? { state: "missing", lookedFor: name.slice(0, 256), install: BUILTIN.custom.install } : { state: "found", binary, version: "" };
+  }
+}
+
+function readDefinition(definition: unknown): Result<AgentType> {
+  const parsed = AgentTypeFile.safeParse(definition);
+  if (parsed.success) return checkAgentType(parsed.data);
+  const issue = parsed.error.issues[0];
+  return err(maestroError("agent_type_invalid", `The type's definition: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "invalid"}.`, { field: "type" }));
+}
