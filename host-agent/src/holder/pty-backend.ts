@@ -1,0 +1,209 @@
+/** Terminals on PTYs of our own: exact to the last byte, gone with the holder. */
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { ReadStream } from "node:tty";
+import { err, ok, type Result } from "@maestro/shared/result";
+import { maestroError } from "@maestro/shared/errors";
+import { errnoOf } from "../daemon/durable-file.ts";
+import type { LaunchPlan, Seed, Terminal, TerminalBackend, TerminalEnd, TerminalEvents } from "./backend.ts";
+import { loadNativePty, type NativePty, type OpenPty } from "./native-pty.ts";
+import { concealFd, exposeFd, spawnShielded } from "./shielded-spawn.ts";
+import { SentinelScanner } from "./drain-sentinel.ts";
+import { foregroundCwd, terminateAll } from "./processes.ts";
+import { refuseSpawn } from "./spawn-refusal.ts";
+import { WriteQueue } from "./write-queue.ts";
+
+/** Longest wait for the sentinel while the reader runs: a stopped terminal (^S) never lets it through. */
+const DRAIN_TIMEOUT_MS = 2_000;
+const SENTINEL_RETRY_MS = 2;
+
+/** As leader of a new session (`detached`), opening the terminal makes it the controlling one. */
+const ATTACH_TO_TTY = 'exec <>"$0" >&0 2>&1; stty iutf8 2>/dev/null; exec "$@"';
+
+export class PtyBackend implements TerminalBackend {
+  readonly kind = "pty";
+
+  async start(plan: LaunchPlan, events: TerminalEvents): Promise<Result<Terminal>> {
+    const native = loadNativePty();
+    if (!native.ok) return native;
+    let opened: OpenPty;
+    try {
+      opened = native.value.open(plan.cols, plan.rows);
+    } catch (cause) {
+      return err(maestroError("descriptors_exhausted", `No PTY could be opened: ${messageOf(cause)}.`, { hint: "End some sessions, or raise `ulimit -n` and the system's limit of PTYs." }));
+    }
+    exposeFd(opened.master);
+    exposeFd(opened.slave);
+    let slave: number | undefined;
+    try {
+      // The native slave has no close-on-exec; one opened by path has, and is the one to keep.
+      slave = openSync(opened.path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+      const child = spawnShielded("/bin/sh", ["-c", ATTACH_TO_TTY, opened.path, ...plan.argv], { cwd: plan.cwd, env: { ...plan.env }, detached: true }, ["ignore", "ignore", "ignore"]);
+      const failure = await spawned(child);
+      if (failure !== undefined) throw failure;
+      return ok(new PtyTerminal(native.value, opened.master, slave, child, events));
+    } catch (cause) {
+      if (slave !== undefined) closeSync(slave);
+      closeSync(opened.master);
+      concealFd(opened.master);
+      return err(refuseSpawn(plan, cause));
+    } finally {
+      closeSync(opened.slave);
+      concealFd(opened.slave);
+    }
+  }
+}
+
+type Phase =
+  | { type: "running" }
+  /** The program exited; its tail is being read. */
+  | { type: "draining"; end: TerminalEnd; scanner: SentinelScanner; timer: NodeJS.Timeout | undefined }
+  | { type: "ended" };
+
+class PtyTerminal implements Terminal {
+  readonly pausable = true;
+  readonly #native: NativePty;
+  readonly #master: number;
+  readonly #slave: number;
+  readonly #pid: number;
+  readonly #stream: ReadStream;
+  readonly #events: TerminalEvents;
+  readonly #input: WriteQueue;
+  readonly #whenEnded = Promise.withResolvers<void>();
+  #phase: Phase = { type: "running" };
+  #paused = false;
+  #killing = false;
+
+  constructor(native: NativePty, master: number, slave: number, child: ChildProcess, events: TerminalEvents) {
+    this.#native = native;
+    this.#master = master;
+    this.#slave = slave;
+    this.#pid = child.pid ?? -1;
+    this.#events = events;
+    this.#input = new WriteQueue((bytes) => writeNow(master, bytes), () => undefined);
+    this.#stream = new ReadStream(master);
+    this.#stream.on("data", (chunk: Buffer) => this.#read(chunk));
+    this.#stream.on("error", () => this.#finish());
+    child.once("exit", (code, signal) => this.#exited(code, signal));
+    // It may have exited before anybody listened.
+    if (child.exitCode !== null || child.signalCode !== null) this.#exited(child.exitCode, child.signalCode);
+  }
+
+  pause(): void {
+    if (this.#phase.type === "ended" || this.#paused || this.#killing) return;
+    this.#paused = true;
+    this.#stream.pause();
+    if (this.#phase.type === "draining") clearTimeout(this.#phase.timer);
+  }
+
+  resume(): void {
+    if (this.#phase.type === "ended" || !this.#paused) return;
+    this.#paused = false;
+    this.#stream.resume();
+    if (this.#phase.type === "draining") this.#phase.timer = this.#drainTimer();
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#phase.type === "running" && this.#input.push(bytes);
+  }
+
+  resize(cols: number, rows: number): void {
+    if (this.#phase.type === "ended") return;
+    this.#native.resize(this.#master, cols, rows);
+    this.#events.resized(cols, rows);
+  }
+
+  watched(): void {
+    // A PTY streams always: its screen must be known when somebody comes.
+  }
+
+  async kill(): Promise<void> {
+    if (this.#phase.type === "ended") return;
+    // Nobody's slowness delays an end.
+    this.resume();
+    this.#killing = true;
+    await terminateAll(this.#pid);
+    await this.#whenEnded.promise;
+  }
+
+  cwd(): Promise<string | undefined> {
+    return foregroundCwd(this.#pid);
+  }
+
+  async capture(): Promise<Seed | undefined> {
+    return undefined;
+  }
+
+  release(): void {
+    void this.kill();
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#phase.type === "running") return this.#events.output(chunk);
+    if (this.#phase.type === "ended") return;
+    const drained = this.#phase.scanner.push(chunk);
+    if (drained.bytes.byteLength > 0) this.#events.output(drained.bytes);
+    if (drained.type === "end") this.#finish("found");
+  }
+
+  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#phase.type !== "running") return;
+    this.#input.close();
+    const sentinel = randomBytes(16).toString("hex");
+    const end: TerminalEnd = { reason: "exited", ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }) };
+    this.#phase = { type: "draining", end, scanner: new SentinelScanner(Buffer.from(sentinel)), timer: this.#paused ? undefined : this.#drainTimer() };
+    this.#writeSentinel(Buffer.from(sentinel));
+  }
+
+  #writeSentinel(rest: Buffer): void {
+    if (this.#phase.type !== "draining") return;
+    try {
+      const written = writeNow(this.#slave, rest) ?? 0;
+      // A full terminal takes it once the reader has made room.
+      if (written < rest.byteLength) setTimeout(() => this.#writeSentinel(rest.subarray(written)), SENTINEL_RETRY_MS);
+    } catch {
+      this.#finish();
+    }
+  }
+
+  #drainTimer(): NodeJS.Timeout {
+    return setTimeout(() => this.#finish(), DRAIN_TIMEOUT_MS);
+  }
+
+  /** @param sentinel `missing`: what the scanner held back may be output and is passed on. */
+  #finish(sentinel: "found" | "missing" = "missing"): void {
+    const phase = this.#phase;
+    if (phase.type === "ended") return;
+    if (phase.type === "draining") {
+      clearTimeout(phase.timer);
+      const rest = phase.scanner.rest();
+      if (sentinel === "missing" && rest.byteLength > 0) this.#events.output(rest);
+    }
+    this.#phase = { type: "ended" };
+    this.#input.close();
+    this.#stream.destroy();
+    concealFd(this.#master);
+    closeSync(this.#slave);
+    this.#events.ended(phase.type === "draining" ? phase.end : { reason: "exited" });
+    this.#whenEnded.resolve();
+  }
+}
+
+function writeNow(fd: number, bytes: Uint8Array): number | undefined {
+  try {
+    return writeSync(fd, bytes);
+  } catch (cause) {
+    if (errnoOf(cause) === "EAGAIN") return undefined;
+    throw cause;
+  }
+}
+
+function spawned(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve) => {
+    child.once("spawn", () => resolve(undefined));
+    child.once("error", resolve);
+  });
+}
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
