@@ -10,8 +10,7 @@ export type Deadlines = Readonly<Record<string, number | undefined>>;
  * @param current what is set now.
  */
 export function nextAlarm(deadlines: Deadlines, current: number | undefined): number | undefined {
-  let earliest: number | undefined;
-  for (const at of Object.values(deadlines)) if (at !== undefined && (earliest === undefined || at < earliest)) earliest = at;
+  const earliest = earliestOf(Object.values(deadlines));
   if (earliest === undefined) return undefined;
   return current === undefined || earliest < current ? earliest : undefined;
 }

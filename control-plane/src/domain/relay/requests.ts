@@ -1,5 +1,5 @@
 /** [VR5] Requests to the host: every one gets exactly one answer, one error, or `timeout`. */
-import { fail, isErrorCode, maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
+import { isErrorCode, maestroError, type MaestroError } from "@maestro/shared/errors";
 import type { WireError } from "@maestro/shared/protocol/link";
 import { err, ok, type Result } from "@maestro/shared/result";
 
@@ -21,16 +21,12 @@ export class Requests {
     this.#nextId = firstId;
   }
 
-  /** @param settle called once. */
-  open(name: string, deadlineMs: number, settle: Pending["settle"]): number {
-    if (this.#pending.size >= MAX_PENDING_REQUESTS) throw fail("rate_limited", `${MAX_PENDING_REQUESTS} requests to this host are unanswered.`);
+  /** @param settle called once, unless the request is refused here. */
+  open(name: string, deadlineMs: number, settle: Pending["settle"]): Result<number> {
+    if (this.#pending.size >= MAX_PENDING_REQUESTS) return err(maestroError("rate_limited", `${MAX_PENDING_REQUESTS} requests to this host are unanswered.`));
     const id = this.#nextId++;
     this.#pending.set(id, { name, deadlineMs, settle });
-    return id;
-  }
-
-  nameOf(id: number): string | undefined {
-    return this.#pending.get(id)?.name;
+    return ok(id);
   }
 
   /** False: nobody waits for it (too late, or of an earlier life). */
@@ -80,6 +76,3 @@ export const toWire = ({ code, detail, field, hint }: MaestroError): WireError =
   ...(field === undefined ? {} : { field }),
   ...(hint === undefined ? {} : { hint }),
 });
-
-export const refusalOf = (error: unknown): MaestroError =>
-  error instanceof MaestroFailure ? error.error : maestroError("internal", "The relay failed on this request.");

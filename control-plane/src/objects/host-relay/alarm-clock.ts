@@ -1,0 +1,45 @@
+/** The one physical alarm of the object, set no earlier and no more often than the logical ones need. */
+import { earliestOf, nextAlarm, type Deadlines } from "../../domain/relay/next-alarm.ts";
+
+export class AlarmClock {
+  readonly #storage: DurableObjectStorage;
+  /** undefined: not read yet. null: none is set. */
+  #set: number | null | undefined;
+  #reading: Promise<void> | undefined;
+  #wanted: Deadlines = {};
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+  }
+
+  /** Never waits: what is sent to sockets meanwhile is not held back by it. */
+  arm(deadlines: Deadlines): void {
+    this.#wanted = deadlines;
+    if (this.#set !== undefined) return this.#apply();
+    this.#reading ??= this.#storage.getAlarm().then((set) => {
+      this.#set = set;
+      this.#reading = undefined;
+      this.#apply();
+    });
+  }
+
+  /** The same, at a moment when it pays to take back an alarm that nobody needs any more: it would wake the object. */
+  settle(deadlines: Deadlines): void {
+    this.arm(deadlines);
+    if (typeof this.#set !== "number" || earliestOf(Object.values(deadlines)) !== undefined) return;
+    this.#set = null;
+    void this.#storage.deleteAlarm({ allowUnconfirmed: true });
+  }
+
+  /** The alarm went off and is no more. */
+  fired(): void {
+    this.#set = null;
+  }
+
+  #apply(): void {
+    const at = nextAlarm(this.#wanted, this.#set ?? undefined);
+    if (at === undefined) return;
+    this.#set = at;
+    void this.#storage.setAlarm(at, { allowUnconfirmed: true });
+  }
+}

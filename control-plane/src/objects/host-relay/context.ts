@@ -1,0 +1,43 @@
+/** What the Worker tells a HostRelay about a socket it forwards, beside `FeedContext` in the same header. */
+import * as z from "zod";
+
+const Ticket = z.object({ nonce: z.string(), expiresMs: z.number() });
+
+export const LinkContext = z.object({
+  kind: z.literal("link"),
+  fleet: z.string(),
+  host: z.string(),
+  hostName: z.string(),
+  requestId: z.string(),
+  claim: z.object({
+    id: z.string(),
+    epoch: z.object({ start: z.number(), connect: z.number() }),
+    instance: z.string(),
+    bootId: z.string(),
+    timeMs: z.number(),
+    nonce: z.string(),
+  }),
+  draining: z.boolean(),
+  registryVersion: z.number(),
+});
+export type LinkContext = z.infer<typeof LinkContext>;
+
+export const ViewerContext = z.object({
+  kind: z.literal("viewer"),
+  fleet: z.string(),
+  host: z.string(),
+  hostName: z.string(),
+  requestId: z.string(),
+  session: z.string(),
+  /** `tok_…` or `bsn_…`: revoking it closes the socket. */
+  credential: z.string(),
+  /** Shown to other viewers. */
+  name: z.string(),
+  canWrite: z.boolean(),
+  ticket: Ticket.optional(),
+  /** The socket is closed then. */
+  expiresMs: z.number().optional(),
+});
+export type ViewerContext = z.infer<typeof ViewerContext>;
+
+export const RelayContext = z.discriminatedUnion("kind", [LinkContext, ViewerContext]);

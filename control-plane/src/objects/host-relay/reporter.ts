@@ -1,0 +1,113 @@
+/**
+ * What the fleet's Feed is told of this host: transitions only. The Feed being away never hurts the relay: events
+ * go to a bounded outbox, the projection is written anew later, by alarm.
+ */
+import * as z from "zod";
+import { EVENT_TYPES } from "@maestro/shared/contract/resources";
+import type { NewEvent } from "../../domain/events/event.ts";
+import type { HostUpdate } from "../../domain/events/present.ts";
+import type { Store } from "./store.ts";
+
+/** While the Feed is away the newest are kept; followers refetch what they missed. */
+export const MAX_OUTBOX_EVENTS = 500;
+/** Calls that wait for the one before them; past it they go to the outbox at once. */
+const MAX_QUEUED_CALLS = 100;
+export const FEED_RETRY_MS = 5_000;
+
+export interface ReporterPort {
+  feed(fleet: string): Pick<FeedCalls, "append" | "project" | "followers">;
+  /** Everything there is to project, for when something was lost. */
+  whole(): HostUpdate;
+  nowMs(): number;
+  /** A deadline changed. */
+  rearm(): void;
+}
+
+interface FeedCalls {
+  append(events: NewEvent[]): Promise<unknown>;
+  project(host: string, update: HostUpdate): Promise<unknown>;
+  followers(): Promise<number>;
+}
+
+const StoredEvent = z.object({ type: z.enum(EVENT_TYPES), subject: z.string(), summary: z.string(), data: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])).optional() });
+
+export class Reporter {
+  readonly #store: Store;
+  readonly #sql: SqlStorage;
+  readonly #port: ReporterPort;
+  /** One call after the other, so that followers hear things in order. */
+  #tail: Promise<void> = Promise.resolve();
+  #queued = 0;
+
+  constructor(store: Store, sql: SqlStorage, port: ReporterPort) {
+    this.#store = store;
+    this.#sql = sql;
+    this.#port = port;
+  }
+
+  /** Tells a change and the events it makes, in that order. */
+  tell(update: HostUpdate | undefined, events: NewEvent[]): void {
+    const identity = this.#store.get("identity");
+    if (identity === undefined) return;
+    if (this.#queued >= MAX_QUEUED_CALLS || this.#store.get("feedRetryMs") !== undefined) return this.#keep(events);
+    this.#queued += 1;
+    this.#tail = this.#tail.then(async () => {
+      try {
+        const feed = this.#port.feed(identity.fleet);
+        if (update !== undefined) await feed.project(identity.host, update);
+        if (events.length > 0) await feed.append(events);
+      } catch {
+        this.#keep(events);
+      } finally {
+        this.#queued -= 1;
+      }
+    });
+  }
+
+  /** Whether somebody looks; nobody when the Feed cannot be asked. */
+  async followers(): Promise<number> {
+    const identity = this.#store.get("identity");
+    if (identity === undefined) return 0;
+    try {
+      return await this.#port.feed(identity.fleet).followers();
+    } catch {
+      return 0;
+    }
+  }
+
+  /** From the alarm: the whole projection, then what was kept. */
+  async retry(): Promise<void> {
+    const identity = this.#store.get("identity");
+    const dueMs = this.#store.get("feedRetryMs");
+    if (identity === undefined || dueMs === undefined || dueMs > this.#port.nowMs()) return;
+    const kept = this.#sql.exec<{ seq: number; json: string }>("SELECT seq, json FROM outbox ORDER BY seq LIMIT ?", MAX_OUTBOX_EVENTS).toArray();
+    try {
+      const feed = this.#port.feed(identity.fleet);
+      await feed.project(identity.host, this.#port.whole());
+      const events = kept.flatMap(({ json }) => toEvent(json) ?? []);
+      if (events.length > 0) await feed.append(events);
+    } catch {
+      this.#store.set("feedRetryMs", this.#port.nowMs() + FEED_RETRY_MS);
+      return;
+    }
+    const last = kept.at(-1)?.seq;
+    if (last !== undefined) this.#sql.exec("DELETE FROM outbox WHERE seq <= ?", last);
+    // What was kept while the calls above ran is told by one more round.
+    const more = this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM outbox").one().count > 0;
+    this.#store.set("feedRetryMs", more ? this.#port.nowMs() : undefined);
+  }
+
+  #keep(events: NewEvent[]): void {
+    for (const event of events) this.#sql.exec("INSERT INTO outbox (json) VALUES (?)", JSON.stringify(event));
+    this.#sql.exec("DELETE FROM outbox WHERE seq <= (SELECT max(seq) FROM outbox) - ?", MAX_OUTBOX_EVENTS);
+    if (this.#store.get("feedRetryMs") === undefined) this.#store.set("feedRetryMs", this.#port.nowMs() + FEED_RETRY_MS);
+    this.#port.rearm();
+  }
+}
+
+function toEvent(json: string): NewEvent | undefined {
+  const read = StoredEvent.safeParse(JSON.parse(json));
+  if (!read.success) return undefined;
+  const { data, ...event } = read.data;
+  return data === undefined ? event : { ...event, data };
+}
