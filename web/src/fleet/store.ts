@@ -1,8 +1,8 @@
-/** Everything the console knows of the fleet: four lists, kept fresh by events and fetched again after every reconnect. */
-import type { Agent, AgentTypeRow, FleetEvent, Host, Session } from "@maestro/shared/contract/resources";
+/** Everything the console knows of the fleet: its lists, kept fresh by events and fetched again after every reconnect. */
+import type { Agent, AgentTypeRow, FleetEvent, Host, Me, Session } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import type { Result } from "@maestro/shared/result";
-import { callAll, type ApiError } from "../api/client.ts";
+import { call, callAll, type ApiError } from "../api/client.ts";
 import { feedTarget } from "../api/socket-target.ts";
 import { Connection, type ConnectionState, type Liveness } from "../net/connection.ts";
 import { decodeFeed } from "./feed-frame.ts";
@@ -12,6 +12,7 @@ export interface FleetView {
   agents: readonly Agent[];
   sessions: readonly Session[];
   types: readonly AgentTypeRow[];
+  me: Me | undefined;
   /** `stale`: lists are shown, but they could not be fetched again. */
   load: { type: "loading" } | { type: "ready" } | { type: "failed"; error: ApiError } | { type: "stale"; error: ApiError };
   connection: ConnectionState;
@@ -19,12 +20,12 @@ export interface FleetView {
   lastEvent: FleetEvent | undefined;
 }
 
-type Part = "hosts" | "agents" | "sessions" | "types";
-const ALL: readonly Part[] = ["hosts", "agents", "sessions", "types"];
+type Part = "hosts" | "agents" | "sessions" | "types" | "me";
+const ALL: readonly Part[] = ["hosts", "agents", "sessions", "types", "me"];
 
 /** Several events of one action come together; one fetch serves them. */
 const SETTLE_MS = 120;
-/** With four lists this stays far below the credential's 600 requests per minute. */
+/** With its five requests this stays far below the credential's 600 requests per minute. */
 const REFETCH_EVERY_MS = 1_000;
 /** Presence is computed when read, so what has become stale shows without an event. */
 const REFRESH_MS = 30_000;
@@ -34,7 +35,7 @@ export class FleetStore {
   readonly #listeners = new Set<() => void>();
   readonly #interval: ReturnType<typeof setInterval>;
   #view: FleetView = {
-    hosts: [], agents: [], sessions: [], types: [], load: { type: "loading" },
+    hosts: [], agents: [], sessions: [], types: [], me: undefined, load: { type: "loading" },
     connection: { type: "connecting", attempt: 0 }, liveness: { roundTripMs: undefined, lastByteMs: undefined }, lastEvent: undefined,
   };
   #wanted = new Set<Part>();
@@ -136,6 +137,8 @@ async function fetchPart(part: Part): Promise<Result<Partial<FleetView>, ApiErro
       return into(await callAll(ROUTES.sessions), (sessions) => ({ sessions }));
     case "types":
       return into(await callAll(ROUTES.agentTypes, false), (types) => ({ types }));
+    case "me":
+      return into(await call(ROUTES.me), (me) => ({ me }));
   }
 }
 

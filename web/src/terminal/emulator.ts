@@ -53,6 +53,8 @@ export class Emulator {
   #parsing: { live: boolean }[] = [];
   #suppressed = false;
   #baseFontPx: number;
+  /** Set by the sticky Ctrl of the phone's key row: turns the next typed character into what is sent. */
+  controlNext: ((data: string) => string) | undefined = undefined;
 
   constructor(host: HTMLElement, fontPx: number, owner: EmulatorOwner) {
     this.#owner = owner;
@@ -77,7 +79,7 @@ export class Emulator {
     guardReplies(this.terminal.parser, { open: () => this.#parsing[0]?.live === true, suppress: () => this.#suppress() });
     guardClipboard(this.terminal, (data) => this.#parsing[0]?.live === true && owner.clipboardAsked(data));
     this.terminal.open(host);
-    this.terminal.onData((data) => this.#input(new TextEncoder().encode(data)));
+    this.terminal.onData((data) => this.#input(new TextEncoder().encode(this.controlNext === undefined ? data : this.controlNext(data))));
     this.terminal.onBinary((data) => this.#input(Uint8Array.from(data, (char) => char.charCodeAt(0))));
     this.terminal.attachCustomKeyEventHandler((event) => this.#key(event));
     host.addEventListener("wheel", (event) => event.deltaY < 0 && this.#atTop() && owner.reachedTop(), { passive: true, signal: this.#abort.signal });

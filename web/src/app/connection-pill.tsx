@@ -1,0 +1,28 @@
+/** Says what is so: how long an answer takes and how old the last byte is, not merely that a socket is open. */
+import type { ConnectionState, Liveness } from "../net/connection.ts";
+import { useNow } from "../ui/parts.tsx";
+import { pillText } from "./pill-text.ts";
+
+export function ConnectionPill({ connection, liveness, onRetry }: { connection: ConnectionState; liveness: Readonly<Liveness>; onRetry: () => void }) {
+  useNow(1_000);
+  const { tone, text, title } = pillText(connection, liveness, performance.now(), navigator.onLine);
+  const dot = tone === "" ? "working" : tone === "bad" ? "away" : "failed";
+  const label = (
+    <>
+      <span className={`dot ${dot}`} aria-hidden="true" />
+      <span className="cut">{text}</span>
+    </>
+  );
+  if (connection.type === "open") {
+    return (
+      <span className={`pill ${tone}`} title={title} data-connection={connection.type}>
+        {label}
+      </span>
+    );
+  }
+  return (
+    <button type="button" className={`pill ${tone}`} title={`${title} Click to try now.`} data-connection={connection.type} onClick={onRetry}>
+      {label}
+    </button>
+  );
+}

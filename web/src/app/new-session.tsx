@@ -1,0 +1,99 @@
+/** "New session": a shell on a host, or an agent CLI that is installed there. One click ends in a terminal. */
+import { useState } from "react";
+import type { Session } from "@maestro/shared/contract/resources";
+import type { Result } from "@maestro/shared/result";
+import type { ApiError } from "../api/client.ts";
+import { launch, launchables, openShell, typeName, usable } from "../fleet/launch.ts";
+import { Dialog } from "../ui/dialog.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { Menu, MenuItem } from "../ui/menu.tsx";
+import { Problem } from "../ui/parts.tsx";
+import { AssignAgent } from "./assign-agent.tsx";
+import { useFleet } from "./fleet-context.tsx";
+import { may } from "./may.ts";
+import { navigate, sessionPath } from "./router.ts";
+
+type State = { type: "ready" } | { type: "busy" } | { type: "failed"; error: ApiError } | { type: "assigning" };
+
+export function NewSession({ compact = false }: { compact?: boolean }) {
+  const fleet = useFleet();
+  const [state, setState] = useState<State>({ type: "ready" });
+  if (!may(fleet.me, "operator")) return null;
+  const hosts = fleet.hosts.filter(usable);
+  const agents = launchables(fleet.types, fleet.hosts);
+  const several = fleet.hosts.length > 1;
+
+  const run = (work: Promise<Result<Session, ApiError>>): void => {
+    setState({ type: "busy" });
+    void work.then((result) => {
+      if (result.ok) {
+        setState({ type: "ready" });
+        navigate(sessionPath(result.value.id));
+      } else setState({ type: "failed", error: result.error });
+    }); // every refusal is a value
+  };
+
+  return (
+    <>
+      <Menu
+        className={compact ? "button quiet icon small" : "button primary"}
+        ariaLabel={compact ? "New session" : undefined}
+        label={
+          <>
+            {state.type === "busy" ? <span className="spinner" /> : <Icon name="plus" />}
+            {!compact && "New session"}
+          </>
+        }
+      >
+        {(close) => (
+          <>
+            {agents.length > 0 && <div className="heading">Agents</div>}
+            {agents.map((offer) => (
+              <MenuItem
+                key={`${offer.type.slug} ${offer.host.id}`}
+                onSelect={() => {
+                  close();
+                  run(launch(offer, fleet.agents));
+                }}
+              >
+                <Icon name="agents" />
+                <span className="grow cut">{typeName(offer.type)}</span>
+                <span className="muted small cut">{several ? offer.host.name : offer.version}</span>
+              </MenuItem>
+            ))}
+            <div className="heading">Shell</div>
+            {hosts.map((host) => (
+              <MenuItem
+                key={host.id}
+                onSelect={() => {
+                  close();
+                  run(openShell(host));
+                }}
+              >
+                <Icon name="terminal" />
+                <span className="grow cut">Shell on {host.name}</span>
+              </MenuItem>
+            ))}
+            {hosts.length === 0 && <MenuItem disabled onSelect={close}>No host is online</MenuItem>}
+            <hr />
+            <MenuItem
+              onSelect={() => {
+                close();
+                setState({ type: "assigning" });
+              }}
+            >
+              <Icon name="plus" />
+              Assign an agent…
+            </MenuItem>
+          </>
+        )}
+      </Menu>
+      {state.type === "failed" && (
+        <Dialog title="The session could not be opened" onClose={() => setState({ type: "ready" })}>
+          <Problem error={state.error} />
+        </Dialog>
+      )}
+      {state.type === "assigning" && <AssignAgent onClose={() => setState({ type: "ready" })} />}
+    </>
+  );
+}

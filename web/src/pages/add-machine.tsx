@@ -1,0 +1,91 @@
+/** Shows the line that joins a machine, how long it works, and the moment it has worked. */
+import { useEffect, useRef, useState } from "react";
+import type * as z from "zod";
+import type { JoinCreated } from "@maestro/shared/contract/resources";
+import { ROUTES } from "@maestro/shared/contract/routes";
+import { call } from "../api/client.ts";
+import { useFleet } from "../app/fleet-context.tsx";
+import { StepUp } from "../app/step-up.tsx";
+import { useAction } from "../app/use-action.ts";
+import { Dialog } from "../ui/dialog.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { CopyLine, Problem, useNow } from "../ui/parts.tsx";
+import { countdown } from "../ui/relative-time.ts";
+
+type Join = z.infer<typeof JoinCreated>;
+
+export function AddMachine({ onClose }: { onClose: () => void }) {
+  const fleet = useFleet();
+  const action = useAction();
+  const now = useNow(1_000);
+  const [join, setJoin] = useState<Join>();
+  const before = useRef(new Set(fleet.hosts.map((host) => host.id)));
+  const asked = useRef(false);
+  const make = (): void => action.run(() => call(ROUTES.hostJoinCreate, { body: {} }), setJoin);
+
+  useEffect(() => {
+    if (asked.current) return;
+    asked.current = true;
+    make();
+  });
+
+  const joined = fleet.hosts.filter((host) => !before.current.has(host.id));
+  const expired = join !== undefined && Date.parse(join.expiresAt) <= now;
+
+  if (action.stepUp !== undefined) {
+    return (
+      <StepUp
+        onDone={action.stepUp.again}
+        onClose={() => {
+          action.stepUp?.cancel();
+          onClose();
+        }}
+      />
+    );
+  }
+  return (
+    <Dialog title="Add a machine" onClose={onClose}>
+      {action.error !== undefined && <Problem error={action.error} onRetry={make} />}
+      {action.busy && (
+        <p className="row" role="status">
+          <span className="spinner" /> Making a join line…
+        </p>
+      )}
+      {join !== undefined && (
+        <>
+          <p>Paste this in a terminal of the other machine. It needs Node 22.12 or newer, and no open port.</p>
+          <CopyLine text={join.line} label="The line that joins a machine" />
+          <div className="row wrap" aria-live="polite">
+            {joined.length > 0 ? (
+              joined.map((host) => (
+                <span key={host.id} className="tag ok">
+                  <Icon name="check" />
+                  {host.name} has joined
+                </span>
+              ))
+            ) : expired ? (
+              <span className="tag warn">This line has expired</span>
+            ) : (
+              <>
+                <span className="spinner" />
+                <span className="grow">Waiting for the machine…</span>
+                <span className="muted small">works once, for {countdown(Date.parse(join.expiresAt), now)} more</span>
+              </>
+            )}
+          </div>
+          {join.pin !== undefined && <p className="muted small">The line pins this server's certificate, so it cannot be redirected.</p>}
+          <div className="buttons">
+            {(expired || joined.length > 0) && (
+              <button type="button" className="button" onClick={make}>
+                Another line
+              </button>
+            )}
+            <button type="button" className={joined.length > 0 ? "button primary" : "button"} onClick={onClose}>
+              {joined.length > 0 ? "Done" : "Close"}
+            </button>
+          </div>
+        </>
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,133 @@
+/** What runs now, what needs a look, and the way to start something. */
+import type { Host, Session } from "@maestro/shared/contract/resources";
+import { stripUnsafe } from "@maestro/shared/sanitize";
+import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
+import { Link } from "../app/link.tsx";
+import { NewSession } from "../app/new-session.tsx";
+import { sessionPath } from "../app/router.ts";
+import { sessionTone } from "../fleet/tree.ts";
+import { endText } from "../terminal/end-text.ts";
+import { Icon } from "../ui/icons.tsx";
+import { Ago, Dot, Empty, Loading, Problem } from "../ui/parts.tsx";
+import { QuickStart } from "./quick-start.tsx";
+
+const RECENT_ENDED = 8;
+
+export function OverviewPage() {
+  const fleet = useFleet();
+  const store = useFleetStore();
+  const running = fleet.sessions.filter((session) => session.status !== "ended").toSorted((a, b) => b.lastActivityAt.localeCompare(a.lastActivityAt));
+  const ended = fleet.sessions.filter((session) => session.status === "ended").toSorted((a, b) => (b.end?.atMs ?? 0) - (a.end?.atMs ?? 0)).slice(0, RECENT_ENDED);
+  const trouble = fleet.hosts.filter((host) => host.locked !== undefined || host.status === "lost" || host.status === "stale");
+  const online = fleet.hosts.filter((host) => host.status === "online").length;
+
+  return (
+    <div className="page">
+      <div className="inner">
+        <header className="page-head">
+          <div className="titles">
+            <h1>Overview</h1>
+            {fleet.load.type !== "loading" && fleet.load.type !== "failed" && (
+              <p>
+                {count(running.length, "session")} · {online} of {count(fleet.hosts.length, "host")} online
+              </p>
+            )}
+          </div>
+          <div className="row actions">
+            <NewSession />
+          </div>
+        </header>
+        {fleet.load.type === "failed" && <Problem title="The fleet could not be read" error={fleet.load.error} onRetry={() => store.retry()} />}
+        {fleet.load.type === "loading" && <Loading rows={4} />}
+        {trouble.map((host) => (
+          <Trouble key={host.id} host={host} />
+        ))}
+        {(fleet.load.type === "ready" || fleet.load.type === "stale") && (
+          <>
+            {fleet.hosts.length === 0 ? (
+              <Empty title="No machine yet" actions={<Link to="/hosts" className="button primary">Add a machine</Link>}>
+                Maestro runs agents on machines that join your fleet with one pasted line. Nothing has to be opened to the outside.
+              </Empty>
+            ) : (
+              <QuickStart />
+            )}
+            {fleet.hosts.length > 0 && (
+              <section className="section">
+                <div className="head">
+                  <h2>Sessions</h2>
+                </div>
+                {running.length === 0 ? <Empty title="Nothing runs">Open a shell or start an agent; it keeps running when you close this page.</Empty> : <Sessions sessions={running} />}
+              </section>
+            )}
+            {ended.length > 0 && (
+              <section className="section">
+                <div className="head">
+                  <h2>Ended lately</h2>
+                </div>
+                <Sessions sessions={ended} />
+              </section>
+            )}
+          </>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Sessions({ sessions }: { sessions: readonly Session[] }) {
+  return (
+    <ul className="rows sessions card">
+      {sessions.map((session) => (
+        <li key={session.id}>
+          <div className="row">
+            <Dot tone={sessionTone(session)} label={session.status} />
+            <div className="two">
+              <Link to={sessionPath(session.id)} className="main-link cut">
+                {stripUnsafe(session.name)}
+              </Link>
+              <span className="muted small cut">{session.end === undefined ? stripUnsafe(session.title) || session.command : endText(session.end)}</span>
+            </div>
+          </div>
+          <div className="two wide-only">
+            <span className="cut">{session.host.name}</span>
+            <span className="muted small mono cut">{session.cwd}</span>
+          </div>
+          <div className="wide-only row">{session.agent !== undefined && <span className="tag"><span className="cut">{session.agent.name}</span></span>}</div>
+          <span className="muted small right">
+            <Ago at={session.lastActivityAt} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Trouble({ host }: { host: Host }) {
+  return (
+    <div className={host.locked !== undefined || host.status === "lost" ? "banner danger" : "banner warn"} role="status">
+      <Icon name={host.locked !== undefined ? "lock" : "warning"} />
+      <div className="grow">
+        {host.locked !== undefined ? (
+          <p>
+            <strong>{host.name}</strong> is locked: {host.locked.reason}
+          </p>
+        ) : (
+          <p>
+            <strong>{host.name}</strong> {host.status === "lost" ? "has not been heard of" : "is not answering"}
+            {host.lastSeenAt !== undefined && (
+              <>
+                ; last seen <Ago at={host.lastSeenAt} />
+              </>
+            )}
+            .
+          </p>
+        )}
+      </div>
+      <Link to="/hosts" className="button small">
+        Look
+      </Link>
+    </div>
+  );
+}
+
+const count = (n: number, thing: string): string => `${n} ${thing}${n === 1 ? "" : "s"}`;
