@@ -1,0 +1,35 @@
+/** The only place routes are mounted. A row of the shared table without a handler does not compile. */
+import { mountRoutes } from "./http/mount.ts";
+import { agentTypeRoutes } from "./routes/agent-types.ts";
+import { agentRoutes } from "./routes/agents.ts";
+import { auditRoutes } from "./routes/audit.ts";
+import { bootstrapRoutes } from "./routes/bootstrap.ts";
+import { descriptionRoutes } from "./routes/description.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { hostRoutes } from "./routes/hosts.ts";
+import { installRoutes } from "./routes/install.ts";
+import { joinRoutes } from "./routes/joins.ts";
+import { loginRoutes } from "./routes/login.ts";
+import { memberRoutes } from "./routes/members.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
+import { ticketRoutes } from "./routes/tickets.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
+
+export const app = mountRoutes({
+  ...bootstrapRoutes,
+  ...loginRoutes,
+  ...tokenRoutes,
+  ...memberRoutes,
+  ...ticketRoutes,
+  ...hostRoutes,
+  ...joinRoutes,
+  ...agentRoutes,
+  ...agentTypeRoutes,
+  ...sessionRoutes,
+  ...eventRoutes,
+  ...auditRoutes,
+  ...healthRoutes,
+  ...descriptionRoutes,
+  ...installRoutes,
+});
