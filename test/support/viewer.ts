@@ -2,7 +2,7 @@
  * A viewer without a screen: speaks the viewer protocol as the console and the CLI do (resume, credit,
  * redial), and keeps account of every byte, gap and frame so that tests can be strict about them.
  */
-import { Terminal } from "@xterm/headless";
+import headless, { type Terminal } from "@xterm/headless";
 import { WebSocket } from "ws";
 import { FLAG, decodeFrame, encodeFrame, type Frame } from "@maestro/shared/protocol/frame";
 import { decodeControl, encodeControl } from "@maestro/shared/protocol/codec";
@@ -68,7 +68,7 @@ export class Viewer implements AsyncDisposable {
 
   private constructor(options: ViewerOptions) {
     this.options = options;
-    this.terminal = options.screen === true ? new Terminal({ cols: options.cols ?? 80, rows: options.rows ?? 24, allowProposedApi: true, scrollback: 10_000 }) : undefined;
+    this.terminal = options.screen === true ? new headless.Terminal({ cols: options.cols ?? 80, rows: options.rows ?? 24, allowProposedApi: true, scrollback: 10_000 }) : undefined;
   }
 
   /** Resolves when the first screen is complete (or the stream resumed). */
