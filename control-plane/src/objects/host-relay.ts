@@ -338,9 +338,10 @@ export class HostRelay extends DurableObject<Env> {
         (id) => ({ ...frame, id }),
         (result) => {
           if (!result.ok) return resolve({ ok: false, error: result.error });
-          // In the list at once, so that whoever created it can attach to it now.
+          // In everybody's list before it is answered, so that whoever created it can attach to it now.
           if ("session" in result.value) this.#book.apply([result.value.session], [], this.#mark());
-          resolve({ ok: true, json: JSON.stringify(result.value) });
+          const json = JSON.stringify(result.value);
+          void this.#reporter.settled().then(() => resolve({ ok: true, json }));
         },
       );
     });

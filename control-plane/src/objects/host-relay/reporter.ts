@@ -64,6 +64,11 @@ export class Reporter {
     });
   }
 
+  /** Once everything told so far has reached the Feed, or its outbox: whoever asks the Feed then finds it. */
+  settled(): Promise<void> {
+    return this.#tail;
+  }
+
   /** Whether somebody looks; nobody when the Feed cannot be asked. */
   async followers(): Promise<number> {
     const identity = this.#store.get("identity");

@@ -105,10 +105,12 @@ export class Rooms {
     const seen = new Set<string>();
     for (const at of channels) {
       const room = this.#rooms.get(at.session);
-      if (room === undefined || seen.has(at.session)) {
+      if (room === undefined) {
         this.#port.toHost({ t: "unwatch", channel: at.channel });
         continue;
       }
+      // Of another watch than the one we remember, perhaps unanswered: it is watched anew.
+      if (room.channel.number !== at.channel) continue;
       seen.add(at.session);
       this.#byNumber.set(at.channel, room);
       room.channel.synced(at);

@@ -1,0 +1,57 @@
+/** A host as the API shows it: its row, joined with what its relay says. */
+import type { Host, Presence } from "@maestro/shared/contract/resources";
+import type { Metrics, Platform } from "@maestro/shared/protocol/link";
+import type { HostId } from "@maestro/shared/ids";
+import { presenceAt } from "../relay/presence.ts";
+import type { HostFacts, PresentHost } from "../events/present.ts";
+
+/** Of the database's row. */
+export interface HostRecord {
+  id: HostId;
+  name: string;
+  labels: Record<string, string>;
+  draining: boolean;
+  lockedReason: string | null;
+  lockedMs: number | null;
+  createdMs: number;
+}
+
+/** What the relay itself says now; fresher than the projection. */
+export interface LiveHost {
+  presence: Presence;
+  lastSeenMs?: number | undefined;
+  metrics?: Metrics | undefined;
+}
+
+export function toHost(row: HostRecord, present: Omit<PresentHost, "sessions"> & { sessions: readonly { end?: unknown }[] } | undefined, live: LiveHost | undefined, nowMs: number, scale: number): Host {
+  const facts = present?.facts;
+  const lastSeenMs = live?.lastSeenMs ?? facts?.lastSeenMs;
+  const metrics = live?.metrics ?? facts?.metrics;
+  const platform: Platform | undefined = facts?.platform;
+  return {
+    id: row.id,
+    name: row.name,
+    transport: "link",
+    status: live?.presence ?? hostPresence(facts, nowMs, scale),
+    labels: row.labels,
+    draining: row.draining,
+    createdAt: iso(row.createdMs),
+    capabilities: facts?.capabilities ?? [],
+    roots: facts?.roots ?? [],
+    sessions: present?.sessions.filter(({ end }) => end === undefined).length ?? 0,
+    ...(row.lockedReason === null || row.lockedMs === null ? {} : { locked: { reason: row.lockedReason, at: iso(row.lockedMs) } }),
+    ...(lastSeenMs === undefined ? {} : { lastSeenAt: iso(lastSeenMs) }),
+    ...(facts?.agentVersion === undefined ? {} : { agentVersion: facts.agentVersion }),
+    ...(platform === undefined ? {} : { platform }),
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(facts?.policyDigest === undefined ? {} : { policyDigest: facts.policyDigest }),
+  };
+}
+
+/** [LK4] Of the projection: a link that is open counts as alive, since its pings are not projected. */
+export function hostPresence(facts: HostFacts | undefined, nowMs: number, scale: number): Presence {
+  if (facts === undefined) return "never";
+  return facts.connected ? "online" : presenceAt(facts.lastSeenMs, nowMs, scale);
+}
+
+export const iso = (ms: number): string => new Date(ms).toISOString();

@@ -1,0 +1,98 @@
+/** Hosts: who belongs to the fleet, and how each is doing. */
+import type { FleetId } from "@maestro/shared/ids";
+import { bumpRegistry } from "../db/fleets.ts";
+import { findHost, listHosts, removeHost, setHostLock, updateHost, type HostRow } from "../db/hosts.ts";
+import { WHOLE } from "../db/page.ts";
+import { toHost } from "../domain/fleet/host-view.ts";
+import { mayTouchHost } from "../domain/access/permissions.ts";
+import { defineRoutes } from "../http/define-route.ts";
+import type { RelayStatus } from "../objects/host-relay.ts";
+import { relayOf } from "../objects/relay-call.ts";
+import { hostFor, presentOf, type Asking } from "./placed-sessions.ts";
+
+/** Up to this many connected hosts of a page are asked themselves; beyond, the projection has to do. */
+const MAX_ASKED = 50;
+
+export const hostRoutes = defineRoutes({
+  async hosts(rx) {
+    const { principal } = rx;
+    const page = await listHosts(rx.db, rx.fleet, await rx.page());
+    // [LK9] Hosts learn who belongs to the fleet, not how the others are doing.
+    if (principal.kind === "host") return rx.list(page, (row) => toHost(row, undefined, undefined, rx.nowMs, rx.config.timeScale));
+    const present = new Map((await presentOf(rx)).map((host) => [host.host, host]));
+    const rows = page.rows.filter(({ name }) => mayTouchHost(principal, name));
+    const asked = rows.filter(({ id }) => present.get(id)?.facts.connected === true).slice(0, MAX_ASKED);
+    const live = new Map(await Promise.all(asked.map(async ({ id }) => [String(id), await statusOf(rx.env, rx.fleet, id)] as const)));
+    return rx.list({ ...page, rows }, (row) => toHost(row, present.get(row.id), live.get(row.id), rx.nowMs, rx.config.timeScale));
+  },
+
+  async host(rx) {
+    return view(rx, await hostFor(rx, rx.params.id));
+  },
+
+  async hostUpdate(rx) {
+    const host = await hostFor(rx, rx.params.id);
+    await rx.audit(host.name);
+    const changed = await updateHost(rx.db, rx.fleet, host.id, rx.body, rx.nowMs);
+    if (changed.name !== host.name) {
+      await relayOf(rx.env, rx.fleet, host.id).rename(changed.name);
+      rx.c.executionCtx.waitUntil(tellRegistry(rx));
+    }
+    await rx.feed.append([{ type: "host.updated", subject: host.id, summary: `Host '${changed.name}' was changed.`, data: { name: changed.name } }]);
+    return view(rx, changed);
+  },
+
+  async hostRemove(rx) {
+    const host = await hostFor(rx, rx.params.id);
+    await rx.audit(host.name);
+    // First the row, so that its identity is refused from here on; then what is open.
+    await removeHost(rx.db, rx.fleet, host.id);
+    await relayOf(rx.env, rx.fleet, host.id).retire();
+    await rx.feed.forget(host.id);
+    await rx.feed.append([{ type: "host.removed", subject: host.id, summary: `Host '${host.name}' was removed.`, data: { name: host.name } }]);
+    rx.c.executionCtx.waitUntil(tellRegistry(rx));
+  },
+
+  async hostDrain(rx) {
+    return setDraining(rx, await hostFor(rx, rx.params.id), true, (target) => rx.audit(target));
+  },
+
+  async hostResume(rx) {
+    return setDraining(rx, await hostFor(rx, rx.params.id), false, (target) => rx.audit(target));
+  },
+
+  async hostUnlock(rx) {
+    const host = await hostFor(rx, rx.params.id);
+    await rx.audit(host.name);
+    // The relay first: should the second write fail, unlocking again is harmless.
+    await relayOf(rx.env, rx.fleet, host.id).unlock();
+    await setHostLock(rx.db, rx.fleet, host.id, undefined);
+    await rx.feed.append([{ type: "host.unlocked", subject: host.id, summary: `Host '${host.name}' was unlocked.`, data: { name: host.name } }]);
+    return view(rx, await findHost(rx.db, rx.fleet, host.id));
+  },
+});
+
+async function setDraining(rx: Asking, host: HostRow, draining: boolean, audit: (target: string) => Promise<void>) {
+  await audit(host.name);
+  const changed = await updateHost(rx.db, rx.fleet, host.id, { draining }, rx.nowMs);
+  await relayOf(rx.env, rx.fleet, host.id).setDraining(draining);
+  if (host.draining !== draining) {
+    const summary = draining ? `Host '${host.name}' takes no new work.` : `Host '${host.name}' takes work again.`;
+    await rx.feed.append([{ type: draining ? "host.draining" : "host.resumed", subject: host.id, summary, data: { name: host.name } }]);
+  }
+  return view(rx, changed);
+}
+
+async function view(rx: Asking, row: HostRow) {
+  const [[present], live] = await Promise.all([presentOf(rx, row.id), statusOf(rx.env, rx.fleet, row.id)]);
+  return toHost(row, present, live, rx.nowMs, rx.config.timeScale);
+}
+
+const statusOf = async (env: Env, fleet: string, host: string): Promise<RelayStatus> => relayOf(env, fleet, host).status();
+
+/** [LK9] Every link learns the registry's new version. */
+async function tellRegistry(rx: { env: Env; db: Asking["db"]; fleet: FleetId }): Promise<void> {
+  const version = await bumpRegistry(rx.db, rx.fleet);
+  const { rows } = await listHosts(rx.db, rx.fleet, WHOLE);
+  await Promise.allSettled(rows.map(({ id }) => relayOf(rx.env, rx.fleet, id).registryChanged(version)));
+}

@@ -1,0 +1,76 @@
+/** What several routes need to know at once: hosts with their sessions, within the reach of whoever asks. */
+import { fail } from "@maestro/shared/errors";
+import type { FleetId } from "@maestro/shared/ids";
+import { listAgents, type AgentRow } from "../db/agents.ts";
+import type { Db } from "../db/client.ts";
+import { findHost, listHosts, type HostRow } from "../db/hosts.ts";
+import { WHOLE } from "../db/page.ts";
+import type { Config } from "../config.ts";
+import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
+import type { UserPrincipal } from "../domain/access/principal.ts";
+import type { PresentHost } from "../domain/events/present.ts";
+import { hostPresence } from "../domain/fleet/host-view.ts";
+import { findSession, type PlacedSession } from "../domain/fleet/session-view.ts";
+import { unwrap } from "../http/define-route.ts";
+import type { Feed } from "../objects/feed.ts";
+
+/** The parts of a route's context that are the same for every route of people. */
+export interface Asking {
+  env: Env;
+  config: Config;
+  db: Db;
+  fleet: FleetId;
+  principal: UserPrincipal;
+  feed: DurableObjectStub<Feed>;
+  nowMs: number;
+}
+
+/** In no particular order; only what the credential's selectors let it see. */
+export async function placedSessions(rx: Asking, host?: HostRow): Promise<PlacedSession[]> {
+  const [present, hosts, agents] = await Promise.all([presentOf(rx, host?.id), host === undefined ? listHosts(rx.db, rx.fleet, WHOLE).then(({ rows }) => rows) : [host], listAgents(rx.db, rx.fleet, WHOLE, host === undefined ? {} : { host: host.id }).then(({ rows }) => rows)]);
+  const names = new Map(hosts.map(({ id, name }) => [String(id), name]));
+  const agentNames = new Map(agents.map(({ id, name }) => [String(id), name]));
+  return present.flatMap((at) => {
+    const name = names.get(at.host);
+    if (name === undefined || !mayTouchHost(rx.principal, name)) return [];
+    const placed = { id: at.host, name, status: hostPresence(at.facts, rx.nowMs, rx.config.timeScale), connected: at.facts.connected };
+    return at.sessions.flatMap((info) => {
+      const agentName = info.agent === undefined ? undefined : agentNames.get(info.agent);
+      if (agentName !== undefined && !mayTouchAgent(rx.principal, agentName)) return [];
+      return [{ info, host: placed, agent: info.agent === undefined || agentName === undefined ? undefined : { id: info.agent, name: agentName } }];
+    });
+  });
+}
+
+/** By name, id or unique id prefix; throws `session_not_found` or `ambiguous`. */
+export async function sessionFor(rx: Asking, ref: string): Promise<PlacedSession> {
+  return unwrap(findSession(await placedSessions(rx), ref));
+}
+
+export async function presentOf(rx: Pick<Asking, "feed">, host?: string): Promise<PresentHost[]> {
+  return rx.feed.present(host);
+}
+
+/** By name, id or prefix, within reach. Without a name: the only host there is. */
+export async function hostFor(rx: Asking, ref: string | undefined): Promise<HostRow> {
+  if (ref !== undefined) return withinReach(rx, await findHost(rx.db, rx.fleet, ref));
+  const { rows } = await listHosts(rx.db, rx.fleet, WHOLE);
+  const [only, second] = rows.filter(({ name }) => mayTouchHost(rx.principal, name));
+  if (only === undefined) throw fail("host_not_found", "No host has joined yet.", { field: "host", hint: "Join one: the console's hosts page shows the line." });
+  if (second !== undefined) throw fail("ambiguous", `Several hosts are here: ${rows.map(({ name }) => name).slice(0, 10).join(", ")}.`, { field: "host", hint: "Say which one: --host." });
+  return only;
+}
+
+export function withinReach(rx: Pick<Asking, "principal">, host: HostRow): HostRow {
+  if (mayTouchHost(rx.principal, host.name)) return host;
+  throw fail("scope_missing", `'${rx.principal.name}' is limited to hosts '${rx.principal.hosts ?? "*"}'.`, { field: "hosts", hint: "Use a credential whose host selector covers it." });
+}
+
+export function agentWithinReach(rx: Pick<Asking, "principal">, agent: AgentRow): AgentRow {
+  if (mayTouchAgent(rx.principal, agent.name)) return agent;
+  throw fail("scope_missing", `'${rx.principal.name}' is limited to agents '${rx.principal.agents ?? "*"}'.`, { field: "agents", hint: "Use a credential whose agent selector covers it." });
+}
+
+export function refuseDraining(host: HostRow): void {
+  if (host.draining) throw fail("host_draining", `Host '${host.name}' takes no new work.`, { hint: `Resume it first: maestro host resume ${host.name}` });
+}
