@@ -1,6 +1,6 @@
 /** The three test projects: `unit` in Node, `workerd` inside the Workers runtime, `e2e` on the whole product. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
@@ -10,8 +10,6 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 
 // The asset binding refuses a missing directory; workerd tests do not need the console to be built.
 mkdirSync(at("./web/dist"), { recursive: true });
-
-const workerdSetup = "./test/workerd/setup.ts";
 
 /** Secrets that protect nothing, so that tests can sign, verify and bootstrap by themselves. */
 const secret = Buffer.alloc(32, 7).toString("base64url");
@@ -48,7 +46,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
-          setupFiles: existsSync(at(workerdSetup)) ? [workerdSetup] : [],
+          setupFiles: ["./test/workerd/setup.ts"],
           testTimeout: 20_000,
         },
       },
