@@ -340,6 +340,7 @@ export class HostRelay extends DurableObject<Env> {
           if (!result.ok) return resolve({ ok: false, error: result.error });
           // In everybody's list before it is answered, so that whoever created it can attach to it now.
           if ("session" in result.value) this.#book.apply([result.value.session], [], this.#mark());
+          if (frame.t === "session.kill" && "killed" in result.value && result.value.killed) this.#killed(frame.session);
           const json = JSON.stringify(result.value);
           void this.#reporter.settled().then(() => resolve({ ok: true, json }));
         },
@@ -441,6 +442,13 @@ export class HostRelay extends DurableObject<Env> {
       { type: "alert", subject: host, summary: `Two machines use the identity of host '${name}'.`, data: { name, code: "host_locked" } },
     ]);
     if (isId("fleet", fleet) && isId("host", host)) this.ctx.waitUntil(setHostLock(openDb(this.env.DB), fleet, host, { reason, atMs: nowMs }));
+  }
+
+  /** The host says how it ended in a moment; whoever asks before that must not find it running. */
+  #killed(id: string): void {
+    const session = this.#inventory.session(id);
+    if (session === undefined || session.end !== undefined) return;
+    this.#book.apply([{ ...session, end: { reason: "killed", atMs: this.now() } }], [], this.#mark());
   }
 
   #unreachable(): MaestroError {

@@ -1,0 +1,178 @@
+/** Agents: named instances of a type in a workspace on a host; started, they have a session. */
+import { fail, MaestroFailure } from "@maestro/shared/errors";
+import type { SessionId } from "@maestro/shared/ids";
+import { agentTypeBySlug, listAgentTypes } from "../db/agent-types.ts";
+import { findAgent, insertAgent, listAgents, removeAgent, setAgentSession, updateAgent, type AgentRow } from "../db/agents.ts";
+import { findHost, listHosts, type HostRow } from "../db/hosts.ts";
+import { WHOLE } from "../db/page.ts";
+import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
+import { inStatusGroup, toAgent } from "../domain/fleet/agent-view.ts";
+import { checkEnv, checkLaunchable, checkPath, checkWords } from "../domain/fleet/launch.ts";
+import { toSession } from "../domain/fleet/session-view.ts";
+import type { PresentHost } from "../domain/events/present.ts";
+import { defineRoutes, unwrap } from "../http/define-route.ts";
+import { askHost, relayOf } from "../objects/relay-call.ts";
+import { agentWithinReach, hostFor, presentOf, refuseDraining, withinReach, type Asking } from "./placed-sessions.ts";
+
+const DEFAULT_SIZE = { cols: 80, rows: 24 };
+const DEFAULT_PRIORITY = 3;
+
+export const agentRoutes = defineRoutes({
+  async agents(rx) {
+    const { query } = rx;
+    const host = query.host === undefined ? undefined : await hostFor(rx, query.host);
+    const [page, hosts, present] = await Promise.all([
+      listAgents(rx.db, rx.fleet, await rx.page(), { host: host?.id, group: query.group }),
+      listHosts(rx.db, rx.fleet, WHOLE),
+      presentOf(rx, host?.id),
+    ]);
+    const names = new Map(hosts.rows.map(({ id, name }) => [String(id), name]));
+    const at = new Map(present.map((here) => [here.host, here]));
+    const views = page.rows
+      .filter(({ name, host: id }) => mayTouchAgent(rx.principal, name) && mayTouchHost(rx.principal, names.get(id) ?? ""))
+      .map((row) => viewOf(row, names.get(row.host) ?? row.host, at.get(row.host), rx.nowMs));
+    const { status = "all" } = query;
+    return rx.list({ rows: views.filter((agent) => inStatusGroup(agent.status, status)), next: page.next }, (agent) => agent);
+  },
+
+  async agent(rx) {
+    return show(rx, await agentFor(rx, rx.params.id));
+  },
+
+  async agentCreate(rx) {
+    const { body } = rx;
+    const host = await hostFor(rx, body.host);
+    refuseDraining(host);
+    const name = body.name ?? body.type;
+    if (!mayTouchAgent(rx.principal, name)) throw fail("scope_missing", `'${rx.principal.name}' is limited to agents '${rx.principal.agents ?? "*"}'.`, { field: "name" });
+    const env = unwrap(checkEnv(body.env));
+    const args = unwrap(checkWords(body.args ?? [], "args"));
+    const path = unwrap(checkPath(body.workspace, "workspace"));
+    const problem = await launchProblem(rx, host, body.type);
+    // What is not installed yet may be assigned already: starting it says how to install it.
+    if (problem !== undefined && problem.code !== "agent_cli_missing") throw new MaestroFailure(problem);
+    await refuseTaken(rx, name, body.name === undefined);
+    await rx.audit(name);
+    const workspace = await askHost(relayOf(rx.env, rx.fleet, host.id), "workspace.ensure", { t: "workspace.ensure", path });
+    const row = await insertAgent(rx.db, {
+      id: rx.newId("agent"), fleet: rx.fleet, name, type: body.type, host: host.id, workspace: workspace.path, role: body.role ?? null,
+      priority: body.priority ?? DEFAULT_PRIORITY, tags: body.tags ?? [], model: body.model ?? null, env, args, createdMs: rx.nowMs,
+    });
+    await rx.feed.append([{ type: "agent.created", subject: row.id, summary: `Agent '${name}' was assigned on host '${host.name}'.`, data: { name, host: host.name } }]);
+    return show(rx, row);
+  },
+
+  async agentUpdate(rx) {
+    const agent = await agentFor(rx, rx.params.id);
+    const { body } = rx;
+    if (body.env !== undefined) unwrap(checkEnv(body.env));
+    if (body.args !== undefined) unwrap(checkWords(body.args, "args"));
+    await rx.audit(agent.name);
+    const row = await updateAgent(rx.db, rx.fleet, agent.id, body, rx.nowMs);
+    await rx.feed.append([{ type: "agent.updated", subject: row.id, summary: `Agent '${row.name}' was changed.`, data: { name: row.name } }]);
+    return show(rx, row);
+  },
+
+  async agentRemove(rx) {
+    const agent = await agentFor(rx, rx.params.id);
+    if ((await show(rx, agent)).status === "working") throw fail("agent_running", `Agent '${agent.name}' is running.`, { hint: `Stop it first: maestro agent stop ${agent.name}` });
+    await rx.audit(agent.name);
+    await removeAgent(rx.db, rx.fleet, agent.id);
+    await rx.feed.append([{ type: "agent.removed", subject: agent.id, summary: `Agent '${agent.name}' was removed.`, data: { name: agent.name } }]);
+  },
+
+  async agentStart(rx) {
+    const agent = await agentFor(rx, rx.params.id);
+    await rx.audit(agent.name);
+    return start(rx, agent, rx.body, () => rx.newId("session"));
+  },
+
+  async agentStop(rx) {
+    const agent = await agentFor(rx, rx.params.id);
+    await rx.audit(agent.name);
+    if (!(await stop(rx, agent))) throw fail("agent_not_running", `Agent '${agent.name}' is not running.`);
+    return show(rx, agent);
+  },
+
+  async agentRestart(rx) {
+    const agent = await agentFor(rx, rx.params.id);
+    await rx.audit(agent.name);
+    await stop(rx, agent);
+    return start(rx, await findAgent(rx.db, rx.fleet, agent.id), rx.body, () => rx.newId("session"));
+  },
+});
+
+async function agentFor(rx: Asking, ref: string): Promise<AgentRow> {
+  return agentWithinReach(rx, await findAgent(rx.db, rx.fleet, ref));
+}
+
+async function hostOf(rx: Asking, agent: AgentRow): Promise<HostRow> {
+  return withinReach(rx, await findHost(rx.db, rx.fleet, agent.host));
+}
+
+async function show(rx: Asking, agent: AgentRow) {
+  const [host, [present]] = await Promise.all([hostOf(rx, agent), presentOf(rx, agent.host)]);
+  return viewOf(agent, host.name, present, rx.nowMs);
+}
+
+function viewOf(agent: AgentRow, hostName: string, present: PresentHost | undefined, nowMs: number) {
+  const session = present?.sessions.find(({ id }) => id === agent.session);
+  return toAgent(agent, { id: agent.host, name: hostName }, session, present?.facts.connected ?? false, nowMs);
+}
+
+async function launchProblem(rx: Asking, host: HostRow, slug: string) {
+  const [[present], registered] = await Promise.all([presentOf(rx, host.id), listAgentTypes(rx.db, rx.fleet)]);
+  const types = present?.types ?? [];
+  const known = [...types.map((type) => type.slug), ...registered.map((type) => type.slug)];
+  return checkLaunchable(slug, types.find((type) => type.slug === slug), registered.some((type) => type.slug === slug), host.name, known);
+}
+
+/** Before anything is made on the host. `defaulted`: nobody chose the name, so the hint shows how to. */
+async function refuseTaken(rx: Asking, name: string, defaulted: boolean): Promise<void> {
+  const { rows } = await listAgents(rx.db, rx.fleet, WHOLE);
+  const names = new Set(rows.map((row) => row.name));
+  if (!names.has(name)) return;
+  let n = 2;
+  while (names.has(`${name}-${n}`)) n += 1;
+  throw fail("agent_exists", `An agent named '${name}' exists.`, { field: "name", hint: defaulted ? `It was named after its type; give a name: --name ${name}-${n}` : `Try --name ${name}-${n}` });
+}
+
+async function start(rx: Asking, agent: AgentRow, body: { cols?: number | undefined; rows?: number | undefined; backend?: "auto" | "tmux" | "pty" | undefined }, newId: () => SessionId) {
+  const host = await hostOf(rx, agent);
+  refuseDraining(host);
+  const [[present], definition] = await Promise.all([presentOf(rx, host.id), agentTypeBySlug(rx.db, rx.fleet, agent.type)]);
+  const running = present?.sessions.find(({ id, end }) => id === agent.session && end === undefined);
+  if (running !== undefined) throw fail("agent_running", `Agent '${agent.name}' is running in session ${running.id}.`, { hint: `Attach to it: maestro agent attach ${agent.name}` });
+  const problem = await launchProblem(rx, host, agent.type);
+  if (problem !== undefined) throw new MaestroFailure(problem);
+  const session = newId();
+  // Of two starts at once only one gets to take the place of the session before.
+  if (!(await setAgentSession(rx.db, rx.fleet, agent.id, session, agent.session, rx.nowMs))) {
+    throw fail("agent_running", `Agent '${agent.name}' is being started already.`, { hint: "Look again in a moment." });
+  }
+  try {
+    const { id, name, type, workspace, model, args, env } = agent;
+    const started = await askHost(relayOf(rx.env, rx.fleet, host.id), "agent.start", {
+      t: "agent.start",
+      session,
+      agent: { id, name, type, workspace, args, env, ...(model === null ? {} : { model }), ...(definition === undefined ? {} : { definition: { ...definition.definition } }) },
+      size: { cols: body.cols ?? DEFAULT_SIZE.cols, rows: body.rows ?? DEFAULT_SIZE.rows },
+      backend: body.backend ?? "auto",
+    });
+    await rx.feed.append([{ type: "agent.started", subject: id, summary: `Agent '${name}' was started on host '${host.name}'.`, data: { name, session } }]);
+    return toSession({ info: started.session, host: { id: host.id, name: host.name, status: "online", connected: true }, agent: { id, name } });
+  } catch (error) {
+    await setAgentSession(rx.db, rx.fleet, agent.id, agent.session, session, rx.nowMs);
+    throw error;
+  }
+}
+
+/** False: nothing ran. */
+async function stop(rx: Asking, agent: AgentRow): Promise<boolean> {
+  const [host, [present]] = await Promise.all([hostOf(rx, agent), presentOf(rx, agent.host)]);
+  const running = present?.sessions.find(({ id, end }) => id === agent.session && end === undefined);
+  if (running === undefined) return false;
+  await askHost(relayOf(rx.env, rx.fleet, host.id), "session.kill", { t: "session.kill", session: running.id });
+  await rx.feed.append([{ type: "agent.stopped", subject: agent.id, summary: `Agent '${agent.name}' was stopped.`, data: { name: agent.name } }]);
+  return true;
+}
