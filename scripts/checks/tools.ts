@@ -11,7 +11,7 @@ const tool = (name: string, argv: readonly [string, ...string[]], needs: readonl
   },
 });
 
-export const FORMAT = ["oxfmt", "."] as const;
+const FORMAT = ["oxfmt", "."] as const;
 export const LINT = ["oxlint", "--disable-nested-config", "--deny-warnings", "--report-unused-disable-directives"] as const;
 export const TYPES = ["tsc", "-b", "--pretty", "false"] as const;
 
