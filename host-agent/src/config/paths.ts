@@ -31,8 +31,8 @@ export interface Paths {
   nextKeyFile: string;
   startCounterFile: string;
   daemonLockFile: string;
-  holderSocket: string;
-  holderLog: string;
+  /** Used when the state directory takes no writes. */
+  fallbackLockFile: string;
   hostLog: string;
   upLog: string;
   /** What `$MAESTRO_HOME/bin/maestro` is. */
@@ -82,8 +82,7 @@ export function derivePaths({ env, userHome, uid, tmpDir, scope }: PathInputs): 
     nextKeyFile: path.join(hostDir, "next-key.json"),
     startCounterFile: path.join(hostDir, "start-counter"),
     daemonLockFile: path.join(hostDir, "daemon.lock"),
-    holderSocket: path.join(runDir, "holder.sock"),
-    holderLog: path.join(logsDir, "holder.log"),
+    fallbackLockFile: path.join(shortDir(home, uid, tmpDir), "daemon.lock"),
     hostLog: path.join(logsDir, "host.log"),
     upLog: path.join(logsDir, "up.log"),
     cliFile: path.join(binDir, "maestro"),
@@ -95,10 +94,12 @@ export function derivePaths({ env, userHome, uid, tmpDir, scope }: PathInputs): 
 function shortRunDir(home: string, uid: number, tmpDir: string): string {
   const beside = path.join(home, "run");
   if (Buffer.byteLength(beside + LONGEST_SOCKET_NAME) <= MAX_SOCKET_PATH_BYTES) return beside;
-  const digest = createHash("sha256").update(home).digest("hex").slice(0, 12);
-  const short = path.join(tmpDir, `maestro-${uid}-${digest}`);
-  return Buffer.byteLength(short + LONGEST_SOCKET_NAME) <= MAX_SOCKET_PATH_BYTES ? short : path.join("/tmp", `maestro-${uid}-${digest}`);
+  const short = shortDir(home, uid, tmpDir);
+  return Buffer.byteLength(short + LONGEST_SOCKET_NAME) <= MAX_SOCKET_PATH_BYTES ? short : shortDir(home, uid, "/tmp");
 }
+
+const shortDir = (home: string, uid: number, tmpDir: string): string =>
+  path.join(tmpDir, `maestro-${uid}-${createHash("sha256").update(home).digest("hex").slice(0, 12)}`);
 
 /** Makes a directory that only its owner may enter; refuses one that somebody else made first. */
 export function ensurePrivateDir(dir: string, uid: number): void {

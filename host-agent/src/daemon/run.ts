@@ -1,14 +1,11 @@
-/** The composition root of the host daemon. */
-import type { Paths } from "../config/paths.ts";
-import type { Settings } from "../config/env.ts";
-import type { Log } from "./log.ts";
+/** The host daemon as a process: runs until a signal, the end of its parent, or a new version. */
+import { systemClock } from "./clock.ts";
+import { startHostAgent, type HostAgentParts } from "./host-agent.ts";
+import { openHolderProcess } from "./open-holder.ts";
+import { awaitStop } from "./shutdown.ts";
+import { becomeNewVersion, watchCurrent } from "./upgrade.ts";
 
-export interface HostAgentOptions {
-  paths: Paths;
-  settings: Settings;
-  /** The running program's version, as `hello` tells it. */
-  version: string;
-  log: Log;
+export interface HostAgentOptions extends HostAgentParts {
   /**
    * The argv that starts this very program again, through the `current` link where there is one:
    * `[process.execPath, ...process.execArgv, ".../bin.js"]`. The holder is started with it, and an upgrade executes it with `args`.
@@ -25,5 +22,18 @@ export type ExitReason = { type: "signal"; signal: NodeJS.Signals } | { type: "s
 
 /** Runs until told to stop. Refusals (not joined, already running, insecure files) are thrown as `MaestroFailure`. */
 export async function runHostAgent(options: HostAgentOptions): Promise<ExitReason> {
-  return new Promise<ExitReason>(() => void options);
+  const { paths, log, program, args } = options;
+  const stop = awaitStop({ process, stdin: process.stdin, exitOnStdinEnd: options.exitOnStdinEnd });
+  const unwatch = watchCurrent(paths.currentLink, systemClock, options.settings.timeScale, stop.upgrade);
+  try {
+    const agent = startHostAgent(options, openHolderProcess(paths, program));
+    const reason = await Promise.race([stop.reason, agent.failed]);
+    log.info("stopping", { why: reason.type });
+    await agent.stop();
+    if (reason.type === "upgrade") becomeNewVersion(program, args, log);
+    return reason;
+  } finally {
+    unwatch();
+    stop.dispose();
+  }
 }

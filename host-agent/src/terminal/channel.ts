@@ -93,13 +93,13 @@ export class Channel {
     if (bytes.byteLength > 0) this.#push({ type: "snapshot", epoch: begin.epoch, offset: begin.offset, bytes, sent: 0 });
   }
 
-  /** Either the answer to a `need`, or live output went on without us: then credit starts anew behind the hole. */
-  gap(epoch: number, from: number, to: number): void {
+  /** Either the answer to a `need`, or (true) live output went on without us: then credit starts anew behind the hole. */
+  gap(epoch: number, from: number, to: number): boolean {
     this.#push({ type: "text", text: hostText({ t: "gap", channel: this.id, epoch, from, to }) });
-    if (epoch === this.#cursor.epoch && to > this.#cursor.offset) {
-      this.#cursor = { epoch, offset: to };
-      this.#credit = openCredit(LINK_CREDIT_BYTES, to);
-    }
+    if (epoch !== this.#cursor.epoch || to <= this.#cursor.offset) return false;
+    this.#cursor = { epoch, offset: to };
+    this.#credit = openCredit(LINK_CREDIT_BYTES, to);
+    return true;
   }
 
   epoch(epoch: number, offset: number): void {

@@ -108,8 +108,7 @@ export class Terminals {
   gap({ session, epoch, from, to }: GapEvent): void {
     const entry = this.#bySession.get(session);
     if (entry === undefined) return;
-    entry.channel.gap(epoch, from, to);
-    this.#holder?.grant(session, entry.channel.grant);
+    if (entry.channel.gap(epoch, from, to)) this.#holder?.grant(session, entry.channel.grant);
     this.#egress?.touch(entry.channel);
   }
 

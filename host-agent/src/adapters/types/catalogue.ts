@@ -23,13 +23,18 @@ export class TypeCatalogue {
     this.#searchPath = searchPath;
   }
 
-  /** True when files changed since the last call; cheap enough to ask every few seconds. */
+  /** Reads the files again if they changed; true when they had. */
   refresh(): boolean {
     const stamp = typeFilesStamp(this.#dirs);
     if (stamp === this.#stamp) return false;
     this.#stamp = stamp;
     this.#files = readTypeFiles(this.#dirs);
     return true;
+  }
+
+  /** Files changed since the last `refresh`. */
+  stale(): boolean {
+    return typeFilesStamp(this.#dirs) !== this.#stamp;
   }
 
   get problems(): FileTypes["problems"] {

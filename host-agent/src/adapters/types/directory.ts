@@ -3,13 +3,14 @@ import { readFileSync, readdirSync, statSync } from "node:fs";
 import * as path from "node:path";
 import type { AgentType } from "@maestro/shared/contract/check-agent-type";
 import { NAME_PATTERN } from "@maestro/shared/names";
-import { MAX_TYPE_FILE_BYTES, parseTypeFile, type TypeProblem } from "./parse.ts";
+import { MAX_YAML_BYTES, type YamlProblem } from "../../config/strict-yaml.ts";
+import { parseTypeFile } from "./parse.ts";
 
 export interface FileType {
   file: string;
   type: AgentType;
 }
-export interface FileProblem extends TypeProblem {
+export interface FileProblem extends YamlProblem {
   file: string;
   /** From the file's name, so that the problem has a place in lists. */
   slug: string;
@@ -74,7 +75,7 @@ function listTypeFiles(dir: string): string[] {
 function parseOne(file: string): ReturnType<typeof parseTypeFile> {
   try {
     const { size } = statSync(file);
-    if (size > MAX_TYPE_FILE_BYTES) return { type: "problem", problem: `the file has ${size} bytes; at most ${MAX_TYPE_FILE_BYTES} are read`, line: undefined };
+    if (size > MAX_YAML_BYTES) return { type: "problem", problem: `the file has ${size} bytes; at most ${MAX_YAML_BYTES} are read`, line: undefined };
     return parseTypeFile(readFileSync(file));
   } catch (cause) {
     return { type: "problem", problem: `it cannot be read: ${cause instanceof Error ? cause.message : "unknown reason"}`, line: undefined };

@@ -1,0 +1,156 @@
+/** What the control plane may ask of this host, within the host's own policy. */
+import { cp } from "node:fs/promises";
+import { fail, maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
+import { isDeniedEnv, type AgentType } from "@maestro/shared/contract/check-agent-type";
+import { parseId } from "@maestro/shared/ids";
+import { err, ok, type Result } from "@maestro/shared/result";
+import { BUILTIN } from "../adapters/builtin.ts";
+import type { Detector } from "../adapters/detect.ts";
+import { planAgent, type Program } from "../adapters/launch.ts";
+import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import type { FrameOf, HostActions } from "../link/dispatch.ts";
+import type { HolderKeeper } from "./holder-keeper.ts";
+import type { Log } from "./log.ts";
+import type { Policy } from "./policy.ts";
+import { ensureWorkspace, resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
+
+export interface ActionDeps {
+  keeper: HolderKeeper;
+  catalogue: TypeCatalogue;
+  detector: Detector;
+  policy: Policy;
+  rules: WorkspaceRules;
+  log: Log;
+  /** Looks again for CLIs and type files, tells the relay, answers how many types there are. */
+  detect(): Promise<number>;
+  welcomed(serverTimeMs: number, hostName: string): void;
+  registryVersion(version: number): void;
+}
+
+export function createHostActions(deps: ActionDeps): HostActions {
+  const { keeper, policy, rules, log } = deps;
+  let draining = false;
+  const refuseNew = (): MaestroError | undefined => (draining ? maestroError("host_draining", "This host takes no new sessions.", { hint: "Resume it: maestro host resume." }) : undefined);
+
+  return {
+    async createSession(frame) {
+      const refusal = refuseNew() ?? (policy.shell === "deny" ? shellDenied() : undefined) ?? refuseEnv(frame.env);
+      if (refusal !== undefined) return err(refusal);
+      const id = parseId("session", frame.session);
+      if (!id.ok) return id;
+      const cwd = resolveWorkspace(frame.cwd ?? defaultCwd(rules), rules);
+      if (!cwd.ok) return err({ ...cwd.error, field: "cwd" });
+      const holder = keeper.client();
+      if (!holder.ok) return holder;
+      const { cols, rows } = frame.size;
+      const made = await holder.value.create({ id: id.value, name: frame.name, argv: frame.argv, cwd: cwd.value, env: frame.env, cols, rows, backend: frame.backend });
+      return made.ok ? ok({ session: made.value }) : made;
+    },
+
+    async startAgent(frame) {
+      const refusal = refuseNew();
+      return refusal === undefined ? startAgent(frame, deps) : err(refusal);
+    },
+
+    async killSession({ session }) {
+      const holder = keeper.client();
+      if (!holder.ok) return holder;
+      const killed = await holder.value.kill(session);
+      if (!killed.ok) return killed;
+      // Ended already: what is left to end is its place in the list.
+      if (!killed.value) await holder.value.forget(session);
+      return ok({ killed: killed.value });
+    },
+
+    async readScreen({ session, format }, blob) {
+      const holder = keeper.client();
+      if (!holder.ok) return holder;
+      const screen = await holder.value.screen(session, format);
+      if (!screen.ok) return screen;
+      const { bytes, epoch, offset, cols, rows } = screen.value;
+      blob(bytes);
+      return ok({ bytes: bytes.byteLength, epoch, offset, cols, rows });
+    },
+
+    async sendInput({ session, base64 }) {
+      const holder = keeper.client();
+      if (!holder.ok) return holder;
+      const sent = await holder.value.send(session, Buffer.from(base64, "base64"));
+      return sent.ok ? ok({ accepted: sent.value }) : sent;
+    },
+
+    async ensureWorkspace({ path }) {
+      return ensureWorkspace(path, rules);
+    },
+
+    async detect() {
+      return ok({ types: await deps.detect() });
+    },
+
+    welcome(frame) {
+      draining = frame.draining;
+      log.info("the link is up", { name: frame.hostName, version: frame.version, draining });
+      deps.welcomed(frame.serverTimeMs, frame.hostName);
+      deps.registryVersion(frame.registryVersion);
+    },
+    registry: (version) => deps.registryVersion(version),
+    drain(next) {
+      if (next !== draining) log.info(next ? "the host drains: no new sessions" : "the host takes work again");
+      draining = next;
+    },
+  };
+}
+
+async function startAgent({ session, agent, size, backend }: FrameOf<"agent.start">, { keeper, catalogue, detector, policy, rules }: ActionDeps): ReturnType<HostActions["startAgent"]> {
+  const id = parseId("session", session);
+  if (!id.ok) return id;
+  catalogue.refresh();
+  const type = catalogue.resolve(agent.type, agent.definition);
+  if (!type.ok) return type;
+  // A definition that travels with the request is a command of the control plane's choice.
+  const freeCommand = type.value.adapter === "shell" || (type.value.adapter === "custom" && agent.definition !== undefined);
+  if (policy.shell === "deny" && freeCommand) return err(shellDenied());
+  const adapter = BUILTIN[type.value.adapter];
+  const binary = adapter.binaries.length === 0 ? undefined : detector.locate(adapter);
+  const program: Program | undefined = binary === undefined ? undefined : { binary, version: detector.knownVersion(binary) };
+  // Refusals come before anything is made.
+  const dry = planAgent(agent, type.value, adapter, program, agent.workspace);
+  if (!dry.ok) return dry;
+  const holder = keeper.client();
+  if (!holder.ok) return holder;
+  const workspace = ensureWorkspace(agent.workspace, rules);
+  if (!workspace.ok) return err({ ...workspace.error, field: "workspace" });
+  if (workspace.value.created) {
+    const copied = await copyTemplate(type.value, workspace.value.path, rules);
+    if (!copied.ok) return copied;
+  }
+  const launch = planAgent(agent, type.value, adapter, program, workspace.value.path);
+  if (!launch.ok) return launch;
+  const made = await holder.value.create({ id: id.value, name: agent.name, ...launch.value, cwd: workspace.value.path, ...size, backend, agent: agent.id });
+  return made.ok ? ok({ session: made.value }) : made;
+}
+
+async function copyTemplate({ workspace_template: template }: AgentType, workspace: string, rules: WorkspaceRules): Promise<Result<void>> {
+  if (template === undefined) return ok(undefined);
+  const from = resolveWorkspace(template, rules);
+  if (!from.ok) return err({ ...from.error, field: "workspace_template" });
+  try {
+    await cp(from.value, workspace, { recursive: true, errorOnExist: false, force: false, verbatimSymlinks: true });
+    return ok(undefined);
+  } catch (cause) {
+    if (cause instanceof MaestroFailure) return err(cause.error);
+    return err(fail("workspace_error", `The template '${template}' cannot be copied: ${cause instanceof Error ? cause.message : "unknown reason"}.`, { field: "workspace_template" }).error);
+  }
+}
+
+/** The user's home, unless the policy keeps sessions out of it. */
+function defaultCwd(rules: WorkspaceRules): string {
+  return resolveWorkspace(rules.userHome, rules).ok ? rules.userHome : (rules.roots[0] ?? rules.userHome);
+}
+
+function refuseEnv(env: Readonly<Record<string, string>>): MaestroError | undefined {
+  const denied = Object.keys(env).find(isDeniedEnv);
+  return denied === undefined ? undefined : maestroError("env_denied", `The variable ${denied} may not be set for a session.`, { field: `env.${denied}` });
+}
+
+const shellDenied = (): MaestroError => maestroError("policy_denied", "This host's policy allows agents only: no shell and no free command.", { hint: "`shell: deny` in its policy file says so." });

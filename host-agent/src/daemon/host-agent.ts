@@ -1,0 +1,196 @@
+/** All parts of the daemon, put together and started; `run.ts` adds the process around it. */
+import { randomBytes } from "node:crypto";
+import { homedir } from "node:os";
+import { fail } from "@maestro/shared/errors";
+import { Detector } from "../adapters/detect.ts";
+import { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import type { Settings } from "../config/env.ts";
+import { ensurePrivateDir, type Paths } from "../config/paths.ts";
+import { baseEnv } from "../holder/launch.ts";
+import { helloFrames, sessionsFrames } from "../link/hello.ts";
+import { Link } from "../link/link.ts";
+import { ServerTime } from "../link/server-time.ts";
+import { checkServerUrl } from "../link/server-url.ts";
+import { Terminals } from "../terminal/terminals.ts";
+import { systemClock } from "./clock.ts";
+import { helloFacts } from "./facts.ts";
+import { createHostActions } from "./host-actions.ts";
+import { HostKeys } from "./host-keys.ts";
+import { HolderKeeper, type OpenHolder } from "./holder-keeper.ts";
+import { promoteKey, readIdentity, readNextKey, type Identity } from "./identity.ts";
+import { untilChanged } from "./identity-watch.ts";
+import { acquireLock } from "./instance-lock.ts";
+import type { Log } from "./log.ts";
+import { readPolicy } from "./policy.ts";
+import { readBootId } from "./process-identity.ts";
+import { Reporter } from "./reporter.ts";
+import { rotateKey } from "./rotate-key.ts";
+import { nextStart } from "./start-counter.ts";
+import { allowedRoots } from "./workspace.ts";
+
+export interface HostAgentParts {
+  paths: Paths;
+  settings: Settings;
+  /** The running program's version, as `hello` tells it. */
+  version: string;
+  log: Log;
+}
+
+/** How long the first hello waits for the holder: without it every session would look gone. */
+const HOLDER_PATIENCE_MS = 10_000;
+
+export interface RunningHostAgent {
+  link: Link;
+  /** Never resolves; rejects when a part ended that must not. */
+  failed: Promise<never>;
+  /** Ends link and connections, never the holder. */
+  stop(): Promise<void>;
+}
+
+export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder): RunningHostAgent {
+  const { paths, settings, version, log } = options;
+  const { timeScale } = settings;
+  const clock = systemClock;
+  const uid = process.getuid?.() ?? 0;
+  for (const dir of [paths.home, paths.hostDir, paths.logsDir]) ensurePrivateDir(dir, uid);
+  let identity = readJoined(paths);
+  const url = checkServerUrl(identity.record.url, settings.allowHttp);
+  if (!url.ok) throw fail(url.error.code, url.error.detail, url.error);
+  const policy = readPolicy(paths.policyFile);
+  const lock = acquireLock(paths.daemonLockFile, paths.fallbackLockFile, "host run", version);
+  const count = nextStart(paths.startCounterFile, clock.wallMs());
+  if (count.problem !== undefined) log.error("the state directory takes no writes; going on without", { problem: count.problem });
+
+  const instance = randomBytes(12).toString("base64url");
+  const bootId = readBootId();
+  const serverTime = new ServerTime(clock);
+  const keys = new HostKeys(identity.signing, readNextKey(paths, identity.record.hostId));
+  const userHome = homedir();
+  const rules = {
+    roots: allowedRoots({ userHome, workspaceRoot: settings.workspaceRoot, policyRoots: policy.roots }),
+    forbidden: [paths.home, paths.configDir, paths.runDir],
+    userHome,
+  };
+  const sessionEnv = () => baseEnv(process.env);
+  const detector = new Detector({ env: sessionEnv, overrides: { kilo: [settings.kilocodeBin] }, clock });
+  const catalogue = new TypeCatalogue(paths.agentTypeDirs, detector, () => sessionEnv()["PATH"] ?? "");
+  const terminals = new Terminals({ clock, log, timeScale });
+
+  const keeper = new HolderKeeper(
+    openHolder,
+    {
+      up: (client) => terminals.holderUp(client),
+      down: () => terminals.holderDown(),
+      output: (event) => terminals.output(event),
+      snapshot: (event) => terminals.snapshot(event),
+      gap: (event) => terminals.gap(event),
+      epoch: (event) => terminals.epoch(event),
+      changed: (upsert, removed) => {
+        for (const frame of sessionsFrames(upsert, removed, serverTime.offsetMs())) link.send(frame);
+      },
+    },
+    clock,
+    log,
+  );
+  const reporter = new Reporter({ catalogue, clock, timeScale, log, dir: paths.home, send: (frame) => link.send(frame), isUp: () => link.state.type === "up" });
+  const claimant = () => ({ hostId: identity.record.hostId, origin: identity.record.origin, instance, bootId });
+
+  const actions = createHostActions({
+    keeper,
+    catalogue,
+    detector,
+    policy,
+    rules,
+    log,
+    detect: () => reporter.detect(),
+    welcomed: (serverTimeMs) => {
+      serverTime.learn(serverTimeMs);
+      void settleRotation();
+    },
+    registryVersion: (registry) => log.debug("the registry's version", { registry }),
+  });
+
+  const link: Link = new Link({
+    target: () => ({ url: new URL(identity.record.url), pin: identity.record.pin, claimant: claimant() }),
+    keys,
+    serverTime,
+    start: count.start,
+    clock,
+    timeScale,
+    random: Math.random,
+    log,
+    actions,
+    terminals,
+    hello: () => {
+      const facts = helloFacts({
+        agentVersion: version,
+        instance,
+        bootId,
+        policyDigest: policy.digest,
+        roots: rules.roots,
+        maxConcurrent: settings.maxConcurrent,
+        holder: keeper.facts,
+        searchPath: sessionEnv()["PATH"] ?? "",
+        degraded: count.problem === undefined ? [] : ["state_unwritable"],
+      });
+      return helloFrames(facts, keeper.sessions, serverTime.offsetMs());
+    },
+    afterWelcome: () => reporter.afterWelcome(),
+    async changed(ms, signal) {
+      await untilChanged([paths.identityFile, paths.nextKeyFile, paths.currentLink], ms, clock, timeScale, signal);
+      reloadIdentity();
+    },
+    stateChanged: (state) => log.debug("link", { state: state.type }),
+  });
+
+  /** [F37] A rotation that was begun is ended as soon as the control plane is there. */
+  async function settleRotation(): Promise<void> {
+    const pending = keys.pending;
+    if (pending === undefined) return;
+    try {
+      if (keys.active === pending) {
+        identity = promoteKey(paths, identity, pending);
+      } else {
+        const rotated = await rotateKey({ paths, identity, claimant: claimant(), epoch: link.epoch, serverTime });
+        if (!rotated.ok) return log.warn("the host's key could not be rotated", { code: rotated.error.code });
+        identity = rotated.value;
+      }
+      keys.promote();
+      log.info("the host has a new key");
+    } catch (cause) {
+      log.warn("the host's new key could not be kept; the old one goes on", { cause: cause instanceof Error ? cause.message : String(cause) });
+    }
+  }
+
+  /** Joined again, or repaired by hand: a damaged file leaves what was known. */
+  function reloadIdentity(): void {
+    try {
+      identity = readJoined(paths);
+      keys.replace(identity.signing, readNextKey(paths, identity.record.hostId));
+    } catch (cause) {
+      log.warn("the identity cannot be read again", { cause: cause instanceof Error ? cause.message : String(cause) });
+    }
+  }
+
+  const abort = new AbortController();
+  const holding = keeper.run(abort.signal);
+  const linking = Promise.race([keeper.tried, new Promise((resolve) => clock.after(HOLDER_PATIENCE_MS, () => resolve(undefined)))]).then(() => link.run(abort.signal));
+  const reporting = reporter.run(abort.signal);
+  log.info("the host-agent runs", { version, host: identity.record.name, server: identity.record.url, pid: process.pid });
+  const parts = Promise.all([holding, linking, reporting]);
+  return {
+    link,
+    failed: parts.then(() => new Promise<never>(() => {})),
+    async stop() {
+      abort.abort();
+      await parts;
+      lock.release();
+    },
+  };
+}
+
+function readJoined(paths: Paths): Identity {
+  const identity = readIdentity(paths);
+  if (identity !== undefined) return identity;
+  throw fail("host_unknown", `This machine has not joined a fleet (no identity in ${paths.hostDir}).`, { hint: "maestro host join <url>" });
+}
