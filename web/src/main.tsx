@@ -1,7 +1,7 @@
 /** Where the console starts. */
+import "./zod-without-eval.ts";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import * as z from "zod";
 import "@xterm/xterm/css/xterm.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -10,9 +10,6 @@ import "./styles/shell.css";
 import "./styles/terminal.css";
 import { takeFragment } from "./api/login.ts";
 import { App } from "./app/app.tsx";
-
-// zod would probe `new Function`, which the Content-Security-Policy refuses and reports.
-z.config({ jitless: true });
 
 // Before anything renders or is fetched: the secret must not stay in the address.
 const secret = takeFragment();

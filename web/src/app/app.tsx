@@ -1,5 +1,5 @@
 /** Signed out: the gate. Signed in: the shell around the page the address names. */
-import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { needsSignIn, signOut } from "../api/login.ts";
 import { forgetSessionKey, onSessionKeyChange, readSessionKey } from "../api/session-key.ts";
 import { FleetStore } from "../fleet/store.ts";
@@ -7,12 +7,15 @@ import { AgentsPage } from "../pages/agents.tsx";
 import { HostsPage } from "../pages/hosts.tsx";
 import { LoginPage } from "../pages/login.tsx";
 import { OverviewPage } from "../pages/overview.tsx";
-import { TerminalPage } from "../pages/terminal.tsx";
 import { Empty } from "../ui/parts.tsx";
 import { FleetProvider } from "./fleet-context.tsx";
 import { Link } from "./link.tsx";
 import { navigate, usePlace, type Place } from "./router.ts";
 import { Shell } from "./shell.tsx";
+
+/** xterm.js is half of the console; it comes when the first terminal is opened, and is fetched ahead when there is time. */
+const loadTerminal = () => import("../pages/terminal.tsx");
+const TerminalPage = lazy(() => loadTerminal().then((module) => ({ default: module.TerminalPage })));
 
 type Gate = { type: "in" } | { type: "out"; secret: string | undefined; reason: string | undefined };
 
@@ -77,6 +80,10 @@ function Console({ place, store, onSignedOut }: { place: Place; store: FleetStor
 
 function Page({ place }: { place: Place }) {
   useEffect(() => {
+    const ahead = setTimeout(() => void loadTerminal(), 400); // a failure shows when the page is opened
+    return () => clearTimeout(ahead);
+  }, []);
+  useEffect(() => {
     const titles: Partial<Record<Place["page"], string>> = { overview: "Overview", hosts: "Hosts", agents: "Agents" };
     const title = titles[place.page];
     if (title !== undefined) document.title = `${title} · Maestro`;
@@ -91,7 +98,11 @@ function Page({ place }: { place: Place }) {
     case "agents":
       return <AgentsPage />;
     case "terminal":
-      return <TerminalPage key={place.session} session={place.session} />;
+      return (
+        <Suspense fallback={<div className="term-page" aria-busy="true" />}>
+          <TerminalPage key={place.session} session={place.session} />
+        </Suspense>
+      );
     case "unknown":
       return (
         <div className="page">

@@ -97,7 +97,6 @@ function Label({ node, current, onFollow, toggle }: { node: TreeNode; current: s
         <Link to={sessionPath(node.key)} current={node.key === current} onFollow={onFollow} title={title}>
           <Dot tone={node.tone} label={node.session.status} />
           <span className="name cut">{stripUnsafe(node.label)}</span>
-          <span className="aside cut">{title === node.label ? "" : title}</span>
         </Link>
       );
     }

@@ -39,9 +39,13 @@ export function OverviewPage() {
         </header>
         {fleet.load.type === "failed" && <Problem title="The fleet could not be read" error={fleet.load.error} onRetry={() => store.retry()} />}
         {fleet.load.type === "loading" && <Loading rows={4} />}
-        {trouble.map((host) => (
-          <Trouble key={host.id} host={host} />
-        ))}
+        {trouble.length > 0 && (
+          <div className="stack tight">
+            {trouble.map((host) => (
+              <Trouble key={host.id} host={host} />
+            ))}
+          </div>
+        )}
         {(fleet.load.type === "ready" || fleet.load.type === "stale") && (
           <>
             {fleet.hosts.length === 0 ? (
@@ -104,7 +108,7 @@ function Sessions({ sessions }: { sessions: readonly Session[] }) {
 
 function Trouble({ host }: { host: Host }) {
   return (
-    <div className={host.locked !== undefined || host.status === "lost" ? "banner danger" : "banner warn"} role="status">
+    <div className={host.locked !== undefined || host.status === "lost" ? "banner line danger" : "banner line warn"} role="status">
       <Icon name={host.locked !== undefined ? "lock" : "warning"} />
       <div className="grow">
         {host.locked !== undefined ? (

@@ -4,10 +4,11 @@ import { useFleet } from "../app/fleet-context.tsx";
 import { may } from "../app/may.ts";
 import { navigate, sessionPath } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
-import { Icon } from "../ui/icons.tsx";
+import { Icon, type IconName } from "../ui/icons.tsx";
 import { CopyLine, Problem } from "../ui/parts.tsx";
 
 const MOST = 5;
+const MOST_SHELLS = 3;
 
 export function QuickStart() {
   const fleet = useFleet();
@@ -21,20 +22,12 @@ export function QuickStart() {
   if (first === undefined) return null;
   return (
     <section className="section" aria-label="Start">
-      <div className="row wrap">
+      <div className="starts">
         {offers.map((offer) => (
-          <button key={`${offer.type.slug} ${offer.host.id}`} type="button" className="button" disabled={action.busy} onClick={() => action.run(() => launch(offer, fleet.agents), (session) => navigate(sessionPath(session.id)))}>
-            <Icon name="play" />
-            {typeName(offer.type)}
-            {several && <span className="muted">on {offer.host.name}</span>}
-          </button>
+          <Start key={`${offer.type.slug} ${offer.host.id}`} icon="agents" name={typeName(offer.type)} where={several ? offer.host.name : offer.version} busy={action.busy} onStart={() => action.run(() => launch(offer, fleet.agents), (session) => navigate(sessionPath(session.id)))} />
         ))}
-        {hosts.slice(0, 3).map((host) => (
-          <button key={host.id} type="button" className="button" disabled={action.busy} onClick={() => action.run(() => openShell(host), (session) => navigate(sessionPath(session.id)))}>
-            <Icon name="terminal" />
-            Shell
-            {several && <span className="muted">on {host.name}</span>}
-          </button>
+        {hosts.slice(0, MOST_SHELLS).map((host) => (
+          <Start key={host.id} icon="terminal" name="Shell" where={host.name} busy={action.busy} onStart={() => action.run(() => openShell(host), (session) => navigate(sessionPath(session.id)))} />
         ))}
       </div>
       {offers.length === 0 && claude?.report.detected.state === "missing" && (
@@ -47,5 +40,17 @@ export function QuickStart() {
       )}
       {action.error !== undefined && <Problem error={action.error} />}
     </section>
+  );
+}
+
+function Start({ icon, name, where, busy, onStart }: { icon: IconName; name: string; where: string; busy: boolean; onStart: () => void }) {
+  return (
+    <button type="button" className="start" disabled={busy} onClick={onStart}>
+      <Icon name={icon} />
+      <span className="two">
+        <span className="cut">{name}</span>
+        <span className="muted small cut">{where}</span>
+      </span>
+    </button>
   );
 }
