@@ -13,6 +13,7 @@ import { joinRoutes } from "./routes/joins.ts";
 import { loginRoutes } from "./routes/login.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
+import { socketRoutes } from "./routes/sockets.ts";
 import { ticketRoutes } from "./routes/tickets.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 
@@ -27,6 +28,7 @@ export const app = mountRoutes({
   ...agentRoutes,
   ...agentTypeRoutes,
   ...sessionRoutes,
+  ...socketRoutes,
   ...eventRoutes,
   ...auditRoutes,
   ...healthRoutes,
