@@ -12,7 +12,7 @@ const tool = (name: string, argv: readonly [string, ...string[]], needs: readonl
 });
 
 const FORMAT = ["oxfmt", "."] as const;
-export const LINT = ["oxlint", "--disable-nested-config", "--deny-warnings", "--report-unused-disable-directives"] as const;
+export const LINT = ["oxlint", "--disable-nested-config", "--deny-warnings"] as const;
 export const TYPES = ["tsc", "-b", "--pretty", "false"] as const;
 
 /** @param fix format the tree and apply safe lint fixes instead of only telling. */
