@@ -235,6 +235,11 @@ export class SecondHost extends Installation {
     return host;
   }
 
+  /** [F22] A home that somebody copied, with the identity in it; joined nowhere. */
+  static clone(name: string, home: TestHome, env: Readonly<Record<string, string>> = {}): SecondHost {
+    return new SecondHost(name, home, env, undefined);
+  }
+
   get log(): string {
     return this.#daemon?.log() ?? "(not started)";
   }

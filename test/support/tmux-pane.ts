@@ -30,7 +30,7 @@ export class TmuxPane implements AsyncDisposable {
     const pane = new TmuxPane(mkdtempSync(join(tmpdir(), "mtp-")));
     const clean = ["env", "-i", "TERM=tmux-256color", "COLORTERM=truecolor", "LANG=C.UTF-8", `PATH=${process.env["PATH"] ?? ""}`, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
     await pane.#tmux(["-f", "/dev/null", "new-session", "-d", "-x", String(cols), "-y", String(rows), "-c", cwd, "--", ...clean, ...argv]);
-    await pane.#tmux(["set-option", "-g", "remain-on-exit", "on"]);
+    await pane.#tmux(["set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-s", "set-clipboard", "on"]);
     return pane;
   }
 
@@ -46,6 +46,16 @@ export class TmuxPane implements AsyncDisposable {
   /** Keys by tmux's names: `Enter`, `Escape`, `C-c`. */
   async press(...keys: string[]): Promise<void> {
     await this.#tmux(["send-keys", "--", ...keys]);
+  }
+
+  async resize(cols: number, rows: number): Promise<void> {
+    await this.#tmux(["resize-window", "-x", String(cols), "-y", String(rows)]);
+  }
+
+  /** What the program put into the clipboard (OSC 52), as tmux keeps it; empty when it did not. */
+  async clipboard(): Promise<string> {
+    const { stdout } = await this.#tmux(["list-buffers", "-F", "#{buffer_sample}"]);
+    return stdout.trim();
   }
 
   /** The screen once it shows `wanted`. tmux announces no repaint to us, so it is asked. */

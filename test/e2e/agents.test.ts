@@ -1,0 +1,76 @@
+/** Real agent CLIs, started as agents, driven from the browser against a loopback stub of the model's API. */
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { agentCli, type AgentCliName } from "../support/agent-cli.ts";
+import { prepareClaudeHome, prepareCodexHome, prepareOpencodeHome, type AgentEnv } from "../support/agent-homes.ts";
+import { journey, launchBrowser, openPage } from "../support/browser.ts";
+import { Product } from "../support/maestro.ts";
+import { answerWord, promptWith } from "../support/model-stub/answer.ts";
+import { startModelStub, type ModelStub } from "../support/model-stub/server.ts";
+import { isFullRun, lacking } from "../support/system.ts";
+import { poll } from "../support/wait.ts";
+
+interface Case {
+  name: AgentCliName;
+  prepare: (directory: string, stubUrl: string, workspaces: readonly string[]) => AgentEnv;
+  /** On the screen once it takes a prompt. */
+  ready: RegExp;
+}
+
+const CASES: Case[] = [
+  { name: "claude", prepare: prepareClaudeHome, ready: /❯|> |\? for shortcuts/ },
+  ...(isFullRun ? [{ name: "opencode" as const, prepare: prepareOpencodeHome, ready: /Ask anything|ctrl\+p|enter send/i }, { name: "codex" as const, prepare: prepareCodexHome, ready: /›|send/ }] : []),
+];
+const missing = lacking("chromium", "npm");
+
+describe.skipIf(missing !== undefined)(`agents${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+  let browser: Browser;
+  let stub: ModelStub;
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+    stub = await startModelStub();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await stub?.[Symbol.asyncDispose]();
+  });
+
+  test.each(CASES)("$name, one click from the console, answers on the screen", { timeout: 900_000 }, async ({ name, prepare, ready }) => {
+    const cli = await agentCli(name);
+    await using product = await Product.up({ env: { PATH: `${cli.binDirectory}:${process.env["PATH"] ?? ""}` } });
+    const workspace = product.home.directory("work");
+    const env = prepare(product.home.directory("agent"), stub.url, [workspace]);
+    const types = await product.cli(["agent", "types", "--json"]).catch(() => undefined);
+    const agent = await product.api.createAgent({ type: name, workspace, env });
+    await using tab = await openPage(browser);
+    await journey(`agent-${name}`, tab, async (page) => {
+      await page.goto(await product.loginLink());
+      await page.getByRole("button", { name: "New session" }).first().waitFor();
+      await page.goto(`${product.url}/agents`);
+      await page.getByRole("button", { name: /start/i }).first().click();
+      await page.waitForURL(/\/sessions\/ses_/);
+      const text = () => page.locator(".xterm-rows").innerText().then((rows) => rows.replaceAll("\u00a0", " "));
+      const shows = (what: RegExp | string, timeoutMs = 60_000) =>
+        poll(`screen showing ${String(what)}`, async () => { const now = await text(); return (typeof what === "string" ? now.includes(what) : what.test(now)) ? now : undefined; }, { timeoutMs, everyMs: 200, detail: () => String(types?.stdout ?? "") });
+      await shows(ready, 120_000);
+      await page.locator(".xterm-helper-textarea").focus();
+      const nonce = `n${Date.now().toString(36)}`;
+      await page.keyboard.type(promptWith(nonce), { delay: 5 });
+      await shows(nonce);
+      await page.keyboard.press("Enter");
+      await shows(answerWord(nonce), 120_000);
+    });
+    const sessions = await product.api.sessions();
+    expect(sessions.find((session) => session.agent?.id === agent.id)?.status).toBe("running");
+    const stopped = await product.cli(["agent", "stop", agent.name, "--yes"]);
+    expect(stopped).toMatchObject({ code: 0 });
+  });
+
+  test("a missing agent CLI says how to install it", async () => {
+    await using product = await Product.up({ env: { PATH: "/usr/bin:/bin" } });
+    const refused = await product.api.createAgent({ type: "amp", workspace: product.home.directory("work") }).then((agent) => product.api.refused("POST", `/api/v1/agents/${agent.id}/start`, {}));
+    expect(refused.code).toBe("agent_cli_missing");
+    expect(refused.hint).toMatch(/npm|install/);
+  });
+});

@@ -1,0 +1,204 @@
+/** Faults of the real product; each ends by checking that sessions, registry and what was acknowledged are whole. */
+import { spawn } from "node:child_process";
+import { cpSync } from "node:fs";
+import * as z from "zod";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import * as r from "@maestro/shared/contract/resources";
+import { ChaosProxy } from "../support/chaos-proxy.ts";
+import { fakeAgent, openFlood } from "../support/flood.ts";
+import { TestHome } from "../support/home.ts";
+import { Product, SecondHost } from "../support/maestro.ts";
+import { residentBytes } from "../support/processes.ts";
+import { isFullRun } from "../support/system.ts";
+import { poll } from "../support/wait.ts";
+import { tapWebSocket } from "../support/ws-tap.ts";
+
+/** Timers at full length in the full run; otherwise a fiftieth. */
+const TIME_SCALE = isFullRun ? 1 : 0.02;
+/** [LK4] A half-open link is noticed within 45 s; some slack for a busy machine. */
+const NOTICED_MS = 45_000 * TIME_SCALE + 5_000;
+
+let product: Product;
+beforeEach(async () => {
+  product = await Product.up({ timeScale: TIME_SCALE });
+});
+afterEach(async () => product[Symbol.asyncDispose]());
+
+const talk = async (session: string, word: string): Promise<void> => {
+  await product.api.type(session, `say ${word}\r`);
+  await product.api.screenShows(session, new RegExp(`^${word}`, "m"), 60_000);
+};
+const startTalking = () => product.api.createSession({ argv: fakeAgent(), backend: "tmux" });
+
+describe("[F1] host-agent killed while idle", () => {
+  test("it comes back, the holder and its sessions are the same", async () => {
+    const { id } = await startTalking();
+    await talk(id, "before");
+    const holder = await product.running("holder");
+    await product.killAndReturn("host-agent");
+    await product.api.hostOnline(undefined, 60_000);
+    expect(await product.running("holder")).toBe(holder);
+    await talk(id, "after");
+  });
+});
+
+describe("[F8] [F9] workerd killed while rows are written", () => {
+  test("every acknowledged row is there afterwards, and every host and session", { timeout: 900_000 }, async () => {
+    const { id } = await startTalking();
+    const acknowledged: string[] = [];
+    const rounds = isFullRun ? 120 : 5;
+    for (let round = 0; round < rounds; round++) {
+      const writing = Array.from({ length: 4 }, (_, lane) => writeTokens(`t${round}-${lane}`, acknowledged));
+      await poll("some rows written", () => (acknowledged.length > round * 3 ? true : undefined), { everyMs: 5, timeoutMs: 30_000 });
+      await product.killAndReturn("workerd");
+      await Promise.all(writing);
+      await poll("the API answers again", () => product.api.health().catch(() => undefined), { timeoutMs: 60_000, everyMs: 50 });
+    }
+    const { items } = await product.api.call(r.list(r.Token), "GET", "/api/v1/tokens?limit=200");
+    const present = new Set(items.map((token) => token.id));
+    expect(acknowledged.filter((one) => !present.has(one))).toEqual([]);
+    await product.api.hostOnline(undefined, 60_000);
+    await talk(id, "still-here");
+    const audit = await product.cli(["audit", "--verify"]);
+    expect({ code: audit.code, stderr: audit.stderr }).toMatchObject({ code: 0 });
+  });
+
+  async function writeTokens(name: string, acknowledged: string[]): Promise<void> {
+    for (let n = 0; n < 20; n++) {
+      const made = await product.api.createToken({ name: `${name}-${n}`, role: "viewer" }).catch(() => undefined);
+      if (made === undefined) return;
+      acknowledged.push(made.token.id);
+    }
+  }
+});
+
+describe("[F15] the control plane is stopped and started again", () => {
+  test("hosts and viewers come back by themselves, sessions have gone on", async () => {
+    const { id } = await startTalking();
+    await using viewer = await product.attach(id, { screen: true, redialMaxMs: 200 });
+    await viewer.when("pen", () => viewer.hasPen);
+    for (let round = 0; round < 2; round++) {
+      await product.down();
+      await product.upAgain();
+      await viewer.when("the host connected again", () => viewer.redials > round && viewer.last("welcome")?.host.connected === true, 60_000);
+      viewer.type(`say round-${round}\r`);
+      await viewer.screenShows(`round-${round}`, 60_000);
+    }
+  });
+});
+
+describe("[F19] one-way blackhole", () => {
+  test.each(["up", "down"] as const)("a link that is silent %s is noticed by both sides and replaced", { timeout: 240_000 }, async (direction) => {
+    await using proxy = await ChaosProxy.listen({ target: { port: product.port } });
+    const second = await product.joinHost("second", { through: proxy.url, timeScale: TIME_SCALE });
+    const started = Date.now();
+    proxy.blackhole(direction);
+    await poll("the host noticed", () => (proxy.accepted > 2 || /redial|reconnect|no pong|terminat/i.test(second.log) ? true : undefined), { timeoutMs: NOTICED_MS, everyMs: 50, detail: () => second.log });
+    await poll("the control plane noticed", async () => ((await product.api.hosts()).find((host) => host.name === "second")?.status !== "online" ? true : undefined), {
+      timeoutMs: Math.max(1_000, NOTICED_MS - (Date.now() - started)) + 5_000,
+      everyMs: 100,
+    });
+    proxy.heal();
+    proxy.cutAll();
+    await product.api.hostOnline("second", 90_000);
+    const { id } = await product.api.createSession({ host: "second", argv: fakeAgent() });
+    await talk(id, "healed");
+  });
+});
+
+describe("[F21] duplicated and reordered control frames", () => {
+  test("change nothing that sessions show", async () => {
+    let count = 0;
+    const decide = (text: string) => (text.includes('"hello') || text.includes('"welcome"') ? ("pass" as const) : ++count % 3 === 0 ? ("double" as const) : ("pass" as const));
+    const tap = await tapWebSocket({ target: { port: product.port } }, [
+      { direction: "up", decide },
+      { direction: "down", decide },
+    ]);
+    await using proxy = tap.proxy;
+    const second = await product.joinHost("second", { timeScale: TIME_SCALE });
+    await second.stop();
+    const flood = await openFlood(product.api, { bytes: 3_000_000, seed: 21 });
+    await using viewer = await product.attach(flood.session, { url: proxy.url, cols: 80, rows: 24 });
+    await viewer.when("pen", () => viewer.hasPen);
+    const capture = viewer.capture(flood.bytes);
+    flood.go(viewer);
+    await capture.reaches();
+    expect({ missing: capture.missing, sha256: capture.sha256 }).toEqual({ missing: [], sha256: flood.sha256 });
+    expect(tap.counts.doubled).toBeGreaterThan(0);
+  });
+});
+
+describe("[F22] cloned state directory", () => {
+  test("the identity is locked, an alert says so, an operator unlocks it", { timeout: 240_000 }, async () => {
+    const second = await product.joinHost("second", { timeScale: TIME_SCALE });
+    const home = new TestHome("c");
+    cpSync(second.home.path, home.path, { recursive: true, filter: (path) => !/\.(sock|lock|pid)$|\/run(\/|$)/.test(path) });
+    const clone = SecondHost.clone("clone", home, { MAESTRO_TIME_SCALE: String(TIME_SCALE) });
+    clone.run();
+    const locked = await poll("the identity locked", async () => (await product.api.hosts()).find((host) => host.name === "second")?.locked, { timeoutMs: 120_000, everyMs: 100, detail: () => clone.log });
+    expect(locked.reason).toMatch(/copy|copies|twice|two|instance|identity/i);
+    const events = await product.cli(["events", "--json"]);
+    expect(events.stdout).toContain("host.locked");
+    await clone.stop();
+    await clone[Symbol.asyncDispose]();
+    const unlocked = await product.cli(["host", "unlock", "second", "--yes"]);
+    expect(unlocked).toMatchObject({ code: 0 });
+    await second.stop().catch(() => undefined);
+    second.run();
+    await product.api.hostOnline("second", 60_000);
+  });
+});
+
+describe("[F28] descriptor exhaustion", () => {
+  test("a host-agent with 64 descriptors refuses clearly and lives", { timeout: 120_000 }, async () => {
+    const second = await product.joinHost("second", {
+      timeScale: TIME_SCALE,
+      spawn: (argv, options) => spawn("/bin/sh", ["-c", 'ulimit -n 64; exec "$@"', "sh", ...argv], options),
+    });
+    const refused: string[] = [];
+    for (let n = 0; n < 40; n++) {
+      const answer = await product.api.request("POST", "/api/v1/sessions", { host: "second", argv: ["/bin/cat"], backend: "pty", name: `s${n}` });
+      if (answer.status >= 400) {
+        refused.push(z.looseObject({ code: z.string() }).parse(answer.json).code);
+        break;
+      }
+    }
+    expect(refused).toEqual([expect.stringMatching(/descriptors_exhausted|session_limit|spawn_failed/)]);
+    await product.api.hostOnline("second");
+    const [first] = (await product.api.sessions()).filter((session) => session.host.name === "second" && session.status === "running");
+    expect(first).toBeDefined();
+    expect(second.log).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
+  });
+});
+
+describe("[F30] stalled viewer", () => {
+  test("the relay's memory stays bounded and a healthy viewer gets every byte", { timeout: 240_000 }, async () => {
+    const flood = await openFlood(product.api, { bytes: 100_000_000, seed: 30 });
+    await using healthy = await product.attach(flood.session, { cols: 80, rows: 24 });
+    await healthy.when("pen", () => healthy.hasPen);
+    await using stalled = await product.attach(flood.session);
+    const capture = healthy.capture(flood.bytes);
+    const workerd = await product.running("workerd");
+    const before = residentBytes(workerd);
+    stalled.stall("socket");
+    flood.go(healthy);
+    await capture.reaches(flood.bytes, 180_000);
+    expect({ missing: capture.missing, sha256: capture.sha256 }).toEqual({ missing: [], sha256: flood.sha256 });
+    expect((residentBytes(workerd) - before) / 2 ** 20).toBeLessThan(64);
+  });
+});
+
+describe("[F36] token revoked under an open terminal", () => {
+  test("its socket closes with 4401 within 5 s, others stay", async () => {
+    const { id } = await startTalking();
+    const { token, secret } = await product.api.createToken({ name: "short-lived", role: "operator" });
+    await using doomed = await product.attach(id, { token: secret, redial: false });
+    await using other = await product.attach(id);
+    await product.api.revokeToken(token.id);
+    await doomed.when("closed", () => doomed.closes.length > 0, 5_000);
+    expect(doomed.closes[0]?.code).toBe(4401);
+    expect(other.closes).toEqual([]);
+    const refused = await product.api.as(secret).refused("GET", "/api/v1/sessions");
+    expect(refused).toMatchObject({ status: 401, code: "token_revoked" });
+  });
+});
