@@ -33,7 +33,8 @@ export async function rotateKey(deps: RotationDeps): Promise<Result<Identity>> {
   // The old key is refused: perhaps the new one has been taken already and only its answer was lost.
   if (first.error.code !== "signature_invalid") return first;
   const second = await post(deps, next, { signingKey: next.public, proof });
-  return second.ok ? ok(promoteKey(paths, identity, next)) : second;
+  // Whatever was wrong with the body, a request signed with the new key was let in: it is the present one.
+  return second.ok || second.error.code === "proof_invalid" ? ok(promoteKey(paths, identity, next)) : second;
 }
 
 export function beginRotation(paths: Paths, hostId: string): KeyPair {

@@ -10,6 +10,8 @@ import type { Log } from "../daemon/log.ts";
 const DEADLINE_MS = REQUEST_TIMEOUT_MS - 1_000;
 /** Requests at work on one link; the relay has far fewer. More are refused. */
 const MAX_OPEN = 256;
+/** Repeats come close behind the original; older ids are forgotten. */
+const MAX_REMEMBERED = 1024;
 
 export class Requests {
   readonly #send: (frame: HostFrame) => void;
@@ -17,6 +19,8 @@ export class Requests {
   readonly #scale: number;
   readonly #log: Log;
   readonly #open = new Set<number>();
+  /** Ids answered lately, oldest first. */
+  readonly #answered = new Set<number>();
 
   constructor(send: (frame: HostFrame) => void, { clock, timeScale, log }: { clock: Clock; timeScale: number; log: Log }) {
     this.#send = send;
@@ -25,14 +29,15 @@ export class Requests {
     this.#log = log;
   }
 
-  /** A repeated frame of a request at work changes nothing (F21): the one answer is on its way. */
+  /** A repeated frame changes nothing (F21): the one answer is on its way, or there already. */
   answer(id: number, name: string, work: (done: (result: Result<unknown>) => void) => void | Promise<void>): void {
-    if (this.#open.has(id)) return;
+    if (this.#open.has(id) || this.#answered.has(id)) return;
     if (this.#open.size >= MAX_OPEN) return this.#refuse(id, maestroError("rate_limited", `This host has ${MAX_OPEN} requests at work.`));
     this.#open.add(id);
     const finish = (result: Result<unknown>) => {
       if (!this.#open.delete(id)) return;
       cancel();
+      this.#remember(id);
       if (result.ok) this.#send({ t: "reply", id, value: result.value });
       else this.#refuse(id, result.error);
     };
@@ -52,6 +57,12 @@ export class Requests {
       this.#log.error("a request failed", { request: name, cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) });
       finish({ ok: false, error: maestroError("internal", `The host failed at '${name}'.`, { hint: "Its log says more." }) });
     }
+  }
+
+  #remember(id: number): void {
+    this.#answered.add(id);
+    const [oldest] = this.#answered;
+    if (this.#answered.size > MAX_REMEMBERED && oldest !== undefined) this.#answered.delete(oldest);
   }
 
   #refuse(id: number, error: MaestroError): void {
