@@ -5,6 +5,7 @@
  */
 import type { Direction, Transform } from "./chaos-lane.ts";
 import { ChaosProxy, type ChaosOptions } from "./chaos-proxy.ts";
+import { wholeFrames } from "./ws-frames.ts";
 
 const OPCODE_TEXT = 1;
 const FIN_TEXT = 0x80 | OPCODE_TEXT;
@@ -42,23 +43,14 @@ export async function tapWebSocket(options: ChaosOptions, plans: readonly TapPla
   return { proxy: await ChaosProxy.listen({ ...options, transform }), counts, seen };
 }
 
-/** HTTP until the blank line, frames after it. A swapped frame goes out after the next text frame. */
+/** A swapped frame goes out after the next text frame. */
 export function frameTransform(decide: (text: string) => "pass" | "double" | "swap"): Transform {
-  let pending: Buffer = Buffer.alloc(0);
-  let upgraded = false;
+  const split = wholeFrames();
   let held: Buffer | undefined;
   return (chunk) => {
-    pending = Buffer.concat([pending, chunk]);
-    const out: Buffer[] = [];
-    if (!upgraded) {
-      const end = pending.indexOf("\r\n\r\n");
-      if (end === -1) return out;
-      out.push(pending.subarray(0, end + 4));
-      pending = pending.subarray(end + 4);
-      upgraded = true;
-    }
-    for (let frame = wholeFrame(pending); frame !== undefined; frame = wholeFrame(pending)) {
-      pending = pending.subarray(frame.raw.byteLength);
+    const { head, frames } = split(chunk);
+    const out: Buffer[] = head === undefined ? [] : [head];
+    for (const frame of frames) {
       if (frame.first !== FIN_TEXT) {
         out.push(frame.raw);
         continue;
@@ -75,29 +67,4 @@ export function frameTransform(decide: (text: string) => "pass" | "double" | "sw
     }
     return out;
   };
-}
-
-interface RawFrame {
-  raw: Buffer;
-  first: number;
-  text: () => string;
-}
-
-function wholeFrame(bytes: Buffer): RawFrame | undefined {
-  if (bytes.byteLength < 2) return undefined;
-  const second = bytes.readUInt8(1);
-  const masked = (second & 0x80) !== 0;
-  const short = second & 0x7f;
-  const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0;
-  const header = 2 + lengthBytes + (masked ? 4 : 0);
-  if (bytes.byteLength < header) return undefined;
-  const length = short === 126 ? bytes.readUInt16BE(2) : short === 127 ? Number(bytes.readBigUInt64BE(2)) : short;
-  if (bytes.byteLength < header + length) return undefined;
-  const raw = bytes.subarray(0, header + length);
-  const text = () => {
-    const payload = Buffer.from(raw.subarray(header));
-    if (masked) for (let i = 0; i < payload.byteLength; i++) payload[i] = (payload[i] ?? 0) ^ raw.readUInt8(header - 4 + (i & 3));
-    return payload.toString("utf8");
-  };
-  return { raw, first: bytes.readUInt8(0), text };
 }

@@ -1,0 +1,80 @@
+/** P9: two hundred idle and twenty chatty sessions, all watched: echo beside them, and what they cost. */
+import { rawCat } from "../support/flood.ts";
+import type { Product } from "../support/maestro.ts";
+import { residentBytes } from "../support/processes.ts";
+import type { Viewer } from "../support/viewer.ts";
+import { echo, type EchoFigures } from "./echo.ts";
+import type { Gate } from "./gate.ts";
+import { writer } from "./rig.ts";
+
+const IDLE = 200;
+const CHATTY = 20;
+const KEYS_PER_ROUND = 200;
+const MAX_BYTES_PER_IDLE = 300 * 1000;
+/** Sessions made or opened at once. */
+const BATCH = 10;
+/** Prints a line twenty times a second while the last key typed was `s`. */
+const CHATTER = ["/bin/bash", "-c", 'stty raw -echo; on=q; while :; do if read -r -N 1 -t 0.05 key; then on=$key; fi; if [ "$on" = s ]; then printf "a line of output that is about as long as one %s\\r\\n" "$RANDOM"; fi; done'];
+
+interface Echoing {
+  product: Product;
+  viewer: Viewer;
+}
+
+export const p9: Gate = {
+  id: "P9",
+  title: "200 idle and 20 chatty sessions",
+  async run(rig) {
+    await using loaded = await rig.freshProduct();
+    const crowd = await echoing(loaded);
+    const quiet = await echoing(await rig.product());
+    const workerd = await loaded.running("workerd");
+    const holder = await loaded.running("holder");
+    const before = { workerd: residentBytes(workerd), holder: residentBytes(holder) };
+    rig.progress(`opening ${IDLE} idle sessions`);
+    const idle = await many(loaded, IDLE, rawCat);
+    const idleCost = (residentBytes(workerd) - before.workerd) / IDLE;
+    const holderCost = (residentBytes(holder) - before.holder) / IDLE;
+    rig.progress(`opening ${CHATTY} chatty sessions`);
+    const chatty = await many(loaded, CHATTY, CHATTER);
+    const unloaded: EchoFigures[] = [];
+    const busy: EchoFigures[] = [];
+    // The machine is shared: while the unloaded product is measured, the chatty sessions hold their tongues.
+    await rig.interleave({
+      unloaded: async () => void unloaded.push(await echo(quiet.viewer, KEYS_PER_ROUND)),
+      loaded: async () => {
+        for (const viewer of chatty) viewer.type("s");
+        await Promise.all(chatty.map((viewer) => viewer.capture().reaches(200, 10_000)));
+        busy.push(await echo(crowd.viewer, KEYS_PER_ROUND));
+        for (const viewer of chatty) viewer.type("q");
+      },
+    });
+    await Promise.all([...idle, ...chatty, crowd.viewer, quiet.viewer].map((viewer) => viewer[Symbol.asyncDispose]()));
+    return {
+      parts: [
+        { name: "echo p50", unit: "ms", values: busy.map(({ p50 }) => p50), references: unloaded.map(({ p50 }) => p50), limit: { atMost: 1.5 } },
+        { name: "relay per idle session", unit: "bytes", values: busy.map(() => idleCost), references: [MAX_BYTES_PER_IDLE], limit: { atMost: 1 } },
+      ],
+      told: { "holder per idle session, KB": Math.round(holderCost / 1000) },
+    };
+  },
+};
+
+async function echoing(product: Product): Promise<Echoing> {
+  const { id } = await product.api.createSession({ argv: [...rawCat], backend: "pty" });
+  const viewer = await writer(product, id);
+  await echo(viewer, 50);
+  return { product, viewer };
+}
+
+async function many(product: Product, count: number, argv: readonly string[]): Promise<Viewer[]> {
+  const viewers: Viewer[] = [];
+  for (let made = 0; made < count; made += BATCH) {
+    const batch = Array.from({ length: Math.min(BATCH, count - made) }, async () => {
+      const { id } = await product.api.createSession({ argv: [...argv], backend: "pty" });
+      return writer(product, id);
+    });
+    viewers.push(...(await Promise.all(batch)));
+  }
+  return viewers;
+}

@@ -1,0 +1,75 @@
+/**
+ * P14: sixty seconds idle with pings. Seen from outside: whenever a HostRelay is constructed anew it sends `sync` to its
+ * viewers [VW4]. So while nothing happens no `sync` may come (no handler was invoked), and the first key afterwards must
+ * bring one (the object had hibernated). Rows: no file of the embedded state may change.
+ */
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { rawCat } from "../support/flood.ts";
+import type { Viewer } from "../support/viewer.ts";
+import { echo } from "./echo.ts";
+import type { Gate } from "./gate.ts";
+import { writer } from "./rig.ts";
+
+const IDLE_MS = 60_000;
+/** An idle object hibernates after about 10 s; what is measured begins when that is over. */
+const SETTLE_MS = 15_000;
+const PING_MS = 20_000;
+
+export const p14: Gate = {
+  id: "P14",
+  title: "60 s idle with pings: nothing runs, nothing is written, the object hibernates",
+  async run(rig) {
+    await using product = await rig.freshProduct();
+    const { id } = await product.api.createSession({ argv: [...rawCat], backend: "pty" });
+    const viewer = await writer(product, id);
+    const state = join(product.home.path, "control-plane", "state");
+    const invocations: number[] = [];
+    const rows: number[] = [];
+    const hibernated: number[] = [];
+    await echo(viewer, 5);
+    await rig.interleave({
+      idle: async () => {
+        await sleep(SETTLE_MS);
+        const before = { syncs: syncs(viewer), files: written(state) };
+        for (let waited = 0; waited < IDLE_MS; waited += PING_MS) {
+          viewer.sendText("ping");
+          await sleep(PING_MS);
+        }
+        invocations.push(syncs(viewer) - before.syncs);
+        rows.push(changes(before.files, written(state)));
+        const asleep = syncs(viewer);
+        await echo(viewer, 1);
+        hibernated.push(syncs(viewer) > asleep ? 1 : 0);
+      },
+    });
+    await viewer[Symbol.asyncDispose]();
+    // One more than the count over one: zero of something has no ratio.
+    const none = (values: readonly number[]) => values.map((value) => value + 1);
+    return {
+      parts: [
+        { name: "1 + wake-ups while idle", unit: "count", values: [...none(invocations).fill(1 + Math.max(...invocations))], references: [1], limit: { atMost: 1 } },
+        { name: "1 + state files written while idle", unit: "count", values: [...none(rows).fill(1 + Math.max(...rows))], references: [1], limit: { atMost: 1 } },
+        { name: "hibernated", unit: "share", values: hibernated.map(() => Math.min(...hibernated)), references: [1], limit: { atLeast: 1 } },
+      ],
+    };
+  },
+};
+
+const syncs = (viewer: Viewer): number => viewer.frames.filter((frame) => frame.t === "sync").length;
+/** The one place where nothing is to happen: time itself is what is measured. */
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+function written(directory: string): Map<string, string> {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(
+    files.map((entry) => {
+      const file = join(entry.parentPath, entry.name);
+      const { size, mtimeMs } = statSync(file);
+      return [file, `${size} ${mtimeMs}`];
+    }),
+  );
+}
+
+const changes = (before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): number =>
+  [...after].filter(([file, state]) => before.get(file) !== state).length;
