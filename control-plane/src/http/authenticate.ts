@@ -14,7 +14,7 @@ import { requireBrowserIntent } from "./origin.ts";
 
 export interface Authenticated {
   principal: Principal;
-  /** Coarse last-used marks, written beside the answer. */
+  /** Writes the coarse last-used mark, when it is due. */
   touch: (() => Promise<void>) | undefined;
 }
 

@@ -103,7 +103,7 @@ async function whoMay(call: Call): Promise<Principal | undefined> {
   const { principal, touch } = who;
   trail.identity = { fleet: principal.fleet, ...actorOf(principal) };
   await takeAllowance(c.env.RATE_CREDENTIAL, principal.id, "requests with this credential");
-  if (touch !== undefined) c.executionCtx.waitUntil(touch());
+  await touch?.();
   requireTicketFits(call, principal);
   unwrap(authorise(spec.access, principal, nowMs));
   return principal;
@@ -147,7 +147,7 @@ function contextOf<N extends RouteName>(call: Call, name: N, principal: Principa
   const query = spec.query === undefined ? {} : parseQuery(spec.query, url);
   const body = spec.body === undefined ? undefined : parseBody(spec.body, text);
   const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
-  const identity = (): string => queryIdentity(trail.identity?.fleet ?? "", name, query);
+  const identity = (): Promise<string> => queryIdentity(trail.identity?.fleet ?? "", name, query);
   const context = {
     name, c, env: c.env, config, db, principal, params: c.req.param(), query, body, requestId, nowMs, ip, random,
     get fleet() {
@@ -166,12 +166,12 @@ function contextOf<N extends RouteName>(call: Call, name: N, principal: Principa
       const { limit, cursor } = query;
       return {
         limit: typeof limit === "number" ? limit : DEFAULT_PAGE_ITEMS,
-        after: typeof cursor === "string" ? await openCursor(config.keys.cursor, identity(), cursor) : undefined,
+        after: typeof cursor === "string" ? await openCursor(config.keys.cursor, await identity(), cursor) : undefined,
       };
     },
     list: async <Row, Item>(page: { rows: Row[]; next: string | undefined }, item: (row: Row) => Item) => ({
       items: page.rows.map(item),
-      ...(page.next === undefined ? {} : { nextCursor: await sealCursor(config.keys.cursor, identity(), page.next) }),
+      ...(page.next === undefined ? {} : { nextCursor: await sealCursor(config.keys.cursor, await identity(), page.next) }),
     }),
   };
   // The one cast of the HTTP side: the schemas of this very row made `query` and `body`, its access made `principal`.

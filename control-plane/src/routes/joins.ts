@@ -16,14 +16,14 @@ import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts
 import { serverOrigin } from "../http/origin.ts";
 import { freshSecret, parsedDigest } from "../http/secrets.ts";
 
-const NONCE_BYTES = 24;
+const NONCE_BYTES = 16;
 /** Between the two calls of an enrolment. */
 const PROOF_WITHIN_MS = 60_000;
 /** A rotation whose answer was lost must not strand the host. */
 const KEY_OVERLAP_MS = 24 * 3_600_000;
 
-/** Binds the nonce to this token and these keys; nothing is stored between the calls. */
-const NonceClaims = z.object({ j: z.string(), k: z.string(), e: z.number(), r: z.string() });
+/** Bound to this token and these keys (`b`, a digest of them); nothing is stored between the calls. */
+const NonceClaims = z.object({ b: z.string(), e: z.number(), r: z.string() });
 
 export const joinRoutes = defineRoutes({
   async hostJoinCreate(rx) {
@@ -46,15 +46,15 @@ export const joinRoutes = defineRoutes({
     if (!isPublicKey(signingKey)) throw badKey("signingKey", "an Ed25519");
     if (!isPublicKey(sealingKey)) throw badKey("sealingKey", "an X25519");
     const name = unwrap(joinName(join.name, rx.body.name));
-    const keys = await sha256Hex(`${signingKey}\n${sealingKey}`);
+    const bound = (await sha256Hex(`${join.id}\n${signingKey}\n${sealingKey}`)).slice(0, 32);
     if (nonce === undefined || proof === undefined) {
       await rx.audit(name, "hostJoinNonce");
-      const fresh = { j: join.id, k: keys, e: rx.nowMs + PROOF_WITHIN_MS, r: toBase64Url(rx.random(NONCE_BYTES)) } satisfies z.infer<typeof NonceClaims>;
+      const fresh = { b: bound, e: rx.nowMs + PROOF_WITHIN_MS, r: toBase64Url(rx.random(NONCE_BYTES)) } satisfies z.infer<typeof NonceClaims>;
       return { step: "prove" as const, nonce: await sealClaims(rx.config.keys.joinNonce, fresh) };
     }
     const origin = serverOrigin(rx.config, new URL(rx.c.req.url));
     const claims = await openClaims(rx.config.keys.joinNonce, nonce, NonceClaims);
-    const fresh = claims !== undefined && claims.j === join.id && claims.k === keys && claims.e > rx.nowMs;
+    const fresh = claims?.b === bound && claims.e > rx.nowMs;
     if (!fresh || !(await verifyEd25519(signingKey, proof, joinSigningText(origin, nonce, signingKey, sealingKey)))) {
       throw fail("proof_invalid", "The proof does not fit the key, the nonce and this server's address.", { field: "proof", hint: `Sign for ${origin}; begin again without a nonce.` });
     }

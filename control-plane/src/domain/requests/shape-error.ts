@@ -16,7 +16,8 @@ const shown = (text: string): string => escapeUnsafe(text.slice(0, 64));
  * @param present whether the input has a value at a path: a missing field and a wrong one are different mistakes.
  */
 export function shapeError(error: z.ZodError, known: (path: readonly PropertyKey[]) => string[], present: (path: readonly PropertyKey[]) => boolean): MaestroError {
-  const issue = error.issues[0];
+  // A mistyped name is also a missing one; the mistake is the typing.
+  const issue = error.issues.find(({ code }) => code === "unrecognized_keys") ?? error.issues[0];
   if (issue === undefined) return maestroError("field_invalid", "The request does not have the expected shape.");
   const field = fieldPath(issue.path);
   if (issue.code === "unrecognized_keys") {
