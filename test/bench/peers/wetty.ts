@@ -16,7 +16,7 @@ export interface Peer extends AsyncDisposable {
 
 /** What is used of socket.io's client; it comes with WeTTY and has no types here. */
 const Socket = z.custom<{ on(event: string, listener: (data: unknown) => void): void; emit(event: string, data: unknown): void; disconnect(): void }>((value) => typeof value === "object" && value !== null);
-const Client = z.looseObject({ io: z.custom<(url: string, options: object) => unknown>((value) => typeof value === "function") });
+const Client = z.custom<(url: string, options: object) => unknown>((value) => typeof value === "function");
 
 /** Throws with the reason where it cannot run. */
 export async function startWetty(): Promise<Peer> {
@@ -31,9 +31,9 @@ export async function startWetty(): Promise<Peer> {
     const port = await freePort();
     const main = join(installed, "node_modules", "wetty", "build", "main.js");
     const server = new Child([process.execPath, main, "--host", "127.0.0.1", "--port", String(port), "--command", command, "--ssh-host", "127.0.0.1"], { env: home.env(), cwd: home.directory("b") });
-    await poll("WeTTY listening", async () => ((await fetch(`http://127.0.0.1:${port}/wetty`)).ok ? true : undefined), { timeoutMs: 20_000, detail: () => server.log() });
-    const { io } = Client.parse(createRequire(join(installed, "node_modules", "wetty", "package.json"))("socket.io-client"));
-    const socket = Socket.parse(io(`http://127.0.0.1:${port}`, { path: "/wetty/socket.io", transports: ["websocket"] }));
+    await poll("WeTTY listening", async () => ((await fetch(`http://127.0.0.1:${port}/`)).ok ? true : undefined), { timeoutMs: 20_000, detail: () => server.log() });
+    const connect = Client.parse(createRequire(join(installed, "node_modules", "wetty", "package.json"))("socket.io-client"));
+    const socket = Socket.parse(connect(`http://127.0.0.1:${port}`, { path: "/socket.io", transports: ["websocket"] }));
     const listeners = new Set<(payload: Uint8Array) => void>();
     socket.on("data", (data) => {
       const payload = Buffer.from(String(data));
