@@ -1,0 +1,86 @@
+import { expect, test } from "vitest";
+import { LINK_CREDIT_BYTES } from "@maestro/shared/limits";
+import { decodeFrame, type Frame } from "@maestro/shared/protocol/frame";
+import { Channel, MAX_QUEUED_BYTES } from "./channel.ts";
+
+function drain(channel: Channel): (Frame | string)[] {
+  const out: (Frame | string)[] = [];
+  let nowMs = 0;
+  for (;;) {
+    const next = channel.next(nowMs);
+    if (next.type === "idle") return out;
+    if (next.type === "wait") {
+      nowMs = next.untilMs;
+      continue;
+    }
+    const taken = channel.take(nowMs);
+    if (taken?.type === "text") out.push(taken.text);
+    if (taken?.type === "binary") {
+      const frame = decodeFrame(taken.bytes);
+      if (frame.ok && frame.value !== undefined) out.push(frame.value);
+    }
+  }
+}
+const text = (frames: (Frame | string)[]) => frames.map((frame) => (typeof frame === "string" ? "" : Buffer.from(frame.payload).toString())).join("");
+const bytes = (value: string) => Buffer.from(value);
+
+test("[CH4] nothing leaves before the relay knows the channel, and what came early is in order", () => {
+  const channel = new Channel(1, "ses_a");
+  channel.output(1, 10, false, bytes("ab"));
+  expect(channel.next(0)).toEqual({ type: "idle" });
+  channel.open({ epoch: 1, offset: 10 });
+  channel.output(1, 12, false, bytes("cd"));
+  expect(text(drain(channel))).toBe("abcd");
+});
+
+test("[CH4] output of a subscription that was replaced is void", () => {
+  const channel = new Channel(1, "ses_a");
+  channel.open({ epoch: 1, offset: 0 });
+  channel.reopen();
+  channel.output(1, 500, false, bytes("stale"));
+  channel.output(1, 100, false, bytes("fresh"));
+  channel.open({ epoch: 1, offset: 100 });
+  expect(text(drain(channel))).toBe("fresh");
+});
+
+test("[CH1] repeated and overlapping output is taken once", () => {
+  const channel = new Channel(1, "ses_a");
+  channel.open({ epoch: 1, offset: 0 });
+  channel.output(1, 0, false, bytes("abc"));
+  channel.output(1, 0, false, bytes("abc"));
+  channel.output(1, 2, false, bytes("cde"));
+  expect(text(drain(channel))).toBe("abcde");
+});
+
+test("[VW4] an acknowledgement of another epoch, repeated, or going back grants nothing", () => {
+  const channel = new Channel(1, "ses_a");
+  channel.open({ epoch: 1, offset: 0 });
+  channel.output(1, 0, false, bytes("0123456789"));
+  drain(channel);
+  expect(channel.ack(2, 5)).toBe(false);
+  expect(channel.ack(1, 5)).toBe(true);
+  expect(channel.ack(1, 5)).toBe(false);
+  expect(channel.ack(1, 3)).toBe(false);
+  expect(channel.ack(1, 99)).toBe(true);
+  expect(channel.grant).toEqual({ epoch: 1, upTo: 10 + LINK_CREDIT_BYTES });
+});
+
+test("[CH5] a hole in live output moves the credit behind it; the answer to a need does not", () => {
+  const channel = new Channel(1, "ses_a");
+  channel.open({ epoch: 1, offset: 1_000 });
+  expect(channel.gap(1, 0, 900)).toBe(false);
+  expect(channel.grant.upTo).toBe(1_000 + LINK_CREDIT_BYTES);
+  expect(channel.gap(1, 1_000, 5_000)).toBe(true);
+  expect(channel.grant.upTo).toBe(5_000 + LINK_CREDIT_BYTES);
+  expect(drain(channel)).toHaveLength(2);
+});
+
+test("[CH5] a holder that ignores its grant costs bounded memory, and the loss is told", () => {
+  const channel = new Channel(1, "ses_a");
+  channel.open({ epoch: 1, offset: 0 });
+  const chunk = new Uint8Array(1024 * 1024);
+  for (let i = 0; i < 20; i++) channel.output(1, i * chunk.byteLength, false, chunk);
+  expect(channel.queuedBytes).toBeLessThanOrEqual(MAX_QUEUED_BYTES);
+  const gaps = drain(channel).filter((frame) => typeof frame === "string");
+  expect(gaps.map((gap) => JSON.parse(String(gap)))).toEqual([{ t: "gap", channel: 1, epoch: 1, from: 12 * 1024 * 1024, to: 20 * 1024 * 1024 }]);
+});
