@@ -15,8 +15,13 @@ export function mountRoutes(handlers: Handlers<RouteName>): Hono<AppEnv> {
   app.use(async function withRequestId(c, next) {
     c.set("requestId", makeId("request", Date.now(), crypto.getRandomValues(new Uint8Array(10))));
     await next();
-    // A socket's answer is the object's; its headers are sent already.
-    if (c.res.status !== 101) for (const [name, value] of baseHeaders(c)) if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+    // A socket's answer is the object's and stays as it is.
+    if (c.res.status === 101) return;
+    // What came from an object or an asset cannot be written to, so headers go onto a copy.
+    const answer = new Response(c.res.body, c.res);
+    for (const [name, value] of baseHeaders(c)) if (!answer.headers.has(name)) answer.headers.set(name, value);
+    c.res = undefined;
+    c.res = answer;
   });
   for (const name of routeNames()) mount(app, name, handlers);
   app.notFound((c) => problemOf(nothingHere(c), c));

@@ -22,24 +22,25 @@ export const ssePreface = (seq: number): string => `retry: ${RETRY_MS}\n: at ${s
 export function streamSocket(socket: WebSocket, timeScale: number, limit: number | undefined): Response {
   const encoder = new TextEncoder();
   let events = 0;
-  let end = (): void => undefined;
+  let end = (_how: "ended" | "cancelled"): void => undefined;
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
         const put = (text: string): void => {
-          if ((controller.desiredSize ?? 0) <= 0) end();
+          if ((controller.desiredSize ?? 0) <= 0) end("ended");
           else controller.enqueue(encoder.encode(text));
         };
         const comment = setInterval(() => put(": here\n\n"), COMMENT_EVERY_MS * timeScale);
-        const deadline = setTimeout(() => end(), SSE_MAX_MS * timeScale);
+        const deadline = setTimeout(() => end("ended"), SSE_MAX_MS * timeScale);
         let open = true;
-        end = () => {
+        end = (how) => {
           if (!open) return;
           open = false;
           clearInterval(comment);
           clearTimeout(deadline);
           socket.close(1000, "done");
-          controller.close();
+          // A cancelled stream is closed by whoever cancelled it.
+          if (how === "ended") controller.close();
         };
         socket.addEventListener("message", ({ data }) => {
           const frame = typeof data === "string" && open ? Frame.safeParse(JSON.parse(data)) : undefined;
@@ -51,15 +52,15 @@ export function streamSocket(socket: WebSocket, timeScale: number, limit: number
               return put(SSE_RESET);
             case "event":
               put(sseEvent({ ...frame.data.event, json: JSON.stringify(frame.data.event) }));
-              if (limit !== undefined && ++events >= limit) end();
+              if (limit !== undefined && ++events >= limit) end("ended");
           }
         });
-        socket.addEventListener("close", () => end());
-        socket.addEventListener("error", () => end());
+        socket.addEventListener("close", () => end("ended"));
+        socket.addEventListener("error", () => end("ended"));
         socket.accept();
       },
       cancel() {
-        end();
+        end("cancelled");
       },
     },
     new CountQueuingStrategy({ highWaterMark: MAX_BEHIND_CHUNKS }),

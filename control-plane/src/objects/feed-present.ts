@@ -37,7 +37,7 @@ export class PresentTable {
   }
 
   #hosts(host?: string): Omit<PresentHost, "sessions">[] {
-    const rows = host === undefined ? this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts") : this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts WHERE host = ?", host);
+    const rows = host === undefined ? this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts ORDER BY host") : this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts WHERE host = ?", host);
     return rows.toArray().map((row) => ({ host: row.host, facts: parse(HostFacts, row.facts) ?? HostFacts.parse({}), types: parse(StoredTypes, row.types) ?? [] }));
   }
 }

@@ -1,0 +1,104 @@
+/** The audit chain: everything privileged is in it, nothing can be changed in it unseen, and without it nothing happens. */
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { verifyAuditChain } from "@maestro/shared/contract/audit-chain";
+import type { AuditRecord } from "@maestro/shared/contract/resources";
+import { sha256Hex } from "../../control-plane/src/crypto/digest.ts";
+import type { Feed } from "../../control-plane/src/objects/feed.ts";
+import { bootstrap, call, joinHost, json, makeToken, refusal, type Fleet } from "./access-fleet.ts";
+
+let fleet: Fleet;
+let feed: DurableObjectStub<Feed>;
+beforeEach(async () => {
+  fleet = await bootstrap();
+  feed = env.FEED.getByName(fleet.id);
+});
+
+const records = async (): Promise<AuditRecord[]> => (await json(call("/api/v1/audit?limit=200", { token: fleet.owner.token }))).items;
+const verify = async (): Promise<unknown> => verifyAuditChain(await records(), sha256Hex);
+const tamper = (sql: string): Promise<unknown> => runInDurableObject(feed, (_, state) => state.storage.sql.exec(sql).toArray());
+
+describe("the audit log", () => {
+  it("records who did what from where, in an unbroken chain across evictions", async () => {
+    await evictDurableObject(feed);
+    const { id } = await makeToken(fleet, { name: "ci" });
+    await evictDurableObject(feed);
+    await call(`/api/v1/tokens/${id}`, { method: "DELETE", token: fleet.owner.token, ip: "203.0.113.9" });
+    await evictDurableObject(feed);
+    const all = await records();
+    expect(all.map(({ action, target, outcome }) => [action, target, outcome])).toEqual([["bootstrap", "", "ok"], ["tokenCreate", "ci", "ok"], ["tokenRevoke", id, "ok"]]);
+    expect(all[2]).toMatchObject({ actor: `member:${fleet.member}`, credential: fleet.owner.id, ip: "203.0.113.9", requestId: expect.stringMatching(/^req_/) });
+    expect(await verify()).toEqual({ intact: true, records: 3, head: all[2]?.hash });
+  });
+
+  it("records denials with their code", async () => {
+    const { token } = await makeToken(fleet, { name: "viewer", role: "viewer" });
+    await refusal(call("/api/v1/tokens", { token, body: { name: "x" } }), "role_insufficient");
+    await refusal(call("/api/v1/audit", { token }), "role_insufficient");
+    const denied = (await records()).filter(({ outcome }) => outcome === "denied");
+    expect(denied.map(({ action, code }) => [action, code])).toEqual([["tokenCreate", "role_insufficient"], ["audit", "role_insufficient"]]);
+  });
+
+  it("records failures of what was about to change, enrolment included, and no secret anywhere", async () => {
+    await joinHost(fleet, "web");
+    await refusal(call("/api/v1/tokens/tok_x", { method: "DELETE", token: fleet.owner.token }), "token_not_found");
+    const all = await records();
+    expect(all.filter(({ outcome }) => outcome === "failed")).toMatchObject([{ action: "tokenRevoke", target: "tok_x", code: "token_not_found" }]);
+    expect(all.map(({ action }) => action)).toContain("hostJoin");
+    expect(JSON.stringify(all)).not.toContain("mst_");
+  });
+
+  it("many at once still make one chain", async () => {
+    await Promise.all(Array.from({ length: 20 }, (_, i) => feed.audit({ actor: "a", credential: "c", ip: "-", action: `n${i}`, target: "", outcome: "ok", requestId: "r" })));
+    expect(await verify()).toMatchObject({ intact: true, records: 21 });
+  });
+
+  it("is read in pages", async () => {
+    for (const name of ["a", "b", "c"]) await makeToken(fleet, { name });
+    const first = await json(call("/api/v1/audit?limit=3", { token: fleet.owner.token }));
+    const rest = await json(call(`/api/v1/audit?limit=3&cursor=${first.nextCursor}`, { token: fleet.owner.token }));
+    expect([...first.items, ...rest.items].map(({ seq }: AuditRecord) => seq)).toEqual([1, 2, 3, 4]);
+    expect((await json(call("/api/v1/audit?after=3", { token: fleet.owner.token }))).items.map(({ seq }: AuditRecord) => seq)).toEqual([4]);
+  });
+});
+
+describe("tampering is found", () => {
+  beforeEach(async () => {
+    for (const name of ["a", "b", "c"]) await makeToken(fleet, { name });
+  });
+
+  it.each([
+    ["an edit", "UPDATE audit SET target = 'z' WHERE seq = 2", { seq: 2, problem: "edited" }],
+    ["an edited hash", "UPDATE audit SET hash = 'f' || substr(hash, 2) WHERE seq = 2 AND substr(hash, 1, 1) <> 'f'", undefined],
+    ["a drop", "DELETE FROM audit WHERE seq = 2", { seq: 2, problem: "missing" }],
+    ["a drop with the rest moved up", "DELETE FROM audit WHERE seq = 2; UPDATE audit SET seq = seq - 1 WHERE seq > 2", { seq: 2, problem: "edited" }],
+    ["a reorder", "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 99", { seq: 2, problem: "edited" }],
+    ["a dropped beginning", "DELETE FROM audit WHERE seq = 1", { seq: 1, problem: "missing" }],
+  ])("%s", async (_, sql, found) => {
+    await tamper(sql);
+    expect(await verify()).toMatchObject({ intact: false, ...found });
+  });
+
+  it("records handed over in another order too", async () => {
+    const [a, b, c] = await records();
+    if (a === undefined || b === undefined || c === undefined) throw new Error("three records were made");
+    expect(await verifyAuditChain([a, b, a], sha256Hex)).toEqual({ intact: false, seq: 1, problem: "reordered" });
+    expect(await verifyAuditChain([a, b, c], sha256Hex)).toMatchObject({ intact: true });
+  });
+});
+
+describe("when the audit log cannot be written", () => {
+  beforeEach(() => tamper("ALTER TABLE audit RENAME TO lost"));
+
+  it("privileged actions are refused with audit_unavailable and nothing happens", async () => {
+    await refusal(call("/api/v1/tokens", { token: fleet.owner.token, body: { name: "x" } }), "audit_unavailable");
+    await refusal(call("/api/v1/hosts/joins", { token: fleet.owner.token, body: {} }), "audit_unavailable");
+    await refusal(call("/api/v1/members", { token: fleet.owner.token, body: { name: "x", role: "viewer" } }), "audit_unavailable");
+    expect(await env.DB.prepare("select (select count(*) from tokens) + (select count(*) from joins) + (select count(*) from members) as n").first("n")).toBe(2);
+  });
+
+  it("reading goes on", async () => {
+    expect((await call("/api/v1/tokens", { token: fleet.owner.token })).status).toBe(200);
+  });
+});
