@@ -35,7 +35,7 @@ const GRACE_MS = 5_000;
 
 export function makeContext(io: Io, globals: FlagValues<typeof globalFlags>): Context {
   const mode = globals.json || globals.format === "json" ? "json" : globals.quiet ? "ids" : "table";
-  const pathsOf = (scope: PathScope): Paths => derivePaths({ env: io.env, userHome: homedir(), uid: process.getuid?.() ?? 0, tmpDir: tmpdir(), scope });
+  const pathsOf = (scope: PathScope): Paths => pathsFor(io.env, scope);
   const paths = pathsOf("user");
   const timeoutMs = globals.timeout === undefined ? REQUEST_TIMEOUT_MS + GRACE_MS : globals.timeout * 1000;
   const context: Context = {
@@ -53,6 +53,8 @@ export function makeContext(io: Io, globals: FlagValues<typeof globalFlags>): Co
   };
   return context;
 }
+
+export const pathsFor = (env: Io["env"], scope: PathScope): Paths => derivePaths({ env, userHome: homedir(), uid: process.getuid?.() ?? 0, tmpDir: tmpdir(), scope });
 
 /** With address and token in the environment an unreadable profiles file is no obstacle. */
 function profilesFor(paths: Paths, io: Io): Profiles {

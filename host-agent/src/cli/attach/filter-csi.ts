@@ -1,5 +1,5 @@
 /** Which control sequences (CSI) may reach the user's terminal. What is not named here does not. */
-import { DROP, pass, question, type Verdict } from "./filter.ts";
+import { DROP, pass, question, type Verdict } from "./verdict.ts";
 
 /** Cursor, erase, insert, delete, scroll, tabs, repeat, margins, save and restore: drawing and nothing else. */
 const DRAWING = new Set([..."@ABCDEFGHIJKLMPSXZ`abdefgrsu"]);

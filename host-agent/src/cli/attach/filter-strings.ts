@@ -1,6 +1,6 @@
 /** Which escape, operating-system (OSC) and device (DCS) sequences may reach the user's terminal. */
 import { stripUnsafe } from "@maestro/shared/sanitize";
-import { DROP, pass, question, type Verdict } from "./filter.ts";
+import { DROP, pass, question, type Verdict } from "./verdict.ts";
 
 /** Index, next line, tab set, reverse index, single shifts, save, restore, keypad, locking shifts, back and forward index. */
 const PLAIN_ESCAPES = new Set([..."DEHMNO78=>no|}~69"]);

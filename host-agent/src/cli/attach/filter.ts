@@ -6,13 +6,7 @@
  */
 import { csiVerdict } from "./filter-csi.ts";
 import { dcsVerdict, escVerdict, oscVerdict } from "./filter-strings.ts";
-
-/** `question`: passes only while answers are wanted, within the budget. */
-export type Verdict = { type: "pass"; text: string } | { type: "question"; text: string } | { type: "drop" };
-
-export const DROP: Verdict = { type: "drop" };
-export const pass = (text: string): Verdict => ({ type: "pass", text });
-export const question = (text: string): Verdict => ({ type: "question", text });
+import type { Verdict } from "./verdict.ts";
 
 type State =
   | { type: "ground" }

@@ -1,0 +1,170 @@
+/** One attached terminal, from the first screen to the exit code. */
+import { EXIT } from "@maestro/shared/errors";
+import type { SessionInfo } from "@maestro/shared/protocol/session";
+import { stripUnsafe } from "@maestro/shared/sanitize";
+import type { Io } from "../io.ts";
+import { splitTyped, watcherKey, type DetachKey } from "./keys.ts";
+import { AttachedScreen } from "./screen.ts";
+import type { AttachEvent, AttachLink } from "./view.ts";
+
+export interface AttachOptions {
+  io: Io;
+  detachKey: DetachKey;
+  readOnly: boolean;
+  open(emit: (event: AttachEvent) => void, size: () => { cols: number; rows: number }): AttachLink;
+}
+
+/** Short breaks are not worth a line over the screen. */
+const COVER_AFTER_MS = 1_000;
+/** A pause this long in the stream is acknowledged, so that the far end knows where we are. */
+const IDLE_ACK_MS = 50;
+const ACK_BYTES = 128 * 1024;
+
+type Outcome = { type: "detached" } | { type: "ended"; session: SessionInfo } | { type: "signal" } | { type: "failed"; error: Error };
+
+/** Exit code: 0 when detached, the program's own when it ended, 130 by a signal. Failures are thrown. */
+export async function attach({ io, detachKey, readOnly, open }: AttachOptions): Promise<number> {
+  const screen = new AttachedScreen(io);
+  const outcome = Promise.withResolvers<Outcome>();
+  let canWrite = false;
+  let mine = false;
+  let session: SessionInfo | undefined;
+  let acked = 0;
+  let idle: NodeJS.Timeout | undefined;
+  let cover: NodeJS.Timeout | undefined;
+  let entered = false;
+
+  const link = open((event) => handle(event), () => screen.size);
+  const shown = (epoch: number, offset: number) => (): void => {
+    clearTimeout(idle);
+    const acknowledge = (): void => {
+      acked = offset;
+      link.shown(epoch, offset);
+    };
+    if (offset - acked >= ACK_BYTES || offset < acked) acknowledge();
+    else idle = setTimeout(acknowledge, IDLE_ACK_MS);
+  };
+  const tell = (text: string): void => {
+    if (entered) screen.cover(` ${text}`);
+    else io.stderr.write(`maestro: ${text}\n`);
+  };
+  const later = (text: string): void => {
+    clearTimeout(cover);
+    cover = setTimeout(() => tell(text), COVER_AFTER_MS);
+  };
+  const uncovered = (): void => {
+    clearTimeout(cover);
+    if (screen.covered) link.redraw();
+  };
+  const finish = (): void => {
+    if (session?.end !== undefined) outcome.resolve({ type: "ended", session });
+  };
+
+  function handle(event: AttachEvent): void {
+    switch (event.type) {
+      case "connected":
+        session = event.session;
+        canWrite = event.canWrite;
+        if (!entered) io.stderr.write(`Attached to ${stripUnsafe(session.name)}; ${detachKey.name} detaches${canWrite ? "" : ", watching only"}.\n`);
+        if (event.hostAway) tell("The host is not connected; waiting for it.");
+        else uncovered();
+        return;
+      case "screen":
+        if (!entered) {
+          screen.enter();
+          entered = true;
+          io.stdin.on("data", typed);
+          io.stdout.on("resize", resized);
+        }
+        acked = Math.min(acked, event.offset);
+        screen.draw(event.bytes, () => {
+          shown(event.epoch, event.offset)();
+          finish();
+        });
+        return;
+      case "output":
+        screen.write(event.bytes, shown(event.epoch, event.offset));
+        return;
+      case "gap":
+        return;
+      case "pen":
+        mine = event.mine;
+        screen.answering = mine;
+        if (mine) link.resize(screen.size.cols, screen.size.rows);
+        else if (entered && canWrite && event.writer !== undefined) tell(`${stripUnsafe(event.writer, 40)} writes. t takes the pen, q or ${detachKey.name} detaches.`);
+        return;
+      case "host":
+        if (event.away) later("The host is away. What you type is not sent.");
+        else uncovered();
+        return;
+      case "session": {
+        const alive = session?.end === undefined;
+        session = event.session;
+        // Output that was sent before the end is still on its way to the screen.
+        if (alive && session.end !== undefined) setTimeout(finish, IDLE_ACK_MS * 4);
+        return;
+      }
+      case "refused":
+        return tell(stripUnsafe(event.detail, 200));
+      case "disconnected":
+        return later(`Not connected: ${stripUnsafe(event.why, 120)}. Trying again.`);
+      case "over":
+        clearTimeout(cover);
+        if (event.failure === undefined) outcome.resolve({ type: "detached" });
+        else if (session?.end !== undefined) finish();
+        else outcome.resolve({ type: "failed", error: event.failure });
+        return;
+    }
+  }
+
+  function typed(data: Buffer): void {
+    if (!mine) {
+      const key = watcherKey(data, detachKey);
+      if (key === "detach") outcome.resolve({ type: "detached" });
+      else if (key === "take" && canWrite && !readOnly) link.take();
+      return;
+    }
+    for (const part of splitTyped(data, detachKey)) {
+      if (part.type === "detach") return outcome.resolve({ type: "detached" });
+      link.input(part.bytes);
+    }
+  }
+
+  function resized(): void {
+    if (mine) link.resize(screen.size.cols, screen.size.rows);
+    else link.redraw();
+  }
+
+  const onSignal = (): void => outcome.resolve({ type: "signal" });
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  try {
+    return conclude(await outcome.promise, () => screen.leave(), io);
+  } finally {
+    for (const signal of signals) process.off(signal, onSignal);
+    io.stdin.off("data", typed);
+    io.stdout.off("resize", resized);
+    clearTimeout(idle);
+    clearTimeout(cover);
+    screen.leave();
+    link.close();
+  }
+}
+
+function conclude(outcome: Outcome, leave: () => void, io: Io): number {
+  leave();
+  switch (outcome.type) {
+    case "detached":
+      io.stderr.write("Detached; the session goes on.\n");
+      return EXIT.ok;
+    case "ended": {
+      const { reason, code, signal } = outcome.session.end ?? { reason: "exited" };
+      io.stderr.write(`The session ended: ${reason}${code === undefined ? "" : ` with code ${code}`}${signal === undefined ? "" : ` by ${signal}`}.\n`);
+      return code ?? (reason === "exited" ? EXIT.ok : EXIT.failure);
+    }
+    case "signal":
+      return EXIT.interrupted;
+    case "failed":
+      throw outcome.error;
+  }
+}

@@ -1,0 +1,56 @@
+/** The table of all commands. */
+import type { Command } from "./command.ts";
+import * as access from "./commands/access.ts";
+import * as agent from "./commands/agent.ts";
+import { completionCommand } from "./commands/completion.ts";
+import { doctor } from "./commands/doctor.ts";
+import * as host from "./commands/host.ts";
+import { hostJoin, hostRun } from "./commands/host-local.ts";
+import { controlPlane, holder } from "./commands/internal.ts";
+import { hostInstall, hostUninstall } from "./commands/service.ts";
+import * as session from "./commands/session.ts";
+import { api, events, status } from "./commands/status.ts";
+import { down, up } from "./commands/up.ts";
+
+export const COMMANDS: readonly Command[] = [
+  up,
+  down,
+  access.login,
+  access.open,
+  status,
+  doctor,
+  api,
+  completionCommand(() => COMMANDS),
+  hostJoin,
+  host.hostInvite,
+  hostRun,
+  hostInstall,
+  hostUninstall,
+  host.hostList,
+  host.hostShow,
+  host.hostDrain,
+  host.hostResume,
+  host.hostUnlock,
+  host.hostRemove,
+  agent.agentRegister,
+  agent.agentAssign,
+  agent.agentList,
+  agent.agentShow,
+  agent.agentStart,
+  agent.agentStop,
+  agent.agentRestart,
+  agent.agentAttach,
+  agent.agentRemove,
+  session.sessionList,
+  session.sessionNew,
+  session.sessionAttach,
+  session.sessionScreen,
+  session.sessionKill,
+  events,
+  access.tokenCreate,
+  access.tokenList,
+  access.tokenRevoke,
+  access.audit,
+  controlPlane,
+  holder,
+];

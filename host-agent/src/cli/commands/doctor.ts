@@ -1,0 +1,156 @@
+/** `maestro doctor`: what works on this machine and what to do about the rest. */
+import { accessSync, constants, statfsSync, statSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { createRequire } from "node:module";
+import { promisify } from "node:util";
+import { EXIT, MaestroFailure } from "@maestro/shared/errors";
+import { defineCommand } from "../command.ts";
+import type { Context } from "../context.ts";
+import { ServerRefusal } from "../render/failure.ts";
+import { padEnd } from "../render/width.ts";
+import { thisHost } from "./this-host.ts";
+
+const run = promisify(execFile);
+
+export interface Check {
+  id: string;
+  /** `warn` costs something but stops nothing. */
+  state: "ok" | "warn" | "fail";
+  detail: string;
+  /** What to do about it. */
+  remedy?: string;
+}
+
+type Probe = (context: Context) => Promise<Check> | Check;
+
+const PROBES: readonly (readonly [id: string, probe: Probe])[] = [
+  ["node", checkNode],
+  ["tmux", checkTmux],
+  ["node-pty", checkPty],
+  ["home", checkHome],
+  ["disk", checkDisk],
+  ["server", checkServer],
+  ["clock", checkClock],
+  ["login", checkLogin],
+  ["host", checkHost],
+  ["agents", checkAgents],
+];
+
+export const doctor = defineCommand({
+  group: "run",
+  name: "doctor",
+  summary: "Check this machine and its control plane; every finding says what to do",
+  flags: {},
+  params: {},
+  examples: ["maestro doctor", "maestro doctor --json"],
+  async run(context) {
+    const checks = await Promise.all(PROBES.map(([id, probe]) => attempt(id, probe, context)));
+    const failed = checks.filter(({ state }) => state === "fail");
+    context.out.one({ ok: failed.length === 0, checks }, () => checks.map(line).join("\n"));
+    return failed.length === 0 ? EXIT.ok : EXIT.failure;
+  },
+});
+
+function line({ id, state, detail, remedy }: Check): string {
+  const mark = state === "ok" ? "ok  " : state === "warn" ? "warn" : "FAIL";
+  return `${mark}  ${padEnd(id, 8)}  ${detail}${remedy === undefined ? "" : `\n                ${remedy}`}`;
+}
+
+/** A check that cannot be made is a finding, not the end of the others. */
+async function attempt(id: string, probe: Probe, context: Context): Promise<Check> {
+  try {
+    return await probe(context);
+  } catch (error) {
+    if (error instanceof MaestroFailure) return { id, state: "fail", detail: error.error.detail, ...(error.error.hint === undefined ? {} : { remedy: error.error.hint }) };
+    if (error instanceof ServerRefusal) return { id, state: "fail", detail: error.problem.detail, ...(error.problem.hint === undefined ? {} : { remedy: error.problem.hint }) };
+    return { id, state: "fail", detail: error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error) };
+  }
+}
+
+function checkNode(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const good = major > 22 || (major === 22 && minor >= 12);
+  return good ? { id: "node", state: "ok", detail: `Node ${process.versions.node}` } : { id: "node", state: "fail", detail: `Node ${process.versions.node} is too old.`, remedy: "Install Node 22.12 or newer." };
+}
+
+async function checkTmux(): Promise<Check> {
+  const found = await run("tmux", ["-V"]).then(({ stdout }) => stdout.trim(), () => undefined);
+  if (found !== undefined) return { id: "tmux", state: "ok", detail: found };
+  return { id: "tmux", state: "warn", detail: "tmux is not installed: sessions run on a plain PTY, and end when the holder does.", remedy: process.platform === "darwin" ? "brew install tmux" : "Install it, e.g. apt-get install tmux" };
+}
+
+function checkPty(): Check {
+  try {
+    createRequire(import.meta.url)("node-pty");
+    return { id: "node-pty", state: "ok", detail: "node-pty loads" };
+  } catch {
+    return { id: "node-pty", state: "warn", detail: `node-pty does not load on ${process.platform} ${process.arch}: sessions need tmux.`, remedy: "Install tmux, or the whole package: npm install -g maestro-fleet" };
+  }
+}
+
+function checkHome({ paths }: Context): Check {
+  const stat = statSync(paths.home, { throwIfNoEntry: false });
+  if (stat === undefined) return { id: "home", state: "ok", detail: `${paths.home} will be made at the first start` };
+  if ((stat.mode & 0o077) !== 0) return { id: "home", state: "fail", detail: `${paths.home} can be reached by other users of this machine.`, remedy: `chmod 700 '${paths.home}'` };
+  try {
+    accessSync(paths.home, constants.R_OK | constants.W_OK | constants.X_OK);
+    return { id: "home", state: "ok", detail: `${paths.home} is private and writable` };
+  } catch {
+    return { id: "home", state: "fail", detail: `${paths.home} cannot be written by this user.`, remedy: "Set MAESTRO_HOME to a directory of your own." };
+  }
+}
+
+const LOW_BYTES = 1024 ** 3;
+
+function checkDisk({ paths }: Context): Check {
+  const place = statSync(paths.home, { throwIfNoEntry: false }) === undefined ? "/" : paths.home;
+  const { bavail, bsize } = statfsSync(place);
+  const free = bavail * bsize;
+  const detail = `${(free / LOW_BYTES).toFixed(1)} GiB free at ${place}`;
+  return free >= LOW_BYTES ? { id: "disk", state: "ok", detail } : { id: "disk", state: "warn", detail, remedy: "Free some space: below 1 GiB state and logs are at risk." };
+}
+
+async function checkServer({ api }: Context): Promise<Check> {
+  const client = api();
+  const { version, bootstrapped } = await client.call("health");
+  const { origin } = client.target.url;
+  if (!bootstrapped) return { id: "server", state: "fail", detail: `${origin} has no owner yet.`, remedy: "Finish its setup: docs/deploy.md" };
+  return { id: "server", state: "ok", detail: `${origin} answers (version ${version})` };
+}
+
+const MAX_SKEW_MS = 30_000;
+
+async function checkClock({ api, io }: Context): Promise<Check> {
+  const { time } = await api().call("health");
+  const skewMs = Date.parse(time) - io.nowMs();
+  const seconds = Math.round(Math.abs(skewMs) / 1000);
+  if (Math.abs(skewMs) <= MAX_SKEW_MS) return { id: "clock", state: "ok", detail: `within ${Math.max(1, seconds)} s of the server's` };
+  return { id: "clock", state: "warn", detail: `This machine's clock is ${seconds} s ${skewMs > 0 ? "behind" : "ahead of"} the server's; it is corrected for, but times look odd.`, remedy: "Let it be set: timedatectl set-ntp true" };
+}
+
+async function checkLogin({ api }: Context): Promise<Check> {
+  const { principal, expiresAt } = await api().call("me");
+  return { id: "login", state: "ok", detail: `as '${principal.name}'${principal.role === undefined ? "" : ` (${principal.role})`}${expiresAt === undefined ? "" : `, until ${expiresAt.slice(0, 10)}`}` };
+}
+
+async function checkHost({ api, paths }: Context): Promise<Check> {
+  const here = thisHost(paths);
+  if (here === undefined) return { id: "host", state: "warn", detail: "This machine has not joined a fleet.", remedy: "Join it with the line of the console's Hosts page, or start a control plane here: maestro up" };
+  const host = (await api().all("hosts")).find(({ id }) => id === here.hostId);
+  if (host === undefined) return { id: "host", state: "warn", detail: `This machine is host '${here.name}' of ${here.origin}, not of the control plane asked.` };
+  if (host.locked !== undefined) return { id: "host", state: "fail", detail: `Host '${host.name}' is locked: ${host.locked.reason}.`, remedy: `maestro host unlock ${host.name}` };
+  if (host.status === "online") return { id: "host", state: "ok", detail: `'${host.name}' is online` };
+  return { id: "host", state: "fail", detail: `Host '${host.name}' is ${host.status}.`, remedy: "Start its host-agent: maestro host run (its log is logs/host.log)" };
+}
+
+async function checkAgents({ api, paths }: Context): Promise<Check> {
+  const here = thisHost(paths)?.hostId;
+  const types = await api().all("agentTypes");
+  const reports = types.flatMap(({ slug, hosts }) => hosts.filter(({ host }) => here === undefined || host === here).map(({ report }) => ({ slug, ...report.detected })));
+  const found = reports.flatMap((report) => (report.state === "found" && report.slug !== "shell" ? [`${report.slug} ${report.version}`] : []));
+  const invalid = reports.flatMap((report) => (report.state === "invalid" ? [`${report.slug}: ${report.problem}`] : []));
+  if (invalid.length > 0) return { id: "agents", state: "warn", detail: `Agent type files with mistakes: ${invalid.join("; ")}`, remedy: "Mend them; they are read again at once." };
+  if (found.length > 0) return { id: "agents", state: "ok", detail: found.join(", ") };
+  const install = reports.flatMap((report) => (report.state === "missing" ? [report.install] : []))[0];
+  return { id: "agents", state: "warn", detail: "No agent CLI was found.", remedy: install === undefined ? "Install one, e.g. npm install -g @anthropic-ai/claude-code" : `For example: ${install}` };
+}

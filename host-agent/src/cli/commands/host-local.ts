@@ -1,0 +1,78 @@
+/** `maestro host …` for this very machine: join, run, and the holder behind it. */
+import { EXIT, MaestroFailure } from "@maestro/shared/errors";
+import { createLog } from "../../daemon/log.ts";
+import { joinHost } from "../../daemon/join.ts";
+import { thisProgram } from "../../up/program.ts";
+import { flag, param } from "../args/spec.ts";
+import { defineCommand } from "../command.ts";
+import { readSecret } from "../config/secret-input.ts";
+import { VERSION } from "../version.ts";
+import { installHere } from "./service.ts";
+
+export const hostJoin = defineCommand({
+  group: "host",
+  name: "host join",
+  summary: "Enrol this machine with a join token",
+  flags: {
+    "token-file": flag.text("where the token is; - for standard input; default: MAESTRO_JOIN, else a prompt", "file"),
+    name: flag.text("this machine's name in the fleet", "name"),
+    label: flag.pairs("labels of this machine"),
+    pin: flag.text("the server's key, for a self-signed certificate (MAESTRO_PIN)", "sha256"),
+    service: flag.toggle("install the host-agent as a service of this user"),
+    force: flag.toggle("replace the identity this machine has"),
+  },
+  params: { url: param.required("the control plane's address") },
+  examples: ["maestro host join https://maestro.example.com", "maestro host join https://maestro.example.com --token-file - --name gpu-1 --label gpu=yes"],
+  async run(context, { params, flags }) {
+    const { io, out, paths } = context;
+    const given = io.env["MAESTRO_JOIN"];
+    const token = flags["token-file"] === undefined && given !== undefined && given !== "" ? given : await readSecret(io, { file: flags["token-file"], prompt: "Join token: " });
+    const pin = flags.pin ?? (io.env["MAESTRO_PIN"] === "" ? undefined : io.env["MAESTRO_PIN"]);
+    const joined = await joinHost({
+      paths,
+      url: params.url,
+      token,
+      labels: flags.label,
+      allowHttp: context.settings().allowHttp,
+      force: flags.force,
+      ...(flags.name === undefined ? {} : { name: flags.name }),
+      ...(pin === undefined ? {} : { pin }),
+    });
+    if (!joined.ok) throw new MaestroFailure(joined.error);
+    const { hostId, name, origin } = joined.value;
+    const service = flags.service ? await installHere(context, "user") : undefined;
+    for (const note of service?.notes ?? []) out.note(note);
+    out.one({ id: hostId, name, url: origin, service: flags.service }, () => `This machine is host '${name}' of ${origin}.${flags.service ? "" : " Run its host-agent: maestro host run"}`, hostId);
+    return EXIT.ok;
+  },
+});
+
+export const hostRun = defineCommand({
+  group: "host",
+  name: "host run",
+  summary: "Run this machine's host-agent in the foreground",
+  flags: { "exit-on-stdin-end": flag.toggle("end when the parent does"), system: flag.toggle("as the machine's service: state in /var/lib/maestro") },
+  params: {},
+  examples: ["maestro host run", "MAESTRO_LOG_LEVEL=debug maestro host run"],
+  async run({ io, settings, pathsOf }, { flags }) {
+    const { runHostAgent } = await import("../../daemon/run.ts");
+    const own = settings();
+    const log = createLog(own.logLevel, { write: (line) => void io.stderr.write(line) }, () => new Date(io.nowMs()));
+    const reason = await runHostAgent({
+      paths: pathsOf(flags.system ? "system" : "user"),
+      settings: own,
+      version: VERSION,
+      log,
+      program: thisProgram(),
+      args: process.argv.slice(2),
+      exitOnStdinEnd: flags["exit-on-stdin-end"],
+    });
+    switch (reason.type) {
+      case "stdin_closed":
+      case "upgrade":
+        return EXIT.ok;
+      case "signal":
+        return reason.signal === "SIGINT" ? EXIT.interrupted : EXIT.ok;
+    }
+  },
+});

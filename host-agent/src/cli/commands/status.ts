@@ -1,0 +1,150 @@
+/** `maestro status`, `maestro events`, `maestro api`. */
+import { EXIT, fail } from "@maestro/shared/errors";
+import { FleetEvent } from "@maestro/shared/contract/resources";
+import { ROUTES, type RouteSpec } from "@maestro/shared/contract/routes";
+import { escapeUnsafe } from "@maestro/shared/sanitize";
+import { parseJson } from "../api/client.ts";
+import { readText } from "../api/http.ts";
+import { flag, param } from "../args/spec.ts";
+import { defineCommand } from "../command.ts";
+import { renderFields } from "../render/table.ts";
+import { resolveIn } from "../resolve.ts";
+import { hostState, hostText } from "./host-view.ts";
+import { sessionState, sessionText } from "./session-view.ts";
+
+export const status = defineCommand({
+  group: "run",
+  name: "status",
+  summary: "The fleet at a glance, or one host, agent or session by name or id",
+  flags: {},
+  params: { id: param.optional("a host, agent or session") },
+  examples: ["maestro status", "maestro status ses_01j9 --json"],
+  async run({ api, out }, { params }) {
+    const client = api();
+    const [hosts, agents, sessions] = await Promise.all([client.all("hosts"), client.all("agents"), client.all("sessions")]);
+    if (params.id === undefined) {
+      const counts = {
+        url: client.target.url.origin,
+        hosts: { online: hosts.filter((host) => host.status === "online").length, total: hosts.length },
+        agents: { working: agents.filter((agent) => agent.status === "working").length, total: agents.length },
+        sessions: { running: sessions.filter((session) => session.status === "running").length, total: sessions.length },
+      };
+      out.one(counts, () =>
+        renderFields([
+          ["server", counts.url],
+          ["hosts", `${counts.hosts.online} online of ${counts.hosts.total}`],
+          ["agents", `${counts.agents.working} working of ${counts.agents.total}`],
+          ["sessions", `${counts.sessions.running} running of ${counts.sessions.total}`],
+        ]),
+      );
+      return EXIT.ok;
+    }
+    const all = [
+      ...hosts.map((host) => ({ id: host.id, name: host.name, kind: "host" as const, state: hostState(host), text: () => hostText(out, host), value: host })),
+      ...agents.map((agent) => ({ id: agent.id, name: agent.name, kind: "agent" as const, state: agent.status, text: () => renderFields([["agent", agent.name], ["id", agent.id], ["status", agent.status], ["host", agent.host.name], ["session", agent.session]]), value: agent })),
+      ...sessions.map((session) => ({ id: session.id, name: session.name, kind: "session" as const, state: sessionState(session), text: () => sessionText(out, session), value: session })),
+    ];
+    const found = resolveIn("thing", params.id, all, params.id.startsWith("hst_") ? "host_not_found" : params.id.startsWith("agt_") ? "agent_not_found" : "session_not_found");
+    out.one({ kind: found.kind, ...found.value }, () => found.text(), found.id);
+    return EXIT.ok;
+  },
+});
+
+export const events = defineCommand({
+  group: "monitor",
+  name: "events",
+  summary: "What happened in the fleet; with --follow, what happens",
+  flags: { follow: flag.toggle("go on until interrupted"), since: flag.text("after this event", "evt"), limit: flag.integer("at most so many", { min: 1, max: 1000, example: 100 }) },
+  params: {},
+  examples: ["maestro events --follow", "maestro events --since evt_42 --json"],
+  async run({ api, out, io }, { flags }) {
+    const stop = new AbortController();
+    let interrupted = false;
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.once(signal, () => {
+        interrupted = true;
+        stop.abort();
+      });
+    }
+    const client = api();
+    let since = flags.since;
+    for (;;) {
+      const { body } = await client.raw(
+        ROUTES.events,
+        { query: { since, follow: flags.follow ? "true" : "false", limit: flags.limit } },
+        { accept: "text/event-stream" },
+      );
+      stop.signal.addEventListener("abort", () => body.destroy(), { once: true });
+      try {
+        for await (const message of serverSentEvents(body)) {
+          if (message.event === "reset") io.stderr.write("maestro: events were missed; the list starts anew.\n");
+          const event = FleetEvent.safeParse(parseJson(message.data));
+          if (!event.success) continue;
+          since = event.data.id;
+          out.record(event.data, ({ at, type, subject, summary }) => escapeUnsafe(`${out.time(at)}\t${type}\t${subject}\t${summary}`));
+        }
+      } catch (error) {
+        if (!stop.signal.aborted && !flags.follow) throw error;
+      }
+      // The server ends a followed answer now and then, so that nothing is held awake by it: go on where it ended.
+      if (interrupted) return EXIT.interrupted;
+      if (!flags.follow) return EXIT.ok;
+    }
+  },
+});
+
+interface Message {
+  event: string;
+  data: string;
+}
+
+/** The subset of server-sent events that our server writes. */
+async function* serverSentEvents(body: AsyncIterable<Buffer>): AsyncGenerator<Message> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  let message: Message = { event: "message", data: "" };
+  for await (const chunk of body) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const text = line.replace(/\r$/, "");
+      if (text === "") {
+        if (message.data !== "") yield message;
+        message = { event: "message", data: "" };
+      } else if (text.startsWith("event:")) message.event = text.slice(6).trim();
+      else if (text.startsWith("data:")) message.data += (message.data === "" ? "" : "\n") + text.slice(5).replace(/^ /, "");
+    }
+  }
+}
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+
+export const api = defineCommand({
+  group: "run",
+  name: "api",
+  summary: "Call any path of the API; the answer is printed as it came",
+  flags: { data: flag.text("the JSON body; - for standard input", "json") },
+  params: { method: param.required("GET, POST, PUT, PATCH or DELETE"), path: param.required("e.g. /api/v1/hosts") },
+  examples: ["maestro api GET /api/v1/hosts", `maestro api POST /api/v1/sessions --data '{"name":"build"}'`],
+  async run({ api: client, out, io, timeoutMs }, { params, flags }) {
+    const method = METHODS.find((known) => known === params.method.toUpperCase());
+    if (method === undefined) throw fail("usage", `'${params.method.slice(0, 16)}' is not a method.`, { field: "method", hint: `One of ${METHODS.join(", ")}.` });
+    if (!params.path.startsWith("/")) throw fail("usage", "The path begins with a slash.", { field: "path", hint: "For example: /api/v1/hosts" });
+    const text = flags.data === "-" ? await readAllText(io.stdin) : flags.data;
+    const body = text === undefined ? undefined : parseJson(text);
+    if (text !== undefined && body === undefined) throw fail("json_invalid", "--data is not JSON.", { field: "data" });
+    // An unknown path is the server's to refuse; what needs no token may be asked without one.
+    const open = Object.values(ROUTES).some((route: RouteSpec) => route.method === method && route.path === params.path && route.access.kind === "open");
+    const route = { method, path: params.path.replaceAll(":", "%3A"), access: open ? { kind: "open" as const, because: "as asked" } : { kind: "user" as const, role: "viewer" as const, scope: "hosts:read" as const } };
+    const answer = await client().raw(route, body === undefined ? {} : { body });
+    const answered = await readText(answer.body, timeoutMs);
+    if (answered !== "") out.raw(answered.endsWith("\n") ? answered : `${answered}\n`);
+    return EXIT.ok;
+  },
+});
+
+async function readAllText(stdin: NodeJS.ReadStream): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of stdin) parts.push(Buffer.from(part));
+  return Buffer.concat(parts).toString("utf8");
+}

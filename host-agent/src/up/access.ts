@@ -1,0 +1,138 @@
+/** First start: the owner's token and this machine as the first host. Later starts: both are found again. */
+import { hostname } from "node:os";
+import * as z from "zod";
+import { fail, MaestroFailure } from "@maestro/shared/errors";
+import { NAME_PATTERN } from "@maestro/shared/names";
+import type { ApiClient } from "../cli/api/client.ts";
+import { readProfiles, storeProfile, type Profile } from "../cli/config/profiles.ts";
+import { ServerRefusal } from "../cli/render/failure.ts";
+import type { Paths } from "../config/paths.ts";
+import { readPrivate, writeDurably } from "../daemon/durable-file.ts";
+import { readIdentity, writeIdentity } from "../daemon/identity.ts";
+import { joinHost } from "../daemon/join.ts";
+import { parsePin } from "../link/connector.ts";
+import type { Origins } from "./origins.ts";
+import type { UpPaths, UpSecrets } from "./state.ts";
+
+export const LOCAL_PROFILE = "local";
+/** A token that ends sooner is replaced at start. */
+const RENEW_BEFORE_MS = 30 * 86_400_000;
+
+export interface AccessPlace {
+  paths: Paths;
+  up: UpPaths;
+  origins: Origins;
+  /** `sha256//…` */
+  pin: string | undefined;
+  nowMs: number;
+  clientWith(token: string | undefined): ApiClient;
+  note(line: string): void;
+}
+
+/** The owner's client; its token is in the profile `local`. */
+export async function readyOwner(place: AccessPlace, secrets: UpSecrets): Promise<ApiClient> {
+  const { bootstrapped } = await place.clientWith(undefined).call("health");
+  if (!bootstrapped) {
+    const { token } = await place.clientWith(undefined).call("bootstrap", { body: { secret: secrets.bootstrap, name: "owner" } });
+    keepProfile(place, token.token, token.expiresAt);
+    place.note("Created the owner; the token is in the profile 'local'.");
+    return place.clientWith(token.token);
+  }
+  const stored = readProfiles(place.paths).profiles[LOCAL_PROFILE];
+  if (stored === undefined) throw lostToken(place);
+  const client = place.clientWith(stored.token);
+  try {
+    await client.call("me");
+  } catch (error) {
+    if (error instanceof ServerRefusal && error.problem.status === 401) throw lostToken(place);
+    throw error;
+  }
+  const renewed = await renew(client, stored, place.nowMs);
+  keepProfile(place, renewed.token, renewed.expiresAt);
+  return place.clientWith(renewed.token);
+}
+
+function keepProfile({ paths, origins, pin }: AccessPlace, token: string, expiresAt: string | undefined): void {
+  const hex = pin === undefined ? undefined : parsePin(pin);
+  const profile: Profile = { url: origins.local, token, ...(hex?.ok === true ? { pin: hex.value } : {}), ...(isAllowedHttp(origins) ? { allowHttp: [`${new URL(origins.local).hostname}/32`] } : {}), ...(expiresAt === undefined ? {} : { expiresAt }) };
+  storeProfile(paths, LOCAL_PROFILE, profile, false);
+}
+
+/** This machine's own address beyond loopback, over plain http: only where `--allow-http` said so. */
+const isAllowedHttp = ({ local }: Origins): boolean => local.startsWith("http://") && !/^http:\/\/(127\.|\[|localhost)/.test(local);
+
+async function renew(client: ApiClient, stored: Profile, nowMs: number): Promise<{ token: string; expiresAt: string | undefined }> {
+  if (stored.expiresAt === undefined || Date.parse(stored.expiresAt) - nowMs > RENEW_BEFORE_MS) return { token: stored.token, expiresAt: stored.expiresAt };
+  try {
+    const { secret, token } = await client.call("tokenCreate", { body: { name: `local ${new Date(nowMs).toISOString().slice(0, 10)}`, role: "owner" } });
+    return { token: secret, expiresAt: token.expiresAt };
+  } catch (error) {
+    if (!(error instanceof ServerRefusal)) throw error;
+    return { token: stored.token, expiresAt: stored.expiresAt };
+  }
+}
+
+const lostToken = ({ paths, up }: AccessPlace) =>
+  fail("not_logged_in", `This control plane has an owner, but no valid owner token is in '${paths.profilesFile}'.`, {
+    hint: `Put the file back, or log in with another owner's token: maestro login <url> --profile ${LOCAL_PROFILE}. To begin anew, move '${up.dir}' away.`,
+  });
+
+const HostFile = z.object({ hostId: z.string() });
+
+/** This machine's host id here; undefined when it is a host of another control plane, which is left alone. */
+export async function readyHost(place: AccessPlace, owner: ApiClient): Promise<string | undefined> {
+  const { paths, up, origins, pin } = place;
+  const identity = readIdentity(paths);
+  const own = readHostFile(up);
+  if (identity !== undefined && identity.record.hostId !== own) {
+    place.note(`This machine already is host '${identity.record.name}' of ${identity.record.origin}; it stays that.`);
+    return undefined;
+  }
+  if (identity !== undefined && (await isKnown(owner, identity.record.hostId))) {
+    const hex = pin === undefined ? undefined : parsePin(pin);
+    const { pin: _, ...rest } = identity.record;
+    const record = { ...rest, url: origins.local, origin: origins.public, ...(hex?.ok === true ? { pin: hex.value } : {}) };
+    // Port, address or certificate may be others this time.
+    if (JSON.stringify(record) !== JSON.stringify(identity.record)) writeIdentity(paths, { ...identity, record });
+    return record.hostId;
+  }
+  const { token } = await owner.call("hostJoinCreate", { body: {} });
+  const record = await joinUnderFreeName(place, token);
+  writeDurably(up.hostFile, `${JSON.stringify({ hostId: record.hostId })}\n`);
+  place.note(`Enrolled this machine as host '${record.name}'.`);
+  return record.hostId;
+}
+
+async function joinUnderFreeName({ paths, origins, pin }: AccessPlace, token: string) {
+  const name = slug(hostname());
+  for (let n = 1; ; n++) {
+    const joined = await joinHost({ paths, url: origins.local, token, name: n === 1 ? name : `${name.slice(0, 60)}-${n}`, labels: {}, allowHttp: isAllowedHttp(origins) ? [`${new URL(origins.local).hostname}/32`] : [], force: true, ...(pin === undefined ? {} : { pin }) });
+    if (joined.ok) return joined.value;
+    if (joined.error.code !== "host_exists" || n === 9) throw new MaestroFailure(joined.error);
+  }
+}
+
+export function slug(text: string): string {
+  const made = text.toLowerCase().split(".")[0]?.replace(/[^a-z0-9_-]+/g, "-").replace(/^[^a-z0-9]+/, "").slice(0, 63) ?? "";
+  return NAME_PATTERN.test(made) ? made : "this-machine";
+}
+
+async function isKnown(owner: ApiClient, id: string): Promise<boolean> {
+  try {
+    await owner.call("host", { params: { id } });
+    return true;
+  } catch (error) {
+    if (error instanceof ServerRefusal && error.problem.status === 404) return false;
+    throw error;
+  }
+}
+
+function readHostFile({ hostFile }: UpPaths): string | undefined {
+  const text = readPrivate(hostFile);
+  if (text === undefined) return undefined;
+  try {
+    return HostFile.parse(JSON.parse(text)).hostId;
+  } catch {
+    return undefined;
+  }
+}

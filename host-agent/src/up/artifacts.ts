@@ -1,0 +1,36 @@
+/** The built Worker, console and migrations, which lie beside the bundle (and in `dist` for the sources). */
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import * as z from "zod";
+import { fail } from "@maestro/shared/errors";
+
+/** What has to be repeated of wrangler.toml; the build writes it. */
+export const Manifest = z.object({
+  compatibilityDate: z.string(),
+  compatibilityFlags: z.array(z.string()),
+  objects: z.array(z.object({ binding: z.string(), className: z.string() })),
+  rateLimits: z.array(z.object({ binding: z.string(), namespaceId: z.string(), limit: z.number(), periodSeconds: z.union([z.literal(10), z.literal(60)]) })),
+  vars: z.record(z.string(), z.string()),
+});
+export type Manifest = z.infer<typeof Manifest>;
+
+export interface Artifacts {
+  worker: string;
+  manifest: Manifest;
+  migrations: string;
+  console: string;
+}
+
+export function findArtifacts(): Artifacts {
+  const dist = import.meta.url.endsWith(".ts") ? "../../dist/" : "./";
+  const at = (name: string): string => fileURLToPath(new URL(dist + name, import.meta.url));
+  const [worker, manifest, migrations, console_] = [at("control-plane/worker.js"), at("control-plane/manifest.json"), at("migrations"), at("console")];
+  for (const file of [worker, manifest, migrations, console_]) {
+    if (!existsSync(file)) {
+      throw fail("backend_unavailable", "This installation has no embedded control plane.", {
+        hint: "On a host that joined there is none: run `maestro up` where the whole package is installed (from a clone: npx pnpm@12 start).",
+      });
+    }
+  }
+  return { worker, manifest: Manifest.parse(JSON.parse(readFileSync(manifest, "utf8"))), migrations, console: console_ };
+}
