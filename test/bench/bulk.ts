@@ -20,7 +20,12 @@ const READY = Buffer.from("FLOOD READY\r\n");
 const rate = (bytes: number, startedMs: number): number => bytes / 1e6 / ((performance.now() - startedMs) / 1000);
 
 /** @param beside runs with the open session before the flood goes, to put other viewers there. */
-export async function productBulk(product: Product, backend: "pty" | "tmux", { bytes, seed }: BulkOptions, beside: (session: string) => Promise<readonly Viewer[]> = async () => []): Promise<number> {
+export async function productBulk(
+  product: Product,
+  backend: "pty" | "tmux",
+  { bytes, seed }: BulkOptions,
+  beside: (session: string) => Promise<readonly Viewer[]> = async () => [],
+): Promise<number> {
   const flood = await openFlood(product.api, { bytes, seed }, { backend });
   const viewer = await writer(product, flood.session);
   const others = await beside(flood.session);
@@ -30,7 +35,8 @@ export async function productBulk(product: Product, backend: "pty" | "tmux", { b
     flood.go(viewer);
     await capture.accounts(bytes, TIMEOUT_MS);
     const figure = rate(bytes, startedMs);
-    if (capture.missing.length > 0) throw new Error(`bulk over ${backend} is not complete: missing ${JSON.stringify(capture.missing.slice(0, 5))}`);
+    if (capture.missing.length > 0)
+      throw new Error(`bulk over ${backend} is not complete: missing ${JSON.stringify(capture.missing.slice(0, 5))}`);
     if (capture.sha256 !== flood.sha256) throw new Error(`bulk over ${backend}: sha256 differs`);
     return figure;
   } finally {
@@ -51,14 +57,24 @@ export async function relayBulk(relay: ReferenceRelay, { bytes, seed }: BulkOpti
 export async function tmuxBulk({ bytes, seed }: BulkOptions): Promise<number> {
   const control = await TmuxControl.open(floodArgv({ bytes, seed, stay: true }));
   try {
-    return await streamed(control, { bytes, seed }, () => control.type("g"), async () => (await control.screen()).includes("FLOOD READY"));
+    return await streamed(
+      control,
+      { bytes, seed },
+      () => control.type("g"),
+      async () => (await control.screen()).includes("FLOOD READY"),
+    );
   } finally {
     await control[Symbol.asyncDispose]();
   }
 }
 
 /** A reference has no screen to ask: its stream is watched for READY, and hashed from there. */
-async function streamed(source: { onOutput(listener: (payload: Uint8Array) => void): () => void }, { bytes, seed }: BulkOptions, go: () => void, alreadyReady: () => Promise<boolean> = async () => false): Promise<number> {
+async function streamed(
+  source: { onOutput(listener: (payload: Uint8Array) => void): () => void },
+  { bytes, seed }: BulkOptions,
+  go: () => void,
+  alreadyReady: () => Promise<boolean> = async () => false,
+): Promise<number> {
   const hash = createHash("sha256");
   let left = bytes;
   let startedMs = 0;

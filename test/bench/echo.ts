@@ -19,7 +19,11 @@ const PAUSE_MS = 2;
 const TIMEOUT_MS = 10_000;
 
 /** @param others terminals that must have seen the byte too before it counts. */
-export async function echo(terminal: EchoTerminal, count: number, others: readonly Pick<EchoTerminal, "onOutput">[] = []): Promise<EchoFigures> {
+export async function echo(
+  terminal: EchoTerminal,
+  count: number,
+  others: readonly Pick<EchoTerminal, "onOutput">[] = [],
+): Promise<EchoFigures> {
   const times: number[] = [];
   for (let i = 0; i < count; i++) {
     const startedMs = performance.now();

@@ -65,7 +65,11 @@ export function judge({ title }: Gate, { parts, told, note }: GateOutcome): Gate
   const rounds = first.values.map((_, round) => Object.fromEntries(parts.flatMap((part) => roundFigures(part, round))));
   const enough = rounds.length >= MIN_ROUNDS;
   const told_ = told === undefined ? {} : { told };
-  const because = enough ? note : [note, `only ${rounds.length} rounds: at least ${MIN_ROUNDS} are needed for a verdict`].filter((text) => text !== undefined).join("; ");
+  const because = enough
+    ? note
+    : [note, `only ${rounds.length} rounds: at least ${MIN_ROUNDS} are needed for a verdict`]
+        .filter((text) => text !== undefined)
+        .join("; ");
   return {
     value: main.value,
     reference: main.reference,

@@ -27,15 +27,30 @@ export const p2: Gate = {
     const wetty: EchoFigures[] = [];
     try {
       const measured = peer;
-      const { product, relay } = await measureKeystrokes(rig, measured === undefined ? {} : { wetty: async () => void wetty.push(await echo(measured.terminal, KEYS_PER_ROUND)) });
+      const { product, relay } = await measureKeystrokes(
+        rig,
+        measured === undefined ? {} : { wetty: async () => void wetty.push(await echo(measured.terminal, KEYS_PER_ROUND)) },
+      );
       const values = product.map(({ p50 }) => p50);
       const scaled = (name: keyof typeof MEASURED) => relay.map(({ p50 }) => (p50 * MEASURED[name]) / MEASURED.relay);
-      const part = (name: string, references: readonly number[], atMost: number): Part => ({ name, unit: "ms", values, references, limit: { atMost } });
+      const part = (name: string, references: readonly number[], atMost: number): Part => ({
+        name,
+        unit: "ms",
+        values,
+        references,
+        limit: { atMost },
+      });
       return {
         parts: [
           part("AI Maestro (measured ratio)", scaled("aiMaestro"), 0.6),
           part("VibeTunnel (measured ratio)", scaled("vibeTunnel"), 0.6),
-          peer === undefined ? part("WeTTY (measured ratio)", scaled("wetty"), 0.4) : part("WeTTY 3.2.0", wetty.map(({ p50 }) => p50), 0.4),
+          peer === undefined
+            ? part("WeTTY (measured ratio)", scaled("wetty"), 0.4)
+            : part(
+                "WeTTY 3.2.0",
+                wetty.map(({ p50 }) => p50),
+                0.4,
+              ),
         ],
         note: `AI Maestro and VibeTunnel by their measured ratios to the minimal relay (1.45/0.53, 1.58/0.53)${missing}`,
       };

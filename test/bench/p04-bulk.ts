@@ -11,7 +11,13 @@ export const p4: Gate = {
   async run(rig) {
     const product = await rig.product();
     const relay = await rig.relay();
-    const figures: Record<"pty" | "relay" | "parser" | "tmux" | "bareTmux", number[]> = { pty: [], relay: [], parser: [], tmux: [], bareTmux: [] };
+    const figures: Record<"pty" | "relay" | "parser" | "tmux" | "bareTmux", number[]> = {
+      pty: [],
+      relay: [],
+      parser: [],
+      tmux: [],
+      bareTmux: [],
+    };
     const load = (round: number) => ({ bytes: BYTES, seed: round + 1 });
     await rig.interleave({
       pty: async (round) => void figures.pty.push(await productBulk(product, "pty", load(round))),

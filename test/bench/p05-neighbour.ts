@@ -39,7 +39,13 @@ export const p5: Gate = {
         { name: "p50", unit: "ms", values: loud.map(({ p50 }) => p50), references: idle.map(({ p50 }) => p50), limit: { atMost: 2 } },
         { name: "p95", unit: "ms", values: loud.map(({ p95 }) => p95), references: idle.map(({ p95 }) => p95), limit: { atMost: 4 } },
         // Not the median: no echo of any round may take longer.
-        { name: "max", unit: "ms", values: loud.map(() => Math.max(...loud.map(({ max }) => max))), references: [MAX_ECHO_MS], limit: { atMost: 1 } },
+        {
+          name: "max",
+          unit: "ms",
+          values: loud.map(() => Math.max(...loud.map(({ max }) => max))),
+          references: [MAX_ECHO_MS],
+          limit: { atMost: 1 },
+        },
       ],
     };
   },

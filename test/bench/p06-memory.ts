@@ -25,7 +25,8 @@ export const p6: Gate = {
     const stalled: number[] = [];
     await rig.interleave({
       slow: async (round) => void slow.push(await grows(workerd, () => slowViewer(product, round))),
-      stalled: async (round) => void stalled.push(await grows(workerd, () => flooded(product, BYTES, round, (flood) => stalledViewer(product, flood)))),
+      stalled: async (round) =>
+        void stalled.push(await grows(workerd, () => flooded(product, BYTES, round, (flood) => stalledViewer(product, flood)))),
     });
     const limit = { atMost: 1 } as const;
     return {
@@ -64,7 +65,12 @@ async function slowViewer(product: Product, round: number): Promise<void> {
   await product.api.killSession(flood.session);
 }
 
-async function flooded(product: Product, bytes: number, round: number, beside: (flood: Flood) => Promise<readonly Viewer[]>): Promise<void> {
+async function flooded(
+  product: Product,
+  bytes: number,
+  round: number,
+  beside: (flood: Flood) => Promise<readonly Viewer[]>,
+): Promise<void> {
   const flood = await openFlood(product.api, { bytes, seed: round });
   const viewer = await writer(product, flood.session);
   const others = await beside(flood);

@@ -18,7 +18,12 @@ export const p8: Gate = {
   async run(rig) {
     const product = await rig.product();
     const relay = await rig.relay();
-    const figures = { product: new Array<EchoFigures>(), relay: new Array<EchoFigures>(), productRate: new Array<number>(), relayRate: new Array<number>() };
+    const figures = {
+      product: new Array<EchoFigures>(),
+      relay: new Array<EchoFigures>(),
+      productRate: new Array<number>(),
+      relayRate: new Array<number>(),
+    };
     await rig.interleave({
       product: async () => void figures.product.push(await productEcho(product)),
       relay: async () => void figures.relay.push(await relayEcho(relay)),
@@ -27,7 +32,13 @@ export const p8: Gate = {
     });
     return {
       parts: [
-        { name: "echo at the last", unit: "ms", values: figures.product.map(({ p50 }) => p50), references: figures.relay.map(({ p50 }) => p50), limit: { atMost: 2 } },
+        {
+          name: "echo at the last",
+          unit: "ms",
+          values: figures.product.map(({ p50 }) => p50),
+          references: figures.relay.map(({ p50 }) => p50),
+          limit: { atMost: 2 },
+        },
         { name: "aggregate", unit: "MB/s", values: figures.productRate, references: figures.relayRate, limit: { atLeast: 0.7 } },
       ],
     };

@@ -14,7 +14,11 @@ const MAX_BYTES_PER_IDLE = 300 * 1000;
 /** Sessions made or opened at once. */
 const BATCH = 10;
 /** Prints a line twenty times a second while the last key typed was `s`. */
-const CHATTER = ["/bin/bash", "-c", 'stty raw -echo; on=q; while :; do if read -r -N 1 -t 0.05 key; then on=$key; fi; if [ "$on" = s ]; then printf "a line of output that is about as long as one %s\\r\\n" "$RANDOM"; fi; done'];
+const CHATTER = [
+  "/bin/bash",
+  "-c",
+  'stty raw -echo; on=q; while :; do if read -r -N 1 -t 0.05 key; then on=$key; fi; if [ "$on" = s ]; then printf "a line of output that is about as long as one %s\\r\\n" "$RANDOM"; fi; done',
+];
 
 interface Echoing {
   product: Product;
@@ -52,8 +56,20 @@ export const p9: Gate = {
     await Promise.all([...idle, ...chatty, crowd.viewer, quiet.viewer].map((viewer) => viewer[Symbol.asyncDispose]()));
     return {
       parts: [
-        { name: "echo p50", unit: "ms", values: busy.map(({ p50 }) => p50), references: unloaded.map(({ p50 }) => p50), limit: { atMost: 1.5 } },
-        { name: "relay per idle session", unit: "bytes", values: busy.map(() => idleCost), references: [MAX_BYTES_PER_IDLE], limit: { atMost: 1 } },
+        {
+          name: "echo p50",
+          unit: "ms",
+          values: busy.map(({ p50 }) => p50),
+          references: unloaded.map(({ p50 }) => p50),
+          limit: { atMost: 1.5 },
+        },
+        {
+          name: "relay per idle session",
+          unit: "bytes",
+          values: busy.map(() => idleCost),
+          references: [MAX_BYTES_PER_IDLE],
+          limit: { atMost: 1 },
+        },
       ],
       told: { "holder per idle session, KB": Math.round(holderCost / 1000) },
     };

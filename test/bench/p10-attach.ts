@@ -51,7 +51,13 @@ export const p10: Gate = {
       parts: [
         { name: "tmux backend", unit: "ms", values: figures.tmux, references: figures.local, limit },
         { name: "pty backend", unit: "ms", values: figures.pty, references: figures.local, limit },
-        { name: "bytes before the screen", unit: "bytes", values: figures.tmux.map(() => Math.max(...figures.bytes)), references: [SCREEN_BYTES_PLAIN], limit: { atMost: 1 } },
+        {
+          name: "bytes before the screen",
+          unit: "bytes",
+          values: figures.tmux.map(() => Math.max(...figures.bytes)),
+          references: [SCREEN_BYTES_PLAIN],
+          limit: { atMost: 1 },
+        },
       ],
     };
   },

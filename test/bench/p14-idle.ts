@@ -48,9 +48,27 @@ export const p14: Gate = {
     const none = (values: readonly number[]) => values.map((value) => value + 1);
     return {
       parts: [
-        { name: "1 + wake-ups while idle", unit: "count", values: [...none(invocations).fill(1 + Math.max(...invocations))], references: [1], limit: { atMost: 1 } },
-        { name: "1 + state files written while idle", unit: "count", values: [...none(rows).fill(1 + Math.max(...rows))], references: [1], limit: { atMost: 1 } },
-        { name: "hibernated", unit: "share", values: hibernated.map(() => Math.min(...hibernated)), references: [1], limit: { atLeast: 1 } },
+        {
+          name: "1 + wake-ups while idle",
+          unit: "count",
+          values: [...none(invocations).fill(1 + Math.max(...invocations))],
+          references: [1],
+          limit: { atMost: 1 },
+        },
+        {
+          name: "1 + state files written while idle",
+          unit: "count",
+          values: [...none(rows).fill(1 + Math.max(...rows))],
+          references: [1],
+          limit: { atMost: 1 },
+        },
+        {
+          name: "hibernated",
+          unit: "share",
+          values: hibernated.map(() => Math.min(...hibernated)),
+          references: [1],
+          limit: { atLeast: 1 },
+        },
       ],
     };
   },

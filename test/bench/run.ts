@@ -44,7 +44,9 @@ async function main(argv: readonly string[]): Promise<number> {
       try {
         const result = judge(gate, await gate.run(rig));
         results[gate.id] = result;
-        say(`${gate.id} ${result.pass ? "pass" : "MISS"}: ratio ${result.ratio}, gate ${result.gate} (${((performance.now() - startedMs) / 1000).toFixed(0)} s)`);
+        say(
+          `${gate.id} ${result.pass ? "pass" : "MISS"}: ratio ${result.ratio}, gate ${result.gate} (${((performance.now() - startedMs) / 1000).toFixed(0)} s)`,
+        );
       } catch (error) {
         failures.push(`${gate.id}: ${error instanceof Error ? error.message : String(error)}`);
         say(`${gate.id} could not be measured: ${failures.at(-1)}`);
@@ -58,7 +60,11 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function parse(argv: readonly string[]): Plan | string {
   try {
-    const { values, positionals } = parseArgs({ args: argv.filter((word) => word !== "--"), allowPositionals: true, options: { rounds: { type: "string" }, json: { type: "boolean" } } });
+    const { values, positionals } = parseArgs({
+      args: argv.filter((word) => word !== "--"),
+      allowPositionals: true,
+      options: { rounds: { type: "string" }, json: { type: "boolean" } },
+    });
     const rounds = Number(values.rounds ?? MIN_ROUNDS);
     if (!Number.isInteger(rounds) || rounds < 1) return "--rounds takes a whole number from 1 on.";
     const wanted = positionals.map((word) => word.toUpperCase());

@@ -28,7 +28,11 @@ test.skipIf(reason !== undefined).each(cases)(
     const config = home.directory("c");
     mkdirSync(config, { recursive: true });
     const { binary } = await agentCli(name);
-    const pane = await TmuxPane.open({ argv: [binary], cwd: workspace, env: { HOME: home.userHome, ...prepare(config, stub.url, [workspace]) } });
+    const pane = await TmuxPane.open({
+      argv: [binary],
+      cwd: workspace,
+      env: { HOME: home.userHome, ...prepare(config, stub.url, [workspace]) },
+    });
     onTestFinished(() => pane[Symbol.asyncDispose]());
 
     await pane.shows(ready, 60_000);

@@ -13,7 +13,12 @@ export interface ApiAnswer {
   json: unknown;
 }
 
-const Problem = z.looseObject({ code: z.string(), detail: z.string().optional(), field: z.string().optional(), hint: z.string().optional() });
+const Problem = z.looseObject({
+  code: z.string(),
+  detail: z.string().optional(),
+  field: z.string().optional(),
+  hint: z.string().optional(),
+});
 export type Problem = z.infer<typeof Problem>;
 
 export class ApiRefusal extends Error {
@@ -72,7 +77,12 @@ export class Api {
   }
 
   /** The problem of a request that must be refused. */
-  async refused(method: Method, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Problem & { status: number }> {
+  async refused(
+    method: Method,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Problem & { status: number }> {
     const answer = await this.request(method, path, body, headers);
     if (answer.status < 400) throw new Error(`${method} ${path} was answered ${answer.status}, not refused: ${answer.text.slice(0, 500)}`);
     return { ...Problem.parse(answer.json), status: answer.status };
@@ -100,7 +110,8 @@ export class Api {
     if (answer.status >= 400) throw new ApiRefusal(`DELETE token ${id}`, answer);
   }
 
-  type = (session: string, text: string) => this.call(z.object({ accepted: z.int() }), "POST", `/api/v1/sessions/${session}/input`, { text });
+  type = (session: string, text: string) =>
+    this.call(z.object({ accepted: z.int() }), "POST", `/api/v1/sessions/${session}/input`, { text });
 
   async screen(session: string, format: "text" | "ansi" = "text"): Promise<string> {
     const answer = await this.request("GET", `/api/v1/sessions/${session}/screen?format=${format}`);
@@ -123,7 +134,11 @@ export class Api {
 
   /** A host of this name (any, by default) once its link is up. */
   hostOnline(name?: string, timeoutMs = 30_000): Promise<r.Host> {
-    return poll(`host ${name ?? ""} online`, async () => (await this.hosts()).find((host) => host.status === "online" && (name === undefined || host.name === name)), { timeoutMs, everyMs: 100 });
+    return poll(
+      `host ${name ?? ""} online`,
+      async () => (await this.hosts()).find((host) => host.status === "online" && (name === undefined || host.name === name)),
+      { timeoutMs, everyMs: 100 },
+    );
   }
 }
 

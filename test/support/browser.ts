@@ -41,7 +41,10 @@ export async function launchBrowser(): Promise<Browser> {
   });
 }
 
-export async function openPage(browser: Browser, { viewport = DESKTOP, timeoutMs = 15_000, context: extra = {} }: TestPageOptions = {}): Promise<TestPage> {
+export async function openPage(
+  browser: Browser,
+  { viewport = DESKTOP, timeoutMs = 15_000, context: extra = {} }: TestPageOptions = {},
+): Promise<TestPage> {
   const context = await browser.newContext({ viewport: { ...viewport }, ...extra });
   context.setDefaultTimeout(timeoutMs);
   const page = await context.newPage();
@@ -79,7 +82,9 @@ function watchProblems(context: BrowserContext, page: Page): PageProblems {
     if (message.type() === "error" || message.type() === "warning") note(problems.all, `console ${message.type()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => note(problems.all, `page error: ${error.stack ?? error.message}`));
-  page.on("requestfailed", (request) => note(problems.all, `request failed: ${request.method()} ${request.url()} ${request.failure()?.errorText ?? ""}`));
+  page.on("requestfailed", (request) =>
+    note(problems.all, `request failed: ${request.method()} ${request.url()} ${request.failure()?.errorText ?? ""}`),
+  );
   page.on("dialog", (dialog) => {
     note(problems.dialogs, `dialog ${dialog.type()}: ${dialog.message()}`);
     void dialog.dismiss();

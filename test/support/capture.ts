@@ -65,7 +65,8 @@ export class Capture {
 
   /** The viewer was told that it lost these and shows a screen that contains them. */
   jump(to: Cursor, told: boolean): void {
-    if (to.epoch === this.#cursor.epoch && to.offset > this.#cursor.offset) this.#miss({ epoch: to.epoch, from: this.#cursor.offset, to: to.offset, told });
+    if (to.epoch === this.#cursor.epoch && to.offset > this.#cursor.offset)
+      this.#miss({ epoch: to.epoch, from: this.#cursor.offset, to: to.offset, told });
     if (to.epoch !== this.#cursor.epoch) this.#cursor = to;
   }
 
@@ -78,10 +79,15 @@ export class Capture {
 
   /** Captured or known to be missing: everything up to this many bytes after `start` is accounted for. */
   accounts(bytes: number = this.#limit, timeoutMs = 60_000): Promise<this> {
-    return until(`${bytes} bytes accounted for`, this.#changed.changes, () => (this.#cursor.offset - this.start.offset >= bytes ? this : undefined), {
-      timeoutMs,
-      detail: () => `at ${this.#cursor.offset - this.start.offset}, ${this.bytes} captured, missing ${JSON.stringify(this.missing)}`,
-    });
+    return until(
+      `${bytes} bytes accounted for`,
+      this.#changed.changes,
+      () => (this.#cursor.offset - this.start.offset >= bytes ? this : undefined),
+      {
+        timeoutMs,
+        detail: () => `at ${this.#cursor.offset - this.start.offset}, ${this.bytes} captured, missing ${JSON.stringify(this.missing)}`,
+      },
+    );
   }
 
   #miss(missing: Missing): void {

@@ -123,7 +123,8 @@ export class Lane {
     this.#sentBytes += size;
     if (size > 0 && to.writable) to.write(piece);
     const next = this.#queue[0];
-    if (next !== undefined && Number.isFinite(slice)) next.dueMs = Math.max(next.dueMs, performance.now() + (size / shape.bytesPerSecond) * 1000);
+    if (next !== undefined && Number.isFinite(slice))
+      next.dueMs = Math.max(next.dueMs, performance.now() + (size / shape.bytesPerSecond) * 1000);
     if (size > 0) passed(size);
     if (cutAfter !== undefined && this.#sentBytes >= cutAfter) this.#options.cut();
   }

@@ -139,7 +139,9 @@ test("[F21] text frames are doubled and swapped, binary frames and pings are lef
       arrived.emit();
     }),
   );
-  const tap = await tapWebSocket({ ...quiet, target: { port: address.port } }, [{ direction: "up", decide: (text) => (text === "one" ? "double" : text === "two" ? "swap" : "pass") }]);
+  const tap = await tapWebSocket({ ...quiet, target: { port: address.port } }, [
+    { direction: "up", decide: (text) => (text === "one" ? "double" : text === "two" ? "swap" : "pass") },
+  ]);
   onTestFinished(() => tap.proxy[Symbol.asyncDispose]());
   const client = new WebSocket(`ws://127.0.0.1:${tap.proxy.port}/`, { perMessageDeflate: false });
   onTestFinished(() => client.terminate());

@@ -66,7 +66,8 @@ export class Child {
     const look = () => {
       const found = read(this);
       if (found !== undefined) return found;
-      if (this.finished !== undefined) throw new Error(`${what}: the process ended with ${this.finished.signal ?? this.finished.code}\n${this.log()}`);
+      if (this.finished !== undefined)
+        throw new Error(`${what}: the process ended with ${this.finished.signal ?? this.finished.code}\n${this.log()}`);
       return undefined;
     };
     return until(what, this.#changed.changes, look, { timeoutMs, detail: () => this.log() });

@@ -30,8 +30,19 @@ export async function startCloudflareStub(): Promise<CloudflareStub> {
       response.end(
         JSON.stringify(
           result === undefined
-            ? { success: false, errors: [{ code: 10007, message: "This Worker does not exist on your account." }], messages: [], result: null }
-            : { success: true, errors: [], messages: [], result, result_info: { page: 1, per_page: 100, count: databases.length, total_count: databases.length } },
+            ? {
+                success: false,
+                errors: [{ code: 10007, message: "This Worker does not exist on your account." }],
+                messages: [],
+                result: null,
+              }
+            : {
+                success: true,
+                errors: [],
+                messages: [],
+                result,
+                result_info: { page: 1, per_page: 100, count: databases.length, total_count: databases.length },
+              },
         ),
       );
     });
@@ -80,8 +91,10 @@ function answer({ method, path, body }: Call, state: State): unknown {
     return [];
   }
   if (is("POST", /\/assets-upload-session$/)) return { jwt: "a.b.c", buckets: [] };
-  if (is("GET", /\/workers\/services\/maestro$/)) return { default_environment: { environment: "production", script: { last_deployed_from: "wrangler", tag: "t", tags: null } } };
-  if (/\/workers\/workers\/maestro$/.test(path)) return { id: "w", name: "maestro", subdomain: { enabled: true, previews_enabled: false }, tags: [], observability: {} };
+  if (is("GET", /\/workers\/services\/maestro$/))
+    return { default_environment: { environment: "production", script: { last_deployed_from: "wrangler", tag: "t", tags: null } } };
+  if (/\/workers\/workers\/maestro$/.test(path))
+    return { id: "w", name: "maestro", subdomain: { enabled: true, previews_enabled: false }, tags: [], observability: {} };
   if (/\/subdomain$/.test(path)) return { enabled: true, previews_enabled: false };
   if (is("GET", /\/deployments$/)) return { deployments: [] };
   return {};

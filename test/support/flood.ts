@@ -9,7 +9,11 @@ const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/age
 /** Programs of sessions, as argv. Node runs TypeScript as it is. */
 export const rawCat: readonly string[] = ["/bin/sh", "-c", "stty raw -echo; exec cat"];
 export const fakeAgent = (...args: string[]): string[] => [process.execPath, fixture("fake-agent.ts"), ...args];
-export const hostileTerminal = (): string[] => [process.execPath, fixture("hostile-terminal.ts"), fileURLToPath(new URL("../fixtures/hostile-escapes.json", import.meta.url))];
+export const hostileTerminal = (): string[] => [
+  process.execPath,
+  fixture("hostile-terminal.ts"),
+  fileURLToPath(new URL("../fixtures/hostile-escapes.json", import.meta.url)),
+];
 
 export interface FloodProgram {
   bytes: number;
@@ -45,9 +49,19 @@ export interface Flood {
 }
 
 /** Resolves when the program waits for its key and nothing of its start is still on the way. */
-export async function openFlood(api: Api, program: FloodProgram, options: { host?: string; backend?: "pty" | "tmux"; cols?: number; rows?: number } = {}): Promise<Flood> {
+export async function openFlood(
+  api: Api,
+  program: FloodProgram,
+  options: { host?: string; backend?: "pty" | "tmux"; cols?: number; rows?: number } = {},
+): Promise<Flood> {
   const { host, backend = "pty", cols = 80, rows = 24 } = options;
-  const { id } = await api.createSession({ argv: floodArgv({ stay: true, ...program }), backend, cols, rows, ...(host === undefined ? {} : { host }) });
+  const { id } = await api.createSession({
+    argv: floodArgv({ stay: true, ...program }),
+    backend,
+    cols,
+    rows,
+    ...(host === undefined ? {} : { host }),
+  });
   await api.screenShows(id, "FLOOD READY");
   return { session: id, bytes: program.bytes, sha256: floodSha256(program.seed, program.bytes), go: (viewer) => viewer.type("g") };
 }

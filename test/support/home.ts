@@ -46,7 +46,13 @@ export class TestHome implements AsyncDisposable {
   /** Every process that was started for this home, detached ones (holder, tmux server, agents) included. */
   processes(): number[] {
     return allProcesses()
-      .filter(({ pid, argv }) => pid !== process.pid && (processEnv(pid, "MAESTRO_HOME") === this.path || processEnv(pid, "HOME") === this.userHome || argv.some((word) => word.startsWith(`${this.#root}/`))))
+      .filter(
+        ({ pid, argv }) =>
+          pid !== process.pid &&
+          (processEnv(pid, "MAESTRO_HOME") === this.path ||
+            processEnv(pid, "HOME") === this.userHome ||
+            argv.some((word) => word.startsWith(`${this.#root}/`))),
+      )
       .map(({ pid }) => pid);
   }
 

@@ -72,7 +72,14 @@ abstract class Installation implements AsyncDisposable {
   /** As `kill`, and waits until another process has taken its place. */
   async killAndReturn(part: Part, signal: NodeJS.Signals = "SIGKILL"): Promise<number> {
     const old = await this.kill(part, signal);
-    return poll(`${part} back`, () => { const pid = this.pid(part); return pid === old ? undefined : pid; }, { timeoutMs: 30_000, everyMs: 25, detail: () => this.describe() });
+    return poll(
+      `${part} back`,
+      () => {
+        const pid = this.pid(part);
+        return pid === old ? undefined : pid;
+      },
+      { timeoutMs: 30_000, everyMs: 25, detail: () => this.describe() },
+    );
   }
 
   /** `maestro …` of this home. */
@@ -221,7 +228,11 @@ export class SecondHost extends Installation {
     this.#spawn = spawn;
   }
 
-  static async join(product: Product, name: string, { home = new TestHome(), through, timeScale, env = {}, spawn }: HostOptions): Promise<SecondHost> {
+  static async join(
+    product: Product,
+    name: string,
+    { home = new TestHome(), through, timeScale, env = {}, spawn }: HostOptions,
+  ): Promise<SecondHost> {
     const scale: Record<string, string> = timeScale === undefined ? {} : { MAESTRO_TIME_SCALE: String(timeScale) };
     const host = new SecondHost(name, home, { ...scale, ...env }, spawn);
     const { token } = await product.api.createJoin({ name });
@@ -264,7 +275,11 @@ export class SecondHost extends Installation {
   }
 }
 
-async function startUp(env: Readonly<Record<string, string>>, port: number, args: readonly string[]): Promise<{ child: Child; ready: z.infer<typeof Ready> }> {
+async function startUp(
+  env: Readonly<Record<string, string>>,
+  port: number,
+  args: readonly string[],
+): Promise<{ child: Child; ready: z.infer<typeof Ready> }> {
   const child = new Child([process.execPath, BUNDLE, "up", "--no-open", "--json", "--port", String(port), ...args], { env });
   const ready = await child.output(
     "maestro up ready",

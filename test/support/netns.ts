@@ -51,7 +51,20 @@ export class NetPair implements AsyncDisposable {
       { side: this.right, device: `${this.#device}b` },
     ];
     for (const { side } of ends) await ip("netns", "add", side.name);
-    await ip("link", "add", `${this.#device}a`, "netns", this.left.name, "type", "veth", "peer", "name", `${this.#device}b`, "netns", this.right.name);
+    await ip(
+      "link",
+      "add",
+      `${this.#device}a`,
+      "netns",
+      this.left.name,
+      "type",
+      "veth",
+      "peer",
+      "name",
+      `${this.#device}b`,
+      "netns",
+      this.right.name,
+    );
     for (const { side, device } of ends) {
       await ip("-n", side.name, "addr", "add", `${side.address}/24`, "dev", device);
       await ip("-n", side.name, "link", "set", device, "up");

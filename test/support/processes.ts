@@ -45,7 +45,9 @@ export function descendants(pid: number): ProcessInfo[] {
 /** A value of the process's environment, which is how one finds a detached process of one MAESTRO_HOME. */
 export function processEnv(pid: number, name: string): string | undefined {
   try {
-    const entry = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").find((line) => line.startsWith(`${name}=`));
+    const entry = readFileSync(`/proc/${pid}/environ`, "utf8")
+      .split("\0")
+      .find((line) => line.startsWith(`${name}=`));
     return entry?.slice(name.length + 1);
   } catch {
     return undefined;
@@ -73,7 +75,11 @@ export async function killAndWait(pid: number, signal: NodeJS.Signals = "SIGKILL
 }
 
 export const gone = (pid: number, timeoutMs = 10_000): Promise<true> =>
-  poll(`process ${pid} gone`, () => (isAlive(pid) ? undefined : true), { timeoutMs, everyMs: 10, detail: () => processInfo(pid)?.argv.join(" ") ?? "" });
+  poll(`process ${pid} gone`, () => (isAlive(pid) ? undefined : true), {
+    timeoutMs,
+    everyMs: 10,
+    detail: () => processInfo(pid)?.argv.join(" ") ?? "",
+  });
 
 /** Resident bytes without pages shared with others: what this process alone costs. */
 export function privateBytes(pid: number): number {

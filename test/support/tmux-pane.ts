@@ -28,7 +28,15 @@ export class TmuxPane implements AsyncDisposable {
   /** The environment is exactly `env` and what a terminal needs: nothing of the test runner's leaks in. */
   static async open({ argv, env = {}, cwd = tmpdir(), cols = 100, rows = 30 }: PaneOptions): Promise<TmuxPane> {
     const pane = new TmuxPane(mkdtempSync(join(tmpdir(), "mtp-")));
-    const clean = ["env", "-i", "TERM=tmux-256color", "COLORTERM=truecolor", "LANG=C.UTF-8", `PATH=${process.env["PATH"] ?? ""}`, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
+    const clean = [
+      "env",
+      "-i",
+      "TERM=tmux-256color",
+      "COLORTERM=truecolor",
+      "LANG=C.UTF-8",
+      `PATH=${process.env["PATH"] ?? ""}`,
+      ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ];
     await pane.#tmux(["-f", "/dev/null", "new-session", "-d", "-x", String(cols), "-y", String(rows), "-c", cwd, "--", ...clean, ...argv]);
     await pane.#tmux(["set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-s", "set-clipboard", "on"]);
     return pane;

@@ -68,7 +68,10 @@ export class Viewer implements AsyncDisposable {
 
   private constructor(options: ViewerOptions) {
     this.options = options;
-    this.terminal = options.screen === true ? new headless.Terminal({ cols: options.cols ?? 80, rows: options.rows ?? 24, allowProposedApi: true, scrollback: 10_000 }) : undefined;
+    this.terminal =
+      options.screen === true
+        ? new headless.Terminal({ cols: options.cols ?? 80, rows: options.rows ?? 24, allowProposedApi: true, scrollback: 10_000 })
+        : undefined;
   }
 
   /** Resolves when the first screen is complete (or the stream resumed). */
@@ -91,13 +94,19 @@ export class Viewer implements AsyncDisposable {
   }
 
   when(what: string, holds: (viewer: Viewer) => boolean, timeoutMs = 15_000): Promise<true> {
-    return until(`viewer: ${what}`, this.#changed.changes, () => (holds(this) ? true : undefined), { timeoutMs, detail: () => this.toString() });
+    return until(`viewer: ${what}`, this.#changed.changes, () => (holds(this) ? true : undefined), {
+      timeoutMs,
+      detail: () => this.toString(),
+    });
   }
 
   /** The first control frame of this type, received already or to come, that matches. */
   frame<T extends ToViewerFrame["t"]>(type: T, matches: (frame: Named<T>) => boolean = () => true, timeoutMs = 15_000): Promise<Named<T>> {
     const isNamed = (frame: ToViewerFrame): frame is Named<T> => frame.t === type;
-    return until(`viewer: frame '${type}'`, this.#changed.changes, () => this.frames.filter(isNamed).find(matches), { timeoutMs, detail: () => this.toString() });
+    return until(`viewer: frame '${type}'`, this.#changed.changes, () => this.frames.filter(isNamed).find(matches), {
+      timeoutMs,
+      detail: () => this.toString(),
+    });
   }
 
   /** The newest frame of a type. */
@@ -157,7 +166,12 @@ export class Viewer implements AsyncDisposable {
   async take(timeoutMs = 5_000): Promise<void> {
     const id = ++this.#requestId;
     this.send({ t: "take", id });
-    await until("viewer: answer to take", this.#changed.changes, () => this.frames.find((frame) => (frame.t === "taken" || frame.t === "error") && frame.id === id), { timeoutMs });
+    await until(
+      "viewer: answer to take",
+      this.#changed.changes,
+      () => this.frames.find((frame) => (frame.t === "taken" || frame.t === "error") && frame.id === id),
+      { timeoutMs },
+    );
     await this.when("pen", () => this.hasPen, timeoutMs);
   }
 
@@ -200,7 +214,10 @@ export class Viewer implements AsyncDisposable {
       const text = this.screen();
       return (typeof wanted === "string" ? text.includes(wanted) : wanted.test(text)) ? text : undefined;
     };
-    return until(`viewer: screen showing ${String(wanted)}`, this.#changed.changes, seen, { timeoutMs, detail: () => `${this.toString()}\n${this.screen()}` });
+    return until(`viewer: screen showing ${String(wanted)}`, this.#changed.changes, seen, {
+      timeoutMs,
+      detail: () => `${this.toString()}\n${this.screen()}`,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -224,7 +241,10 @@ export class Viewer implements AsyncDisposable {
 
   #dial(): void {
     const { url, session, token } = this.options;
-    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/api/v1/sessions/${session}/attach`, SUBPROTOCOL, { headers: { authorization: `Bearer ${token}` }, perMessageDeflate: false });
+    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/api/v1/sessions/${session}/attach`, SUBPROTOCOL, {
+      headers: { authorization: `Bearer ${token}` },
+      perMessageDeflate: false,
+    });
     this.#socket = socket;
     socket.on("open", () => this.#hello());
     socket.on("message", (data: Buffer, binary) => (binary ? this.#binary(data) : this.#text(data.toString("utf8"))));
@@ -323,7 +343,10 @@ export class Viewer implements AsyncDisposable {
     this.outputBytes += payload.byteLength;
     for (const capture of this.#captures) capture.output(epoch, offset, payload);
     const end = offset + payload.byteLength;
-    const fresh = this.cursor === undefined || this.cursor.epoch !== epoch ? payload : payload.subarray(Math.max(0, Math.min(payload.byteLength, this.cursor.offset - offset)));
+    const fresh =
+      this.cursor === undefined || this.cursor.epoch !== epoch
+        ? payload
+        : payload.subarray(Math.max(0, Math.min(payload.byteLength, this.cursor.offset - offset)));
     if (fresh.byteLength === 0) return;
     this.cursor = { epoch, offset: end };
     this.terminal?.write(fresh, () => this.#changed.emit());
@@ -340,9 +363,12 @@ export class Viewer implements AsyncDisposable {
     const row = Object.entries(CLOSE_TABLE).find(([known]) => Number(known) === code)?.[1];
     const comesBack = row === undefined || row.redial === "backoff" || row.redial === "spread";
     if (this.#closed || this.options.redial === false || !comesBack) return;
-    this.#redialTimer = setTimeout(() => {
-      this.redials++;
-      this.#dial();
-    }, Math.random() * (this.options.redialMaxMs ?? 250));
+    this.#redialTimer = setTimeout(
+      () => {
+        this.redials++;
+        this.#dial();
+      },
+      Math.random() * (this.options.redialMaxMs ?? 250),
+    );
   }
 }

@@ -25,7 +25,12 @@ export type Changes = (changed: () => void) => () => void;
  * Resolves with the first value of `read` that is not undefined, looking once now and again whenever
  * `changes` says so. `detail` explains the state in the timeout's message.
  */
-export async function until<T>(what: string, changes: Changes, read: () => T | undefined, options: { timeoutMs?: number; detail?: () => string } = {}): Promise<T> {
+export async function until<T>(
+  what: string,
+  changes: Changes,
+  read: () => T | undefined,
+  options: { timeoutMs?: number; detail?: () => string } = {},
+): Promise<T> {
   const { timeoutMs = 15_000, detail = () => "" } = options;
   let stop: () => void = () => undefined;
   const seen = new Promise<T>((resolve, reject) => {
@@ -51,7 +56,11 @@ export async function until<T>(what: string, changes: Changes, read: () => T | u
  * For state that announces nothing (another process, an HTTP resource): asks again after each answer,
  * every `everyMs`, within a deadline. Not for anything that has an event.
  */
-export async function poll<T>(what: string, ask: () => Promise<T | undefined> | T | undefined, options: { timeoutMs?: number; everyMs?: number; detail?: () => string } = {}): Promise<T> {
+export async function poll<T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  options: { timeoutMs?: number; everyMs?: number; detail?: () => string } = {},
+): Promise<T> {
   const { timeoutMs = 15_000, everyMs = 50, detail = () => "" } = options;
   const deadline = performance.now() + timeoutMs;
   let lastFailure = "";

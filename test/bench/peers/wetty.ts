@@ -15,13 +15,22 @@ export interface Peer extends AsyncDisposable {
 }
 
 /** What is used of socket.io's client; it comes with WeTTY and has no types here. */
-const Socket = z.custom<{ on(event: string, listener: (data: unknown) => void): void; emit(event: string, data: unknown): void; disconnect(): void }>((value) => typeof value === "object" && value !== null);
+const Socket = z.custom<{
+  on(event: string, listener: (data: unknown) => void): void;
+  emit(event: string, data: unknown): void;
+  disconnect(): void;
+}>((value) => typeof value === "object" && value !== null);
 const Client = z.custom<(url: string, options: object) => unknown>((value) => typeof value === "function");
 
 /** Throws with the reason where it cannot run. */
 export async function startWetty(): Promise<Peer> {
   if (process.getuid?.() !== 0) throw new Error("WeTTY gives a local command to root only");
-  const installed = await npmCached({ name: "bench-wetty", npm: "wetty", version: "3.2.0", overrides: { "node-pty": "npm:@lydell/node-pty@1.1.0" } });
+  const installed = await npmCached({
+    name: "bench-wetty",
+    npm: "wetty",
+    version: "3.2.0",
+    overrides: { "node-pty": "npm:@lydell/node-pty@1.1.0" },
+  });
   const home = new TestHome("mbw");
   try {
     // Its command is one program without arguments.
@@ -30,8 +39,14 @@ export async function startWetty(): Promise<Peer> {
     chmodSync(command, 0o755);
     const port = await freePort();
     const main = join(installed, "node_modules", "wetty", "build", "main.js");
-    const server = new Child([process.execPath, main, "--host", "127.0.0.1", "--port", String(port), "--command", command, "--ssh-host", "127.0.0.1"], { env: home.env(), cwd: home.directory("b") });
-    await poll("WeTTY listening", async () => ((await fetch(`http://127.0.0.1:${port}/`)).ok ? true : undefined), { timeoutMs: 20_000, detail: () => server.log() });
+    const server = new Child(
+      [process.execPath, main, "--host", "127.0.0.1", "--port", String(port), "--command", command, "--ssh-host", "127.0.0.1"],
+      { env: home.env(), cwd: home.directory("b") },
+    );
+    await poll("WeTTY listening", async () => ((await fetch(`http://127.0.0.1:${port}/`)).ok ? true : undefined), {
+      timeoutMs: 20_000,
+      detail: () => server.log(),
+    });
     const connect = Client.parse(createRequire(join(installed, "node_modules", "wetty", "package.json"))("socket.io-client"));
     const socket = Socket.parse(connect(`http://127.0.0.1:${port}`, { path: "/socket.io", transports: ["websocket"] }));
     const listeners = new Set<(payload: Uint8Array) => void>();

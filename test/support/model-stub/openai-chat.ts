@@ -13,7 +13,11 @@ export function openaiChat(json: unknown, id: number): Answer {
     const choices = [{ index: 0, message: { role: "assistant", content: text }, finish_reason: "stop" }];
     return { kind: "json", prompt, status: 200, value: { ...base, object: "chat.completion", choices, usage } };
   }
-  const chunk = (delta: Record<string, string>, finish: string | null) => ({ ...base, object: "chat.completion.chunk", choices: [{ index: 0, delta, finish_reason: finish }] });
+  const chunk = (delta: Record<string, string>, finish: string | null) => ({
+    ...base,
+    object: "chat.completion.chunk",
+    choices: [{ index: 0, delta, finish_reason: finish }],
+  });
   const events: object[] = [
     chunk({ role: "assistant", content: "" }, null),
     ...pieces(text).map((piece) => chunk({ content: piece }, null)),

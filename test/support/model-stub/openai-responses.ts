@@ -30,5 +30,9 @@ export function openaiResponses(json: unknown, id: number): Answer {
     { type: "response.output_item.done", output_index: 0, item },
     { type: "response.completed", response: done },
   ];
-  return { kind: "events", prompt, events: events.map((data, sequence) => ({ event: data.type, data: { ...data, sequence_number: sequence } })) };
+  return {
+    kind: "events",
+    prompt,
+    events: events.map((data, sequence) => ({ event: data.type, data: { ...data, sequence_number: sequence } })),
+  };
 }

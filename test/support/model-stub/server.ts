@@ -84,7 +84,11 @@ const MODELS = ["claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku-4-5", "gpt
 
 function route(method: string, path: string, body: unknown, id: number): Answer {
   const json = (value: unknown, status = 200): Answer => ({ kind: "json", prompt: "", status, value });
-  const models = { object: "list", data: MODELS.map((model) => ({ id: model, type: "model", object: "model", display_name: model, created_at: "2025-01-01T00:00:00Z" })), has_more: false };
+  const models = {
+    object: "list",
+    data: MODELS.map((model) => ({ id: model, type: "model", object: "model", display_name: model, created_at: "2025-01-01T00:00:00Z" })),
+    has_more: false,
+  };
   switch (`${method} ${path.replace(/^\/v1/, "")}`) {
     case "POST /messages":
       return anthropicMessages(body, id);
@@ -110,7 +114,8 @@ function send(response: ServerResponse, answer: Answer): void {
     return;
   }
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
-  for (const { event, data } of answer.events) response.write(`${event === undefined ? "" : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`);
+  for (const { event, data } of answer.events)
+    response.write(`${event === undefined ? "" : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`);
   response.end(answer.end === undefined ? "" : `data: ${answer.end}\n\n`);
 }
 
