@@ -1,0 +1,104 @@
+/**
+ * Every route × {none, viewer, operator, owner, host, agent token}. What each may is written out here once more,
+ * by hand: a route that is not listed fails, and so does one whose access was widened without saying so here.
+ */
+import { exports } from "cloudflare:workers";
+import { beforeEach, describe, expect, it } from "vitest";
+import { ROUTES, type RouteName, type RouteSpec } from "@maestro/shared/contract/routes";
+import { formatToken } from "@maestro/shared/token";
+import { bootstrap, freshAddress, joinHost, makeToken, ORIGIN, type Fleet, type TestHost } from "./access-fleet.ts";
+
+const WHO = ["none", "viewer", "operator", "owner", "host", "agent"] as const;
+type Who = (typeof WHO)[number];
+
+/** Who gets past authorisation; everybody else is refused before anything is read. */
+const open: readonly Who[] = WHO;
+const viewer: readonly Who[] = ["viewer", "operator", "owner"];
+const operator: readonly Who[] = ["operator", "owner"];
+const owner: readonly Who[] = ["owner"];
+const host: readonly Who[] = ["host"];
+
+const MAY: Record<RouteName, readonly Who[]> = {
+  bootstrap: open, login: open, loginLink: viewer, logout: viewer, me: [...viewer, "host"],
+  tokens: owner, tokenCreate: owner, tokenRevoke: owner, members: owner, memberCreate: owner, memberUpdate: owner, memberRemove: owner, ticket: viewer,
+  hosts: [...viewer, "host"], host: viewer, hostUpdate: owner, hostRemove: owner, hostJoinCreate: owner, hostJoin: open,
+  hostDrain: operator, hostResume: operator, hostUnlock: owner, hostKey: host, hostLink: host,
+  agentTypes: viewer, agentTypeCreate: operator, agents: viewer, agentCreate: operator, agent: viewer, agentUpdate: operator, agentRemove: operator,
+  agentStart: operator, agentStop: operator, agentRestart: operator,
+  sessions: viewer, sessionCreate: operator, session: viewer, sessionKill: operator, sessionScreen: viewer, sessionInput: operator, sessionAttach: viewer,
+  events: viewer, audit: owner, health: open, openapi: open, docs: open, install: open, problem: open, tarball: open,
+};
+
+/** How each of those who may not is told. */
+const REFUSED: Record<Who, { status: number; codes: readonly string[] }> = {
+  none: { status: 401, codes: ["auth_required"] },
+  viewer: { status: 403, codes: ["role_insufficient", "scope_missing"] },
+  operator: { status: 403, codes: ["role_insufficient", "scope_missing"] },
+  owner: { status: 403, codes: ["role_insufficient"] },
+  host: { status: 403, codes: ["host_forbidden"] },
+  agent: { status: 403, codes: ["agent_forbidden"] },
+};
+
+let fleet: Fleet;
+let machine: TestHost;
+let tokens: Record<"viewer" | "operator" | "owner" | "agent", string>;
+beforeEach(async () => {
+  fleet = await bootstrap();
+  machine = await joinHost(fleet, "walked");
+  tokens = {
+    viewer: (await makeToken(fleet, { name: "v", role: "viewer" })).token,
+    operator: (await makeToken(fleet, { name: "o", role: "operator" })).token,
+    owner: fleet.owner.token,
+    agent: formatToken("att", new Uint8Array(80).fill(4)),
+  };
+});
+
+async function ask(who: Who, spec: RouteSpec): Promise<{ status: number; code: string | undefined; text: string }> {
+  const path = spec.path.replace(/:\w+/g, "nothing-here");
+  const authorization = who === "none" ? undefined : who === "host" ? await machine.authorization(spec.method, path) : `Bearer ${tokens[who]}`;
+  const write = spec.method !== "GET";
+  const answer = await exports.default.fetch(`${ORIGIN}${path}${spec.path === "/api/v1/events" ? "?follow=false" : ""}`, {
+    method: spec.method,
+    headers: { "cf-connecting-ip": freshAddress(), ...(authorization === undefined ? {} : { authorization }), ...(write ? { "content-type": "application/json" } : {}) },
+    ...(write ? { body: "{}" } : {}),
+  });
+  const text = await answer.text();
+  const code = answer.headers.get("content-type") === "application/problem+json" ? JSON.parse(text).code : undefined;
+  return { status: answer.status, code, text };
+}
+
+const ROWS = Object.entries<RouteSpec>(ROUTES);
+
+describe("the table of routes", () => {
+  it("has no route that this test does not list", () => {
+    expect(Object.keys(MAY).sort()).toEqual(ROWS.map(([name]) => name).sort());
+  });
+
+  it("has every open route say why it is open, and no other way in", () => {
+    for (const [name, { access }] of ROWS) {
+      expect(access.kind === "open", name).toBe(Reflect.get(MAY, name).includes("none"));
+      if (access.kind === "open") expect(access.because.length, name).toBeGreaterThan(20);
+    }
+  });
+
+  it("names each method and path once", () => {
+    const places = ROWS.map(([, { method, path }]) => `${method} ${path}`);
+    expect(new Set(places).size).toBe(places.length);
+  });
+});
+
+describe.each(ROWS)("%s", (name, spec) => {
+  const may: readonly Who[] = Reflect.get(MAY, name);
+
+  it.each(WHO)(`as %s: ${spec.method} ${spec.path}`, async (who) => {
+    const { status, code, text } = await ask(who, spec);
+    expect(text).not.toMatch(/\n\s+at |\.ts:\d+/);
+    if (!may.includes(who)) {
+      expect({ status, known: REFUSED[who].codes.includes(code ?? "") || [code] }).toEqual({ status: REFUSED[who].status, known: true });
+      return;
+    }
+    // Let in: what is then said is about the request itself, never about rights, and never a bug.
+    expect(["auth_required", "role_insufficient", "scope_missing", "host_forbidden", "agent_forbidden", "internal"], text.slice(0, 300)).not.toContain(code);
+    expect(status, text.slice(0, 300)).toBeLessThan(spec.access.kind === "open" || status !== 503 ? 500 : 504);
+  });
+});
