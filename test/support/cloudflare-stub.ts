@@ -93,9 +93,9 @@ function answer({ method, path, body }: Call, state: State): unknown {
   if (is("POST", /\/assets-upload-session$/)) return { jwt: "a.b.c", buckets: [] };
   if (is("GET", /\/workers\/services\/maestro$/))
     return { default_environment: { environment: "production", script: { last_deployed_from: "wrangler", tag: "t", tags: null } } };
-  if (/\/workers\/workers\/maestro$/.test(path))
+  if (path.endsWith("/workers/workers/maestro"))
     return { id: "w", name: "maestro", subdomain: { enabled: true, previews_enabled: false }, tags: [], observability: {} };
-  if (/\/subdomain$/.test(path)) return { enabled: true, previews_enabled: false };
+  if (path.endsWith("/subdomain")) return { enabled: true, previews_enabled: false };
   if (is("GET", /\/deployments$/)) return { deployments: [] };
   return {};
 }
