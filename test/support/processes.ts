@@ -81,13 +81,6 @@ export const gone = (pid: number, timeoutMs = 10_000): Promise<true> =>
     detail: () => processInfo(pid)?.argv.join(" ") ?? "",
   });
 
-/** Resident bytes without pages shared with others: what this process alone costs. */
-export function privateBytes(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-  const kilobytes = [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].map(([, kb]) => Number(kb));
-  return kilobytes.reduce((sum, kb) => sum + kb, 0) * 1024;
-}
-
 export function residentBytes(pid: number): number {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
   return Number(match?.[1] ?? 0) * 1024;

@@ -5,7 +5,6 @@ import { delimiter, join } from "node:path";
 
 /** The full run has longer bounds: `pnpm test --full`, `pnpm faults --full`. */
 export const isFullRun: boolean = isSet(process.env["MAESTRO_FULL"]);
-export const isCi: boolean = isSet(process.env["CI"]);
 
 /** Undefined when all is there; otherwise the reason to skip, for a person. */
 export type SkipReason = string | undefined;

@@ -1,5 +1,4 @@
 /** Waiting that is bounded and driven by what happens, so that no test ever sleeps and hopes. */
-import { watch } from "node:fs";
 
 export class WaitTimeout extends Error {
   override name = "WaitTimeout";
@@ -77,14 +76,6 @@ export async function poll<T>(
     await new Promise((resolve) => setTimeout(resolve, Math.min(everyMs, left)));
   }
 }
-
-/** Changes of the entries of one directory. */
-export const directoryChanges =
-  (path: string): Changes =>
-  (changed) => {
-    const watcher = watch(path, () => changed());
-    return () => watcher.close();
-  };
 
 /** A list of listeners: the smallest thing that can be a source of `Changes`. */
 export class Signal {
