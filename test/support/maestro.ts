@@ -29,7 +29,7 @@ export type Part = "up" | "control-plane" | "workerd" | "host-agent" | "holder";
 function partOf(argv: readonly string[]): Part | undefined {
   const [program = ""] = argv;
   if (basename(program) === "workerd") return "workerd";
-  const script = argv.findIndex((word) => /(^|\/)(bin|[\w-]+)\.(js|ts)$/.test(word) && word.includes("host-agent"));
+  const script = argv.findIndex((word) => /(^|\/)bin\.(js|ts)$/.test(word));
   if (script === -1) return undefined;
   const words = argv.slice(script + 1).filter((word) => !word.startsWith("-"));
   const text = `${basename(argv[script] ?? "")} ${words.join(" ")}`;
