@@ -7,5 +7,6 @@ import type { OpenHolder } from "./holder-keeper.ts";
 /** @param program argv that starts this program. */
 export function openHolderProcess(paths: Paths, program: readonly string[]): OpenHolder {
   const places = holderPaths(paths.home, paths.runDir);
-  return (events, signal) => ensureHolder(places, [...program, "holder", "--home", paths.home], events, signal);
+  const [file = process.execPath, ...rest] = program;
+  return (events, signal) => ensureHolder(places, [file, ...rest, "holder", "--home", paths.home], events, signal);
 }

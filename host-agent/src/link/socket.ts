@@ -62,7 +62,10 @@ export function openSocket({ path, headers, events, signal, ...target }: OpenOpt
       state = result.type === "open" ? "open" : "done";
       resolve(result);
     };
-    const abort = () => socket.terminate();
+    // Only the dialling is ended by force; an open link is its owner's to close.
+    const abort = () => {
+      if (state === "connecting") socket.terminate();
+    };
     signal.addEventListener("abort", abort, { once: true });
 
     socket.on("open", () => settle({ type: "open", socket: wrap(socket, events) }));
