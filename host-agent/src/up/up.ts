@@ -100,6 +100,9 @@ export async function runUp(options: UpOptions, onReady: (ready: Ready) => void 
     if (!stop.aborted) await onReady({ console: origins.public, login: login.url, pin, host });
     await aborted(stop);
     note("Stopping. Sessions and agents go on; the next `maestro up` finds them.");
+  } catch (error) {
+    // Told to stop while it started: what failed for that reason is no failure.
+    if (!stop.aborted) throw error;
   } finally {
     for (const child of children.reverse()) await child.stop(STOP_GRACE_MS);
     dropRun(up);
@@ -205,8 +208,9 @@ function startHostAgent(paths: Paths, remember: Remember, note: (line: string) =
 
 async function becomesOnline(owner: ApiClient, id: string, stop: AbortSignal): Promise<boolean> {
   for (let waited = 0; waited < HOST_ONLINE_WITHIN_MS && !stop.aborted; waited += POLL_MS) {
-    const { status } = await owner.call("host", { params: { id } });
-    if (status === "online") return true;
+    // A hiccup here is no reason to give up what runs already.
+    const host = await owner.call("host", { params: { id } }).catch(() => undefined);
+    if (host?.status === "online") return true;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return stop.aborted;

@@ -31,9 +31,11 @@ export const up = defineCommand({
     const stop = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
     const options = { paths, plan, timeScale: context.settings().timeScale, note: (line: string) => out.note(line), client: context.apiTo };
+    let started = false;
     await runUp(
       options,
       async ({ console, login, pin, host }) => {
+        started = true;
         const line = pathLine(paths, io.env["PATH"]);
         out.one({ console, login, ...(pin === undefined ? {} : { pin }), ...(host === undefined ? {} : { host }), pid: process.pid, home: paths.home }, () => `Console ${console}\nLogin ${login}`, console);
         if (line !== undefined) out.note(`The CLI is ${paths.cliFile}; to have it on your PATH: ${line}`);
@@ -42,7 +44,7 @@ export const up = defineCommand({
       },
       stop.signal,
     );
-    return EXIT.ok;
+    return started ? EXIT.ok : EXIT.interrupted;
   },
 });
 
