@@ -49,8 +49,13 @@ export interface Terminal {
   kill(): Promise<void>;
   /** Where the foreground process is, if it can be told. */
   cwd(): Promise<string | undefined>;
-  /** The screen from the backend itself, aligned with the output handed over so far; undefined where there is none. */
-  capture(): Promise<Seed | undefined>;
+  /** False when output comes only while somebody watches, and nobody does. */
+  readonly streaming: boolean;
+  /**
+   * The screen from the backend itself. `take` is called between two `output`s, so that the seed is exactly
+   * what the output before it made; with undefined where the backend keeps no screen, or is gone.
+   */
+  capture(take: (seed: Seed | undefined) => void): void;
   /** Lets go without ending anything, where the backend outlives the holder; else ends it. */
   release(): void;
 }

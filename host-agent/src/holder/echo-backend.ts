@@ -16,6 +16,7 @@ export class EchoBackend implements TerminalBackend {
 
 class EchoTerminal implements Terminal {
   readonly pausable = true;
+  readonly streaming = true;
   readonly #events: TerminalEvents;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -67,8 +68,8 @@ class EchoTerminal implements Terminal {
     return undefined;
   }
 
-  async capture(): Promise<Seed | undefined> {
-    return undefined;
+  capture(take: (seed: Seed | undefined) => void): void {
+    take(undefined);
   }
 
   release(): void {

@@ -6,7 +6,7 @@ const OUTPUT_HEADER_BYTES = 15;
 const WORD = 0x1_0000_0000;
 const REPLAY = 1;
 
-export const encodeControlMessage = (message: { t: string }): Buffer => encodeMessage(TAG.control, [Buffer.from(JSON.stringify(message))]);
+export const encodeControlMessage = (message: object): Buffer => encodeMessage(TAG.control, [Buffer.from(JSON.stringify(message))]);
 
 export function encodeMessage(tag: number, parts: readonly Uint8Array[]): Buffer {
   const length = parts.reduce((sum, part) => sum + part.byteLength, 0);

@@ -63,6 +63,7 @@ type Phase =
 
 class PtyTerminal implements Terminal {
   readonly pausable = true;
+  readonly streaming = true;
   readonly #native: NativePty;
   readonly #master: number;
   readonly #slave: number;
@@ -131,8 +132,8 @@ class PtyTerminal implements Terminal {
     return foregroundCwd(this.#pid);
   }
 
-  async capture(): Promise<Seed | undefined> {
-    return undefined;
+  capture(take: (seed: Seed | undefined) => void): void {
+    take(undefined);
   }
 
   release(): void {

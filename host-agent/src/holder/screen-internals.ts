@@ -59,12 +59,41 @@ export function isAtRest(terminal: Terminal): boolean {
   return member(member(input, "_parser"), "currentState") === GROUND && !(interim instanceof Uint8Array && interim[0] !== 0);
 }
 
-/** Parses at once, instead of in slices between timers: in the worker nothing else waits. */
-export function parseNow(terminal: Terminal, bytes: Uint8Array): void {
-  const buffer = member(member(terminal, "_core"), "_writeBuffer");
-  const write = member(buffer, "writeSync");
-  if (typeof write !== "function") throw new TypeError("this @xterm/headless has no synchronous write");
-  Reflect.apply(write, buffer, [bytes]);
+/**
+ * Parses at once, instead of in slices between timers: in the worker nothing else waits. False when the
+ * parser threw: its state is reset and the rest of `bytes` is lost to the screen, not to the stream.
+ */
+export function parseNow(terminal: Terminal, bytes: Uint8Array): boolean {
+  const input = member(member(terminal, "_core"), "_inputHandler");
+  try {
+    call(input, "parse", bytes);
+    return true;
+  } catch {
+    call(member(input, "_parser"), "reset");
+    return false;
+  }
+}
+
+/**
+ * Erasing up to the end of the last line (ED 1) makes @xterm/headless 6.0.0 reach past its buffer and throw;
+ * what is erased then is the whole screen.
+ */
+export function guardErase(terminal: Terminal): void {
+  const input = member(member(terminal, "_core"), "_inputHandler");
+  const erase = (params: (number | number[])[]): boolean => {
+    const { cursorX, cursorY, length } = terminal.buffer.active;
+    if (params[0] !== 1 || cursorX + 1 < terminal.cols || cursorY + 1 < length) return false;
+    call(input, "eraseInDisplay", { params: [2], length: 1 });
+    return true;
+  };
+  terminal.parser.registerCsiHandler({ final: "J" }, erase);
+  terminal.parser.registerCsiHandler({ prefix: "?", final: "J" }, erase);
+}
+
+function call(target: unknown, name: string, ...args: unknown[]): unknown {
+  const method = member(target, name);
+  if (typeof method !== "function") throw new TypeError(`this @xterm/headless has no '${name}'`);
+  return Reflect.apply(method, target, args);
 }
 
 function bufferInternals(buffer: unknown): BufferInternals {

@@ -98,3 +98,13 @@ test("titles lose control and bidi characters", () => {
   it.write(bytes("\x1b]2;a\u202eb\u200bc\x07"));
   expect(titles).toEqual(["abc"]);
 });
+
+test("erasing up to the end of the last line empties the screen instead of breaking the parser", () => {
+  for (const erase of ["\x1b[1J", "\x1b[?1J"]) {
+    const it = screen(10, 3);
+    it.write(bytes(`a\r\nb\r\n${"c".repeat(10)}${erase}`));
+    expect(shown(it.text())).toBe("");
+    it.write(bytes("\x1b[Hgoes on"));
+    expect(shown(it.text())).toBe("goes on\n");
+  }
+});

@@ -2,7 +2,7 @@
 import headless from "@xterm/headless";
 import { SNAPSHOT_MAX_BYTES } from "@maestro/shared/limits";
 import { stripUnsafe } from "@maestro/shared/sanitize";
-import { isAtRest, parseNow } from "./screen-internals.ts";
+import { guardErase, isAtRest, parseNow } from "./screen-internals.ts";
 import { serializeScreen } from "./screen-serialize.ts";
 
 /** Scrollback a screen keeps; older lines are in the ring, if anywhere. */
@@ -29,6 +29,7 @@ export class ScreenTerminal {
   /** @param onTitle gets titles made safe to show. @param onReply what a terminal would answer to the program here. */
   constructor(cols: number, rows: number, offset: number, onTitle: (title: string) => void, onReply: (reply: string) => void) {
     this.#terminal = new headless.Terminal({ cols, rows, scrollback: SCREEN_SCROLLBACK_LINES, allowProposedApi: true, logLevel: "off" });
+    guardErase(this.#terminal);
     this.#terminal.onTitleChange((title) => onTitle(stripUnsafe(title)));
     this.#terminal.onData(onReply);
     this.#offset = offset;

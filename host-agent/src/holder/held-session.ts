@@ -1,0 +1,325 @@
+/** One session in the holder: its ring, its screen, who looks at it, and whether its program may run on. */
+import type { Result } from "@maestro/shared/result";
+import { err, ok } from "@maestro/shared/result";
+import { maestroError } from "@maestro/shared/errors";
+import type { Backend, SessionEnd, SessionInfo } from "@maestro/shared/protocol/session";
+import type { Seed, Terminal, TerminalEnd, TerminalEvents } from "./backend.ts";
+import type { Clock } from "./clock.ts";
+import { decideFlow, type WatcherFlow } from "./flow.ts";
+import { Ring } from "./ring.ts";
+import { ScreenFeed } from "./screen-feed.ts";
+import type { ScreenHost } from "./screen-host.ts";
+import type { ScreenState } from "./screen-terminal.ts";
+
+/** How long an ended session can still be replayed; then only its last screen is kept. */
+const ENDED_RING_MS = 10 * 60_000;
+/** How fine `lastActivityMs` is told. */
+const ACTIVITY_STEP_MS = 10_000;
+const CWD_FRESH_MS = 2_000;
+const EPOCHS = 0x1_0000;
+
+/** A connection's subscription, as its session sees it. */
+export interface Watcher extends WatcherFlow {
+  /** The next byte it will be sent. */
+  readonly sent: number;
+  /** There may be something to send. */
+  wake(): void;
+  restarted(epoch: number, offset: number): void;
+}
+
+export interface SessionFacts {
+  id: string;
+  name: string;
+  backend: Backend;
+  command: string;
+  agent: string | undefined;
+  cwd: string;
+  title: string;
+  cols: number;
+  rows: number;
+  createdMs: number;
+  lastActivityMs: number;
+  epoch: number;
+}
+
+export interface SessionDeps {
+  clock: Clock;
+  screens: ScreenHost;
+  ringBytes: number;
+  changed(session: HeldSession): void;
+}
+
+type Life =
+  | { type: "starting" }
+  | { type: "running"; terminal: Terminal }
+  | { type: "ended"; end: SessionEnd }
+  /** Only the last screen is left. */
+  | { type: "archived"; end: SessionEnd; ansi: ScreenState | undefined; text: ScreenState | undefined };
+
+export class HeldSession {
+  readonly #facts: SessionFacts;
+  readonly #deps: SessionDeps;
+  readonly #watchers = new Set<Watcher>();
+  #feed: ScreenFeed | undefined;
+  #ring: Ring;
+  #life: Life = { type: "starting" };
+  #killing = false;
+  #paused = false;
+  #cancelFlow: (() => void) | undefined;
+  #cancelArchive: (() => void) | undefined;
+  #cwdAtMs = 0;
+  /** Answers this session's screen gave to its program's queries, for backends that answer by themselves. */
+  readonly #replies: string[] = [];
+
+  constructor(facts: SessionFacts, deps: SessionDeps) {
+    this.#facts = facts;
+    this.#deps = deps;
+    this.#ring = new Ring(deps.ringBytes);
+    this.#feed = new ScreenFeed(deps.screens, this.#ring, facts, {
+      progress: () => this.updateFlow(),
+      title: (title) => this.#retitle(title),
+      reply: (text) => this.#remember(text),
+      lapped: () => this.#reseed(),
+    });
+  }
+
+  get id(): string {
+    return this.#facts.id;
+  }
+
+  get facts(): Readonly<SessionFacts> {
+    return this.#facts;
+  }
+
+  get ring(): Ring {
+    return this.#ring;
+  }
+
+  get epoch(): number {
+    return this.#facts.epoch;
+  }
+
+  get end(): SessionEnd | undefined {
+    return this.#life.type === "ended" || this.#life.type === "archived" ? this.#life.end : undefined;
+  }
+
+  get watched(): boolean {
+    return this.#watchers.size > 0;
+  }
+
+  /** What the backend calls; it may begin before `began`. */
+  readonly events: TerminalEvents = {
+    output: (bytes) => this.#output(bytes),
+    restarted: (seed) => this.#restarted(seed),
+    resized: (cols, rows) => this.#resized(cols, rows),
+    ended: (end) => this.ended(end),
+  };
+
+  began(terminal: Terminal): void {
+    // It may have ended while it was being started.
+    if (this.#life.type === "starting") this.#life = { type: "running", terminal };
+    this.updateFlow();
+  }
+
+  info(): SessionInfo {
+    const { id, name, backend, command, agent, cwd, title, cols, rows, createdMs, lastActivityMs, epoch } = this.#facts;
+    const end = this.end;
+    return { id, name, backend, title, cwd, command, cols, rows, createdMs, lastActivityMs, epoch, ...(agent === undefined ? {} : { agent }), ...(end === undefined ? {} : { end }) };
+  }
+
+  watch(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+    if (this.#watchers.size === 1 && this.#life.type === "running") this.#life.terminal.watched(true);
+    this.updateFlow();
+  }
+
+  unwatch(watcher: Watcher): void {
+    if (!this.#watchers.delete(watcher)) return;
+    if (this.#watchers.size === 0 && this.#life.type === "running") this.#life.terminal.watched(false);
+    this.updateFlow();
+  }
+
+  write(bytes: Uint8Array): Result<number> {
+    if (this.#life.type !== "running") return err(this.#notRunning());
+    if (this.#isEcho(bytes)) return ok(bytes.byteLength);
+    if (!this.#life.terminal.write(bytes)) {
+      return err(maestroError("input_refused", `The program in '${this.#facts.name}' does not read: its input queue is full.`, { hint: "Wait until it reads, or end it." }));
+    }
+    this.#touch();
+    return ok(bytes.byteLength);
+  }
+
+  resize(cols: number, rows: number): Result<{ cols: number; rows: number }> {
+    if (this.#life.type !== "running") return err(this.#notRunning());
+    if (cols !== this.#facts.cols || rows !== this.#facts.rows) this.#life.terminal.resize(cols, rows);
+    return ok({ cols: this.#facts.cols, rows: this.#facts.rows });
+  }
+
+  /** [CH4] The screen at an offset that is not past the ring's end. Undefined when there is none to be had. */
+  async snapshot(lines: number): Promise<ScreenState | undefined> {
+    if (this.#life.type === "archived") return this.#life.ansi;
+    await this.#freshen();
+    return this.#feed?.snapshot(lines);
+  }
+
+  async text(): Promise<ScreenState | undefined> {
+    if (this.#life.type === "archived") return this.#life.text;
+    await this.#freshen();
+    return this.#feed?.text();
+  }
+
+  /** False when it had ended before. */
+  async kill(): Promise<boolean> {
+    const life = this.#life;
+    if (life.type !== "running") return false;
+    this.#killing = true;
+    await life.terminal.kill();
+    return true;
+  }
+
+  /** The holder ends: what can outlive it does. */
+  release(): void {
+    if (this.#life.type === "running") this.#life.terminal.release();
+  }
+
+  /** At most every 2 s; true when it changed. */
+  async refreshCwd(): Promise<boolean> {
+    const now = this.#deps.clock.now();
+    if (this.#life.type !== "running" || now - this.#cwdAtMs < CWD_FRESH_MS) return false;
+    this.#cwdAtMs = now;
+    const cwd = (await this.#life.terminal.cwd())?.slice(0, 4096);
+    if (cwd === undefined || cwd === this.#facts.cwd) return false;
+    this.#facts.cwd = cwd;
+    return true;
+  }
+
+  /** Also for sessions found dead. */
+  ended(end: TerminalEnd): void {
+    if (this.end !== undefined) return;
+    this.#cancelFlow?.();
+    const atMs = this.#deps.clock.now();
+    this.#life = { type: "ended", end: { ...end, ...(this.#killing ? { reason: "killed" as const } : {}), atMs } };
+    this.#facts.lastActivityMs = atMs;
+    this.#cancelArchive = this.#deps.clock.after(ENDED_RING_MS, () => void this.#archive());
+    for (const watcher of this.#watchers) watcher.wake();
+    this.#deps.changed(this);
+  }
+
+  dispose(): void {
+    this.#cancelFlow?.();
+    this.#cancelArchive?.();
+    this.#feed?.dispose();
+    this.#ring.clear();
+  }
+
+  /** [CH5] To be asked again whenever a watcher or the parser made progress, or fell behind. */
+  updateFlow(): void {
+    if (this.#life.type !== "running" || !this.#life.terminal.pausable) return;
+    const { terminal } = this.#life;
+    const decision = decideFlow({ nowMs: this.#deps.clock.now(), paused: this.#paused, parserLag: this.#feed?.lag ?? 0, watchers: [...this.#watchers] });
+    this.#cancelFlow?.();
+    this.#cancelFlow = undefined;
+    if (decision.type === "run") {
+      if (this.#paused) terminal.resume();
+      this.#paused = false;
+      return;
+    }
+    if (!this.#paused) terminal.pause();
+    this.#paused = true;
+    if (decision.untilMs !== undefined) this.#cancelFlow = this.#deps.clock.after(decision.untilMs - this.#deps.clock.now(), () => this.updateFlow());
+  }
+
+  #output(bytes: Uint8Array): void {
+    this.#ring.append(bytes);
+    for (const watcher of this.#watchers) watcher.wake();
+    this.#feed?.pump();
+    this.#touch();
+    this.updateFlow();
+  }
+
+  #restarted(seed: Seed): void {
+    this.#facts.epoch = (this.#facts.epoch + 1) % EPOCHS;
+    this.#facts.cols = seed.cols;
+    this.#facts.rows = seed.rows;
+    this.#ring = new Ring(this.#deps.ringBytes);
+    this.#feed?.seed(this.#ring, seed);
+    for (const watcher of this.#watchers) watcher.restarted(this.#facts.epoch, this.#ring.end);
+    this.#deps.changed(this);
+  }
+
+  #resized(cols: number, rows: number): void {
+    if (cols === this.#facts.cols && rows === this.#facts.rows) return;
+    this.#facts.cols = cols;
+    this.#facts.rows = rows;
+    this.#feed?.resize(cols, rows);
+    this.#deps.changed(this);
+  }
+
+  #retitle(title: string): void {
+    if (title === this.#facts.title) return;
+    this.#facts.title = title;
+    this.#deps.changed(this);
+  }
+
+  #touch(): void {
+    const now = this.#deps.clock.now();
+    if (now - this.#facts.lastActivityMs < ACTIVITY_STEP_MS) return;
+    this.#facts.lastActivityMs = now;
+    this.#deps.changed(this);
+  }
+
+  #reseed(): void {
+    if (this.#life.type !== "running") return;
+    this.#life.terminal.capture((seed) => {
+      if (seed !== undefined) this.#feed?.seed(this.#ring, seed);
+      else this.#feed?.pump();
+    });
+  }
+
+  /** A terminal that streams on demand is asked for its screen when nobody made it stream. */
+  async #freshen(): Promise<void> {
+    if (this.#life.type !== "running" || this.#life.terminal.streaming) return;
+    const { terminal } = this.#life;
+    await new Promise<void>((resolve) => {
+      terminal.capture((seed) => {
+        if (seed !== undefined) this.#feed?.seed(this.#ring, seed);
+        resolve();
+      });
+    });
+  }
+
+  async #archive(): Promise<void> {
+    if (this.#life.type !== "ended") return;
+    const { end } = this.#life;
+    const [ansi, text] = [await this.#feed?.snapshot(0), await this.#feed?.text()];
+    this.#life = { type: "archived", end, ansi, text };
+    this.#feed?.dispose();
+    this.#feed = undefined;
+    this.#ring.clear();
+  }
+
+  #remember(text: string): void {
+    if (this.#life.type !== "running" || this.#life.terminal.pausable) return;
+    this.#replies.push(text);
+    if (this.#replies.length > MAX_REMEMBERED_REPLIES) this.#replies.shift();
+  }
+
+  /**
+   * [VW2] tmux answers its program's queries itself; the writer's terminal, which reads the same bytes,
+   * answers once more, and with the very words of ours. Those go no further.
+   */
+  #isEcho(bytes: Uint8Array): boolean {
+    if (this.#replies.length === 0 || bytes[0] !== ESC) return false;
+    const at = this.#replies.indexOf(Buffer.from(bytes).toString("latin1"));
+    if (at < 0) return false;
+    this.#replies.splice(at, 1);
+    return true;
+  }
+
+  #notRunning(): ReturnType<typeof maestroError> {
+    return maestroError("session_ended", `The session '${this.#facts.name}' has ended.`, { hint: "Start another one." });
+  }
+}
+
+const MAX_REMEMBERED_REPLIES = 32;
+const ESC = 0x1b;

@@ -1,0 +1,23 @@
+/** What a connection may ask of the holder. */
+import type { Result } from "@maestro/shared/result";
+import type { SessionInfo } from "@maestro/shared/protocol/session";
+import type { HeldSession } from "./held-session.ts";
+import type { LaunchRequest } from "./launch.ts";
+import type { HolderFacts } from "./types.ts";
+
+export interface CreateRequest extends LaunchRequest {
+  backend: "auto" | "tmux" | "pty" | "echo";
+}
+
+export interface HolderCore {
+  find(id: string): HeldSession | undefined;
+  list(): Promise<SessionInfo[]>;
+  create(request: CreateRequest): Promise<Result<SessionInfo>>;
+  kill(id: string): Promise<Result<boolean>>;
+  forget(id: string): Result<boolean>;
+  resize(id: string, cols: number, rows: number): Result<{ cols: number; rows: number }>;
+  facts(version: number): HolderFacts;
+  stop(force: boolean): Promise<Result<{ stopping: boolean }>>;
+  /** For the log; never reaches a client. */
+  report(what: string, cause: unknown): void;
+}

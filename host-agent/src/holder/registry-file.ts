@@ -1,0 +1,87 @@
+/** What the holder remembers of sessions across its own death: a small file, read once, written when something changed. */
+import { readFileSync } from "node:fs";
+import * as z from "zod";
+import { isErrorCode, MaestroFailure } from "@maestro/shared/errors";
+import { SessionInfo } from "@maestro/shared/protocol/session";
+import { errnoOf, writeDurably } from "../daemon/durable-file.ts";
+import type { Clock } from "./clock.ts";
+import type { HolderWarning } from "./types.ts";
+
+/** Changes within this time are written together. */
+const SETTLE_MS = 200;
+
+export const StoredSession = z.object({
+  info: SessionInfo,
+  /** Leader of a PTY's session, so that a straggler of a dead holder can be found. */
+  leader: z.object({ pid: z.int(), started: z.string() }).optional(),
+});
+export type StoredSession = z.infer<typeof StoredSession>;
+
+const Stored = z.object({ version: z.literal(1), bootId: z.string(), sessions: z.array(z.unknown()) });
+
+export interface LoadedRegistry {
+  bootId: string | undefined;
+  sessions: StoredSession[];
+  /** What could not be read, if anything: told, never fatal. */
+  warning: HolderWarning | undefined;
+}
+
+export function loadRegistry(file: string): LoadedRegistry {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    const absent = errnoOf(cause) === "ENOENT";
+    return { bootId: undefined, sessions: [], warning: absent ? undefined : { code: "registry_unreadable", detail: `'${file}' cannot be read (${errnoOf(cause) ?? "unknown"}).` } };
+  }
+  const stored = Stored.safeParse(parseJson(text));
+  if (!stored.success) return { bootId: undefined, sessions: [], warning: { code: "registry_corrupt", detail: `'${file}' is not what was written; sessions are taken from tmux alone.` } };
+  const parsed = stored.data.sessions.map((entry) => StoredSession.safeParse(entry));
+  const sessions = parsed.flatMap((entry) => (entry.success ? [entry.data] : []));
+  const lost = parsed.length - sessions.length;
+  return { bootId: stored.data.bootId, sessions, warning: lost === 0 ? undefined : { code: "registry_corrupt", detail: `${lost} entries of '${file}' could not be read.` } };
+}
+
+export class RegistryFile {
+  readonly #file: string;
+  readonly #bootId: string;
+  readonly #clock: Clock;
+  readonly #collect: () => StoredSession[];
+  #cancel: (() => void) | undefined;
+  #warning: HolderWarning | undefined;
+
+  constructor(file: string, bootId: string, clock: Clock, collect: () => StoredSession[]) {
+    this.#file = file;
+    this.#bootId = bootId;
+    this.#clock = clock;
+    this.#collect = collect;
+  }
+
+  /** Set while the file cannot be written: sessions work on, and are forgotten if the holder dies. */
+  get warning(): HolderWarning | undefined {
+    return this.#warning;
+  }
+
+  changed(): void {
+    this.#cancel ??= this.#clock.after(SETTLE_MS, () => this.flush());
+  }
+
+  flush(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    try {
+      writeDurably(this.#file, JSON.stringify({ version: 1, bootId: this.#bootId, sessions: this.#collect() }));
+      this.#warning = undefined;
+    } catch (cause) {
+      this.#warning = cause instanceof MaestroFailure && isErrorCode(cause.error.code) ? { code: cause.error.code, detail: cause.error.detail } : { code: "state_unwritable", detail: `'${this.#file}' cannot be written.` };
+    }
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

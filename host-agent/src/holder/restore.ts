@@ -1,0 +1,50 @@
+/** After the death of a holder: what tmux kept is adopted, everything else ended with its reason. */
+import type { SessionInfo } from "@maestro/shared/protocol/session";
+import type { Holder } from "./holder.ts";
+import { readStat, terminateAll } from "./processes.ts";
+import type { LoadedRegistry, StoredSession } from "./registry-file.ts";
+import type { TmuxBackend, TmuxFound } from "./tmux-backend.ts";
+
+export interface RestoreParts {
+  holder: Holder;
+  left: LoadedRegistry;
+  bootId: string;
+  tmux: TmuxBackend | undefined;
+  report(what: string, cause?: unknown): void;
+}
+
+export async function restoreSessions({ holder, left, bootId, tmux, report }: RestoreParts): Promise<void> {
+  const found = new Map(((await tmux?.found()) ?? []).map((session) => [session.id, session]));
+  const rebooted = left.bootId !== undefined && left.bootId !== bootId;
+  const adoptions: Promise<void>[] = [];
+  for (const stored of left.sessions) {
+    const { info } = stored;
+    const living = found.get(info.id);
+    found.delete(info.id);
+    if (info.end !== undefined) holder.restore(info, info.end);
+    else if (living !== undefined && tmux !== undefined) adoptions.push(holder.adopt(merged(info, living), (events) => tmux.adopt(info.id, events)));
+    else holder.restore(info, { reason: rebooted ? "host_reboot" : info.backend === "tmux" ? "server_lost" : "holder_lost", atMs: Date.now() });
+    if (info.backend === "pty" && living === undefined && !rebooted) await endStraggler(stored);
+  }
+  // The registry was lost or torn: tmux itself says enough.
+  for (const living of found.values()) {
+    if (tmux !== undefined) adoptions.push(holder.adopt(fromTmux(living), (events) => tmux.adopt(living.id, events)));
+  }
+  const results = await Promise.allSettled(adoptions);
+  for (const result of results) if (result.status === "rejected") report("a session could not be adopted", result.reason);
+}
+
+/** The higher epoch of the two witnesses: a viewer must never take new numbers for old ones. */
+const merged = (info: SessionInfo, { meta }: TmuxFound): SessionInfo => ({ ...info, epoch: Math.max(info.epoch, meta?.epoch ?? 0) });
+
+function fromTmux({ id, meta, createdMs }: TmuxFound): SessionInfo {
+  return {
+    id, name: meta?.name ?? id, backend: "tmux", title: "", cwd: meta?.cwd ?? "", command: meta?.command ?? "", cols: 80, rows: 24,
+    createdMs: meta?.createdMs ?? createdMs, lastActivityMs: createdMs, epoch: meta?.epoch ?? 1, ...(meta?.agent === undefined ? {} : { agent: meta.agent }),
+  };
+}
+
+/** A program that ignored the hang-up would run on where nobody sees it. */
+async function endStraggler({ leader }: StoredSession): Promise<void> {
+  if (leader !== undefined && leader.started !== "" && readStat(leader.pid)?.started === leader.started) await terminateAll(leader.pid);
+}

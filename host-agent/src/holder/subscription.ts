@@ -1,0 +1,165 @@
+/** [CH4] [CH5] What one connection still owes one watcher: snapshots and replays first, then the live stream within its grant. */
+import { HOLD_MS } from "@maestro/shared/limits";
+import type { HeldSession, Watcher } from "./held-session.ts";
+import { MAX_HOLDER_DATA_BYTES, type HolderMessage } from "./protocol.ts";
+
+/** Contiguous bytes sent before others have their turn. */
+const PIECE_BYTES = 64 * 1024;
+/** Replays and snapshots a client may have asked for and not got; a client that asks for more is broken. */
+const MAX_JOBS = 256;
+
+export type Job =
+  | { type: "replay"; epoch: number; from: number; to: number }
+  /** Ready to send, `sent` bytes of it gone, -1 before its head; the replay to the live position is queued behind it. */
+  | { type: "snapshot"; head: Extract<HolderMessage, { t: "snapshot" }>; bytes: Uint8Array; sent: number; done: () => void };
+
+/** What a subscription can say; written by the connection. */
+export interface SubscriptionSink {
+  output(index: number, epoch: number, offset: number, replay: boolean, bytes: Uint8Array): void;
+  part(bytes: Uint8Array): void;
+  control(message: HolderMessage): void;
+  /** There is something to send: ask `step` when there is room. */
+  ready(subscription: Subscription): void;
+}
+
+export class Subscription implements Watcher {
+  readonly index: number;
+  readonly session: HeldSession;
+  readonly #sink: SubscriptionSink;
+  readonly #now: () => number;
+  readonly #credit: number;
+  #jobs: Job[] = [];
+  #sent: number;
+  #upTo: number;
+  progressMs: number;
+  holdMs = HOLD_MS;
+
+  constructor(index: number, session: HeldSession, from: number, credit: number, sink: SubscriptionSink, now: () => number) {
+    this.index = index;
+    this.session = session;
+    this.#sink = sink;
+    this.#now = now;
+    this.#credit = credit;
+    this.#sent = from;
+    this.#upTo = from + credit;
+    this.progressMs = now();
+  }
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  get unsent(): number {
+    return this.session.ring.end - this.#sent;
+  }
+
+  wake(): void {
+    this.#sink.ready(this);
+  }
+
+  grant(epoch: number, upTo: number): void {
+    if (epoch !== this.session.epoch || upTo <= this.#upTo) return;
+    this.#upTo = upTo;
+    this.#progress();
+    this.wake();
+    this.session.updateFlow();
+  }
+
+  hold(ms: number): void {
+    this.holdMs = ms;
+    this.session.updateFlow();
+  }
+
+  /** False when the client asks for more than it takes. */
+  enqueue(job: Job): boolean {
+    if (this.#jobs.length >= MAX_JOBS) return false;
+    this.#jobs.push(job);
+    this.wake();
+    return true;
+  }
+
+  restarted(epoch: number, offset: number): void {
+    for (const job of this.#jobs) if (job.type === "snapshot") job.done();
+    this.#jobs = [];
+    this.#sent = offset;
+    this.#upTo = offset + this.#credit;
+    this.#progress();
+    this.#sink.control({ t: "epoch", session: this.session.id, epoch, offset });
+    this.wake();
+  }
+
+  /** Sends one piece; false when there is nothing to send now. */
+  step(): boolean {
+    const job = this.#jobs[0];
+    if (job === undefined) return this.#live();
+    switch (job.type) {
+      case "replay":
+        if (this.#replay(job)) this.#jobs.shift();
+        return true;
+      case "snapshot":
+        if (this.#snapshotPiece(job)) {
+          this.#jobs.shift();
+          job.done();
+        }
+        return true;
+    }
+  }
+
+  /** A snapshot once begun is sent to its end before anything else of this connection: its parts carry no name. */
+  get exclusive(): boolean {
+    const job = this.#jobs[0];
+    return job?.type === "snapshot" && job.sent >= 0;
+  }
+
+  #live(): boolean {
+    const { ring } = this.session;
+    if (this.#sent < ring.start) {
+      // On to the newest byte: what is behind it would be overrun as well.
+      this.#gap(this.session.epoch, this.#sent, ring.end);
+      this.#sent = ring.end;
+      this.#progress();
+      return true;
+    }
+    const bytes = ring.read(this.#sent, Math.min(PIECE_BYTES, this.#upTo - this.#sent));
+    if (this.#upTo <= this.#sent || bytes.byteLength === 0) return false;
+    this.#sink.output(this.index, this.session.epoch, this.#sent, false, bytes);
+    this.#sent += bytes.byteLength;
+    this.#progress();
+    return true;
+  }
+
+  /** True when done. */
+  #replay(job: Job & { type: "replay" }): boolean {
+    const { ring, epoch } = this.session;
+    if (job.epoch !== epoch) return true;
+    if (job.from < ring.start) {
+      const to = Math.min(job.to, ring.start);
+      this.#gap(epoch, job.from, to);
+      job.from = to;
+    }
+    const bytes = ring.read(job.from, Math.min(PIECE_BYTES, job.to - job.from));
+    if (job.from >= job.to || bytes.byteLength === 0) return true;
+    this.#sink.output(this.index, epoch, job.from, true, bytes);
+    job.from += bytes.byteLength;
+    return job.from >= job.to;
+  }
+
+  #snapshotPiece(job: Job & { type: "snapshot" }): boolean {
+    if (job.sent < 0) {
+      this.#sink.control(job.head);
+      job.sent = 0;
+    }
+    const piece = job.bytes.subarray(job.sent, job.sent + MAX_HOLDER_DATA_BYTES);
+    if (piece.byteLength > 0) this.#sink.part(piece);
+    job.sent += piece.byteLength;
+    return job.sent >= job.bytes.byteLength;
+  }
+
+  #gap(epoch: number, from: number, to: number): void {
+    if (to > from) this.#sink.control({ t: "gap", session: this.session.id, epoch, from, to });
+  }
+
+  #progress(): void {
+    this.progressMs = this.#now();
+  }
+}

@@ -1,0 +1,172 @@
+/** A home with a holder of its own for one test, and an ear for what it says. */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { fileURLToPath } from "node:url";
+import { makeId, type SessionId } from "@maestro/shared/ids";
+import type { Result } from "@maestro/shared/result";
+import type { HolderClient } from "../client.ts";
+import { connectHolder } from "../connect.ts";
+import { holderPaths, prepareHolderDirs } from "../paths.ts";
+import type { CreateSpec, EpochEvent, GapEvent, HolderEvents, HolderPaths, OutputEvent, SessionsEvent, SnapshotEvent } from "../types.ts";
+
+export const HOLDER_ENTRY = fileURLToPath(new URL("./holder-entry.ts", import.meta.url));
+
+export interface HolderSettings {
+  idleMs?: number;
+  ringBytes?: number;
+  env?: Record<string, string>;
+  /** Runs it under `ulimit -n`. */
+  maxFiles?: number;
+}
+
+export class HolderFixture {
+  readonly paths: HolderPaths;
+  readonly dir: string;
+  readonly #clients: HolderClient[] = [];
+  #child: ChildProcess | undefined;
+
+  constructor() {
+    this.dir = mkdtempSync(path.join(tmpdir(), "mh-"));
+    this.paths = holderPaths(path.join(this.dir, "h"), path.join(this.dir, "r"));
+    prepareHolderDirs(this.paths);
+  }
+
+  get runDir(): string {
+    return path.dirname(this.paths.socket);
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? -1;
+  }
+
+  /** Resolves once it listens. */
+  async start(settings: HolderSettings = {}): Promise<void> {
+    const { idleMs = 60_000, ringBytes = 8 * 1024 * 1024, env = {}, maxFiles } = settings;
+    const argv = [process.execPath, HOLDER_ENTRY, this.paths.home, this.runDir, String(idleMs), String(ringBytes)];
+    const limited = maxFiles === undefined ? argv : ["/bin/sh", "-c", 'ulimit -n "$0"; exec "$@"', String(maxFiles), ...argv];
+    const [file = "", ...args] = limited;
+    const child = spawn(file, args, { detached: true, cwd: "/", stdio: ["ignore", "pipe", process.env["HOLDER_LOG"] === undefined ? "ignore" : "inherit"], env: { ...process.env, TMUX_TMPDIR: this.dir, ...env } });
+    this.#child = child;
+    await new Promise<void>((resolve, reject) => {
+      child.stdout?.on("data", (chunk: Buffer) => {
+        if (process.env["HOLDER_LOG"] !== undefined) process.stderr.write(chunk);
+        if (chunk.includes("listens on")) resolve();
+      });
+      child.once("exit", (code, signal) => reject(new Error(`the holder ended: ${code ?? signal ?? "?"}`)));
+    });
+  }
+
+  async connect(ear: HolderEvents = new Ear()): Promise<HolderClient> {
+    const client = value(await connectHolder(this.paths, ear));
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Resolves once it is gone. */
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
+  }
+
+  whenGone(): Promise<number | null> {
+    return new Promise((resolve) => this.#child?.once("exit", (code) => resolve(code)));
+  }
+
+  async dispose(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await this.kill("SIGKILL");
+    spawnSync("tmux", ["-S", this.paths.tmuxSocket, "kill-server"], { stdio: "ignore" });
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Keeps what a client is told and lets a test wait for it. */
+export class Ear implements HolderEvents {
+  readonly outputs: OutputEvent[] = [];
+  readonly snapshots: SnapshotEvent[] = [];
+  readonly gaps: GapEvent[] = [];
+  readonly epochs: EpochEvent[] = [];
+  readonly changes: SessionsEvent[] = [];
+  closedBecause: string | undefined;
+  /** When false, output is handed to `onOutput` only. */
+  keep = true;
+  onOutput: (event: OutputEvent) => void = () => undefined;
+  readonly #waiting = new Set<{ check: () => boolean; resolve: () => void }>();
+
+  output(event: OutputEvent): void {
+    if (this.keep) this.outputs.push(event);
+    this.onOutput(event);
+    this.#look();
+  }
+
+  snapshot(event: SnapshotEvent): void {
+    this.snapshots.push(event);
+    this.#look();
+  }
+
+  gap(event: GapEvent): void {
+    this.gaps.push(event);
+    this.#look();
+  }
+
+  epoch(event: EpochEvent): void {
+    this.epochs.push(event);
+    this.#look();
+  }
+
+  sessions(event: SessionsEvent): void {
+    this.changes.push(event);
+    this.#look();
+  }
+
+  closed(reason: string): void {
+    this.closedBecause = reason;
+    this.#look();
+  }
+
+  /** Resolves as soon as `check` holds; looked at whenever something is told. */
+  until(check: () => boolean): Promise<void> {
+    if (check()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.add({ check, resolve }));
+  }
+
+  live(session: string): Buffer {
+    return Buffer.concat(this.outputs.filter((event) => event.session === session && !event.replay).map((event) => event.bytes));
+  }
+
+  text(session: string): string {
+    return this.live(session).toString();
+  }
+
+  ended(session: string): Promise<void> {
+    return this.until(() => this.changes.some(({ upsert }) => upsert.some((info) => info.id === session && info.end !== undefined)));
+  }
+
+  #look(): void {
+    for (const waiting of this.#waiting) {
+      if (!waiting.check()) continue;
+      this.#waiting.delete(waiting);
+      waiting.resolve();
+    }
+  }
+}
+
+export function value<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(`${result.error.code}: ${result.error.detail}`);
+  return result.value;
+}
+
+export const newSessionId = (): SessionId => makeId("session", Date.now(), randomBytes(10));
+
+export function spec(overrides: Partial<CreateSpec> = {}): CreateSpec {
+  const id = newSessionId();
+  return { id, name: `s-${id.slice(-8)}`, argv: [], env: {}, cols: 80, rows: 24, backend: "pty", ...overrides };
+}
+
+export const AMPLE = 2 ** 40;

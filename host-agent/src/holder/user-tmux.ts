@@ -1,0 +1,86 @@
+/** The user's own tmux sessions: seen and shown, never changed. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import * as path from "node:path";
+import { makeId } from "@maestro/shared/ids";
+import { stripUnsafe } from "@maestro/shared/sanitize";
+import type { Terminal, TerminalEvents } from "./backend.ts";
+import type { SessionFacts } from "./held-session.ts";
+import type { PtyBackend } from "./pty-backend.ts";
+import type { TmuxServer } from "./tmux-server.ts";
+import { UserTmuxTerminal } from "./user-tmux-terminal.ts";
+
+export interface UserSession {
+  id: string;
+  facts: SessionFacts;
+  open(events: TerminalEvents): Terminal;
+}
+
+export interface UserSessions {
+  list(): Promise<UserSession[]>;
+}
+
+/** Where there is no tmux. */
+export const noUserSessions: UserSessions = { list: async () => [] };
+
+const FORMAT = "#{session_id} #{session_created} #{session_activity} #{window_width} #{window_height} #{session_name}";
+/** The user's server is asked at most this often. */
+const FRESH_MS = 2_000;
+
+export interface UserTmuxParts {
+  /** A server that is asked, never started. */
+  server: Pick<TmuxServer, "query">;
+  /** Its socket: without it, not even a client is run. */
+  socket: string;
+  /** argv that attaches to a session by its exact name. */
+  attachArgv(name: string): readonly [string, ...string[]];
+  pty: PtyBackend;
+  env: Readonly<Record<string, string>>;
+  nowMs(): number;
+}
+
+/** The default server's socket, as tmux finds it. */
+export function userTmuxSocket(env: Readonly<Record<string, string | undefined>>, uid: number): string {
+  const dir = env["TMUX_TMPDIR"];
+  return path.join(dir === undefined || dir === "" ? "/tmp" : dir, `tmux-${uid}`, "default");
+}
+
+export class UserTmux implements UserSessions {
+  readonly #parts: UserTmuxParts;
+  #askedMs = -Infinity;
+  #known: UserSession[] = [];
+
+  constructor(parts: UserTmuxParts) {
+    this.#parts = parts;
+  }
+
+  async list(): Promise<UserSession[]> {
+    const now = this.#parts.nowMs();
+    if (now - this.#askedMs < FRESH_MS) return this.#known;
+    this.#askedMs = now;
+    if (!existsSync(this.#parts.socket)) return (this.#known = []);
+    const listed = await this.#parts.server.query(["list-sessions", "-F", FORMAT]);
+    return (this.#known = (listed ?? "").split("\n").flatMap((line) => this.#parse(line)));
+  }
+
+  #parse(line: string): UserSession[] {
+    const [tmuxId, created, activity, width, height, ...words] = line.split(" ");
+    const name = words.join(" ");
+    if (tmuxId === undefined || name === "") return [];
+    const createdMs = Number(created) * 1_000 || 0;
+    const id = userSessionId(this.#parts.socket, tmuxId, createdMs);
+    const size = { cols: clamp(Number(width)), rows: clamp(Number(height)) };
+    const facts: SessionFacts = {
+      id, name: stripUnsafe(name, 128) || tmuxId, backend: "user-tmux", command: "tmux", agent: undefined, cwd: "", title: "", ...size,
+      createdMs, lastActivityMs: Number(activity) * 1_000 || createdMs, epoch: 1,
+    };
+    return [{ id, facts, open: (events) => new UserTmuxTerminal(this.#parts, id, name, size, events) }];
+  }
+}
+
+/** The same session has the same id as long as it lives, in every holder. */
+function userSessionId(socket: string, tmuxId: string, createdMs: number): string {
+  return makeId("session", createdMs, createHash("sha256").update(`${socket}\0${tmuxId}\0${createdMs}`).digest());
+}
+
+const clamp = (value: number): number => (Number.isInteger(value) && value >= 1 ? Math.min(1000, value) : 80);
