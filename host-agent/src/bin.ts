@@ -16,7 +16,10 @@ const crash = (error: unknown): never => {
   process.stderr.write(`${renderProblem(reportCrash(error, io), process.argv.includes("--json"))}\n`);
   process.exit(1);
 };
-process.on("uncaughtException", crash);
-process.on("unhandledRejection", crash);
+// The holder has handlers of its own: people's sessions hang on it, and one bug must not end them all.
+if (process.argv[2] !== "holder") {
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+}
 
 process.exitCode = await main(process.argv.slice(2), io);

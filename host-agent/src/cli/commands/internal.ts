@@ -44,7 +44,6 @@ export const holder = defineCommand({
   async run({ io, paths }, { flags }) {
     const places = flags.home === undefined ? paths : pathsFor({ ...io.env, MAESTRO_HOME: flags.home }, "user");
     const { runHolder } = await import("../../holder/main.ts");
-    await runHolder({ paths: holderPaths(places.home, places.runDir) });
-    return EXIT.ok;
+    return runHolder({ paths: holderPaths(places.home, places.runDir) });
   },
 });
