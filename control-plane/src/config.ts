@@ -18,7 +18,9 @@ export interface Config {
   timeScale: number;
 }
 
-const Origin = z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text, "must be an origin such as https://maestro.example");
+const Origin = z
+  .string()
+  .refine((text) => URL.canParse(text) && new URL(text).origin === text, "must be an origin such as https://maestro.example");
 const optional = <T extends z.ZodType<string, string>>(inner: T) => z.union([z.literal("").transform(() => undefined), inner]).optional();
 
 const Bindings = z.object({
@@ -30,7 +32,12 @@ const Bindings = z.object({
   ALLOWED_ORIGINS: z
     .string()
     .default("")
-    .transform((text) => text.split(",").map((origin) => origin.trim()).filter((origin) => origin !== ""))
+    .transform((text) =>
+      text
+        .split(",")
+        .map((origin) => origin.trim())
+        .filter((origin) => origin !== ""),
+    )
     .pipe(z.array(Origin)),
   PUBLIC_ORIGIN: optional(Origin),
   TLS_PIN: optional(z.string().regex(/^sha256\/\/[A-Za-z0-9+/]{43}=$/, "must be sha256//<base64>")),
@@ -41,7 +48,8 @@ const Bindings = z.object({
 /** Throws when a binding is missing or malformed: a deployment mistake, not a caller's. */
 export async function readConfig(env: Env): Promise<Config> {
   const read = Bindings.safeParse(env);
-  if (!read.success) throw new Error(`Worker configuration: ${read.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; ")}`);
+  if (!read.success)
+    throw new Error(`Worker configuration: ${read.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; ")}`);
   const bindings = read.data;
   return {
     keys: await deriveKeys(bindings.MAESTRO_SECRET ?? new Uint8Array(0)),

@@ -31,7 +31,10 @@ describe("bootstrap", () => {
   it("makes an owner whose token works", async () => {
     const fleet = await bootstrap();
     const me = await json(call("/api/v1/me", { token: fleet.owner.token }));
-    expect(me).toMatchObject({ fleet: { id: fleet.id, name: "default" }, principal: { kind: "token", id: fleet.owner.id, role: "owner", member: fleet.member } });
+    expect(me).toMatchObject({
+      fleet: { id: fleet.id, name: "default" },
+      principal: { kind: "token", id: fleet.owner.id, role: "owner", member: fleet.member },
+    });
     expect(me.scopes).toContain("admin");
     expect(await json(call("/api/v1/health"))).toMatchObject({ bootstrapped: true });
   });
@@ -48,7 +51,10 @@ describe("bootstrap", () => {
   });
 
   it("refuses another secret", async () => {
-    await refusal(call("/api/v1/bootstrap", { body: { secret: formatToken("boot", new Uint8Array(80).fill(9)) } }), "bootstrap_secret_invalid");
+    await refusal(
+      call("/api/v1/bootstrap", { body: { secret: formatToken("boot", new Uint8Array(80).fill(9)) } }),
+      "bootstrap_secret_invalid",
+    );
   });
 
   it("stores no secret, only digests", async () => {

@@ -90,10 +90,23 @@ export async function logIn(body: { token: string } | { link: string }, headers:
   const { key, csrf } = await json(answer);
   const cookie = (answer.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
   const reading = { cookie, "x-maestro-key": key };
-  return { headers: reading, writeHeaders: { ...reading, "x-maestro-csrf": csrf, origin: ORIGIN, "sec-fetch-site": "same-origin", "content-type": "application/json" } };
+  return {
+    headers: reading,
+    writeHeaders: {
+      ...reading,
+      "x-maestro-csrf": csrf,
+      origin: ORIGIN,
+      "sec-fetch-site": "same-origin",
+      "content-type": "application/json",
+    },
+  };
 }
 
-const b64 = (bytes: ArrayBuffer): string => btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+const b64 = (bytes: ArrayBuffer): string =>
+  btoa(String.fromCharCode(...new Uint8Array(bytes)))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
 
 export interface Keypair {
   publicKey: string;
@@ -105,7 +118,10 @@ export async function keypair(): Promise<Keypair> {
   if (!("publicKey" in pair)) throw new Error("a pair was asked for");
   const raw = await crypto.subtle.exportKey("raw", pair.publicKey);
   if (!(raw instanceof ArrayBuffer)) throw new Error("raw bytes were asked for");
-  return { publicKey: b64(raw), sign: async (text) => b64(await crypto.subtle.sign("Ed25519", pair.privateKey, new TextEncoder().encode(text))) };
+  return {
+    publicKey: b64(raw),
+    sign: async (text) => b64(await crypto.subtle.sign("Ed25519", pair.privateKey, new TextEncoder().encode(text))),
+  };
 }
 
 export interface TestHost {
@@ -127,7 +143,9 @@ export async function join(token: string, name: string | undefined, key: Keypair
   const first = await call("/api/v1/hosts/join", { body });
   if (first.status !== 200) return first;
   const { nonce } = await json(first);
-  return call("/api/v1/hosts/join", { body: { ...body, nonce, proof: await key.sign(joinSigningText(origin, nonce, key.publicKey, SEALING_KEY)) } });
+  return call("/api/v1/hosts/join", {
+    body: { ...body, nonce, proof: await key.sign(joinSigningText(origin, nonce, key.publicKey, SEALING_KEY)) },
+  });
 }
 
 export async function joinHost(fleet: Fleet, name: string): Promise<TestHost> {
@@ -141,9 +159,19 @@ export async function joinHost(fleet: Fleet, name: string): Promise<TestHost> {
 export function testHost(id: string, name: string, key: Keypair): TestHost {
   let connect = 0;
   return {
-    id, name, key,
+    id,
+    name,
+    key,
     async authorization(method, path, change = {}, by = key) {
-      const claim: HostClaim = { id, epoch: { start: 1, connect: ++connect }, instance: "instance-0001", bootId: "boot-1", timeMs: Date.now(), nonce: b64(crypto.getRandomValues(new Uint8Array(16)).buffer), ...change };
+      const claim: HostClaim = {
+        id,
+        epoch: { start: 1, connect: ++connect },
+        instance: "instance-0001",
+        bootId: "boot-1",
+        timeMs: Date.now(),
+        nonce: b64(crypto.getRandomValues(new Uint8Array(16)).buffer),
+        ...change,
+      };
       return formatHostAuthorization(claim, await by.sign(hostSigningText(claim, ORIGIN, method, path)));
     },
   };

@@ -8,7 +8,8 @@ beforeEach(async () => {
   fleet = await bootstrap();
 });
 
-const create = (key: string, name = "ci"): Promise<Response> => call("/api/v1/tokens", { token: fleet.owner.token, body: { name }, headers: { "idempotency-key": key } });
+const create = (key: string, name = "ci"): Promise<Response> =>
+  call("/api/v1/tokens", { token: fleet.owner.token, body: { name }, headers: { "idempotency-key": key } });
 
 describe("an Idempotency-Key", () => {
   it("answers a repeat with the first answer, secret included", async () => {
@@ -40,7 +41,10 @@ describe("an Idempotency-Key", () => {
   });
 
   it("of a refused request may be used again", async () => {
-    await refusal(call("/api/v1/tokens/tok_x", { method: "DELETE", token: fleet.owner.token, headers: { "idempotency-key": "k1" } }), "token_not_found");
+    await refusal(
+      call("/api/v1/tokens/tok_x", { method: "DELETE", token: fleet.owner.token, headers: { "idempotency-key": "k1" } }),
+      "token_not_found",
+    );
     expect((await create("k1")).status).toBe(201);
   });
 

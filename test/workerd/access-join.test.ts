@@ -70,15 +70,22 @@ describe("proof of possession", () => {
     const key = await keypair();
     const other = await keypair();
     const body = { token, name: "a", signingKey: key.publicKey, sealingKey: "A".repeat(43) };
-    const { nonce } = await json(call("/api/v1/hosts/join", { body: what === "a nonce for other keys" ? { ...body, signingKey: other.publicKey } : body }));
+    const { nonce } = await json(
+      call("/api/v1/hosts/join", { body: what === "a nonce for other keys" ? { ...body, signingKey: other.publicKey } : body }),
+    );
     const signer = what === "another key" ? other : key;
-    const proof = await signer.sign(joinSigningText(what === "another origin" ? "https://evil.test" : ORIGIN, nonce, key.publicKey, body.sealingKey));
+    const proof = await signer.sign(
+      joinSigningText(what === "another origin" ? "https://evil.test" : ORIGIN, nonce, key.publicKey, body.sealingKey),
+    );
     await refusal(call("/api/v1/hosts/join", { body: { ...body, nonce, proof } }), "proof_invalid");
     expect(await env.DB.prepare("select count(*) as n from hosts").first("n")).toBe(0);
   });
 
   it("keys that are no keys are named", async () => {
-    const problem = await refusal(call("/api/v1/hosts/join", { body: { token: await joinToken(fleet), name: "a", signingKey: "short", sealingKey: "A".repeat(43) } }), "field_invalid");
+    const problem = await refusal(
+      call("/api/v1/hosts/join", { body: { token: await joinToken(fleet), name: "a", signingKey: "short", sealingKey: "A".repeat(43) } }),
+      "field_invalid",
+    );
     expect(problem.field).toBe("signingKey");
   });
 });
@@ -104,7 +111,10 @@ describe("[LK1] a host's signature", () => {
 
   it.each([-1, 1])("with a clock %i × 121 s off is told the server's time", async (sign) => {
     const host = await joinHost(fleet, "web");
-    const problem = await refusal(signed(await host.authorization("GET", ME, { timeMs: Date.now() + sign * (CLOCK_WINDOW_MS + 1000) })), "clock_skew");
+    const problem = await refusal(
+      signed(await host.authorization("GET", ME, { timeMs: Date.now() + sign * (CLOCK_WINDOW_MS + 1000) })),
+      "clock_skew",
+    );
     expect(problem["serverTime"]).toBeTypeOf("number");
     expect(Math.abs(Number(problem["serverTime"]) - Date.now())).toBeLessThan(5_000);
     expect((await signed(await host.authorization("GET", ME, { timeMs: Date.now() + sign * (CLOCK_WINDOW_MS - 5000) }))).status).toBe(200);
@@ -125,10 +135,14 @@ describe("key rotation", () => {
     const host = await joinHost(fleet, "web");
     const next = await keypair();
     const rotate = async (): Promise<Response> =>
-      call(PATH, { headers: { authorization: await host.authorization("POST", PATH) }, body: { signingKey: next.publicKey, proof: await host.key.sign(rotateSigningText(ORIGIN, host.id, next.publicKey)) } });
+      call(PATH, {
+        headers: { authorization: await host.authorization("POST", PATH) },
+        body: { signingKey: next.publicKey, proof: await host.key.sign(rotateSigningText(ORIGIN, host.id, next.publicKey)) },
+      });
     expect((await rotate()).status).toBe(204);
     expect((await rotate()).status, "the answer was lost: asking again is harmless").toBe(204);
-    for (const key of [host.key, next]) expect((await call(ME, { headers: { authorization: await host.authorization("GET", ME, {}, key) } })).status).toBe(200);
+    for (const key of [host.key, next])
+      expect((await call(ME, { headers: { authorization: await host.authorization("GET", ME, {}, key) } })).status).toBe(200);
     await env.DB.prepare("update hosts set previous_until_ms = 1").run();
     await refusal(call(ME, { headers: { authorization: await host.authorization("GET", ME, {}, host.key) } }), "signature_invalid");
     expect((await call(ME, { headers: { authorization: await host.authorization("GET", ME, {}, next) } })).status).toBe(200);
@@ -138,8 +152,17 @@ describe("key rotation", () => {
     const host = await joinHost(fleet, "web");
     const [next, third] = [await keypair(), await keypair()];
     const rotate = async (to: string, by: typeof next): Promise<Response> =>
-      call(PATH, { headers: { authorization: await host.authorization("POST", PATH, {}, by) }, body: { signingKey: to, proof: await by.sign(rotateSigningText(ORIGIN, host.id, to)) } });
-    await refusal(call(PATH, { headers: { authorization: await host.authorization("POST", PATH) }, body: { signingKey: next.publicKey, proof: await next.sign(rotateSigningText(ORIGIN, host.id, next.publicKey)) } }), "proof_invalid");
+      call(PATH, {
+        headers: { authorization: await host.authorization("POST", PATH, {}, by) },
+        body: { signingKey: to, proof: await by.sign(rotateSigningText(ORIGIN, host.id, to)) },
+      });
+    await refusal(
+      call(PATH, {
+        headers: { authorization: await host.authorization("POST", PATH) },
+        body: { signingKey: next.publicKey, proof: await next.sign(rotateSigningText(ORIGIN, host.id, next.publicKey)) },
+      }),
+      "proof_invalid",
+    );
     expect((await rotate(next.publicKey, host.key)).status).toBe(204);
     await refusal(rotate(third.publicKey, host.key), "proof_invalid");
     expect((await rotate(third.publicKey, next)).status).toBe(204);

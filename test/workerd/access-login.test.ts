@@ -28,10 +28,18 @@ describe("logging in", () => {
 
   it("sets a host-only, HttpOnly, Secure, strict cookie over https and a plain one on loopback", async () => {
     const secure = await call("/api/v1/login", { body: { token: fleet.owner.token } });
-    expect(secure.headers.get("set-cookie")).toMatch(/^__Host-maestro=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=86400; Secure$/);
+    expect(secure.headers.get("set-cookie")).toMatch(
+      /^__Host-maestro=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=86400; Secure$/,
+    );
     const at = (origin: string): Promise<Response> =>
-      exports.default.fetch(`${origin}/api/v1/login`, { method: "POST", body: JSON.stringify({ token: fleet.owner.token }), headers: { "content-type": "application/json", "cf-connecting-ip": origin } });
-    expect((await at("http://127.0.0.1:23000")).headers.get("set-cookie")).toMatch(/^maestro=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=86400$/);
+      exports.default.fetch(`${origin}/api/v1/login`, {
+        method: "POST",
+        body: JSON.stringify({ token: fleet.owner.token }),
+        headers: { "content-type": "application/json", "cf-connecting-ip": origin },
+      });
+    expect((await at("http://127.0.0.1:23000")).headers.get("set-cookie")).toMatch(
+      /^maestro=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=86400$/,
+    );
     await refusal(at("http://192.0.2.1"), "insecure_url");
   });
 
@@ -88,7 +96,8 @@ describe("writes of a browser", () => {
   const create = { name: "x" };
   it("need Origin, Sec-Fetch-Site and CSRF", async () => {
     const { writeHeaders } = await logIn({ link: await link() });
-    const without = (name: string): Record<string, string> => Object.fromEntries(Object.entries(writeHeaders).filter(([key]) => key !== name));
+    const without = (name: string): Record<string, string> =>
+      Object.fromEntries(Object.entries(writeHeaders).filter(([key]) => key !== name));
     await refusal(call("/api/v1/tokens", { body: create, headers: without("origin") }), "origin_denied");
     await refusal(call("/api/v1/tokens", { body: create, headers: without("sec-fetch-site") }), "origin_denied");
     await refusal(call("/api/v1/tokens", { body: create, headers: { ...writeHeaders, "sec-fetch-site": "same-site" } }), "origin_denied");
@@ -99,12 +108,19 @@ describe("writes of a browser", () => {
   it("the CSRF value of one session is worthless in another", async () => {
     const one = await logIn({ link: await link() });
     const two = await logIn({ link: await link() });
-    await refusal(call("/api/v1/tokens", { body: create, headers: { ...one.writeHeaders, "x-maestro-csrf": two.writeHeaders["x-maestro-csrf"] ?? "" } }), "csrf_missing");
+    await refusal(
+      call("/api/v1/tokens", {
+        body: create,
+        headers: { ...one.writeHeaders, "x-maestro-csrf": two.writeHeaders["x-maestro-csrf"] ?? "" },
+      }),
+      "csrf_missing",
+    );
   });
 });
 
 describe("step-up", () => {
-  const create = (headers: Record<string, string>): Promise<Response> => call("/api/v1/tokens", { body: { name: crypto.randomUUID() }, headers });
+  const create = (headers: Record<string, string>): Promise<Response> =>
+    call("/api/v1/tokens", { body: { name: crypto.randomUUID() }, headers });
 
   it("comes with a login by link or with the bootstrap owner's token, and lasts 10 minutes", async () => {
     for (const body of [{ link: await link() }, { token: fleet.owner.token }]) {
@@ -170,10 +186,17 @@ describe("members", () => {
   });
 
   it("the last owner stays owner", async () => {
-    await refusal(call(`/api/v1/members/${fleet.member}`, { method: "PATCH", token: fleet.owner.token, body: { role: "viewer" } }), "member_last_owner");
+    await refusal(
+      call(`/api/v1/members/${fleet.member}`, { method: "PATCH", token: fleet.owner.token, body: { role: "viewer" } }),
+      "member_last_owner",
+    );
     await refusal(call(`/api/v1/members/${fleet.member}`, { method: "DELETE", token: fleet.owner.token }), "member_last_owner");
     const { member } = await json(call("/api/v1/members", { token: fleet.owner.token, body: { name: "eve", role: "owner" } }));
-    const answers = await Promise.all([fleet.member, member.id].map((id) => call(`/api/v1/members/${id}`, { method: "PATCH", token: fleet.owner.token, body: { role: "viewer" } })));
+    const answers = await Promise.all(
+      [fleet.member, member.id].map((id) =>
+        call(`/api/v1/members/${id}`, { method: "PATCH", token: fleet.owner.token, body: { role: "viewer" } }),
+      ),
+    );
     expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1);
   });
 });
@@ -184,7 +207,10 @@ describe("tokens", () => {
     const { token } = await json(call("/api/v1/tokens", { token: narrow.token, body: { name: "child" } }));
     expect(token.hosts).toBe("web-*");
     await refusal(call("/api/v1/tokens", { token: narrow.token, body: { name: "wider", hosts: "*" } }), "scope_missing");
-    await refusal(call("/api/v1/tokens", { token: fleet.owner.token, body: { name: "odd", role: "viewer", scopes: ["admin"] } }), "scope_missing");
+    await refusal(
+      call("/api/v1/tokens", { token: fleet.owner.token, body: { name: "odd", role: "viewer", scopes: ["admin"] } }),
+      "scope_missing",
+    );
   });
 
   it("keep their names apart until revoked", async () => {
@@ -211,11 +237,17 @@ describe("tickets", () => {
     expect(Date.parse(expiresAt) - Date.now()).toBeLessThanOrEqual(30_000);
     const offer = { upgrade: "websocket", "sec-websocket-protocol": `maestro.v1, ticket.${ticket}` };
     await refusal(call("/api/v1/sessions/ses_x/attach", { headers: offer }), "ticket_invalid");
-    await refusal(call("/api/v1/events", { headers: { ...offer, "sec-websocket-protocol": `maestro.v1, ticket.${ticket}x` } }), "ticket_invalid");
+    await refusal(
+      call("/api/v1/events", { headers: { ...offer, "sec-websocket-protocol": `maestro.v1, ticket.${ticket}x` } }),
+      "ticket_invalid",
+    );
   });
 
   it("a cookie alone opens no socket", async () => {
     const { headers } = await logIn({ token: fleet.owner.token });
-    await refusal(call("/api/v1/events", { headers: { ...headers, upgrade: "websocket", "sec-websocket-protocol": "maestro.v1", origin: ORIGIN } }), "auth_required");
+    await refusal(
+      call("/api/v1/events", { headers: { ...headers, upgrade: "websocket", "sec-websocket-protocol": "maestro.v1", origin: ORIGIN } }),
+      "auth_required",
+    );
   });
 });

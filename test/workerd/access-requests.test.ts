@@ -21,35 +21,137 @@ interface Case {
   detail?: string;
 }
 
-const owner = (more: Call = {}) => (of: Fleet): Call => ({ token: of.owner.token, ...more });
+const owner =
+  (more: Call = {}) =>
+  (of: Fleet): Call => ({ token: of.owner.token, ...more });
 const json5 = { "content-type": "application/json" };
 const TOKENS = "/api/v1/tokens";
 
 const CASES: Case[] = [
   { title: "API 1: no Authorization", request: () => ({}), code: "auth_required", hint: "Authorization: Bearer" },
-  { title: "API 2: the token's checksum is wrong", request: (of) => ({ token: `${of.owner.token.slice(0, -1)}${of.owner.token.endsWith("0") ? "1" : "0"}` }), code: "token_malformed", detail: "mistyped or truncated", hint: "Copy it again" },
-  { title: "API 2: the token is cut off", request: (of) => ({ token: of.owner.token.slice(0, 30) }), code: "token_malformed", detail: "mistyped or truncated" },
-  { title: "a token of another deployment", request: () => ({ token: formatToken("pat", new Uint8Array(80).fill(3)) }), code: "token_unknown" },
-  { title: "an Authorization header of another kind", request: () => ({ headers: { authorization: "Basic abc" } }), code: "token_malformed", field: "authorization" },
+  {
+    title: "API 2: the token's checksum is wrong",
+    request: (of) => ({ token: `${of.owner.token.slice(0, -1)}${of.owner.token.endsWith("0") ? "1" : "0"}` }),
+    code: "token_malformed",
+    detail: "mistyped or truncated",
+    hint: "Copy it again",
+  },
+  {
+    title: "API 2: the token is cut off",
+    request: (of) => ({ token: of.owner.token.slice(0, 30) }),
+    code: "token_malformed",
+    detail: "mistyped or truncated",
+  },
+  {
+    title: "a token of another deployment",
+    request: () => ({ token: formatToken("pat", new Uint8Array(80).fill(3)) }),
+    code: "token_unknown",
+  },
+  {
+    title: "an Authorization header of another kind",
+    request: () => ({ headers: { authorization: "Basic abc" } }),
+    code: "token_malformed",
+    field: "authorization",
+  },
   { title: "API 5: a token in the query", path: "/api/v1/me?token=x", request: owner(), code: "token_in_url", hint: "Treat it as leaked" },
   { title: "API 5: a token's text under any name", path: "/api/v1/me?q=mst_pat_abc", request: owner(), code: "token_in_url" },
-  { title: "API 8: invalid JSON", path: TOKENS, request: owner({ raw: '{\n  "name": "x",\n  oops\n}', headers: json5 }), code: "json_invalid", detail: "3:3" },
-  { title: "API 8: JSON that ends too early", path: TOKENS, request: owner({ raw: '{"name": ', headers: json5 }), code: "json_invalid", detail: "unexpected end at 1:10" },
-  { title: "API 9: JSON nested 20,000 deep", path: TOKENS, request: owner({ raw: "[".repeat(20_000) + "]".repeat(20_000), headers: json5 }), code: "json_too_deep", detail: "20000" },
-  { title: "API 10: a body of 10 MiB", path: TOKENS, request: owner({ raw: `{"name":"${"x".repeat(10 * MAX_BODY_BYTES)}"}`, headers: json5 }), code: "body_too_large", detail: "1048576" },
-  { title: "API 11: text/plain on a write", path: TOKENS, request: owner({ raw: "{}", headers: { "content-type": "text/plain" } }), code: "content_type_unsupported", field: "content-type", hint: "application/json" },
-  { title: "API 12: a foreign Origin on a write", path: TOKENS, request: owner({ body: { name: "x" }, headers: { origin: "https://evil.example" } }), code: "origin_denied", field: "origin" },
-  { title: "API 14: an unknown field", path: TOKENS, request: owner({ body: { nme: "ci" } }), code: "unknown_field", field: "nme", hint: "Did you mean name?" },
-  { title: "an unknown query parameter", path: `${TOKENS}?limt=3`, request: owner(), code: "unknown_field", field: "limt", hint: "Did you mean limit?" },
+  {
+    title: "API 8: invalid JSON",
+    path: TOKENS,
+    request: owner({ raw: '{\n  "name": "x",\n  oops\n}', headers: json5 }),
+    code: "json_invalid",
+    detail: "3:3",
+  },
+  {
+    title: "API 8: JSON that ends too early",
+    path: TOKENS,
+    request: owner({ raw: '{"name": ', headers: json5 }),
+    code: "json_invalid",
+    detail: "unexpected end at 1:10",
+  },
+  {
+    title: "API 9: JSON nested 20,000 deep",
+    path: TOKENS,
+    request: owner({ raw: "[".repeat(20_000) + "]".repeat(20_000), headers: json5 }),
+    code: "json_too_deep",
+    detail: "20000",
+  },
+  {
+    title: "API 10: a body of 10 MiB",
+    path: TOKENS,
+    request: owner({ raw: `{"name":"${"x".repeat(10 * MAX_BODY_BYTES)}"}`, headers: json5 }),
+    code: "body_too_large",
+    detail: "1048576",
+  },
+  {
+    title: "API 11: text/plain on a write",
+    path: TOKENS,
+    request: owner({ raw: "{}", headers: { "content-type": "text/plain" } }),
+    code: "content_type_unsupported",
+    field: "content-type",
+    hint: "application/json",
+  },
+  {
+    title: "API 12: a foreign Origin on a write",
+    path: TOKENS,
+    request: owner({ body: { name: "x" }, headers: { origin: "https://evil.example" } }),
+    code: "origin_denied",
+    field: "origin",
+  },
+  {
+    title: "API 14: an unknown field",
+    path: TOKENS,
+    request: owner({ body: { nme: "ci" } }),
+    code: "unknown_field",
+    field: "nme",
+    hint: "Did you mean name?",
+  },
+  {
+    title: "an unknown query parameter",
+    path: `${TOKENS}?limt=3`,
+    request: owner(),
+    code: "unknown_field",
+    field: "limt",
+    hint: "Did you mean limit?",
+  },
   { title: "a query parameter given twice", path: `${TOKENS}?limit=3&limit=4`, request: owner(), code: "field_invalid", field: "limit" },
   { title: "a missing field", path: TOKENS, request: owner({ body: {} }), code: "field_missing", field: "name" },
-  { title: "a field of the wrong type", path: TOKENS, request: owner({ body: { name: "ci", expiresInDays: "x" } }), code: "field_invalid", field: "expiresInDays" },
-  { title: "a wrong element of a list", path: TOKENS, request: owner({ body: { name: "ci", scopes: ["tasks:read", "nope"] } }), code: "field_invalid", field: "scopes[1]" },
-  { title: "API 30: a cursor that was not made here", path: `${TOKENS}?cursor=abc`, request: owner(), code: "cursor_invalid", field: "cursor" },
+  {
+    title: "a field of the wrong type",
+    path: TOKENS,
+    request: owner({ body: { name: "ci", expiresInDays: "x" } }),
+    code: "field_invalid",
+    field: "expiresInDays",
+  },
+  {
+    title: "a wrong element of a list",
+    path: TOKENS,
+    request: owner({ body: { name: "ci", scopes: ["tasks:read", "nope"] } }),
+    code: "field_invalid",
+    field: "scopes[1]",
+  },
+  {
+    title: "API 30: a cursor that was not made here",
+    path: `${TOKENS}?cursor=abc`,
+    request: owner(),
+    code: "cursor_invalid",
+    field: "cursor",
+  },
   { title: "an unknown route", path: "/api/v1/tokns", request: owner(), code: "route_not_found", hint: "/api/v1/tokens" },
   { title: "a wrong method", path: "/api/v1/me", request: owner({ method: "PUT" }), code: "method_not_allowed", hint: "GET" },
-  { title: "API 33: an agent's token creating a token", path: TOKENS, request: () => ({ token: formatToken("att", new Uint8Array(80).fill(4)), body: { name: "x" } }), code: "agent_forbidden" },
-  { title: "an Idempotency-Key with spaces", path: TOKENS, request: owner({ body: { name: "x" }, headers: { "idempotency-key": "a b" } }), code: "field_invalid", field: "idempotency-key" },
+  {
+    title: "API 33: an agent's token creating a token",
+    path: TOKENS,
+    request: () => ({ token: formatToken("att", new Uint8Array(80).fill(4)), body: { name: "x" } }),
+    code: "agent_forbidden",
+  },
+  {
+    title: "an Idempotency-Key with spaces",
+    path: TOKENS,
+    request: owner({ body: { name: "x" }, headers: { "idempotency-key": "a b" } }),
+    code: "field_invalid",
+    field: "idempotency-key",
+  },
 ];
 
 describe("bad inputs", () => {
@@ -62,7 +164,9 @@ describe("bad inputs", () => {
 
   it("API 3: an expired token is 401 token_expired, with the date", async () => {
     const { id, token } = await makeToken(fleet, { name: "old" });
-    await env.DB.prepare("update tokens set expires_ms = ? where id = ?").bind(Date.UTC(2026, 0, 2), id).run();
+    await env.DB.prepare("update tokens set expires_ms = ? where id = ?")
+      .bind(Date.UTC(2026, 0, 2), id)
+      .run();
     expect((await refusal(call("/api/v1/me", { token }), "token_expired")).detail).toContain("2026-01-02");
   });
 
@@ -96,7 +200,10 @@ describe("bad inputs", () => {
 
   it("API 13: a cookie without the CSRF header is 403 csrf_missing", async () => {
     const { headers, writeHeaders } = await logIn({ token: fleet.owner.token });
-    const problem = await refusal(call("/api/v1/logout", { method: "POST", headers: { ...headers, origin: ORIGIN, "sec-fetch-site": "same-origin" } }), "csrf_missing");
+    const problem = await refusal(
+      call("/api/v1/logout", { method: "POST", headers: { ...headers, origin: ORIGIN, "sec-fetch-site": "same-origin" } }),
+      "csrf_missing",
+    );
     expect(problem.field).toBe("x-maestro-csrf");
     await refusal(call("/api/v1/logout", { method: "POST", headers: { ...writeHeaders, "x-maestro-csrf": "wrong" } }), "csrf_missing");
   });
@@ -112,7 +219,12 @@ describe("bad inputs", () => {
 
   it("answers with security headers and the request's id", async () => {
     const answer = await call("/api/v1/me", { token: fleet.owner.token });
-    expect(Object.fromEntries(answer.headers)).toMatchObject({ "cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-request-id": expect.stringMatching(/^req_/) });
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      "referrer-policy": "no-referrer",
+      "x-request-id": expect.stringMatching(/^req_/),
+    });
   });
 
   it("a bug answers 500 internal without a trace of itself", async () => {
@@ -144,15 +256,26 @@ describe("rate limits", () => {
 /** A well-formed token with this id and another secret: bytes below 36 become the digits of an id. */
 function wrongSecret(lookup: string): string {
   const digits = "0123456789abcdefghijklmnopqrstuvwxyz";
-  return formatToken("pat", Uint8Array.from({ length: 80 }, (_, i) => (i < lookup.length ? digits.indexOf(lookup.charAt(i)) : 5)));
+  return formatToken(
+    "pat",
+    Uint8Array.from({ length: 80 }, (_, i) => (i < lookup.length ? digits.indexOf(lookup.charAt(i)) : 5)),
+  );
 }
 
 describe("the API's own description", () => {
   it("OpenAPI names every route once, with its access", async () => {
     const document = await json(call("/api/v1/openapi.json"));
     expect(document.openapi).toBe("3.1.0");
-    expect(document.paths["/api/v1/tokens/{id}"].delete).toMatchObject({ operationId: "tokenRevoke", "x-maestro-role": "owner", "x-maestro-scope": "admin" });
-    expect(document.paths["/api/v1/tokens"].post.requestBody.content["application/json"].schema).toMatchObject({ type: "object", additionalProperties: false, required: ["name"] });
+    expect(document.paths["/api/v1/tokens/{id}"].delete).toMatchObject({
+      operationId: "tokenRevoke",
+      "x-maestro-role": "owner",
+      "x-maestro-scope": "admin",
+    });
+    expect(document.paths["/api/v1/tokens"].post.requestBody.content["application/json"].schema).toMatchObject({
+      type: "object",
+      additionalProperties: false,
+      required: ["name"],
+    });
   });
 
   it("the page loads nothing and runs nothing", async () => {

@@ -27,8 +27,17 @@ describe("the audit log", () => {
     await call(`/api/v1/tokens/${id}`, { method: "DELETE", token: fleet.owner.token, ip: "203.0.113.9" });
     await evictDurableObject(feed);
     const all = await records();
-    expect(all.map(({ action, target, outcome }) => [action, target, outcome])).toEqual([["bootstrap", "", "ok"], ["tokenCreate", "ci", "ok"], ["tokenRevoke", id, "ok"]]);
-    expect(all[2]).toMatchObject({ actor: `member:${fleet.member}`, credential: fleet.owner.id, ip: "203.0.113.9", requestId: expect.stringMatching(/^req_/) });
+    expect(all.map(({ action, target, outcome }) => [action, target, outcome])).toEqual([
+      ["bootstrap", "", "ok"],
+      ["tokenCreate", "ci", "ok"],
+      ["tokenRevoke", id, "ok"],
+    ]);
+    expect(all[2]).toMatchObject({
+      actor: `member:${fleet.member}`,
+      credential: fleet.owner.id,
+      ip: "203.0.113.9",
+      requestId: expect.stringMatching(/^req_/),
+    });
     expect(await verify()).toEqual({ intact: true, records: 3, head: all[2]?.hash });
   });
 
@@ -37,20 +46,29 @@ describe("the audit log", () => {
     await refusal(call("/api/v1/tokens", { token, body: { name: "x" } }), "role_insufficient");
     await refusal(call("/api/v1/audit", { token }), "role_insufficient");
     const denied = (await records()).filter(({ outcome }) => outcome === "denied");
-    expect(denied.map(({ action, code }) => [action, code])).toEqual([["tokenCreate", "role_insufficient"], ["audit", "role_insufficient"]]);
+    expect(denied.map(({ action, code }) => [action, code])).toEqual([
+      ["tokenCreate", "role_insufficient"],
+      ["audit", "role_insufficient"],
+    ]);
   });
 
   it("records failures of what was about to change, enrolment included, and no secret anywhere", async () => {
     await joinHost(fleet, "web");
     await refusal(call("/api/v1/tokens/tok_x", { method: "DELETE", token: fleet.owner.token }), "token_not_found");
     const all = await records();
-    expect(all.filter(({ outcome }) => outcome === "failed")).toMatchObject([{ action: "tokenRevoke", target: "tok_x", code: "token_not_found" }]);
+    expect(all.filter(({ outcome }) => outcome === "failed")).toMatchObject([
+      { action: "tokenRevoke", target: "tok_x", code: "token_not_found" },
+    ]);
     expect(all.map(({ action }) => action)).toContain("hostJoin");
     expect(JSON.stringify(all)).not.toContain("mst_");
   });
 
   it("many at once still make one chain", async () => {
-    await Promise.all(Array.from({ length: 20 }, (_, i) => feed.audit({ actor: "a", credential: "c", ip: "-", action: `n${i}`, target: "", outcome: "ok", requestId: "r" })));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        feed.audit({ actor: "a", credential: "c", ip: "-", action: `n${i}`, target: "", outcome: "ok", requestId: "r" }),
+      ),
+    );
     expect(await verify()).toMatchObject({ intact: true, records: 21 });
   });
 
@@ -72,8 +90,16 @@ describe("tampering is found", () => {
     ["an edit", "UPDATE audit SET target = 'z' WHERE seq = 2", { seq: 2, problem: "edited" }],
     ["an edited hash", "UPDATE audit SET hash = 'f' || substr(hash, 2) WHERE seq = 2 AND substr(hash, 1, 1) <> 'f'", undefined],
     ["a drop", "DELETE FROM audit WHERE seq = 2", { seq: 2, problem: "missing" }],
-    ["a drop with the rest moved up", "DELETE FROM audit WHERE seq = 2; UPDATE audit SET seq = seq - 1 WHERE seq > 2", { seq: 2, problem: "edited" }],
-    ["a reorder", "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 99", { seq: 2, problem: "edited" }],
+    [
+      "a drop with the rest moved up",
+      "DELETE FROM audit WHERE seq = 2; UPDATE audit SET seq = seq - 1 WHERE seq > 2",
+      { seq: 2, problem: "edited" },
+    ],
+    [
+      "a reorder",
+      "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 99",
+      { seq: 2, problem: "edited" },
+    ],
     ["a dropped beginning", "DELETE FROM audit WHERE seq = 1", { seq: 1, problem: "missing" }],
   ])("%s", async (_, sql, found) => {
     await tamper(sql);
@@ -95,7 +121,11 @@ describe("when the audit log cannot be written", () => {
     await refusal(call("/api/v1/tokens", { token: fleet.owner.token, body: { name: "x" } }), "audit_unavailable");
     await refusal(call("/api/v1/hosts/joins", { token: fleet.owner.token, body: {} }), "audit_unavailable");
     await refusal(call("/api/v1/members", { token: fleet.owner.token, body: { name: "x", role: "viewer" } }), "audit_unavailable");
-    expect(await env.DB.prepare("select (select count(*) from tokens) + (select count(*) from joins) + (select count(*) from members) as n").first("n")).toBe(2);
+    expect(
+      await env.DB.prepare(
+        "select (select count(*) from tokens) + (select count(*) from joins) + (select count(*) from members) as n",
+      ).first("n"),
+    ).toBe(2);
   });
 
   it("reading goes on", async () => {

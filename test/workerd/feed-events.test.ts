@@ -15,7 +15,8 @@ beforeEach(async () => {
 });
 
 const upgrade = { upgrade: "websocket", "sec-websocket-protocol": "maestro.v1" };
-const follow = async (query = "", token = fleet.owner.token): Promise<Follower> => new Follower(await call(`/api/v1/events${query}`, { token, headers: upgrade }));
+const follow = async (query = "", token = fleet.owner.token): Promise<Follower> =>
+  new Follower(await call(`/api/v1/events${query}`, { token, headers: upgrade }));
 const tell = (summary: string): Promise<number> => feed.append([{ type: "host.updated", subject: "hst_x", summary }]);
 const evict = (): Promise<void> => evictDurableObject(feed);
 
@@ -56,11 +57,16 @@ describe("[EV1] following", () => {
     await tell("one");
     const since = (await feed.events("0", 1)).items[0]?.id ?? "";
     await runInDurableObject(feed, (_, state) => {
-      state.storage.sql.exec("WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO events SELECT i, 'evt_' || i, '{}' FROM n", EVENT_RING_ROWS + 5);
+      state.storage.sql.exec(
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO events SELECT i, 'evt_' || i, '{}' FROM n",
+        EVENT_RING_ROWS + 5,
+      );
     });
     await tell("last");
     await evict();
-    expect(await runInDurableObject(feed, (_, state) => state.storage.sql.exec("SELECT count(*) AS n FROM events").one()["n"])).toBe(EVENT_RING_ROWS);
+    expect(await runInDurableObject(feed, (_, state) => state.storage.sql.exec("SELECT count(*) AS n FROM events").one()["n"])).toBe(
+      EVENT_RING_ROWS,
+    );
     for (const gone of [since, "evt_nonsense", "99999999"]) {
       const follower = await follow(`?since=${gone}`);
       expect(await follower.next()).toMatchObject({ t: "hello", seq: EVENT_RING_ROWS + 6 });
@@ -89,7 +95,12 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
   it("a ticket opens one socket, once", async () => {
     const { headers, writeHeaders } = await logIn({ token: fleet.owner.token });
     const { ticket } = await json(call("/api/v1/tickets", { headers: writeHeaders, body: { feed: true } }));
-    const offer = { upgrade: "websocket", "sec-websocket-protocol": `maestro.v1, ticket.${ticket}`, origin: ORIGIN, cookie: headers["cookie"] ?? "" };
+    const offer = {
+      upgrade: "websocket",
+      "sec-websocket-protocol": `maestro.v1, ticket.${ticket}`,
+      origin: ORIGIN,
+      cookie: headers["cookie"] ?? "",
+    };
     const answer = await call("/api/v1/events", { headers: offer });
     expect(answer.headers.get("sec-websocket-protocol")).toBe("maestro.v1");
     expect(await new Follower(answer).next()).toMatchObject({ t: "hello" });
@@ -100,7 +111,10 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
 
   it("[VR1] the subprotocol must be offered", async () => {
     await refusal(call("/api/v1/events", { token: fleet.owner.token, headers: { upgrade: "websocket" } }), "subprotocol_invalid");
-    await refusal(call("/api/v1/events", { token: fleet.owner.token, headers: { upgrade: "websocket", "sec-websocket-protocol": "maestro.v2" } }), "subprotocol_invalid");
+    await refusal(
+      call("/api/v1/events", { token: fleet.owner.token, headers: { upgrade: "websocket", "sec-websocket-protocol": "maestro.v2" } }),
+      "subprotocol_invalid",
+    );
   });
 
   it("revoking a token closes its sockets at once, and nobody else's", async () => {
@@ -124,7 +138,11 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
     const { id, token } = await makeToken(fleet, { name: "laptop" });
     const { writeHeaders } = await logIn({ token });
     const { ticket } = await json(call("/api/v1/tickets", { headers: writeHeaders, body: { feed: true } }));
-    const follower = new Follower(await call("/api/v1/events", { headers: { upgrade: "websocket", "sec-websocket-protocol": `maestro.v1, ticket.${ticket}`, origin: ORIGIN } }));
+    const follower = new Follower(
+      await call("/api/v1/events", {
+        headers: { upgrade: "websocket", "sec-websocket-protocol": `maestro.v1, ticket.${ticket}`, origin: ORIGIN },
+      }),
+    );
     await follower.next();
     await call(`/api/v1/tokens/${id}`, { method: "DELETE", token: fleet.owner.token });
     expect(await follower.next()).toMatchObject({ t: "closed", code: 4401 });
@@ -133,7 +151,11 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
   it("logout closes the session's sockets", async () => {
     const { writeHeaders } = await logIn({ token: fleet.owner.token });
     const { ticket } = await json(call("/api/v1/tickets", { headers: writeHeaders, body: { feed: true } }));
-    const follower = new Follower(await call("/api/v1/events", { headers: { upgrade: "websocket", "sec-websocket-protocol": `maestro.v1, ticket.${ticket}`, origin: ORIGIN } }));
+    const follower = new Follower(
+      await call("/api/v1/events", {
+        headers: { upgrade: "websocket", "sec-websocket-protocol": `maestro.v1, ticket.${ticket}`, origin: ORIGIN },
+      }),
+    );
     await follower.next();
     await call("/api/v1/logout", { method: "POST", headers: writeHeaders });
     expect(await follower.next()).toMatchObject({ t: "closed", code: 4401 });
@@ -148,7 +170,9 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
 
   it("a credential that ends by itself takes its sockets along", async () => {
     const { id, token } = await makeToken(fleet, { name: "short" });
-    await env.DB.prepare("update tokens set expires_ms = ? where id = ?").bind(Date.now() + 300, id).run();
+    await env.DB.prepare("update tokens set expires_ms = ? where id = ?")
+      .bind(Date.now() + 300, id)
+      .run();
     const follower = await follow("", token);
     await follower.next();
     await evict();
@@ -157,7 +181,10 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
 });
 
 describe("[EV3] server-sent events", () => {
-  const stream = async (query: string, headers: Record<string, string> = {}): Promise<{ read(until: string): Promise<string>; cancel(): Promise<void> }> => {
+  const stream = async (
+    query: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ read(until: string): Promise<string>; cancel(): Promise<void> }> => {
     const answer = await call(`/api/v1/events${query}`, { token: fleet.owner.token, headers });
     expect(answer.headers.get("content-type")).toContain("text/event-stream");
     const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -203,17 +230,45 @@ describe("[EV3] server-sent events", () => {
 });
 
 describe("present status", () => {
-  const info = (id: string, title: string) => ({ id, name: id, backend: "pty" as const, title, cwd: "/", command: "sh", cols: 80, rows: 24, createdMs: 1, lastActivityMs: 1, epoch: 1 });
+  const info = (id: string, title: string) => ({
+    id,
+    name: id,
+    backend: "pty" as const,
+    title,
+    cwd: "/",
+    command: "sh",
+    cols: 80,
+    rows: 24,
+    createdMs: 1,
+    lastActivityMs: 1,
+    epoch: 1,
+  });
 
   it("is merged from what each host's relay reports, across evictions", async () => {
-    await feed.project("hst_a", { facts: { connected: true, lastSeenMs: 5, roots: ["/tmp"] }, sessions: { replace: true, upsert: [info("ses_1", "a"), info("ses_2", "b")], removed: [] } });
+    await feed.project("hst_a", {
+      facts: { connected: true, lastSeenMs: 5, roots: ["/tmp"] },
+      sessions: { replace: true, upsert: [info("ses_1", "a"), info("ses_2", "b")], removed: [] },
+    });
     await evict();
-    await feed.project("hst_a", { facts: { connected: false, locked: { reason: "twice", atMs: 9 } }, sessions: { replace: false, upsert: [info("ses_1", "new")], removed: ["ses_2"] } });
+    await feed.project("hst_a", {
+      facts: { connected: false, locked: { reason: "twice", atMs: 9 } },
+      sessions: { replace: false, upsert: [info("ses_1", "new")], removed: ["ses_2"] },
+    });
     await feed.project("hst_b", { facts: {} });
     await evict();
-    expect(await feed.present("hst_a")).toMatchObject([{ host: "hst_a", facts: { connected: false, lastSeenMs: 5, roots: ["/tmp"], locked: { reason: "twice" } }, sessions: [{ id: "ses_1", title: "new" }], types: [] }]);
+    expect(await feed.present("hst_a")).toMatchObject([
+      {
+        host: "hst_a",
+        facts: { connected: false, lastSeenMs: 5, roots: ["/tmp"], locked: { reason: "twice" } },
+        sessions: [{ id: "ses_1", title: "new" }],
+        types: [],
+      },
+    ]);
     await feed.project("hst_a", { facts: { locked: undefined } });
-    expect((await feed.present()).map(({ host, facts }) => [host, facts.locked])).toEqual([["hst_a", undefined], ["hst_b", undefined]]);
+    expect((await feed.present()).map(({ host, facts }) => [host, facts.locked])).toEqual([
+      ["hst_a", undefined],
+      ["hst_b", undefined],
+    ]);
     await feed.forget("hst_a");
     expect((await feed.present()).map(({ host }) => host)).toEqual(["hst_b"]);
   });

@@ -2,7 +2,12 @@
 import { expect } from "vitest";
 import type { FleetEvent } from "@maestro/shared/contract/resources";
 
-type Frame = { t: "hello"; seq: number } | { t: "event"; event: FleetEvent } | { t: "reset" } | { t: "pong" } | { t: "closed"; code: number; reason: string };
+type Frame =
+  | { t: "hello"; seq: number }
+  | { t: "event"; event: FleetEvent }
+  | { t: "reset" }
+  | { t: "pong" }
+  | { t: "closed"; code: number; reason: string };
 
 export class Follower {
   readonly socket: WebSocket;

@@ -19,14 +19,55 @@ const owner: readonly Who[] = ["owner"];
 const host: readonly Who[] = ["host"];
 
 const MAY: Record<RouteName, readonly Who[]> = {
-  bootstrap: open, login: open, loginLink: viewer, logout: viewer, me: [...viewer, "host"],
-  tokens: owner, tokenCreate: owner, tokenRevoke: owner, members: owner, memberCreate: owner, memberUpdate: owner, memberRemove: owner, ticket: viewer,
-  hosts: [...viewer, "host"], host: viewer, hostUpdate: owner, hostRemove: owner, hostJoinCreate: owner, hostJoin: open,
-  hostDrain: operator, hostResume: operator, hostUnlock: owner, hostKey: host, hostLink: host,
-  agentTypes: viewer, agentTypeCreate: operator, agents: viewer, agentCreate: operator, agent: viewer, agentUpdate: operator, agentRemove: operator,
-  agentStart: operator, agentStop: operator, agentRestart: operator,
-  sessions: viewer, sessionCreate: operator, session: viewer, sessionKill: operator, sessionScreen: viewer, sessionInput: operator, sessionAttach: viewer,
-  events: viewer, audit: owner, health: open, openapi: open, docs: open, install: open, problem: open, tarball: open,
+  bootstrap: open,
+  login: open,
+  loginLink: viewer,
+  logout: viewer,
+  me: [...viewer, "host"],
+  tokens: owner,
+  tokenCreate: owner,
+  tokenRevoke: owner,
+  members: owner,
+  memberCreate: owner,
+  memberUpdate: owner,
+  memberRemove: owner,
+  ticket: viewer,
+  hosts: [...viewer, "host"],
+  host: viewer,
+  hostUpdate: owner,
+  hostRemove: owner,
+  hostJoinCreate: owner,
+  hostJoin: open,
+  hostDrain: operator,
+  hostResume: operator,
+  hostUnlock: owner,
+  hostKey: host,
+  hostLink: host,
+  agentTypes: viewer,
+  agentTypeCreate: operator,
+  agents: viewer,
+  agentCreate: operator,
+  agent: viewer,
+  agentUpdate: operator,
+  agentRemove: operator,
+  agentStart: operator,
+  agentStop: operator,
+  agentRestart: operator,
+  sessions: viewer,
+  sessionCreate: operator,
+  session: viewer,
+  sessionKill: operator,
+  sessionScreen: viewer,
+  sessionInput: operator,
+  sessionAttach: viewer,
+  events: viewer,
+  audit: owner,
+  health: open,
+  openapi: open,
+  docs: open,
+  install: open,
+  problem: open,
+  tarball: open,
 };
 
 /** How each of those who may not is told. */
@@ -55,11 +96,16 @@ beforeEach(async () => {
 
 async function ask(who: Who, spec: RouteSpec): Promise<{ status: number; code: string | undefined; text: string }> {
   const path = spec.path.replace(/:\w+/g, "nothing-here");
-  const authorization = who === "none" ? undefined : who === "host" ? await machine.authorization(spec.method, path) : `Bearer ${tokens[who]}`;
+  const authorization =
+    who === "none" ? undefined : who === "host" ? await machine.authorization(spec.method, path) : `Bearer ${tokens[who]}`;
   const write = spec.method !== "GET";
   const answer = await exports.default.fetch(`${ORIGIN}${path}${spec.path === "/api/v1/events" ? "?follow=false" : ""}`, {
     method: spec.method,
-    headers: { "cf-connecting-ip": freshAddress(), ...(authorization === undefined ? {} : { authorization }), ...(write ? { "content-type": "application/json" } : {}) },
+    headers: {
+      "cf-connecting-ip": freshAddress(),
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(write ? { "content-type": "application/json" } : {}),
+    },
     ...(write ? { body: "{}" } : {}),
   });
   const text = await answer.text();
@@ -98,7 +144,10 @@ describe.each(ROWS)("%s", (name, spec) => {
       return;
     }
     // Let in: what is then said is about the request itself, never about rights, and never a bug.
-    expect(["auth_required", "role_insufficient", "scope_missing", "host_forbidden", "agent_forbidden", "internal"], text.slice(0, 300)).not.toContain(code);
+    expect(
+      ["auth_required", "role_insufficient", "scope_missing", "host_forbidden", "agent_forbidden", "internal"],
+      text.slice(0, 300),
+    ).not.toContain(code);
     expect(status, text.slice(0, 300)).toBeLessThan(spec.access.kind === "open" || status !== 503 ? 500 : 504);
   });
 });

@@ -15,7 +15,13 @@ export interface Keys {
 export async function deriveKeys(secret: Uint8Array<ArrayBuffer>): Promise<Keys> {
   const root = await crypto.subtle.importKey("raw", secret, "HKDF", false, ["deriveKey"]);
   const derive = (label: string, algorithm: SubtleCryptoGenerateKeyAlgorithm, usages: string[]): Promise<CryptoKey> =>
-    crypto.subtle.deriveKey({ name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info: utf8(`maestro/v1/${label}`) }, root, algorithm, false, usages);
+    crypto.subtle.deriveKey(
+      { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info: utf8(`maestro/v1/${label}`) },
+      root,
+      algorithm,
+      false,
+      usages,
+    );
   const sign = (label: string): Promise<CryptoKey> => derive(label, { name: "HMAC", hash: "SHA-256", length: 256 }, ["sign"]);
   const [pepper, ticket, cursor, joinNonce, csrf, idempotency] = await Promise.all([
     sign("token-pepper"),

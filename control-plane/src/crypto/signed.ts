@@ -1,5 +1,5 @@
 /** Small claims the server hands out and gets back: JSON and an HMAC, both base64url. Readable, not forgeable. */
-import * as z from "zod";
+import type * as z from "zod";
 import { equalDigests, hmac } from "./digest.ts";
 import { fromBase64Url, toBase64Url, utf8 } from "./encoding.ts";
 

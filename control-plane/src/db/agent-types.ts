@@ -16,12 +16,22 @@ export function listAgentTypes(db: Db, fleet: FleetId): Promise<AgentTypeDbRow[]
 }
 
 export async function agentTypeBySlug(db: Db, fleet: FleetId, slug: string): Promise<AgentTypeDbRow | undefined> {
-  return db.select().from(agentTypes).where(and(eq(agentTypes.fleet, fleet), eq(agentTypes.slug, slug))).get();
+  return db
+    .select()
+    .from(agentTypes)
+    .where(and(eq(agentTypes.fleet, fleet), eq(agentTypes.slug, slug)))
+    .get();
 }
 
 /** Throws `agent_type_exists`. */
 export async function insertAgentType(db: Db, fleet: FleetId, definition: AgentTypeFile, nowMs: number): Promise<AgentTypeDbRow> {
-  const row = await db.insert(agentTypes).values({ fleet, slug: definition.slug, definition, createdMs: nowMs }).onConflictDoNothing().returning().get();
-  if (row === undefined) throw fail("agent_type_exists", `An agent type '${definition.slug}' exists.`, { field: "slug", hint: "Choose another slug." });
+  const row = await db
+    .insert(agentTypes)
+    .values({ fleet, slug: definition.slug, definition, createdMs: nowMs })
+    .onConflictDoNothing()
+    .returning()
+    .get();
+  if (row === undefined)
+    throw fail("agent_type_exists", `An agent type '${definition.slug}' exists.`, { field: "slug", hint: "Choose another slug." });
   return row;
 }

@@ -22,7 +22,12 @@ export interface AgentChange {
 }
 
 /** In name order. `group` takes the name itself and everything below it. */
-export async function listAgents(db: Db, fleet: FleetId, ask: PageAsk, filter: { host?: HostId | undefined; group?: string | undefined } = {}): Promise<Page<AgentRow>> {
+export async function listAgents(
+  db: Db,
+  fleet: FleetId,
+  ask: PageAsk,
+  filter: { host?: HostId | undefined; group?: string | undefined } = {},
+): Promise<Page<AgentRow>> {
   const below = filter.group?.replaceAll("/", "-");
   const rows = await db
     .select()
@@ -47,9 +52,20 @@ export function findAgent(db: Db, fleet: FleetId, ref: string): Promise<AgentRow
     noun: "agent",
     notFound: "agent_not_found",
     prefix: "agt_",
-    byName: async (name) => db.select().from(agents).where(and(eq(agents.fleet, fleet), eq(agents.name, name))).get(),
-    byIdRange: (from, to, limit) => db.select().from(agents).where(and(eq(agents.fleet, fleet), gte(sql`${agents.id}`, from), lt(sql`${agents.id}`, to))).limit(limit),
-    names: async () => (await db.select({ name: agents.name }).from(agents).where(eq(agents.fleet, fleet)).limit(1000)).map((row) => row.name),
+    byName: async (name) =>
+      db
+        .select()
+        .from(agents)
+        .where(and(eq(agents.fleet, fleet), eq(agents.name, name)))
+        .get(),
+    byIdRange: (from, to, limit) =>
+      db
+        .select()
+        .from(agents)
+        .where(and(eq(agents.fleet, fleet), gte(sql`${agents.id}`, from), lt(sql`${agents.id}`, to)))
+        .limit(limit),
+    names: async () =>
+      (await db.select({ name: agents.name }).from(agents).where(eq(agents.fleet, fleet)).limit(1000)).map((row) => row.name),
     label: (row) => `${row.name} (${row.id})`,
   });
 }
@@ -57,7 +73,11 @@ export function findAgent(db: Db, fleet: FleetId, ref: string): Promise<AgentRow
 /** Throws `agent_exists` when the name is taken. */
 export async function insertAgent(db: Db, agent: NewAgent): Promise<AgentRow> {
   try {
-    return await db.insert(agents).values({ ...agent, updatedMs: agent.createdMs }).returning().get();
+    return await db
+      .insert(agents)
+      .values({ ...agent, updatedMs: agent.createdMs })
+      .returning()
+      .get();
   } catch (error) {
     throw isUniqueViolation(error, "agents.name") ? agentExists(agent.name) : error;
   }
@@ -65,7 +85,12 @@ export async function insertAgent(db: Db, agent: NewAgent): Promise<AgentRow> {
 
 export async function updateAgent(db: Db, fleet: FleetId, id: AgentId, change: AgentChange, nowMs: number): Promise<AgentRow> {
   try {
-    const row = await db.update(agents).set({ ...change, updatedMs: nowMs }).where(and(eq(agents.fleet, fleet), eq(agents.id, id))).returning().get();
+    const row = await db
+      .update(agents)
+      .set({ ...change, updatedMs: nowMs })
+      .where(and(eq(agents.fleet, fleet), eq(agents.id, id)))
+      .returning()
+      .get();
     if (row === undefined) throw fail("agent_not_found", `No agent '${id}'.`);
     return row;
   } catch (error) {
@@ -74,15 +99,34 @@ export async function updateAgent(db: Db, fleet: FleetId, id: AgentId, change: A
 }
 
 /** Compare-and-set: of two starts at once only one takes the place of `previous`. Returns whether this one did. */
-export async function setAgentSession(db: Db, fleet: FleetId, id: AgentId, session: SessionId | null, previous: SessionId | null, nowMs: number): Promise<boolean> {
+export async function setAgentSession(
+  db: Db,
+  fleet: FleetId,
+  id: AgentId,
+  session: SessionId | null,
+  previous: SessionId | null,
+  nowMs: number,
+): Promise<boolean> {
   const same = previous === null ? sql`${agents.session} is null` : eq(agents.session, previous);
-  const row = await db.update(agents).set({ session, updatedMs: nowMs }).where(and(eq(agents.fleet, fleet), eq(agents.id, id), same)).returning({ id: agents.id }).get();
+  const row = await db
+    .update(agents)
+    .set({ session, updatedMs: nowMs })
+    .where(and(eq(agents.fleet, fleet), eq(agents.id, id), same))
+    .returning({ id: agents.id })
+    .get();
   return row !== undefined;
 }
 
 /** Whether there was one to remove. */
 export async function removeAgent(db: Db, fleet: FleetId, id: AgentId): Promise<boolean> {
-  return (await db.delete(agents).where(and(eq(agents.fleet, fleet), eq(agents.id, id))).returning({ id: agents.id }).get()) !== undefined;
+  return (
+    (await db
+      .delete(agents)
+      .where(and(eq(agents.fleet, fleet), eq(agents.id, id)))
+      .returning({ id: agents.id })
+      .get()) !== undefined
+  );
 }
 
-const agentExists = (name: string): Error => fail("agent_exists", `An agent named '${name}' exists.`, { field: "name", hint: `Give it another name, such as ${name}-2.` });
+const agentExists = (name: string): Error =>
+  fail("agent_exists", `An agent named '${name}' exists.`, { field: "name", hint: `Give it another name, such as ${name}-2.` });

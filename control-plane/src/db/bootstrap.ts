@@ -15,12 +15,16 @@ export async function insertFirstOwner(db: Db, { fleet, member, token }: FirstOw
   const [made] = await db.batch([
     db
       .insert(fleets)
-      .select(sql`select ${fleet.id}, ${fleet.name}, ${fleet.registryVersion}, ${fleet.createdMs} where not exists (select 1 from ${fleets})`)
+      .select(
+        sql`select ${fleet.id}, ${fleet.name}, ${fleet.registryVersion}, ${fleet.createdMs} where not exists (select 1 from ${fleets})`,
+      )
       .returning({ id: fleets.id }),
     db.insert(members).select(sql`select ${member.id}, ${member.fleet}, ${member.name}, ${member.role}, ${member.createdMs} ${mine}`),
-    db.insert(tokens).select(
-      sql`select ${token.id}, ${token.fleet}, ${token.member}, ${token.name}, ${token.lookup}, ${token.digest}, ${token.role}, ${JSON.stringify(token.scopes)}, null, null, 1, ${token.createdMs}, ${token.expiresMs}, null, null ${mine}`,
-    ),
+    db
+      .insert(tokens)
+      .select(
+        sql`select ${token.id}, ${token.fleet}, ${token.member}, ${token.name}, ${token.lookup}, ${token.digest}, ${token.role}, ${JSON.stringify(token.scopes)}, null, null, 1, ${token.createdMs}, ${token.expiresMs}, null, null ${mine}`,
+      ),
   ]);
   return made.length > 0;
 }

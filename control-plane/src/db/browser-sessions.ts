@@ -13,17 +13,29 @@ export type LoginLinkRow = typeof loginLinks.$inferSelect;
 export const LAST_SEEN_GRAIN_MS = 5 * 60_000;
 
 export async function sessionByDigest(db: Db, digest: string): Promise<SessionWithMember | undefined> {
-  return db.select({ session: browserSessions, member: members }).from(browserSessions).leftJoin(members, eq(members.id, browserSessions.member)).where(eq(browserSessions.digest, digest)).get();
+  return db
+    .select({ session: browserSessions, member: members })
+    .from(browserSessions)
+    .leftJoin(members, eq(members.id, browserSessions.member))
+    .where(eq(browserSessions.digest, digest))
+    .get();
 }
 
 export async function sessionById(db: Db, id: BrowserSessionId): Promise<SessionWithMember | undefined> {
-  return db.select({ session: browserSessions, member: members }).from(browserSessions).leftJoin(members, eq(members.id, browserSessions.member)).where(eq(browserSessions.id, id)).get();
+  return db
+    .select({ session: browserSessions, member: members })
+    .from(browserSessions)
+    .leftJoin(members, eq(members.id, browserSessions.member))
+    .where(eq(browserSessions.id, id))
+    .get();
 }
 
 /** Opens a session; sessions that ended long ago go on the way. */
 export async function insertSession(db: Db, session: BrowserSessionRow): Promise<void> {
   await db.batch([
-    db.delete(browserSessions).where(or(lt(browserSessions.expiresMs, session.createdMs), lt(browserSessions.lastSeenMs, session.createdMs - SESSION_IDLE_MS))),
+    db
+      .delete(browserSessions)
+      .where(or(lt(browserSessions.expiresMs, session.createdMs), lt(browserSessions.lastSeenMs, session.createdMs - SESSION_IDLE_MS))),
     db.insert(browserSessions).values(session),
   ]);
 }
@@ -40,7 +52,10 @@ export async function touchSession(db: Db, id: BrowserSessionId, nowMs: number):
 }
 
 export async function insertLoginLink(db: Db, link: LoginLinkRow): Promise<void> {
-  await db.batch([db.delete(loginLinks).where(lt(loginLinks.expiresMs, link.createdMs - KEEP_SPENT_LINKS_MS)), db.insert(loginLinks).values(link)]);
+  await db.batch([
+    db.delete(loginLinks).where(lt(loginLinks.expiresMs, link.createdMs - KEEP_SPENT_LINKS_MS)),
+    db.insert(loginLinks).values(link),
+  ]);
 }
 
 // Long enough to say "used" or "expired" rather than "invalid" to somebody who comes back to an old link.

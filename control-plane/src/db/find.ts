@@ -28,10 +28,16 @@ export async function findBy<Row>(ref: string, by: FindBy<Row>): Promise<Row> {
   if (only !== undefined && second === undefined) return only;
   if (only !== undefined) {
     const shown = matches.slice(0, MAX_LISTED).map(by.label).join(", ");
-    throw fail("ambiguous", `'${ref}' begins the id of several ${by.noun}s: ${shown}${matches.length > MAX_LISTED ? ", …" : ""}.`, { hint: "Type more of the id, or the name." });
+    throw fail("ambiguous", `'${ref}' begins the id of several ${by.noun}s: ${shown}${matches.length > MAX_LISTED ? ", …" : ""}.`, {
+      hint: "Type more of the id, or the name.",
+    });
   }
   const near = nearest(ref.slice(0, MAX_REF_CHARS), await by.names());
-  throw fail(by.notFound, `No ${by.noun} '${ref.slice(0, MAX_REF_CHARS)}'.`, near.length === 0 ? {} : { hint: `Did you mean ${near.join(", ")}?` });
+  throw fail(
+    by.notFound,
+    `No ${by.noun} '${ref.slice(0, MAX_REF_CHARS)}'.`,
+    near.length === 0 ? {} : { hint: `Did you mean ${near.join(", ")}?` },
+  );
 }
 
 // `~` sorts after every character of an id, so [prefix, prefix~) is exactly what begins with it.

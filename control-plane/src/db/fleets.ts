@@ -17,6 +17,11 @@ export async function isBootstrapped(db: Db): Promise<boolean> {
 
 /** The new version. */
 export async function bumpRegistry(db: Db, fleet: FleetId): Promise<number> {
-  const row = await db.update(fleets).set({ registryVersion: sql`${fleets.registryVersion} + 1` }).where(eq(fleets.id, fleet)).returning({ version: fleets.registryVersion }).get();
+  const row = await db
+    .update(fleets)
+    .set({ registryVersion: sql`${fleets.registryVersion} + 1` })
+    .where(eq(fleets.id, fleet))
+    .returning({ version: fleets.registryVersion })
+    .get();
   return row?.version ?? 0;
 }

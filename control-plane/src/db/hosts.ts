@@ -28,8 +28,18 @@ export function findHost(db: Db, fleet: FleetId, ref: string): Promise<HostRow> 
     noun: "host",
     notFound: "host_not_found",
     prefix: "hst_",
-    byName: async (name) => db.select().from(hosts).where(and(eq(hosts.fleet, fleet), eq(hosts.name, name))).get(),
-    byIdRange: (from, to, limit) => db.select().from(hosts).where(and(eq(hosts.fleet, fleet), gte(sql`${hosts.id}`, from), lt(sql`${hosts.id}`, to))).limit(limit),
+    byName: async (name) =>
+      db
+        .select()
+        .from(hosts)
+        .where(and(eq(hosts.fleet, fleet), eq(hosts.name, name)))
+        .get(),
+    byIdRange: (from, to, limit) =>
+      db
+        .select()
+        .from(hosts)
+        .where(and(eq(hosts.fleet, fleet), gte(sql`${hosts.id}`, from), lt(sql`${hosts.id}`, to)))
+        .limit(limit),
     names: async () => (await db.select({ name: hosts.name }).from(hosts).where(eq(hosts.fleet, fleet)).limit(1000)).map((row) => row.name),
     label: (row) => `${row.name} (${row.id})`,
   });
@@ -40,7 +50,13 @@ export async function hostById(db: Db, id: HostId): Promise<HostRow | undefined>
   return db.select().from(hosts).where(eq(hosts.id, id)).get();
 }
 
-export async function updateHost(db: Db, fleet: FleetId, id: HostId, change: { name?: string | undefined; labels?: Record<string, string> | undefined; draining?: boolean | undefined }, nowMs: number): Promise<HostRow> {
+export async function updateHost(
+  db: Db,
+  fleet: FleetId,
+  id: HostId,
+  change: { name?: string | undefined; labels?: Record<string, string> | undefined; draining?: boolean | undefined },
+  nowMs: number,
+): Promise<HostRow> {
   try {
     const row = await db
       .update(hosts)
@@ -55,25 +71,40 @@ export async function updateHost(db: Db, fleet: FleetId, id: HostId, change: { n
   }
 }
 
-export const hostExists = (name: string): Error => fail("host_exists", `A host named '${name}' exists.`, { field: "name", hint: "Choose another name." });
+export const hostExists = (name: string): Error =>
+  fail("host_exists", `A host named '${name}' exists.`, { field: "name", hint: "Choose another name." });
 
 /** [LK2] `undefined` unlocks. A second lock keeps the first one's reason and time. */
 export async function setHostLock(db: Db, fleet: FleetId, id: HostId, lock: { reason: string; atMs: number } | undefined): Promise<void> {
   const mine = and(eq(hosts.fleet, fleet), eq(hosts.id, id));
   if (lock === undefined) await db.update(hosts).set({ lockedReason: null, lockedMs: null }).where(mine);
-  else await db.update(hosts).set({ lockedReason: lock.reason, lockedMs: lock.atMs }).where(and(mine, isNull(hosts.lockedMs)));
+  else
+    await db
+      .update(hosts)
+      .set({ lockedReason: lock.reason, lockedMs: lock.atMs })
+      .where(and(mine, isNull(hosts.lockedMs)));
 }
 
 /** Removes the host with its agents in one transaction. */
 export async function removeHost(db: Db, fleet: FleetId, id: HostId): Promise<void> {
-  await db.batch([db.delete(agents).where(and(eq(agents.fleet, fleet), eq(agents.host, id))), db.delete(hosts).where(and(eq(hosts.fleet, fleet), eq(hosts.id, id)))]);
+  await db.batch([
+    db.delete(agents).where(and(eq(agents.fleet, fleet), eq(agents.host, id))),
+    db.delete(hosts).where(and(eq(hosts.fleet, fleet), eq(hosts.id, id))),
+  ]);
 }
 
 /**
  * The new key becomes current, the present one works until `overlapUntilMs`. A repeat of the same rotation
  * changes nothing, so that a host whose answer was lost may simply ask again.
  */
-export async function rotateHostKey(db: Db, fleet: FleetId, id: HostId, signingKey: string, overlapUntilMs: number, nowMs: number): Promise<void> {
+export async function rotateHostKey(
+  db: Db,
+  fleet: FleetId,
+  id: HostId,
+  signingKey: string,
+  overlapUntilMs: number,
+  nowMs: number,
+): Promise<void> {
   await db
     .update(hosts)
     .set({ previousKey: sql`${hosts.signingKey}`, previousUntilMs: overlapUntilMs, signingKey, updatedMs: nowMs })

@@ -12,9 +12,7 @@ export interface IdempotencyKey {
 
 export type Claim =
   /** This request is the first, and must `settle` or `release`. */
-  | { kind: "mine" }
-  | { kind: "done"; digest: string; status: number; response: string }
-  | { kind: "busy"; digest: string };
+  { kind: "mine" } | { kind: "done"; digest: string; status: number; response: string } | { kind: "busy"; digest: string };
 
 export const KEEP_MS = 24 * 3_600_000;
 /** A Worker that died in the middle leaves its claim behind; no request of ours takes this long. */
@@ -24,7 +22,11 @@ export async function claimKey(db: Db, id: IdempotencyKey, digest: string, nowMs
   const [, , mine] = await db.batch([
     db.delete(idempotency).where(and(same(id), lt(idempotency.createdMs, nowMs - KEEP_MS))),
     db.delete(idempotency).where(and(same(id), isNull(idempotency.status), lt(idempotency.createdMs, nowMs - ABANDONED_MS))),
-    db.insert(idempotency).values({ ...id, digest, createdMs: nowMs }).onConflictDoNothing().returning({ key: idempotency.key }),
+    db
+      .insert(idempotency)
+      .values({ ...id, digest, createdMs: nowMs })
+      .onConflictDoNothing()
+      .returning({ key: idempotency.key }),
   ]);
   if (mine.length > 0) return { kind: "mine" };
   const row = await db.select().from(idempotency).where(same(id)).get();
@@ -45,4 +47,5 @@ export async function pruneKeys(db: Db, nowMs: number): Promise<void> {
   await db.delete(idempotency).where(and(isNotNull(idempotency.status), lt(idempotency.createdMs, nowMs - KEEP_MS)));
 }
 
-const same = (id: IdempotencyKey) => and(eq(idempotency.fleet, id.fleet), eq(idempotency.credential, id.credential), eq(idempotency.key, id.key));
+const same = (id: IdempotencyKey) =>
+  and(eq(idempotency.fleet, id.fleet), eq(idempotency.credential, id.credential), eq(idempotency.key, id.key));

@@ -24,8 +24,14 @@ export async function enrol(db: Db, join: JoinRow, host: NewHost): Promise<HostR
   const won = sql`exists (select 1 from ${joins} where ${joins.id} = ${join.id} and ${joins.host} = ${host.id})`;
   try {
     const [, , made] = await db.batch([
-      db.update(joins).set({ usedMs: host.createdMs, host: host.id }).where(and(eq(joins.id, join.id), isNull(joins.usedMs))),
-      db.update(fleets).set({ registryVersion: sql`${fleets.registryVersion} + 1` }).where(and(eq(fleets.id, host.fleet), won)),
+      db
+        .update(joins)
+        .set({ usedMs: host.createdMs, host: host.id })
+        .where(and(eq(joins.id, join.id), isNull(joins.usedMs))),
+      db
+        .update(fleets)
+        .set({ registryVersion: sql`${fleets.registryVersion} + 1` })
+        .where(and(eq(fleets.id, host.fleet), won)),
       db
         .insert(hosts)
         .select(
@@ -41,6 +47,10 @@ export async function enrol(db: Db, join: JoinRow, host: NewHost): Promise<HostR
 
 /** Names taken in the fleet that begin like this one, to suggest a free one. */
 export async function namesLike(db: Db, fleet: FleetId, name: string): Promise<string[]> {
-  const rows = await db.select({ name: hosts.name }).from(hosts).where(and(eq(hosts.fleet, fleet), sql`substr(${hosts.name}, 1, ${name.length}) = ${name}`)).limit(1000);
+  const rows = await db
+    .select({ name: hosts.name })
+    .from(hosts)
+    .where(and(eq(hosts.fleet, fleet), sql`substr(${hosts.name}, 1, ${name.length}) = ${name}`))
+    .limit(1000);
   return rows.map((row) => row.name);
 }

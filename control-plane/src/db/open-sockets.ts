@@ -19,12 +19,18 @@ export async function recordSocket(db: Db, fleet: FleetId, credential: string, p
 
 // D1 takes 100 bound parameters a statement.
 const CHUNK = 90;
-const chunks = (all: readonly string[]): string[][] => Array.from({ length: Math.ceil(all.length / CHUNK) }, (_, i) => all.slice(i * CHUNK, (i + 1) * CHUNK));
+const chunks = (all: readonly string[]): string[][] =>
+  Array.from({ length: Math.ceil(all.length / CHUNK) }, (_, i) => all.slice(i * CHUNK, (i + 1) * CHUNK));
 
 export async function socketsOf(db: Db, credentials: readonly string[]): Promise<(SocketPlace & { credential: string })[]> {
   const found: (SocketPlace & { credential: string })[] = [];
   for (const some of chunks(credentials)) {
-    found.push(...(await db.select({ credential: openSockets.credential, kind: openSockets.kind, object: openSockets.object }).from(openSockets).where(inArray(openSockets.credential, some))));
+    found.push(
+      ...(await db
+        .select({ credential: openSockets.credential, kind: openSockets.kind, object: openSockets.object })
+        .from(openSockets)
+        .where(inArray(openSockets.credential, some))),
+    );
   }
   return found;
 }

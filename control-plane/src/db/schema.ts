@@ -60,7 +60,9 @@ export const tokens = sqliteTable(
   },
   (t) => [
     uniqueIndex("tokens_lookup").on(t.lookup),
-    uniqueIndex("tokens_fleet_name").on(t.fleet, t.name).where(sql`revoked_ms is null`),
+    uniqueIndex("tokens_fleet_name")
+      .on(t.fleet, t.name)
+      .where(sql`revoked_ms is null`),
     index("tokens_member").on(t.fleet, t.member),
   ],
 );
@@ -85,7 +87,11 @@ export const browserSessions = sqliteTable(
     expiresMs: integer("expires_ms").notNull(),
     stepUpUntilMs: integer("step_up_until_ms"),
   },
-  (t) => [uniqueIndex("browser_sessions_digest").on(t.digest), index("browser_sessions_parent").on(t.parent), index("browser_sessions_member").on(t.fleet, t.member)],
+  (t) => [
+    uniqueIndex("browser_sessions_digest").on(t.digest),
+    index("browser_sessions_parent").on(t.parent),
+    index("browser_sessions_member").on(t.fleet, t.member),
+  ],
 );
 
 export const loginLinks = sqliteTable(

@@ -14,11 +14,21 @@ export type TokenWithMember = { token: TokenRow; member: typeof members.$inferSe
 export const LAST_USED_GRAIN_MS = 3_600_000;
 
 export async function tokenByLookup(db: Db, lookup: string): Promise<TokenWithMember | undefined> {
-  return db.select({ token: tokens, member: members }).from(tokens).leftJoin(members, eq(members.id, tokens.member)).where(eq(tokens.lookup, lookup)).get();
+  return db
+    .select({ token: tokens, member: members })
+    .from(tokens)
+    .leftJoin(members, eq(members.id, tokens.member))
+    .where(eq(tokens.lookup, lookup))
+    .get();
 }
 
 export async function tokenById(db: Db, id: TokenId): Promise<TokenWithMember | undefined> {
-  return db.select({ token: tokens, member: members }).from(tokens).leftJoin(members, eq(members.id, tokens.member)).where(eq(tokens.id, id)).get();
+  return db
+    .select({ token: tokens, member: members })
+    .from(tokens)
+    .leftJoin(members, eq(members.id, tokens.member))
+    .where(eq(tokens.id, id))
+    .get();
 }
 
 export async function listTokens(db: Db, fleet: FleetId, ask: PageAsk): Promise<Page<TokenRow>> {
@@ -37,7 +47,10 @@ export async function insertToken(db: Db, token: TokenRow): Promise<TokenRow> {
     return await db.insert(tokens).values(token).returning().get();
   } catch (error) {
     if (!isUniqueViolation(error, "tokens.name")) throw error;
-    throw fail("token_exists", `A token named '${token.name}' exists.`, { field: "name", hint: "Revoke it first, or choose another name." });
+    throw fail("token_exists", `A token named '${token.name}' exists.`, {
+      field: "name",
+      hint: "Revoke it first, or choose another name.",
+    });
   }
 }
 
@@ -59,8 +72,14 @@ export async function findToken(db: Db, fleet: FleetId, ref: string): Promise<To
  */
 export async function revokeToken(db: Db, fleet: FleetId, id: TokenId, nowMs: number): Promise<string[]> {
   const [, sessions] = await db.batch([
-    db.update(tokens).set({ revokedMs: nowMs }).where(and(eq(tokens.fleet, fleet), eq(tokens.id, id), isNull(tokens.revokedMs))),
-    db.delete(browserSessions).where(and(eq(browserSessions.fleet, fleet), eq(browserSessions.parent, id))).returning({ id: browserSessions.id }),
+    db
+      .update(tokens)
+      .set({ revokedMs: nowMs })
+      .where(and(eq(tokens.fleet, fleet), eq(tokens.id, id), isNull(tokens.revokedMs))),
+    db
+      .delete(browserSessions)
+      .where(and(eq(browserSessions.fleet, fleet), eq(browserSessions.parent, id)))
+      .returning({ id: browserSessions.id }),
     db.delete(loginLinks).where(and(eq(loginLinks.fleet, fleet), eq(loginLinks.parent, id))),
   ]);
   return [id, ...sessions.map((row) => row.id)];

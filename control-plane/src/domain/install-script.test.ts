@@ -43,7 +43,10 @@ afterEach(() => {
 
 /** Runs it as the join line does: on sh's stdin, the token in the environment. */
 async function install(script: string, env: Record<string, string>, args: string[] = []): Promise<{ code: number | null; output: string }> {
-  const child = spawn("sh", ["-s", "--", ...args], { env: { PATH: `${process.execPath.replace(/\/node$/, "")}:/usr/bin:/bin`, HOME: dir, MAESTRO_HOME: join(dir, "home"), ...env }, detached: true });
+  const child = spawn("sh", ["-s", "--", ...args], {
+    env: { PATH: `${process.execPath.replace(/\/node$/, "")}:/usr/bin:/bin`, HOME: dir, MAESTRO_HOME: join(dir, "home"), ...env },
+    detached: true,
+  });
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -53,7 +56,10 @@ async function install(script: string, env: Record<string, string>, args: string
 }
 
 const calls = (): { args: string[]; join?: string; input: string }[] =>
-  readFileSync(join(dir, "home", "calls"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+  readFileSync(join(dir, "home", "calls"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 
 describe("the install script", () => {
   it("is valid POSIX sh", () => {
@@ -63,7 +69,10 @@ describe("the install script", () => {
   });
 
   it("installs, joins with the token on stdin and starts the daemon in the background", async () => {
-    const { code, output } = await install(installScript(origin, "0.1.0", undefined), { MAESTRO_JOIN: "mst_join_secret", MAESTRO_NAME: "box" });
+    const { code, output } = await install(installScript(origin, "0.1.0", undefined), {
+      MAESTRO_JOIN: "mst_join_secret",
+      MAESTRO_NAME: "box",
+    });
     expect(output).toContain("Installed Maestro 0.1.0");
     expect(code).toBe(0);
     const [join0] = calls();
@@ -87,7 +96,11 @@ describe("the install script", () => {
     expect(code).toBe(0);
     expect(readdirSync(join(dir, "home/versions")).sort()).toEqual(["0.1.0", "0.2.0"]);
     expect(calls().map((call) => call.args.at(-1))).toEqual(["--service", "--service"]);
-    expect(execFileSync("readlink", [join(dir, "home/current")]).toString().trim()).toBe("versions/0.2.0");
+    expect(
+      execFileSync("readlink", [join(dir, "home/current")])
+        .toString()
+        .trim(),
+    ).toBe("versions/0.2.0");
   });
 
   it("does nothing when it arrives cut off", async () => {

@@ -31,7 +31,12 @@ export class AuditTrail {
     try {
       await this.feed().audit(this.#entry(action, target, "ok"));
     } catch (cause) {
-      throw fail("audit_unavailable", "The audit log cannot be written, so nothing was done.", { hint: "Try again; if it stays so, look at the server's log." }, cause);
+      throw fail(
+        "audit_unavailable",
+        "The audit log cannot be written, so nothing was done.",
+        { hint: "Try again; if it stays so, look at the server's log." },
+        cause,
+      );
     }
     this.written = true;
   }

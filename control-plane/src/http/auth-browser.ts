@@ -16,13 +16,19 @@ export const keyDigest = (pepper: CryptoKey, key: string): Promise<string> => hm
 /** Bound to the session by derivation: nothing to store, nothing to keep in step. */
 export const csrfOf = async (key: CryptoKey, session: string): Promise<string> => toBase64Url(await hmac(key, session));
 
-export async function principalOfCookie(cookie: string, input: AuthInput): Promise<{ principal: BrowserPrincipal; session: BrowserSessionRow }> {
+export async function principalOfCookie(
+  cookie: string,
+  input: AuthInput,
+): Promise<{ principal: BrowserPrincipal; session: BrowserSessionRow }> {
   const { pepper } = input.config.keys;
   const found = await sessionByDigest(input.db, await cookieDigest(pepper, cookie));
   if (found === undefined) throw fail("session_expired", "The browser session ended.", { hint: "Log in again: maestro open." });
   const key = input.request.headers.get(HEADER_KEY);
   if (key === null || !equalDigests(found.session.keyDigest, await keyDigest(pepper, key))) {
-    throw fail("session_key_missing", `The console's own key is ${key === null ? "missing" : "not this session's"}.`, { field: HEADER_KEY, hint: "Log in again in this browser: maestro open." });
+    throw fail("session_key_missing", `The console's own key is ${key === null ? "missing" : "not this session's"}.`, {
+      field: HEADER_KEY,
+      hint: "Log in again in this browser: maestro open.",
+    });
   }
   input.identified({ fleet: found.session.fleet, actor: `member:${found.session.member}`, credential: found.session.id });
   return { principal: browserPrincipal(found, input.nowMs), session: found.session };

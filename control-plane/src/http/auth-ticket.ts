@@ -26,14 +26,18 @@ export function sealTicket(key: CryptoKey, credential: string, claim: TicketClai
 
 /** The ticket offered among the subprotocols of an upgrade, or undefined. */
 export function offeredTicket(request: Request): string | undefined {
-  return offeredProtocols(request).find((offer) => offer.startsWith(TICKET_PREFIX))?.slice(TICKET_PREFIX.length);
+  return offeredProtocols(request)
+    .find((offer) => offer.startsWith(TICKET_PREFIX))
+    ?.slice(TICKET_PREFIX.length);
 }
 
-export const offeredProtocols = (request: Request): string[] => (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((offer) => offer.trim());
+export const offeredProtocols = (request: Request): string[] =>
+  (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((offer) => offer.trim());
 
 export async function principalOfTicket(ticket: string, input: AuthInput): Promise<UserPrincipal> {
   const claims = await openClaims(input.config.keys.ticket, ticket, Claims);
-  if (claims === undefined) throw fail("ticket_invalid", "The ticket was not made here.", { hint: "Ask for one with POST /api/v1/tickets." });
+  if (claims === undefined)
+    throw fail("ticket_invalid", "The ticket was not made here.", { hint: "Ask for one with POST /api/v1/tickets." });
   if (claims.e <= input.nowMs) throw fail("ticket_expired", "The ticket is older than 30 s.", { hint: "Ask for a new one." });
   return { ...(await credentialNow(claims.c, input)), ticket: { nonce: claims.n, expiresMs: claims.e, opens: claims.o } };
 }
@@ -59,8 +63,15 @@ async function credentialNow(id: string, input: AuthInput): Promise<UserPrincipa
 /** [VR1] The one subprotocol must be offered; checked after who asks, before anything is upgraded. */
 export function requireSubprotocol(request: Request): void {
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    throw new MaestroFailure(maestroError("websocket_required", "This address takes WebSocket upgrades only.", { hint: `Connect with the subprotocol ${SUBPROTOCOL}.` }));
+    throw new MaestroFailure(
+      maestroError("websocket_required", "This address takes WebSocket upgrades only.", {
+        hint: `Connect with the subprotocol ${SUBPROTOCOL}.`,
+      }),
+    );
   }
   if (offeredProtocols(request).includes(SUBPROTOCOL)) return;
-  throw fail("subprotocol_invalid", `The subprotocol ${SUBPROTOCOL} was not offered.`, { field: "sec-websocket-protocol", hint: `Offer ${SUBPROTOCOL}.` });
+  throw fail("subprotocol_invalid", `The subprotocol ${SUBPROTOCOL} was not offered.`, {
+    field: "sec-websocket-protocol",
+    hint: `Offer ${SUBPROTOCOL}.`,
+  });
 }

@@ -18,7 +18,11 @@ export async function principalOfBearer(text: string, input: AuthInput): Promise
   const found = await tokenByLookup(input.db, parsed.id);
   if (found === undefined || !equalDigests(found.token.digest, await parsedDigest(input.config.keys.pepper, parsed))) {
     await input.countFailure(`token:${parsed.id}`);
-    throw new MaestroFailure(maestroError("token_unknown", "No such token here.", { hint: "Check that it belongs to this server; an owner can create a new one." }));
+    throw new MaestroFailure(
+      maestroError("token_unknown", "No such token here.", {
+        hint: "Check that it belongs to this server; an owner can create a new one.",
+      }),
+    );
   }
   input.identified({ fleet: found.token.fleet, actor: `member:${found.token.member}`, credential: found.token.id });
   return { principal: tokenPrincipal(found, input.nowMs), token: found.token };

@@ -25,7 +25,11 @@ export async function authenticate(input: AuthInput): Promise<Authenticated> {
   if (header?.startsWith(`${HOST_SCHEME} `)) return { principal: await principalOfHost(header, input), touch: undefined };
   if (header !== null) {
     const bearer = /^Bearer +(\S+) *$/i.exec(header)?.[1];
-    if (bearer === undefined) throw fail("token_malformed", "The Authorization header is neither a Bearer token nor a host's signature.", { field: "authorization", hint: "Send: Authorization: Bearer mst_pat_…" });
+    if (bearer === undefined)
+      throw fail("token_malformed", "The Authorization header is neither a Bearer token nor a host's signature.", {
+        field: "authorization",
+        hint: "Send: Authorization: Bearer mst_pat_…",
+      });
     const { principal, token } = await principalOfBearer(bearer, input);
     return { principal, touch: (token.lastUsedMs ?? 0) < nowMs - LAST_USED_GRAIN_MS ? () => touchToken(db, token.id, nowMs) : undefined };
   }
@@ -34,7 +38,9 @@ export async function authenticate(input: AuthInput): Promise<Authenticated> {
   const cookie = readCookie(request, url);
   const upgrades = request.headers.get("upgrade") !== null;
   if (cookie === undefined || cookie === "" || upgrades) {
-    throw fail("auth_required", upgrades ? "A socket needs a ticket or a token." : "No credential was sent.", { hint: upgrades ? "Ask for a ticket with POST /api/v1/tickets." : "Send Authorization: Bearer mst_pat_…, or log in: maestro login." });
+    throw fail("auth_required", upgrades ? "A socket needs a ticket or a token." : "No credential was sent.", {
+      hint: upgrades ? "Ask for a ticket with POST /api/v1/tickets." : "Send Authorization: Bearer mst_pat_…, or log in: maestro login.",
+    });
   }
   const { principal, session } = await principalOfCookie(cookie, input);
   if (isWrite(request)) requireBrowserIntent(request, url, await csrfOf(input.config.keys.csrf, session.id));

@@ -22,7 +22,9 @@ export const clearCookie = (url: URL): string => cookie(url, "", 0);
 /** A cookie over http beyond loopback would be readable on the way, unless the operator vouched for the network. */
 export function requireSafeTransport(url: URL, config: Config): void {
   if (url.protocol === "https:" || config.plainHttp || LOOPBACK.test(url.hostname)) return;
-  throw fail("insecure_url", `A browser session over ${url.protocol}//${url.hostname} could be read on the way.`, { hint: "Use https, or start with --allow-http for a network you trust." });
+  throw fail("insecure_url", `A browser session over ${url.protocol}//${url.hostname} could be read on the way.`, {
+    hint: "Use https, or start with --allow-http for a network you trust.",
+  });
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;

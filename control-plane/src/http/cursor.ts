@@ -17,5 +17,8 @@ export const sealCursor = (key: CryptoKey, query: string, after: string): Promis
 export async function openCursor(key: CryptoKey, query: string, cursor: string): Promise<string> {
   const claims = await openClaims(key, cursor, Claims);
   if (claims?.q === query) return claims.a;
-  throw fail("cursor_invalid", claims === undefined ? "The cursor was not made here." : "The cursor belongs to another query.", { field: "cursor", hint: "Start again without a cursor." });
+  throw fail("cursor_invalid", claims === undefined ? "The cursor was not made here." : "The cursor belongs to another query.", {
+    field: "cursor",
+    hint: "Start again without a cursor.",
+  });
 }

@@ -41,13 +41,21 @@ export interface AppEnv {
 }
 
 type Spec<N extends RouteName> = (typeof ROUTES)[N];
-type ParamNames<Path extends string> = Path extends `${infer Head}/${infer Tail}` ? ParamNames<Head> | ParamNames<Tail> : Path extends `:${infer Name}` ? Name : never;
+type ParamNames<Path extends string> = Path extends `${infer Head}/${infer Tail}`
+  ? ParamNames<Head> | ParamNames<Tail>
+  : Path extends `:${infer Name}`
+    ? Name
+    : never;
 
 export type ParamsOf<N extends RouteName> = Readonly<Record<ParamNames<Spec<N>["path"]>, string>>;
-export type QueryOf<N extends RouteName> = Spec<N> extends { query: infer Q extends z.ZodType } ? z.output<Q> : Readonly<Record<string, never>>;
+export type QueryOf<N extends RouteName> =
+  Spec<N> extends { query: infer Q extends z.ZodType } ? z.output<Q> : Readonly<Record<string, never>>;
 export type BodyOf<N extends RouteName> = Spec<N> extends { body: infer B extends z.ZodType } ? z.output<B> : undefined;
-export type ValueOf<N extends RouteName> = Spec<N> extends { result: infer R extends z.ZodType } ? z.input<R> : Spec<N> extends { status: 204 } ? void : Response;
-export type PrincipalOf<N extends RouteName> = Spec<N>["access"] extends { kind: infer K } ? PrincipalByAccess[K & keyof PrincipalByAccess] : never;
+export type ValueOf<N extends RouteName> =
+  Spec<N> extends { result: infer R extends z.ZodType } ? z.input<R> : Spec<N> extends { status: 204 } ? void : Response;
+export type PrincipalOf<N extends RouteName> = Spec<N>["access"] extends { kind: infer K }
+  ? PrincipalByAccess[K & keyof PrincipalByAccess]
+  : never;
 
 interface PrincipalByAccess {
   open: undefined;

@@ -5,34 +5,19 @@
 import type { Context } from "hono";
 import type { RouteName, RouteSpec } from "@maestro/shared/contract/routes";
 import { fail, MaestroFailure } from "@maestro/shared/errors";
-import { makeId, type Id, type IdKind } from "@maestro/shared/ids";
-import { DEFAULT_PAGE_ITEMS } from "@maestro/shared/limits";
-import { configOf, type Config } from "../config.ts";
+import { configOf } from "../config.ts";
 import { openDb, type Db } from "../db/client.ts";
 import { isBootstrapped } from "../db/fleets.ts";
 import { authorise } from "../domain/access/permissions.ts";
 import { actorOf, type Principal } from "../domain/access/principal.ts";
 import { AuditTrail } from "./audit-trail.ts";
 import { authenticate, isWrite } from "./authenticate.ts";
-import { openCursor, queryIdentity, sealCursor } from "./cursor.ts";
 import { unwrap, type AppEnv, type Handler, type RouteContext } from "./define-route.ts";
 import { idempotencyKeyOf, onceOnly } from "./idempotency.ts";
 import { refuseForeignOrigin, refuseTokenInUrl } from "./origin.ts";
 import { takeAllowance } from "./rate-limit.ts";
-import { parseBody, parseQuery, readBody, requireJson } from "./validate.ts";
-
-interface Call {
-  c: Context<AppEnv>;
-  name: RouteName;
-  spec: RouteSpec;
-  config: Config;
-  db: Db;
-  url: URL;
-  ip: string;
-  nowMs: number;
-  requestId: string;
-  trail: AuditTrail;
-}
+import { contextOf, type Call } from "./route-context.ts";
+import { readBody, requireJson } from "./validate.ts";
 
 /** Open routes that only make sense once there is a fleet. */
 const NEEDS_FLEET: readonly RouteName[] = ["login", "hostJoin"];
@@ -41,7 +26,18 @@ export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, ha
   const requestId = c.get("requestId");
   const ip = c.req.header("cf-connecting-ip") ?? "unknown";
   const trail = new AuditTrail(c.env.FEED, { action: name, ip, requestId });
-  const call: Call = { c, name, spec, config: await configOf(c.env), db: openDb(c.env.DB), url: new URL(c.req.url), ip, nowMs: Date.now(), requestId, trail };
+  const call: Call = {
+    c,
+    name,
+    spec,
+    config: await configOf(c.env),
+    db: openDb(c.env.DB),
+    url: new URL(c.req.url),
+    ip,
+    nowMs: Date.now(),
+    requestId,
+    trail,
+  };
   const target = c.req.param("id") ?? "";
   let entered = false;
   try {
@@ -71,8 +67,19 @@ function isAudited({ error }: MaestroFailure, changing: boolean): boolean {
 }
 
 const DENIALS: ReadonlySet<string> = new Set([
-  "token_expired", "token_revoked", "session_expired", "csrf_missing", "origin_denied", "scope_missing", "role_insufficient",
-  "agent_forbidden", "host_forbidden", "step_up_required", "ticket_invalid", "host_locked", "clock_skew",
+  "token_expired",
+  "token_revoked",
+  "session_expired",
+  "csrf_missing",
+  "origin_denied",
+  "scope_missing",
+  "role_insufficient",
+  "agent_forbidden",
+  "host_forbidden",
+  "step_up_required",
+  "ticket_invalid",
+  "host_locked",
+  "clock_skew",
 ]);
 
 async function limitByAddress({ c, spec, ip }: Call): Promise<void> {
@@ -111,7 +118,10 @@ async function whoMay(call: Call): Promise<Principal | undefined> {
 
 /** Asked only when nobody was recognised: whoever is, is of a fleet. */
 async function requireFleet(db: Db): Promise<void> {
-  if (!(await isBootstrapped(db))) throw fail("not_bootstrapped", "This server has no owner yet.", { hint: "Run `maestro up`, or POST /api/v1/bootstrap with the bootstrap secret." });
+  if (!(await isBootstrapped(db)))
+    throw fail("not_bootstrapped", "This server has no owner yet.", {
+      hint: "Run `maestro up`, or POST /api/v1/bootstrap with the bootstrap secret.",
+    });
 }
 
 function requireTicketFits({ c, name }: Call, principal: Principal): void {
@@ -129,51 +139,24 @@ async function readJsonText(request: Request): Promise<string> {
   return text;
 }
 
-async function maybeOnce<N extends RouteName>(call: Call, principal: Principal | undefined, text: string, rx: RouteContext<N>, act: () => Promise<Response>): Promise<Response> {
+async function maybeOnce<N extends RouteName>(
+  call: Call,
+  principal: Principal | undefined,
+  text: string,
+  rx: RouteContext<N>,
+  act: () => Promise<Response>,
+): Promise<Response> {
   const { c, db, config, url, nowMs } = call;
   const key = isWrite(c.req.raw) ? idempotencyKeyOf(c.req.raw) : undefined;
   if (key === undefined || principal === undefined) return act();
   const id = { fleet: principal.fleet, credential: principal.id, key };
-  return onceOnly({ db, key: config.keys.idempotency, id, content: `${c.req.method}\n${url.pathname}${url.search}\n${text}`, nowMs, random: rx.random }, act);
+  return onceOnly(
+    { db, key: config.keys.idempotency, id, content: `${c.req.method}\n${url.pathname}${url.search}\n${text}`, nowMs, random: rx.random },
+    act,
+  );
 }
 
 function respond({ c, spec }: Call, value: unknown): Response {
   if (value instanceof Response) return value;
   return spec.status === 204 ? c.body(null, 204) : c.json(value, spec.status === 201 || spec.status === 202 ? spec.status : 200);
-}
-
-function contextOf<N extends RouteName>(call: Call, name: N, principal: Principal | undefined, text: string): RouteContext<N> {
-  const { c, spec, config, db, url, nowMs, requestId, ip, trail } = call;
-  const query = spec.query === undefined ? {} : parseQuery(spec.query, url);
-  const body = spec.body === undefined ? undefined : parseBody(spec.body, text);
-  const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
-  const identity = (): Promise<string> => queryIdentity(trail.identity?.fleet ?? "", name, query);
-  const context = {
-    name, c, env: c.env, config, db, principal, params: c.req.param(), query, body, requestId, nowMs, ip, random,
-    get fleet() {
-      if (trail.identity === undefined) throw new Error(`${name} is open: nobody was identified`);
-      return trail.identity.fleet;
-    },
-    get feed() {
-      return trail.feed();
-    },
-    newId: <K extends IdKind>(kind: K): Id<K> => makeId(kind, nowMs, random(10)),
-    identify: (who: AuditTrail["identity"]) => {
-      trail.identity = who;
-    },
-    audit: (target: string, action?: string) => trail.ok(target, action),
-    page: async () => {
-      const { limit, cursor } = query;
-      return {
-        limit: typeof limit === "number" ? limit : DEFAULT_PAGE_ITEMS,
-        after: typeof cursor === "string" ? await openCursor(config.keys.cursor, await identity(), cursor) : undefined,
-      };
-    },
-    list: async <Row, Item>(page: { rows: Row[]; next: string | undefined }, item: (row: Row) => Item) => ({
-      items: page.rows.map(item),
-      ...(page.next === undefined ? {} : { nextCursor: await sealCursor(config.keys.cursor, await identity(), page.next) }),
-    }),
-  };
-  // The one cast of the HTTP side: the schemas of this very row made `query` and `body`, its access made `principal`.
-  return context as unknown as RouteContext<N>;
 }

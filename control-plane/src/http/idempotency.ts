@@ -22,7 +22,11 @@ const KEY_SHAPE = /^[\x21-\x7e]{1,128}$/;
 export function idempotencyKeyOf(request: Request): string | undefined {
   const key = request.headers.get("idempotency-key");
   if (key === null) return undefined;
-  if (!KEY_SHAPE.test(key)) throw fail("field_invalid", "'Idempotency-Key' must be 1–128 printable characters without spaces.", { field: "idempotency-key", hint: "A UUID will do." });
+  if (!KEY_SHAPE.test(key))
+    throw fail("field_invalid", "'Idempotency-Key' must be 1–128 printable characters without spaces.", {
+      field: "idempotency-key",
+      hint: "A UUID will do.",
+    });
   return key;
 }
 
@@ -31,13 +35,22 @@ export async function onceOnly(request: IdempotentRequest, act: () => Promise<Re
   const digest = await sha256Hex(request.content);
   const claim = await claimKey(db, id, digest, nowMs);
   if (claim.kind !== "mine" && claim.digest !== digest) {
-    throw fail("idempotency_mismatch", "This Idempotency-Key was used for another request.", { field: "idempotency-key", hint: "Use a new key for a new request." });
+    throw fail("idempotency_mismatch", "This Idempotency-Key was used for another request.", {
+      field: "idempotency-key",
+      hint: "Use a new key for a new request.",
+    });
   }
   switch (claim.kind) {
     case "busy":
-      throw fail("idempotency_in_progress", "The first request with this key is still at work.", { field: "idempotency-key", hint: "Try again in a moment." });
+      throw fail("idempotency_in_progress", "The first request with this key is still at work.", {
+        field: "idempotency-key",
+        hint: "Try again in a moment.",
+      });
     case "done":
-      return new Response(claim.status === 204 ? null : await decrypt(request, claim.response), { status: claim.status, headers: { "content-type": "application/json", "idempotent-replayed": "true" } });
+      return new Response(claim.status === 204 ? null : await decrypt(request, claim.response), {
+        status: claim.status,
+        headers: { "content-type": "application/json", "idempotent-replayed": "true" },
+      });
     case "mine":
       return settle(request, act);
   }
@@ -68,7 +81,9 @@ async function encrypt(request: IdempotentRequest, text: string): Promise<string
 async function decrypt(request: IdempotentRequest, stored: string): Promise<string> {
   const [iv, sealed] = stored.split(".").map(fromBase64Url);
   if (iv === undefined || sealed === undefined) throw new Error("a stored answer is damaged");
-  return new TextDecoder().decode(await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData: place(request.id) }, request.key, sealed));
+  return new TextDecoder().decode(
+    await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData: place(request.id) }, request.key, sealed),
+  );
 }
 
 /** Binds the answer to its row: moved elsewhere, it does not open. */

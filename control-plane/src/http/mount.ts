@@ -51,10 +51,15 @@ function nothingHere(c: Context<AppEnv>): MaestroFailure {
   const here = specs.filter((spec) => matches(spec.path, c.req.path));
   if (here.length > 0) {
     const methods = [...new Set(here.map((spec) => spec.method))];
-    return fail("method_not_allowed", `${c.req.method} is not taken at ${path}.`, { hint: `Use ${methods.join(" or ")}.`, extra: { allow: methods } });
+    return fail("method_not_allowed", `${c.req.method} is not taken at ${path}.`, {
+      hint: `Use ${methods.join(" or ")}.`,
+      extra: { allow: methods },
+    });
   }
   const near = nearest(c.req.path.slice(0, 128), [...new Set(specs.map((spec) => spec.path))], 1)[0];
-  return fail("route_not_found", `There is nothing at ${path}.`, { hint: near === undefined ? "The API is described at /api/docs." : `Did you mean ${near}? The API is described at /api/docs.` });
+  return fail("route_not_found", `There is nothing at ${path}.`, {
+    hint: near === undefined ? "The API is described at /api/docs." : `Did you mean ${near}? The API is described at /api/docs.`,
+  });
 }
 
 function matches(pattern: string, path: string): boolean {
@@ -67,14 +72,19 @@ function matches(pattern: string, path: string): boolean {
 function problemOf(error: Error, c: Context<AppEnv>): Response {
   const requestId = c.get("requestId");
   if (!(error instanceof MaestroFailure)) {
-    console.error(JSON.stringify({ message: "internal error", requestId, path: c.req.path, stack: error.stack, cause: String(error.cause ?? "") }));
-    return problemResponse(maestroError("internal", "Something went wrong here.", { hint: `Tell whoever runs this server the request id ${requestId}.` }), requestId);
+    console.error(JSON.stringify({ message: "internal error", requestId, path: c.req.path, stack: error.stack, cause: causeText(error) }));
+    return problemResponse(
+      maestroError("internal", "Something went wrong here.", { hint: `Tell whoever runs this server the request id ${requestId}.` }),
+      requestId,
+    );
   }
   const { code, extra } = error.error;
-  if (code === "audit_unavailable") console.error(JSON.stringify({ message: "audit unavailable", requestId, cause: String(error.cause ?? "") }));
+  if (code === "audit_unavailable") console.error(JSON.stringify({ message: "audit unavailable", requestId, cause: causeText(error) }));
   const headers: Record<string, string> = {};
   if (code === "rate_limited") headers["retry-after"] = String(RETRY_AFTER_SECONDS);
   if (code === "method_not_allowed" && Array.isArray(extra?.["allow"])) headers["allow"] = extra["allow"].join(", ");
   if (code === "auth_required") headers["www-authenticate"] = "Bearer";
   return problemResponse(error.error, requestId, headers);
 }
+
+const causeText = ({ cause }: Error): string => (cause instanceof Error ? cause.message : "");

@@ -9,8 +9,13 @@ const LOOKS_LIKE_TOKEN = /mst_(pat|join|login|boot|att)_/;
 
 /** A token in a URL is in logs and histories already. */
 export function refuseTokenInUrl(url: URL): void {
-  const found = [...url.searchParams].some(([name, value]) => TOKEN_PARAMETERS.has(name.toLowerCase()) || LOOKS_LIKE_TOKEN.test(value)) || LOOKS_LIKE_TOKEN.test(url.pathname);
-  if (found) throw fail("token_in_url", "A credential stands in the URL, where logs and histories keep it.", { hint: "Treat it as leaked: revoke it, and send a new one in the Authorization header." });
+  const found =
+    [...url.searchParams].some(([name, value]) => TOKEN_PARAMETERS.has(name.toLowerCase()) || LOOKS_LIKE_TOKEN.test(value)) ||
+    LOOKS_LIKE_TOKEN.test(url.pathname);
+  if (found)
+    throw fail("token_in_url", "A credential stands in the URL, where logs and histories keep it.", {
+      hint: "Treat it as leaked: revoke it, and send a new one in the Authorization header.",
+    });
 }
 
 /** The origin hosts sign and join lines name. */
@@ -20,19 +25,32 @@ export const serverOrigin = (config: Config, url: URL): string => config.publicO
 export function refuseForeignOrigin(request: Request, url: URL, config: Config): void {
   const origin = request.headers.get("origin");
   if (origin === null || origin === url.origin || origin === config.publicOrigin || config.allowedOrigins.includes(origin)) return;
-  throw fail("origin_denied", `Requests from '${origin.slice(0, 128)}' are not taken.`, { field: "origin", hint: "Open the console at its own address." });
+  throw fail("origin_denied", `Requests from '${origin.slice(0, 128)}' are not taken.`, {
+    field: "origin",
+    hint: "Open the console at its own address.",
+  });
 }
 
 /** For writes authenticated by cookie: the browser must say that our own page made them, and hold the session's CSRF value. */
 export function requireBrowserIntent(request: Request, url: URL, csrf: string): void {
-  if (request.headers.get("origin") === null) throw fail("origin_denied", "A write from a browser carries an Origin header.", { field: "origin", hint: "Use a token for calls outside the console." });
+  if (request.headers.get("origin") === null)
+    throw fail("origin_denied", "A write from a browser carries an Origin header.", {
+      field: "origin",
+      hint: "Use a token for calls outside the console.",
+    });
   const site = request.headers.get("sec-fetch-site");
   // Browsers leave Sec-Fetch-Site out on plain http beyond loopback, and only there.
   if (site !== "same-origin" && !(site === null && url.protocol === "http:")) {
-    throw fail("origin_denied", `A write from a '${(site ?? "unknown").slice(0, 32)}' page is not taken.`, { field: "sec-fetch-site", hint: "Open the console at its own address." });
+    throw fail("origin_denied", `A write from a '${(site ?? "unknown").slice(0, 32)}' page is not taken.`, {
+      field: "sec-fetch-site",
+      hint: "Open the console at its own address.",
+    });
   }
   const given = request.headers.get(HEADER_CSRF);
   if (given === null || !equalDigests(given, csrf)) {
-    throw fail("csrf_missing", `A write with a browser session needs its ${given === null ? "" : "present "}CSRF value.`, { field: HEADER_CSRF, hint: "Reload the console; it sends `csrf` of GET /api/v1/me in this header." });
+    throw fail("csrf_missing", `A write with a browser session needs its ${given === null ? "" : "present "}CSRF value.`, {
+      field: HEADER_CSRF,
+      hint: "Reload the console; it sends `csrf` of GET /api/v1/me in this header.",
+    });
   }
 }

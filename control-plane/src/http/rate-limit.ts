@@ -6,5 +6,9 @@ export const RETRY_AFTER_SECONDS = 60;
 /** @param who whose allowance is used: an address or a credential. */
 export async function takeAllowance(limiter: RateLimit, who: string, what: string): Promise<void> {
   const { success } = await limiter.limit({ key: who });
-  if (!success) throw fail("rate_limited", `Too many ${what} from here.`, { hint: "Wait a minute, then try again.", extra: { retryAfterSeconds: RETRY_AFTER_SECONDS } });
+  if (!success)
+    throw fail("rate_limited", `Too many ${what} from here.`, {
+      hint: "Wait a minute, then try again.",
+      extra: { retryAfterSeconds: RETRY_AFTER_SECONDS },
+    });
 }

@@ -16,7 +16,8 @@ const DEAD_AFTER_MS = 400 * 24 * 3_600_000;
  */
 export async function recordOpening(db: Db, fleet: FleetId, who: UserPrincipal, place: SocketPlace, nowMs: number): Promise<void> {
   await recordSocket(db, fleet, who.id, place, nowMs);
-  const stands = who.kind === "token" ? (await tokenById(db, who.id))?.token.revokedMs === null : (await sessionById(db, who.id)) !== undefined;
+  const stands =
+    who.kind === "token" ? (await tokenById(db, who.id))?.token.revokedMs === null : (await sessionById(db, who.id)) !== undefined;
   if (!stands) throw fail("token_revoked", "The credential ended a moment ago.", { hint: "Log in again." });
 }
 

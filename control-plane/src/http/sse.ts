@@ -10,11 +10,16 @@ const RETRY_MS = 1_000;
 /** A reader that falls this far behind is let go; it comes back and resumes. */
 const MAX_BEHIND_CHUNKS = 1_000;
 
-const Frame = z.discriminatedUnion("t", [z.object({ t: z.literal("hello"), seq: z.int() }), z.object({ t: z.literal("event"), event: FleetEvent }), z.object({ t: z.literal("reset") })]);
+const Frame = z.discriminatedUnion("t", [
+  z.object({ t: z.literal("hello"), seq: z.int() }),
+  z.object({ t: z.literal("event"), event: FleetEvent }),
+  z.object({ t: z.literal("reset") }),
+]);
 
 export const SSE_HEADERS = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no" };
 
-export const sseEvent = (event: { id: string; type: string; json: string }): string => `id: ${event.id}\nevent: ${event.type}\ndata: ${event.json}\n\n`;
+export const sseEvent = (event: { id: string; type: string; json: string }): string =>
+  `id: ${event.id}\nevent: ${event.type}\ndata: ${event.json}\n\n`;
 export const SSE_RESET = "event: reset\ndata: {}\n\n";
 export const ssePreface = (seq: number): string => `retry: ${RETRY_MS}\n: at ${seq}\n\n`;
 

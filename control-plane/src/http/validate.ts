@@ -25,12 +25,16 @@ export async function readBody(request: Request): Promise<string> {
   }
 }
 
-const tooLarge = (): MaestroFailure => fail("body_too_large", `The body is larger than ${MAX_BODY_BYTES} bytes (1 MiB).`, { hint: "Send less at once." });
+const tooLarge = (): MaestroFailure =>
+  fail("body_too_large", `The body is larger than ${MAX_BODY_BYTES} bytes (1 MiB).`, { hint: "Send less at once." });
 
 export function requireJson(request: Request): void {
   const type = request.headers.get("content-type") ?? "";
   if (/^application\/json\s*(;|$)/i.test(type)) return;
-  throw fail("content_type_unsupported", `A body of type '${type.slice(0, 64)}' is not taken.`, { field: "content-type", hint: "Send application/json." });
+  throw fail("content_type_unsupported", `A body of type '${type.slice(0, 64)}' is not taken.`, {
+    field: "content-type",
+    hint: "Send application/json.",
+  });
 }
 
 /** @param text empty counts as `{}`: a body whose fields are all optional may be left out. */
@@ -41,7 +45,13 @@ export function parseBody<T>(schema: z.ZodType<T>, text: string): T {
 export function parseShape<T>(schema: z.ZodType<T>, input: unknown): T {
   const read = schema.safeParse(input);
   if (read.success) return read.data;
-  throw new MaestroFailure(shapeError(read.error, (path) => knownFields(schema, path), (path) => valueAt(input, path) !== undefined));
+  throw new MaestroFailure(
+    shapeError(
+      read.error,
+      (path) => knownFields(schema, path),
+      (path) => valueAt(input, path) !== undefined,
+    ),
+  );
 }
 
 /** The query as an object; a name given twice is refused rather than half obeyed. */
@@ -66,7 +76,8 @@ function knownFields(schema: z.ZodType, path: readonly PropertyKey[]): string[] 
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }
 
-const unwrapped = (schema: unknown): unknown => (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? unwrapped(schema.unwrap()) : schema);
+const unwrapped = (schema: unknown): unknown =>
+  schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? unwrapped(schema.unwrap()) : schema;
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   let at = input;

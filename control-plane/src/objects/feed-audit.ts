@@ -47,7 +47,17 @@ export class AuditLog {
     if (this.#head().seq !== headSeq) return false;
     this.#storage.sql.exec(
       "INSERT INTO audit (seq, at, actor, credential, ip, action, target, outcome, code, request_id, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      r.seq, r.at, r.actor, r.credential, r.ip, r.action, r.target, r.outcome, r.code ?? null, r.requestId, r.hash,
+      r.seq,
+      r.at,
+      r.actor,
+      r.credential,
+      r.ip,
+      r.action,
+      r.target,
+      r.outcome,
+      r.code ?? null,
+      r.requestId,
+      r.hash,
     );
     return true;
   }

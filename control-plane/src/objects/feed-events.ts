@@ -21,7 +21,9 @@ export class EventRing {
   }
 
   bounds(): Ring {
-    const row = this.#sql.exec<{ first: number | null; last: number | null }>("SELECT min(seq) AS first, max(seq) AS last FROM events").one();
+    const row = this.#sql
+      .exec<{ first: number | null; last: number | null }>("SELECT min(seq) AS first, max(seq) AS last FROM events")
+      .one();
     return { first: row.first ?? 0, last: row.last ?? 0 };
   }
 
@@ -41,7 +43,11 @@ export class EventRing {
 
   after(seq: number, limit: number): StoredEvent[] {
     return this.#sql
-      .exec<{ seq: number; id: string; type: string; json: string }>("SELECT seq, id, json ->> '$.type' AS type, json FROM events WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
+      .exec<{ seq: number; id: string; type: string; json: string }>(
+        "SELECT seq, id, json ->> '$.type' AS type, json FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+        seq,
+        limit,
+      )
       .toArray();
   }
 

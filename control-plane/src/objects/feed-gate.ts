@@ -20,9 +20,12 @@ export class SocketGate {
       return err(maestroError("token_revoked", "This credential was revoked.", { hint: "Log in again." }));
     }
     if (ticket === undefined) return ok(undefined);
-    if (ticket.expiresMs < nowMs) return err(maestroError("ticket_expired", "The ticket is older than 30 s.", { hint: "Ask for a new one." }));
+    if (ticket.expiresMs < nowMs)
+      return err(maestroError("ticket_expired", "The ticket is older than 30 s.", { hint: "Ask for a new one." }));
     const spent = this.#sql.exec("INSERT OR IGNORE INTO spent_nonces (nonce, until_ms) VALUES (?, ?)", ticket.nonce, ticket.expiresMs);
-    return spent.rowsWritten === 0 ? err(maestroError("ticket_used", "This ticket opened a socket before.", { hint: "A ticket works once; ask for a new one." })) : ok(undefined);
+    return spent.rowsWritten === 0
+      ? err(maestroError("ticket_used", "This ticket opened a socket before.", { hint: "A ticket works once; ask for a new one." }))
+      : ok(undefined);
   }
 
   revoke(credential: string, nowMs: number): void {

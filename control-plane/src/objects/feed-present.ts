@@ -1,5 +1,5 @@
 /** The compacted table of present status in SQLite. Everything in it can be written again by the HostRelays. */
-import * as z from "zod";
+import type * as z from "zod";
 import { HostFacts, StoredSession, StoredTypes, type HostUpdate, type PresentHost } from "../domain/events/present.ts";
 
 export class PresentTable {
@@ -13,12 +13,23 @@ export class PresentTable {
     const old = this.#hosts(host)[0];
     const facts = HostFacts.parse({ ...old?.facts, ...update.facts });
     const types = update.types ?? old?.types ?? [];
-    this.#sql.exec("INSERT OR REPLACE INTO present_hosts (host, facts, types) VALUES (?, ?, ?)", host, JSON.stringify(facts), JSON.stringify(types));
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO present_hosts (host, facts, types) VALUES (?, ?, ?)",
+      host,
+      JSON.stringify(facts),
+      JSON.stringify(types),
+    );
     const { sessions } = update;
     if (sessions === undefined) return;
     if (sessions.replace) this.#sql.exec("DELETE FROM present_sessions WHERE host = ?", host);
     for (const id of sessions.removed) this.#sql.exec("DELETE FROM present_sessions WHERE host = ? AND session = ?", host, id);
-    for (const session of sessions.upsert) this.#sql.exec("INSERT OR REPLACE INTO present_sessions (host, session, json) VALUES (?, ?, ?)", host, session.id, JSON.stringify(session));
+    for (const session of sessions.upsert)
+      this.#sql.exec(
+        "INSERT OR REPLACE INTO present_sessions (host, session, json) VALUES (?, ?, ?)",
+        host,
+        session.id,
+        JSON.stringify(session),
+      );
   }
 
   forget(host: string): void {
@@ -28,7 +39,10 @@ export class PresentTable {
 
   read(host?: string): PresentHost[] {
     const sessions = new Map<string, PresentHost["sessions"]>();
-    const rows = host === undefined ? this.#sql.exec<SessionRow>("SELECT host, json FROM present_sessions ORDER BY session") : this.#sql.exec<SessionRow>("SELECT host, json FROM present_sessions WHERE host = ? ORDER BY session", host);
+    const rows =
+      host === undefined
+        ? this.#sql.exec<SessionRow>("SELECT host, json FROM present_sessions ORDER BY session")
+        : this.#sql.exec<SessionRow>("SELECT host, json FROM present_sessions WHERE host = ? ORDER BY session", host);
     for (const row of rows) {
       const session = parse(StoredSession, row.json);
       if (session !== undefined) sessions.set(row.host, [...(sessions.get(row.host) ?? []), session]);
@@ -37,8 +51,15 @@ export class PresentTable {
   }
 
   #hosts(host?: string): Omit<PresentHost, "sessions">[] {
-    const rows = host === undefined ? this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts ORDER BY host") : this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts WHERE host = ?", host);
-    return rows.toArray().map((row) => ({ host: row.host, facts: parse(HostFacts, row.facts) ?? HostFacts.parse({}), types: parse(StoredTypes, row.types) ?? [] }));
+    const rows =
+      host === undefined
+        ? this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts ORDER BY host")
+        : this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts WHERE host = ?", host);
+    return rows.toArray().map((row) => ({
+      host: row.host,
+      facts: parse(HostFacts, row.facts) ?? HostFacts.parse({}),
+      types: parse(StoredTypes, row.types) ?? [],
+    }));
   }
 }
 

@@ -47,7 +47,9 @@ export class Feed extends DurableObject<Env> {
   append(events: NewEvent[]): number {
     const nowMs = Date.now();
     const stored = this.ctx.storage.transactionSync(() =>
-      events.map((event) => this.#ring.add((seq) => toFleetEvent(event, seq, makeId("event", nowMs, crypto.getRandomValues(new Uint8Array(10))), nowMs))),
+      events.map((event) =>
+        this.#ring.add((seq) => toFleetEvent(event, seq, makeId("event", nowMs, crypto.getRandomValues(new Uint8Array(10))), nowMs)),
+      ),
     );
     const followers = this.ctx.getWebSockets();
     for (const event of stored) for (const socket of followers) this.#tell(socket, eventFrame(event), nowMs);
@@ -101,7 +103,11 @@ export class Feed extends DurableObject<Env> {
     const context = FeedContext.parse(JSON.parse(request.headers.get(CONTEXT_HEADER) ?? "null"));
     const nowMs = Date.now();
     const followers = this.ctx.getWebSockets().length;
-    if (followers >= MAX_FOLLOWERS) return problemResponse(maestroError("too_many_viewers", `${followers} follow this fleet already.`, { hint: "Close a console, or try again later." }), context.requestId);
+    if (followers >= MAX_FOLLOWERS)
+      return problemResponse(
+        maestroError("too_many_viewers", `${followers} follow this fleet already.`, { hint: "Close a console, or try again later." }),
+        context.requestId,
+      );
     const admitted = this.#gate.admit(context.credential, context.ticket, nowMs);
     if (!admitted.ok) return problemResponse(admitted.error, context.requestId);
 

@@ -17,7 +17,8 @@ export const descriptionRoutes = defineRoutes({
 
   problem(rx) {
     const { code } = rx.params;
-    if (!isErrorCode(code)) throw fail("route_not_found", `There is no error code '${code.slice(0, 64)}'.`, { hint: "All codes are at /api/docs#errors." });
+    if (!isErrorCode(code))
+      throw fail("route_not_found", `There is no error code '${code.slice(0, 64)}'.`, { hint: "All codes are at /api/docs#errors." });
     return htmlPage(problemPage(code));
   },
 });
@@ -25,5 +26,7 @@ export const descriptionRoutes = defineRoutes({
 async function htmlPage(html: string): Promise<Response> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(STYLE)));
   const csp = DOCS_CSP.replace("@STYLE@", btoa(String.fromCharCode(...digest)));
-  return new Response(html, { headers: { "content-type": "text/html; charset=utf-8", "content-security-policy": csp, "cache-control": "no-cache" } });
+  return new Response(html, {
+    headers: { "content-type": "text/html; charset=utf-8", "content-security-policy": csp, "cache-control": "no-cache" },
+  });
 }

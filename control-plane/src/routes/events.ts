@@ -25,7 +25,11 @@ async function follow(rx: RouteContext<"events">, request: Request, since: strin
   const { principal, requestId } = rx;
   await recordOpening(rx.db, rx.fleet, principal, { kind: "feed", object: rx.fleet }, rx.nowMs);
   const context: FeedContext = {
-    kind: "feed", fleet: rx.fleet, credential: principal.id, requestId, expiresMs: principal.expiresMs,
+    kind: "feed",
+    fleet: rx.fleet,
+    credential: principal.id,
+    requestId,
+    expiresMs: principal.expiresMs,
     ...(principal.ticket === undefined ? {} : { ticket: { nonce: principal.ticket.nonce, expiresMs: principal.ticket.expiresMs } }),
     ...(since === undefined ? {} : { since }),
   };

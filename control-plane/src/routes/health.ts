@@ -6,6 +6,12 @@ import { VERSION } from "../version.ts";
 
 export const healthRoutes = defineRoutes({
   async health(rx) {
-    return { status: "ok" as const, version: VERSION, bootstrapped: await isBootstrapped(rx.db), protocol: VERSIONS, time: new Date(rx.nowMs).toISOString() };
+    return {
+      status: "ok" as const,
+      version: VERSION,
+      bootstrapped: await isBootstrapped(rx.db),
+      protocol: VERSIONS,
+      time: new Date(rx.nowMs).toISOString(),
+    };
   },
 });

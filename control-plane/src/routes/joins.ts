@@ -33,11 +33,27 @@ export const joinRoutes = defineRoutes({
     const id = rx.newId("join");
     await rx.audit(id);
     await insertJoin(rx.db, {
-      id, fleet: rx.fleet, lookup: secret.lookup, digest: secret.digest, name: body.name ?? null, labels: body.labels ?? null,
-      createdBy: rx.principal.id, createdMs: rx.nowMs, expiresMs, usedMs: null, host: null,
+      id,
+      fleet: rx.fleet,
+      lookup: secret.lookup,
+      digest: secret.digest,
+      name: body.name ?? null,
+      labels: body.labels ?? null,
+      createdBy: rx.principal.id,
+      createdMs: rx.nowMs,
+      expiresMs,
+      usedMs: null,
+      host: null,
     });
     const url = serverOrigin(config, new URL(rx.c.req.url));
-    return { id, token: secret.text, expiresAt: new Date(expiresMs).toISOString(), url, line: joinLine(url, secret.text, config.tlsPin), ...(config.tlsPin === undefined ? {} : { pin: config.tlsPin }) };
+    return {
+      id,
+      token: secret.text,
+      expiresAt: new Date(expiresMs).toISOString(),
+      url,
+      line: joinLine(url, secret.text, config.tlsPin),
+      ...(config.tlsPin === undefined ? {} : { pin: config.tlsPin }),
+    };
   },
 
   async hostJoin(rx) {
@@ -49,22 +65,43 @@ export const joinRoutes = defineRoutes({
     const bound = (await sha256Hex(`${join.id}\n${signingKey}\n${sealingKey}`)).slice(0, 32);
     if (nonce === undefined || proof === undefined) {
       await rx.audit(name, "hostJoinNonce");
-      const fresh = { b: bound, e: rx.nowMs + PROOF_WITHIN_MS, r: toBase64Url(rx.random(NONCE_BYTES)) } satisfies z.infer<typeof NonceClaims>;
+      const fresh = { b: bound, e: rx.nowMs + PROOF_WITHIN_MS, r: toBase64Url(rx.random(NONCE_BYTES)) } satisfies z.infer<
+        typeof NonceClaims
+      >;
       return { step: "prove" as const, nonce: await sealClaims(rx.config.keys.joinNonce, fresh) };
     }
     const origin = serverOrigin(rx.config, new URL(rx.c.req.url));
     const claims = await openClaims(rx.config.keys.joinNonce, nonce, NonceClaims);
     const fresh = claims?.b === bound && claims.e > rx.nowMs;
     if (!fresh || !(await verifyEd25519(signingKey, proof, joinSigningText(origin, nonce, signingKey, sealingKey)))) {
-      throw fail("proof_invalid", "The proof does not fit the key, the nonce and this server's address.", { field: "proof", hint: `Sign for ${origin}; begin again without a nonce.` });
+      throw fail("proof_invalid", "The proof does not fit the key, the nonce and this server's address.", {
+        field: "proof",
+        hint: `Sign for ${origin}; begin again without a nonce.`,
+      });
     }
     await rx.audit(name);
-    const host = await enrol(rx.db, join, { id: rx.newId("host"), fleet: join.fleet, name, labels: joinLabels(join.labels, rx.body.labels), signingKey, sealingKey, createdMs: rx.nowMs }).catch(async (error: unknown) => {
-      throw error instanceof MaestroFailure && error.error.code === "host_exists" ? hostNameTaken(name, await namesLike(rx.db, join.fleet, name)) : error;
+    const host = await enrol(rx.db, join, {
+      id: rx.newId("host"),
+      fleet: join.fleet,
+      name,
+      labels: joinLabels(join.labels, rx.body.labels),
+      signingKey,
+      sealingKey,
+      createdMs: rx.nowMs,
+    }).catch(async (error: unknown) => {
+      throw error instanceof MaestroFailure && error.error.code === "host_exists"
+        ? hostNameTaken(name, await namesLike(rx.db, join.fleet, name))
+        : error;
     });
     if (host === undefined) throw joinUsed();
     await rx.feed.append([{ type: "host.joined", subject: host.id, summary: `Host ${host.name} joined` }]);
-    return { step: "joined" as const, host: { id: host.id, name: host.name }, fleet: join.fleet, origin, serverTime: new Date(rx.nowMs).toISOString() };
+    return {
+      step: "joined" as const,
+      host: { id: host.id, name: host.name },
+      fleet: join.fleet,
+      origin,
+      serverTime: new Date(rx.nowMs).toISOString(),
+    };
   },
 
   async hostKey(rx) {
@@ -75,8 +112,15 @@ export const joinRoutes = defineRoutes({
     // The request's own signature does not cover its body: the present key vouches for the new one. The key before
     // it may only repeat the rotation that replaced it, for a host whose answer was lost.
     const vouching = host?.signingKey === body.signingKey ? host.previousKey : host?.signingKey;
-    if (vouching === null || vouching === undefined || !(await verifyEd25519(vouching, body.proof, rotateSigningText(origin, principal.id, body.signingKey)))) {
-      throw fail("proof_invalid", "The new key is not vouched for by the present one.", { field: "proof", hint: "Sign the rotation with the present key." });
+    if (
+      vouching === null ||
+      vouching === undefined ||
+      !(await verifyEd25519(vouching, body.proof, rotateSigningText(origin, principal.id, body.signingKey)))
+    ) {
+      throw fail("proof_invalid", "The new key is not vouched for by the present one.", {
+        field: "proof",
+        hint: "Sign the rotation with the present key.",
+      });
     }
     await rx.audit(principal.name);
     await rotateHostKey(rx.db, principal.fleet, principal.id, body.signingKey, rx.nowMs + KEY_OVERLAP_MS, rx.nowMs);
@@ -88,17 +132,30 @@ async function joinOf(rx: RouteContext<"hostJoin">, text: string): Promise<JoinR
   const parsed = unwrap(parseToken(text, ["join"]));
   const join = await joinByLookup(rx.db, parsed.id);
   if (join === undefined || !equalDigests(join.digest, await parsedDigest(rx.config.keys.pepper, parsed))) {
-    throw fail("join_token_invalid", "This join token is not known here.", { field: "token", hint: "Copy the whole line again, or make a new one in the console." });
+    throw fail("join_token_invalid", "This join token is not known here.", {
+      field: "token",
+      hint: "Copy the whole line again, or make a new one in the console.",
+    });
   }
   rx.identify({ fleet: join.fleet, actor: `join:${join.id}`, credential: join.id });
   if (join.usedMs !== null) throw joinUsed();
-  if (join.expiresMs <= rx.nowMs) throw fail("join_token_expired", `This join token expired on ${new Date(join.expiresMs).toISOString()}.`, { field: "token", hint: "Make a new one in the console." });
+  if (join.expiresMs <= rx.nowMs)
+    throw fail("join_token_expired", `This join token expired on ${new Date(join.expiresMs).toISOString()}.`, {
+      field: "token",
+      hint: "Make a new one in the console.",
+    });
   return join;
 }
 
-const joinUsed = (): Error => fail("join_token_used", "This join token was used before; each enrols one machine.", { field: "token", hint: "Make a new one in the console." });
-const badKey = (field: string, what: string): Error => fail("field_invalid", `'${field}' must be ${what} public key: 32 bytes in base64url.`, { field });
-const hostNameTaken = (name: string, taken: string[]): Error => fail("host_exists", `A host named '${name}' exists.`, { field: "name", hint: `Join as --name ${freeName(name, taken)}.` });
+const joinUsed = (): Error =>
+  fail("join_token_used", "This join token was used before; each enrols one machine.", {
+    field: "token",
+    hint: "Make a new one in the console.",
+  });
+const badKey = (field: string, what: string): Error =>
+  fail("field_invalid", `'${field}' must be ${what} public key: 32 bytes in base64url.`, { field });
+const hostNameTaken = (name: string, taken: string[]): Error =>
+  fail("host_exists", `A host named '${name}' exists.`, { field: "name", hint: `Join as --name ${freeName(name, taken)}.` });
 
 /** Pasted into a shell on the new machine: the token is in the environment, which other users cannot read, and in no argv. */
 function joinLine(origin: string, token: string, pin: string | undefined): string {

@@ -1,11 +1,19 @@
 /** Browser sessions: opened by a token or a one-time link, ended by logout. */
 import { fail } from "@maestro/shared/errors";
-import { LOGIN_LINK_TTL_MS, SESSION_ABSOLUTE_MS, STEP_UP_MS } from "@maestro/shared/limits";
+import { SESSION_ABSOLUTE_MS, STEP_UP_MS } from "@maestro/shared/limits";
 import { parseToken } from "@maestro/shared/token";
 import { VERSIONS } from "@maestro/shared/protocol/version";
 import { equalDigests } from "../crypto/digest.ts";
 import { toBase64Url } from "../crypto/encoding.ts";
-import { endSession, insertLoginLink, insertSession, loginLinkByLookup, sessionByDigest, spendLoginLink, type BrowserSessionRow, type LoginLinkRow } from "../db/browser-sessions.ts";
+import {
+  endSession,
+  insertSession,
+  loginLinkByLookup,
+  sessionByDigest,
+  spendLoginLink,
+  type BrowserSessionRow,
+  type LoginLinkRow,
+} from "../db/browser-sessions.ts";
 import { fleetById } from "../db/fleets.ts";
 import { isSteppedUp } from "../domain/access/permissions.ts";
 import type { UserPrincipal } from "../domain/access/principal.ts";
@@ -13,9 +21,9 @@ import { cookieDigest, csrfOf, keyDigest } from "../http/auth-browser.ts";
 import { principalOfBearer } from "../http/auth-token.ts";
 import { clearCookie, readCookie, requireSafeTransport, setCookie } from "../http/cookies.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
-import { serverOrigin } from "../http/origin.ts";
+import { makeLoginLink } from "../http/login-link.ts";
 import { takeAllowance } from "../http/rate-limit.ts";
-import { freshSecret, parsedDigest } from "../http/secrets.ts";
+import { parsedDigest } from "../http/secrets.ts";
 import { closeSockets } from "../http/sockets.ts";
 import { VERSION } from "../version.ts";
 
@@ -29,7 +37,8 @@ export const loginRoutes = defineRoutes({
     const url = new URL(rx.c.req.url);
     requireSafeTransport(url, rx.config);
     const { token, link } = rx.body;
-    if ((token === undefined) === (link === undefined)) throw fail("field_missing", "Give exactly one of token and link.", { field: "token", hint: "A link comes from `maestro open`." });
+    if ((token === undefined) === (link === undefined))
+      throw fail("field_missing", "Give exactly one of token and link.", { field: "token", hint: "A link comes from `maestro open`." });
     const grant = token === undefined ? await grantOfLink(rx, link ?? "") : await grantOfToken(rx, url, token);
     await replaceOldSession(rx, url);
     const cookie = toBase64Url(rx.random(COOKIE_BYTES));
@@ -37,27 +46,47 @@ export const loginRoutes = defineRoutes({
     const { pepper, csrf } = rx.config.keys;
     const { stepUp, ...rights } = grant;
     const session: BrowserSessionRow = {
-      ...rights, id: rx.newId("browser"), digest: await cookieDigest(pepper, cookie), keyDigest: await keyDigest(pepper, key),
-      createdMs: rx.nowMs, lastSeenMs: rx.nowMs, expiresMs: rx.nowMs + SESSION_ABSOLUTE_MS, stepUpUntilMs: stepUp ? rx.nowMs + STEP_UP_MS : null,
+      ...rights,
+      id: rx.newId("browser"),
+      digest: await cookieDigest(pepper, cookie),
+      keyDigest: await keyDigest(pepper, key),
+      createdMs: rx.nowMs,
+      lastSeenMs: rx.nowMs,
+      expiresMs: rx.nowMs + SESSION_ABSOLUTE_MS,
+      stepUpUntilMs: stepUp ? rx.nowMs + STEP_UP_MS : null,
     };
     await insertSession(rx.db, session);
     rx.c.header("set-cookie", setCookie(url, cookie));
-    return { key, csrf: await csrfOf(csrf, session.id), expiresAt: iso(session.expiresMs), ...(session.stepUpUntilMs === null ? {} : { stepUpUntil: iso(session.stepUpUntilMs) }) };
+    return {
+      key,
+      csrf: await csrfOf(csrf, session.id),
+      expiresAt: iso(session.expiresMs),
+      ...(session.stepUpUntilMs === null ? {} : { stepUpUntil: iso(session.stepUpUntilMs) }),
+    };
   },
 
   async loginLink(rx) {
     const { principal } = rx;
     await rx.audit(principal.member);
     const link = await makeLoginLink(rx, {
-      fleet: principal.fleet, member: principal.member, parent: parentOf(principal), role: principal.role, scopes: [...principal.scopes],
-      agents: principal.agents ?? null, hosts: principal.hosts ?? null, stepUp: isSteppedUp(principal, rx.nowMs),
+      fleet: principal.fleet,
+      member: principal.member,
+      parent: parentOf(principal),
+      role: principal.role,
+      scopes: [...principal.scopes],
+      agents: principal.agents ?? null,
+      hosts: principal.hosts ?? null,
+      stepUp: isSteppedUp(principal, rx.nowMs),
     });
-    return rx.body.path === undefined ? link : { ...link, url: link.url.replace("/login#", `/login?next=${encodeURIComponent(rx.body.path)}#`) };
+    return rx.body.path === undefined
+      ? link
+      : { ...link, url: link.url.replace("/login#", `/login?next=${encodeURIComponent(rx.body.path)}#`) };
   },
 
   async logout(rx) {
     const { principal } = rx;
-    if (principal.kind !== "browser") throw fail("field_invalid", "Only a browser session logs out.", { hint: "Revoke a token instead: maestro token revoke." });
+    if (principal.kind !== "browser")
+      throw fail("field_invalid", "Only a browser session logs out.", { hint: "Revoke a token instead: maestro token revoke." });
     await rx.audit(principal.id);
     await endSession(rx.db, principal.fleet, principal.id);
     await closeSockets(rx.env, rx.db, [principal.id], rx.nowMs);
@@ -71,7 +100,8 @@ export const loginRoutes = defineRoutes({
       fleet: { id: principal.fleet, name: fleet?.name ?? "" },
       server: { version: VERSION, protocol: VERSIONS, time: iso(rx.nowMs) },
     };
-    if (principal.kind === "host") return { ...common, principal: { kind: "host" as const, id: principal.id, name: principal.name }, scopes: [] };
+    if (principal.kind === "host")
+      return { ...common, principal: { kind: "host" as const, id: principal.id, name: principal.name }, scopes: [] };
     return {
       ...common,
       principal: { kind: principal.kind, id: principal.id, name: principal.name, role: principal.role, member: principal.member },
@@ -82,14 +112,6 @@ export const loginRoutes = defineRoutes({
     };
   },
 });
-
-/** The part before the secret's `#` never leaves the browser's history with it: a fragment is not sent. */
-export async function makeLoginLink(rx: Pick<RouteContext<"loginLink">, "config" | "c" | "db" | "random" | "nowMs">, grant: Omit<LoginLinkRow, "lookup" | "digest" | "createdMs" | "expiresMs" | "usedMs">): Promise<{ url: string; expiresAt: string }> {
-  const secret = await freshSecret("login", rx.config.keys.pepper, rx.random);
-  const expiresMs = rx.nowMs + LOGIN_LINK_TTL_MS;
-  await insertLoginLink(rx.db, { ...grant, lookup: secret.lookup, digest: secret.digest, createdMs: rx.nowMs, expiresMs, usedMs: null });
-  return { url: `${serverOrigin(rx.config, new URL(rx.c.req.url))}/login#${secret.text}`, expiresAt: iso(expiresMs) };
-}
 
 async function grantOfToken(rx: RouteContext<"login">, url: URL, text: string): Promise<Grant> {
   const { principal, token } = await principalOfBearer(text, {
@@ -102,7 +124,16 @@ async function grantOfToken(rx: RouteContext<"login">, url: URL, text: string): 
     identified: rx.identify,
   });
   await rx.audit("token");
-  return { fleet: token.fleet, member: token.member, parent: token.id, role: principal.role, scopes: [...principal.scopes], agents: token.agents, hosts: token.hosts, stepUp: token.bootstrap };
+  return {
+    fleet: token.fleet,
+    member: token.member,
+    parent: token.id,
+    role: principal.role,
+    scopes: [...principal.scopes],
+    agents: token.agents,
+    hosts: token.hosts,
+    stepUp: token.bootstrap,
+  };
 }
 
 async function grantOfLink(rx: RouteContext<"login">, text: string): Promise<Grant> {
@@ -113,14 +144,19 @@ async function grantOfLink(rx: RouteContext<"login">, text: string): Promise<Gra
   }
   rx.identify({ fleet: link.fleet, actor: `member:${link.member}`, credential: `link:${link.lookup}` });
   if (link.usedMs !== null) throw linkUsed();
-  if (link.expiresMs <= rx.nowMs) throw fail("login_link_expired", `This login link expired on ${iso(link.expiresMs)}.`, { field: "link", hint: "Make a new one: maestro open." });
+  if (link.expiresMs <= rx.nowMs)
+    throw fail("login_link_expired", `This login link expired on ${iso(link.expiresMs)}.`, {
+      field: "link",
+      hint: "Make a new one: maestro open.",
+    });
   await rx.audit("link");
   if (!(await spendLoginLink(rx.db, link.lookup, rx.nowMs))) throw linkUsed();
   const { fleet, member, parent, role, scopes, agents, hosts, stepUp } = link;
   return { fleet, member, parent, role, scopes, agents, hosts, stepUp };
 }
 
-const linkUsed = (): Error => fail("login_link_used", "This login link was used before; each works once.", { field: "link", hint: "Make a new one: maestro open." });
+const linkUsed = (): Error =>
+  fail("login_link_used", "This login link was used before; each works once.", { field: "link", hint: "Make a new one: maestro open." });
 
 /** Rotation at login: the cookie that was there opens nothing any more. */
 async function replaceOldSession(rx: RouteContext<"login">, url: URL): Promise<void> {
@@ -132,6 +168,7 @@ async function replaceOldSession(rx: RouteContext<"login">, url: URL): Promise<v
   await closeSockets(rx.env, rx.db, [old.session.id], rx.nowMs);
 }
 
-const parentOf = (principal: UserPrincipal): LoginLinkRow["parent"] => (principal.kind === "token" ? principal.id : (principal.parent ?? null));
+const parentOf = (principal: UserPrincipal): LoginLinkRow["parent"] =>
+  principal.kind === "token" ? principal.id : (principal.parent ?? null);
 
 const iso = (ms: number): string => new Date(ms).toISOString();

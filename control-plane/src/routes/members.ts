@@ -2,8 +2,8 @@
 import { ROLE_SCOPES } from "@maestro/shared/contract/access";
 import { credentialsOfMember, findMember, insertMember, listMembers, removeMember, updateMember, type MemberRow } from "../db/members.ts";
 import { defineRoutes } from "../http/define-route.ts";
+import { makeLoginLink } from "../http/login-link.ts";
 import { closeSockets } from "../http/sockets.ts";
-import { makeLoginLink } from "./login.ts";
 
 export const memberRoutes = defineRoutes({
   async members(rx) {
@@ -12,8 +12,23 @@ export const memberRoutes = defineRoutes({
 
   async memberCreate(rx) {
     await rx.audit(rx.body.name);
-    const member = await insertMember(rx.db, { id: rx.newId("member"), fleet: rx.fleet, name: rx.body.name, role: rx.body.role, createdMs: rx.nowMs });
-    const login = await makeLoginLink(rx, { fleet: rx.fleet, member: member.id, parent: null, role: member.role, scopes: [...ROLE_SCOPES[member.role]], agents: null, hosts: null, stepUp: true });
+    const member = await insertMember(rx.db, {
+      id: rx.newId("member"),
+      fleet: rx.fleet,
+      name: rx.body.name,
+      role: rx.body.role,
+      createdMs: rx.nowMs,
+    });
+    const login = await makeLoginLink(rx, {
+      fleet: rx.fleet,
+      member: member.id,
+      parent: null,
+      role: member.role,
+      scopes: [...ROLE_SCOPES[member.role]],
+      agents: null,
+      hosts: null,
+      stepUp: true,
+    });
     await rx.feed.append([{ type: "member.changed", subject: member.id, summary: `${member.name} joined as ${member.role}` }]);
     return { member: toMember(member), login };
   },
@@ -38,4 +53,9 @@ export const memberRoutes = defineRoutes({
   },
 });
 
-const toMember = (row: MemberRow): { id: string; name: string; role: MemberRow["role"]; createdAt: string } => ({ id: row.id, name: row.name, role: row.role, createdAt: new Date(row.createdMs).toISOString() });
+const toMember = (row: MemberRow): { id: string; name: string; role: MemberRow["role"]; createdAt: string } => ({
+  id: row.id,
+  name: row.name,
+  role: row.role,
+  createdAt: new Date(row.createdMs).toISOString(),
+});

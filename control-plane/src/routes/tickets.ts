@@ -10,10 +10,17 @@ const NONCE_BYTES = 16;
 export const ticketRoutes = defineRoutes({
   async ticket(rx) {
     const { session, feed } = rx.body;
-    if ((session === undefined) === (feed === undefined)) throw fail("field_missing", "Give exactly one of session and feed.", { field: "session", hint: "Name the session to attach to, or set feed to true." });
+    if ((session === undefined) === (feed === undefined))
+      throw fail("field_missing", "Give exactly one of session and feed.", {
+        field: "session",
+        hint: "Name the session to attach to, or set feed to true.",
+      });
     const expiresMs = rx.nowMs + TICKET_TTL_MS;
     const opens = session === undefined ? ({ kind: "feed" } as const) : ({ kind: "session", session } as const);
     await rx.audit(session ?? "feed");
-    return { ticket: await sealTicket(rx.config.keys.ticket, rx.principal.id, { nonce: toBase64Url(rx.random(NONCE_BYTES)), expiresMs, opens }), expiresAt: new Date(expiresMs).toISOString() };
+    return {
+      ticket: await sealTicket(rx.config.keys.ticket, rx.principal.id, { nonce: toBase64Url(rx.random(NONCE_BYTES)), expiresMs, opens }),
+      expiresAt: new Date(expiresMs).toISOString(),
+    };
   },
 });

@@ -19,16 +19,37 @@ export const tokenRoutes = defineRoutes({
   async tokenCreate(rx) {
     const { body, principal } = rx;
     const role = body.role ?? principal.role;
-    if (!roleAtLeast(principal.role, role)) throw fail("role_insufficient", `A ${principal.role} cannot make a token for ${role}.`, { field: "role", hint: "Ask for your own role or a lower one." });
+    if (!roleAtLeast(principal.role, role))
+      throw fail("role_insufficient", `A ${principal.role} cannot make a token for ${role}.`, {
+        field: "role",
+        hint: "Ask for your own role or a lower one.",
+      });
     const scopes = body.scopes ?? [...ROLE_SCOPES[role]];
     const beyond = scopes.find((scope) => !ROLE_SCOPES[role].includes(scope) || !principal.scopes.includes(scope));
-    if (beyond !== undefined) throw fail("scope_missing", `${ROLE_SCOPES[role].includes(beyond) ? `'${principal.name}'` : `The role ${role}`} does not reach ${beyond}.`, { field: "scopes", hint: "Leave it out, or choose a role that has it." });
+    if (beyond !== undefined)
+      throw fail(
+        "scope_missing",
+        `${ROLE_SCOPES[role].includes(beyond) ? `'${principal.name}'` : `The role ${role}`} does not reach ${beyond}.`,
+        { field: "scopes", hint: "Leave it out, or choose a role that has it." },
+      );
     await rx.audit(body.name);
     const secret = await freshSecret("pat", rx.config.keys.pepper, rx.random);
     const row = await insertToken(rx.db, {
-      id: rx.newId("token"), fleet: rx.fleet, member: principal.member, name: body.name, lookup: secret.lookup, digest: secret.digest, role, scopes,
-      agents: narrower(body.agents, principal.agents, "agents"), hosts: narrower(body.hosts, principal.hosts, "hosts"), bootstrap: false,
-      createdMs: rx.nowMs, expiresMs: rx.nowMs + (body.expiresInDays ?? TOKEN_TTL_DAYS) * DAY_MS, lastUsedMs: null, revokedMs: null,
+      id: rx.newId("token"),
+      fleet: rx.fleet,
+      member: principal.member,
+      name: body.name,
+      lookup: secret.lookup,
+      digest: secret.digest,
+      role,
+      scopes,
+      agents: narrower(body.agents, principal.agents, "agents"),
+      hosts: narrower(body.hosts, principal.hosts, "hosts"),
+      bootstrap: false,
+      createdMs: rx.nowMs,
+      expiresMs: rx.nowMs + (body.expiresInDays ?? TOKEN_TTL_DAYS) * DAY_MS,
+      lastUsedMs: null,
+      revokedMs: null,
     });
     await rx.feed.append([{ type: "token.created", subject: row.id, summary: `Token ${row.name} was created` }]);
     return { token: toToken(row), secret: secret.text };
@@ -46,13 +67,22 @@ export const tokenRoutes = defineRoutes({
 function narrower(asked: string | undefined, mine: string | undefined, field: string): string | null {
   if (mine === undefined || asked === mine) return asked ?? null;
   if (asked === undefined) return mine;
-  throw fail("scope_missing", `Your own token reaches ${field} '${mine}' only.`, { field, hint: `Leave ${field} out to hand on the same.` });
+  throw fail("scope_missing", `Your own token reaches ${field} '${mine}' only.`, {
+    field,
+    hint: `Leave ${field} out to hand on the same.`,
+  });
 }
 
 function toToken(row: TokenRow): z.input<typeof Token> {
   const iso = (ms: number): string => new Date(ms).toISOString();
   return {
-    id: row.id, name: row.name, role: row.role, scopes: row.scopes, member: row.member, createdAt: iso(row.createdMs), expiresAt: iso(row.expiresMs),
+    id: row.id,
+    name: row.name,
+    role: row.role,
+    scopes: row.scopes,
+    member: row.member,
+    createdAt: iso(row.createdMs),
+    expiresAt: iso(row.expiresMs),
     ...(row.agents === null ? {} : { agents: row.agents }),
     ...(row.hosts === null ? {} : { hosts: row.hosts }),
     ...(row.lastUsedMs === null ? {} : { lastUsedAt: iso(row.lastUsedMs) }),

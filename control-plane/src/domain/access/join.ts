@@ -8,18 +8,35 @@ type Labels = Record<string, string>;
 /** A name bound to the token wins; a different one asked for is a mistake worth saying. */
 export function joinName(bound: string | null, asked: string | undefined): Result<string> {
   if (bound !== null && asked !== undefined && asked !== bound) {
-    return err(maestroError("field_invalid", `This join token is for the host '${bound}'.`, { field: "name", hint: `Leave the name out, or use ${bound}.` }));
+    return err(
+      maestroError("field_invalid", `This join token is for the host '${bound}'.`, {
+        field: "name",
+        hint: `Leave the name out, or use ${bound}.`,
+      }),
+    );
   }
   const name = bound ?? asked;
-  if (name === undefined) return err(maestroError("field_missing", "'name' is required: the join token names no host.", { field: "name", hint: "Give this machine a name." }));
-  return NAME_PATTERN.test(name) ? ok(name) : err(maestroError("field_invalid", "'name' must match [a-z0-9][a-z0-9_-]{0,62}.", { field: "name", hint: `Try ${slugOf(name)}.` }));
+  if (name === undefined)
+    return err(
+      maestroError("field_missing", "'name' is required: the join token names no host.", {
+        field: "name",
+        hint: "Give this machine a name.",
+      }),
+    );
+  return NAME_PATTERN.test(name)
+    ? ok(name)
+    : err(maestroError("field_invalid", "'name' must match [a-z0-9][a-z0-9_-]{0,62}.", { field: "name", hint: `Try ${slugOf(name)}.` }));
 }
 
 /** Labels of the token are the operator's word: a machine adds to them and changes none. */
 export const joinLabels = (bound: Labels | null, asked: Labels | undefined): Labels => ({ ...asked, ...bound });
 
 const slugOf = (name: string): string => {
-  const slug = name.toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^[-_]+|[-_]+$/g, "").slice(0, 63);
+  const slug = name
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, "-")
+    .replace(/^[-_]+|[-_]+$/g, "")
+    .slice(0, 63);
   return slug === "" ? "host" : slug;
 };
 

@@ -16,7 +16,9 @@ export const lowerRole = (a: Role, b: Role): Role => (roleAtLeast(a, b) ? b : a)
 export function authorise(access: Exclude<Access, { kind: "open" }>, principal: Principal, nowMs: number): Result<void> {
   switch (access.kind) {
     case "host":
-      return principal.kind === "host" ? ok(undefined) : err(maestroError("role_insufficient", "Only a host's own signature opens this.", { hint: "The host-agent calls it by itself." }));
+      return principal.kind === "host"
+        ? ok(undefined)
+        : err(maestroError("role_insufficient", "Only a host's own signature opens this.", { hint: "The host-agent calls it by itself." }));
     case "user":
       return principal.kind === "host" ? err(hostForbidden()) : authoriseUser(access, principal, nowMs);
     case "user-or-host":
@@ -26,13 +28,24 @@ export function authorise(access: Exclude<Access, { kind: "open" }>, principal: 
 
 function authoriseUser(need: { role: Role; scope: Scope; stepUp?: true }, who: UserPrincipal, nowMs: number): Result<void> {
   if (!roleAtLeast(who.role, need.role)) {
-    return err(maestroError("role_insufficient", `'${who.name}' is ${who.role}; this needs ${need.role}.`, { field: "role", hint: `Ask an owner to do it, or for the role ${need.role}.` }));
+    return err(
+      maestroError("role_insufficient", `'${who.name}' is ${who.role}; this needs ${need.role}.`, {
+        field: "role",
+        hint: `Ask an owner to do it, or for the role ${need.role}.`,
+      }),
+    );
   }
   if (!who.scopes.includes(need.scope)) {
-    return err(maestroError("scope_missing", `'${who.name}' lacks ${need.scope}.`, { field: "scope", hint: `Create a token with ${need.scope}.` }));
+    return err(
+      maestroError("scope_missing", `'${who.name}' lacks ${need.scope}.`, { field: "scope", hint: `Create a token with ${need.scope}.` }),
+    );
   }
   if (need.stepUp === true && !isSteppedUp(who, nowMs)) {
-    return err(maestroError("step_up_required", "This needs a login not older than 10 minutes.", { hint: "Run `maestro open` and use its fresh link." }));
+    return err(
+      maestroError("step_up_required", "This needs a login not older than 10 minutes.", {
+        hint: "Run `maestro open` and use its fresh link.",
+      }),
+    );
   }
   return ok(undefined);
 }
@@ -40,8 +53,12 @@ function authoriseUser(need: { role: Role; scope: Scope; stepUp?: true }, who: U
 /** A token is presented whole with each request and never by a browser on its own, so it needs no fresh login. */
 export const isSteppedUp = (who: UserPrincipal, nowMs: number): boolean => who.kind === "token" || (who.stepUpUntilMs ?? 0) > nowMs;
 
-const hostForbidden = (): MaestroError => maestroError("host_forbidden", "A host's identity opens its link and reads the registry, nothing else.", { hint: "Use a person's token." });
+const hostForbidden = (): MaestroError =>
+  maestroError("host_forbidden", "A host's identity opens its link and reads the registry, nothing else.", {
+    hint: "Use a person's token.",
+  });
 
 /** Whether a credential's host selector lets it touch this host. */
 export const mayTouchHost = (who: UserPrincipal, hostName: string): boolean => who.hosts === undefined || globMatches(who.hosts, hostName);
-export const mayTouchAgent = (who: UserPrincipal, agentName: string): boolean => who.agents === undefined || globMatches(who.agents, agentName);
+export const mayTouchAgent = (who: UserPrincipal, agentName: string): boolean =>
+  who.agents === undefined || globMatches(who.agents, agentName);

@@ -43,20 +43,36 @@ ${fields("Query", spec.query)}${fields("Body", spec.body)}${fields("Answer", spe
 
 function fields(title: string, schema: z.ZodType | undefined): string {
   if (!(schema instanceof z.ZodObject)) return "";
-  const rows = Object.entries(schema.shape).map(([name, field]) => `<tr><td><code>${escape(name)}</code></td><td>${escape(typeText(field))}</td></tr>`);
+  const rows = Object.entries(schema.shape).map(
+    ([name, field]) => `<tr><td><code>${escape(name)}</code></td><td>${escape(typeText(field))}</td></tr>`,
+  );
   return rows.length === 0 ? "" : `<table><tr><th colspan="2">${title}</th></tr>${rows.join("")}</table>`;
 }
 
 function typeText(schema: z.core.$ZodType): string {
   const optional = schema instanceof z.ZodOptional;
   const { type, enum: values, items, const: fixed, maximum, maxLength } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  const shown = Array.isArray(values) ? values.join(" | ") : fixed !== undefined ? JSON.stringify(fixed) : Array.isArray(type) ? type.join(" | ") : (type ?? (items === undefined ? "see OpenAPI" : "array"));
-  const bound = maxLength !== undefined ? `, at most ${maxLength} characters` : maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER ? `, at most ${maximum}` : "";
+  const shown = Array.isArray(values)
+    ? values.join(" | ")
+    : fixed !== undefined
+      ? JSON.stringify(fixed)
+      : Array.isArray(type)
+        ? type.join(" | ")
+        : (type ?? (items === undefined ? "see OpenAPI" : "array"));
+  const bound =
+    maxLength !== undefined
+      ? `, at most ${maxLength} characters`
+      : maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER
+        ? `, at most ${maximum}`
+        : "";
   return `${shown}${bound}${optional ? " (optional)" : ""}`;
 }
 
 function errorTable(): string {
-  const rows = Object.entries(ERRORS).map(([code, { status, title, exit, retryable }]) => `<tr id="${code}"><td><code>${code}</code></td><td>${status}</td><td>${escape(title)}</td><td>${exit}</td><td>${retryable === true ? "yes" : "no"}</td></tr>`);
+  const rows = Object.entries(ERRORS).map(
+    ([code, { status, title, exit, retryable }]) =>
+      `<tr id="${code}"><td><code>${code}</code></td><td>${status}</td><td>${escape(title)}</td><td>${exit}</td><td>${retryable === true ? "yes" : "no"}</td></tr>`,
+  );
   return `<table><tr><th>code</th><th>HTTP</th><th>meaning</th><th>exit code of the CLI</th><th>may succeed later</th></tr>${rows.join("")}</table>`;
 }
 

@@ -13,14 +13,24 @@ export function openApi(routes: Readonly<Record<string, RouteSpec>>, origin: str
   }
   return {
     openapi: "3.1.0",
-    info: { title: "Maestro", version, description: "Mission control for AI coding agents on any number of machines.", license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
+    info: {
+      title: "Maestro",
+      version,
+      description: "Mission control for AI coding agents on any number of machines.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
     servers: [{ url: origin }],
     tags: [...new Set(Object.values(routes).map((spec) => spec.tag))].map((name) => ({ name })),
     paths,
     components: {
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: "An API token, mst_pat_…" },
-        browser: { type: "apiKey", in: "cookie", name: "__Host-maestro", description: "With X-Maestro-Key on every request and X-Maestro-CSRF on writes." },
+        browser: {
+          type: "apiKey",
+          in: "cookie",
+          name: "__Host-maestro",
+          description: "With X-Maestro-Key on every request and X-Maestro-CSRF on writes.",
+        },
         host: { type: "apiKey", in: "header", name: "Authorization", description: "Maestro-Host: a host's Ed25519 signature." },
       },
       schemas: { Problem: PROBLEM },
@@ -53,7 +63,9 @@ function operation(name: string, spec: RouteSpec): Json {
     tags: [spec.tag],
     security: security(spec.access),
     ...(parameters(spec).length === 0 ? {} : { parameters: parameters(spec) }),
-    ...(spec.body === undefined ? {} : { requestBody: { required: true, content: { "application/json": { schema: schemaOf(spec.body, "input") } } } }),
+    ...(spec.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { "application/json": { schema: schemaOf(spec.body, "input") } } } }),
     responses: {
       [status]: { description: spec.summary, ...result },
       default: { description: "A refusal", content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } } },
@@ -90,7 +102,12 @@ function security(access: Access): Json[] {
 
 function parameters(spec: RouteSpec): Json[] {
   const inPath = [...spec.path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: "path", required: true, schema: { type: "string" } }));
-  const inQuery = Object.entries(spec.query?.shape ?? {}).map(([name, schema]) => ({ name, in: "query", required: false, schema: schemaOf(schema, "input") }));
+  const inQuery = Object.entries(spec.query?.shape ?? {}).map(([name, schema]) => ({
+    name,
+    in: "query",
+    required: false,
+    schema: schemaOf(schema, "input"),
+  }));
   return [...inPath, ...inQuery];
 }
 

@@ -5,12 +5,22 @@ import { err, ok, type Result } from "@maestro/shared/result";
 
 export function parseJson(text: string): Result<unknown> {
   const depth = deepest(text);
-  if (depth > MAX_JSON_DEPTH) return err(maestroError("json_too_deep", `The JSON is nested ${depth} levels deep; at most ${MAX_JSON_DEPTH} are taken.`, { hint: "Flatten it." }));
+  if (depth > MAX_JSON_DEPTH)
+    return err(
+      maestroError("json_too_deep", `The JSON is nested ${depth} levels deep; at most ${MAX_JSON_DEPTH} are taken.`, {
+        hint: "Flatten it.",
+      }),
+    );
   try {
     return ok(JSON.parse(text));
   } catch {
     const { line, column, what } = locate(text);
-    return err(maestroError("json_invalid", `The body is not JSON: ${what} at ${line}:${column}.`, { hint: "Check quotes and commas there.", extra: { line, column } }));
+    return err(
+      maestroError("json_invalid", `The body is not JSON: ${what} at ${line}:${column}.`, {
+        hint: "Check quotes and commas there.",
+        extra: { line, column },
+      }),
+    );
   }
 }
 

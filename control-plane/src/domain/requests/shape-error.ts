@@ -6,7 +6,10 @@ import { escapeUnsafe } from "@maestro/shared/sanitize";
 
 /** `steps[2].prompt` */
 export function fieldPath(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? shown(String(key)) : `${text}.${shown(String(key))}`), "");
+  return path.reduce<string>(
+    (text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? shown(String(key)) : `${text}.${shown(String(key))}`),
+    "",
+  );
 }
 
 const shown = (text: string): string => escapeUnsafe(text.slice(0, 64));
@@ -15,7 +18,11 @@ const shown = (text: string): string => escapeUnsafe(text.slice(0, 64));
  * @param known the names taken at a path, for the suggestion.
  * @param present whether the input has a value at a path: a missing field and a wrong one are different mistakes.
  */
-export function shapeError(error: z.ZodError, known: (path: readonly PropertyKey[]) => string[], present: (path: readonly PropertyKey[]) => boolean): MaestroError {
+export function shapeError(
+  error: z.ZodError,
+  known: (path: readonly PropertyKey[]) => string[],
+  present: (path: readonly PropertyKey[]) => boolean,
+): MaestroError {
   // A mistyped name is also a missing one; the mistake is the typing.
   const issue = error.issues.find(({ code }) => code === "unrecognized_keys") ?? error.issues[0];
   if (issue === undefined) return maestroError("field_invalid", "The request does not have the expected shape.");
@@ -30,9 +37,13 @@ export function shapeError(error: z.ZodError, known: (path: readonly PropertyKey
     });
   }
   if (issue.code === "invalid_key" && issue.path.includes("env")) {
-    return maestroError("env_name_invalid", `'${shown(String(issue.path.at(-1)))}' is no environment name.`, { field, hint: "Letters, digits and _, not beginning with a digit; the value goes beside it." });
+    return maestroError("env_name_invalid", `'${shown(String(issue.path.at(-1)))}' is no environment name.`, {
+      field,
+      hint: "Letters, digits and _, not beginning with a digit; the value goes beside it.",
+    });
   }
-  if (field !== "" && !present(issue.path)) return maestroError("field_missing", `'${field}' is required.`, { field, hint: `Give '${field}'.` });
+  if (field !== "" && !present(issue.path))
+    return maestroError("field_missing", `'${field}' is required.`, { field, hint: `Give '${field}'.` });
   return maestroError("field_invalid", `${field === "" ? "The body" : `'${field}'`}: ${complaint(issue)}`, field === "" ? {} : { field });
 }
 
