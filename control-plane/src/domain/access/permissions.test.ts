@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { ROLE_SCOPES, ROLES, SCOPES, type Role } from "@maestro/shared/contract/access";
+import { makeId } from "@maestro/shared/ids";
+import { authorise, effectiveScopes, lowerRole, mayTouchHost } from "./permissions.ts";
+import type { BrowserPrincipal, HostPrincipal, TokenPrincipal } from "./principal.ts";
+
+const random = new Uint8Array(10);
+const person = (role: Role, scopes = ROLE_SCOPES[role]): Omit<TokenPrincipal, "kind" | "id"> => ({
+  fleet: makeId("fleet", 0, random),
+  member: makeId("member", 0, random),
+  name: "ada",
+  role,
+  scopes,
+  agents: undefined,
+  hosts: undefined,
+  expiresMs: 1e15,
+  ticket: undefined,
+});
+const token = (role: Role, scopes = ROLE_SCOPES[role]): TokenPrincipal => ({
+  ...person(role, scopes),
+  kind: "token",
+  id: makeId("token", 0, random),
+});
+const browser = (stepUpUntilMs: number | undefined): BrowserPrincipal => ({
+  ...person("owner"),
+  kind: "browser",
+  id: makeId("browser", 0, random),
+  parent: undefined,
+  stepUpUntilMs,
+});
+const host: HostPrincipal = {
+  kind: "host",
+  fleet: makeId("fleet", 0, random),
+  id: makeId("host", 0, random),
+  name: "web",
+  draining: false,
+  claim: { id: "", epoch: { start: 1, connect: 1 }, instance: "", bootId: "", timeMs: 0, nonce: "" },
+};
+const code = (result: ReturnType<typeof authorise>): string => (result.ok ? "ok" : result.error.code);
+
+describe("who may", () => {
+  it.each(ROLES)("a %s reaches exactly its role's scopes, and admin means all of them and no more", (role) => {
+    expect(effectiveScopes(role, SCOPES)).toEqual(ROLE_SCOPES[role]);
+    expect(effectiveScopes(role, ["admin"])).toEqual(ROLE_SCOPES[role]);
+    expect(effectiveScopes(role, ["hosts:read"])).toEqual(["hosts:read"]);
+    expect(effectiveScopes("viewer", ["hosts:write"])).toEqual([]);
+  });
+
+  it("the lower of two roles counts", () => {
+    expect(lowerRole("owner", "viewer")).toBe("viewer");
+    expect(lowerRole("viewer", "owner")).toBe("viewer");
+  });
+
+  it("role first, then scope, then the fresh login", () => {
+    const access = { kind: "user", role: "operator", scope: "agents:write" } as const;
+    expect(code(authorise(access, token("viewer"), 0))).toBe("role_insufficient");
+    expect(code(authorise(access, token("operator", ["agents:read"]), 0))).toBe("scope_missing");
+    expect(code(authorise(access, token("operator"), 0))).toBe("ok");
+    const fresh = { kind: "user", role: "owner", scope: "admin", stepUp: true } as const;
+    expect(code(authorise(fresh, token("owner"), 0))).toBe("ok");
+    expect(code(authorise(fresh, browser(undefined), 0))).toBe("step_up_required");
+    expect(code(authorise(fresh, browser(1000), 999))).toBe("ok");
+    expect(code(authorise(fresh, browser(1000), 1000))).toBe("step_up_required");
+  });
+
+  it("hosts and people are kept apart", () => {
+    expect(code(authorise({ kind: "user", role: "viewer", scope: "hosts:read" }, host, 0))).toBe("host_forbidden");
+    expect(code(authorise({ kind: "host" }, token("owner"), 0))).toBe("role_insufficient");
+    expect(code(authorise({ kind: "user-or-host", role: "viewer", scope: "hosts:read" }, host, 0))).toBe("ok");
+  });
+
+  it("a host selector is a glob over names", () => {
+    expect(mayTouchHost({ ...token("owner"), hosts: "web-*" }, "web-1")).toBe(true);
+    expect(mayTouchHost({ ...token("owner"), hosts: "web-*" }, "db-1")).toBe(false);
+    expect(mayTouchHost(token("owner"), "db-1")).toBe(true);
+  });
+});
