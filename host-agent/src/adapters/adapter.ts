@@ -33,7 +33,7 @@ export interface Adapter {
 
 /** The first thing that looks like a version; every CLI decorates it differently. */
 export function firstVersion(output: string): string | undefined {
-  return /\b\d+\.\d+(?:\.\d+)?(?:[-+.][0-9A-Za-z.-]*[0-9A-Za-z])?/.exec(output)?.[0];
+  return /(?<![\d.])\d+\.\d+(?:\.\d+)?(?:[-+.][0-9A-Za-z.+-]*[0-9A-Za-z])?/.exec(output)?.[0];
 }
 
 export const withValue = (flag: string, value: string | undefined): string[] => (value === undefined || value === "" ? [] : [flag, value]);
