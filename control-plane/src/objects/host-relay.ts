@@ -21,7 +21,7 @@ import { earliestOf, type Deadlines } from "../domain/relay/next-alarm.ts";
 import { problemResponse } from "../problem.ts";
 import { SocketGate } from "./feed-gate.ts";
 import { AlarmClock } from "./host-relay/alarm-clock.ts";
-import { readAttachment, type LinkAttachment, type ViewerAttachment } from "./host-relay/attachments.ts";
+import { readAttachment, type Attachment, type LinkAttachment, type ViewerAttachment } from "./host-relay/attachments.ts";
 import { RelayContext, type LinkContext, type ViewerContext } from "./host-relay/context.ts";
 import { Inventory } from "./host-relay/inventory.ts";
 import { admitLink } from "./host-relay/link-gate.ts";
@@ -214,11 +214,22 @@ export class HostRelay extends DurableObject<Env> {
   }
 
   #gone(socket: WebSocket, goodbye: boolean): void {
-    this.#link.closed(socket);
     const viewer = this.#viewers.get(socket);
-    if (viewer === undefined) return;
-    this.#viewers.delete(socket);
-    this.#rooms.leave(viewer, goodbye);
+    if (viewer !== undefined) {
+      this.#viewers.delete(socket);
+      this.#rooms.leave(viewer, goodbye);
+    } else if (this.#link.isCurrent(socket)) this.#link.closed(socket);
+    else this.#goneAsleep(readAttachment(socket), goodbye, this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0);
+  }
+
+  /** Its closing is what woke the object, so it was not found among the sockets that are left. */
+  #goneAsleep(attachment: Attachment | undefined, goodbye: boolean, pingedMs: number): void {
+    if (attachment === undefined || attachment.phase === "closing") return;
+    if (attachment.kind === "viewer") this.#rooms.leftAsleep(attachment.session, attachment.id, goodbye);
+    else if (!this.#link.present) {
+      this.#rooms.linkDown();
+      this.#presence.down(Math.max(pingedMs, attachment.acceptedMs, this.#presence.lastSeenMs ?? 0));
+    }
   }
 
   // ---- alarm --------------------------------------------------------------------------------

@@ -84,6 +84,12 @@ export class Room {
     this.#tellPen();
   }
 
+  /** It left while the object slept; the others hear of it now. */
+  leftAsleep(viewer: string, goodbye: boolean): void {
+    this.#setPen(penAfterLeave(this.#pen, viewer, goodbye, this.#port.nowMs(), this.#port.graceMs));
+    this.#tellPen();
+  }
+
   isWriter(viewer: Viewer): boolean {
     return writerOf(this.#pen) === viewer.at.id;
   }

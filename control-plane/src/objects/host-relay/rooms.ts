@@ -6,7 +6,7 @@ import type { RelayFrame, SnapshotBegin, WatchResult } from "@maestro/shared/pro
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import type { Result } from "@maestro/shared/result";
 import { Memory } from "../../domain/relay/memory.ts";
-import type { Pen } from "../../domain/relay/pen.ts";
+import { penAfterLeave, type Pen } from "../../domain/relay/pen.ts";
 import { Room, type RoomPort } from "./room.ts";
 import type { Viewer } from "./viewer.ts";
 
@@ -65,6 +65,14 @@ export class Rooms {
     room.leave(viewer, goodbye);
     if (room.viewers.size === 0) this.#rooms.delete(room.session);
     this.afterAck();
+  }
+
+  /** A viewer whose closing woke the object: it is in no room any more, but may hold the pen. */
+  leftAsleep(session: string, viewer: string, goodbye: boolean): void {
+    const room = this.#rooms.get(session);
+    if (room !== undefined) return room.leftAsleep(viewer, goodbye);
+    const pen = this.#port.loadPen(session);
+    if (pen !== undefined) this.#port.savePen(session, penAfterLeave(pen, viewer, goodbye, this.#port.nowMs(), this.#port.graceMs));
   }
 
   // ---- a wake -------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ const SCHEMAS: { readonly [K in StateKey]: z.ZodType<StateOf<K>> } = Rows;
 const PenRow = z.discriminatedUnion("type", [
   z.object({ type: z.literal("free") }),
   z.object({ type: z.literal("held"), viewer: z.string(), resume: z.string() }),
-  z.object({ type: z.literal("reserved"), resume: z.string(), untilMs: z.number() }),
+  z.object({ type: z.literal("reserved"), viewer: z.string(), resume: z.string(), untilMs: z.number() }),
 ]);
 
 export class Store {

@@ -1,0 +1,239 @@
+/** Viewers of a HostRelay, evicted between every step of each dialogue. */
+import { describe, expect, test } from "vitest";
+import { relayFixture, sessionInfo } from "./support/relay-fixture.ts";
+
+describe.each([["kept in memory", false], ["evicted between any two steps", true]])("a relay that is %s", (_name, evicting) => {
+  async function setup() {
+    const session = sessionInfo();
+    const relay = relayFixture();
+    const pause = async (): Promise<void> => {
+      if (evicting) await relay.evict();
+    };
+    const host = await relay.host_([session]);
+    await pause();
+    return { session, relay, host, pause };
+  }
+
+  test("[CH4] [F10] a viewer that joins during output misses nothing and sees nothing twice", async () => {
+    const { session, relay, host, pause } = await setup();
+    host.write(1000);
+    const viewer = await relay.viewer(session.id);
+    await pause();
+    const welcome = await viewer.hello({ cols: 100, rows: 30 });
+    expect(welcome).toMatchObject({ version: 1, canWrite: true, session: { id: session.id }, host: { id: relay.host, name: "builder", connected: true } });
+    await viewer.reaches(1000);
+    expect(viewer.screen).toBe("screen@1000");
+    for (let i = 1; i <= 5; i++) {
+      await pause();
+      host.write(5000);
+      await viewer.reaches(1000 + 5000 * i);
+    }
+    expect(viewer.shown).toBe(25_000);
+  });
+
+  test("[CH6] input of the writer is applied in order, once", async () => {
+    const { session, relay, host, pause } = await setup();
+    const viewer = await relay.viewer(session.id);
+    await viewer.hello();
+    await viewer.reaches(0);
+    for (const text of ["l", "s", "\r"]) {
+      await pause();
+      viewer.type(text);
+    }
+    await host.until(() => host.inputs.length === 3, "three inputs");
+    expect(host.inputs.map(({ text }) => text).join("")).toBe("ls\r");
+  });
+
+  test("[VW6] a viewer that redials with its offset gets only what it missed", async () => {
+    const { session, relay, host, pause } = await setup();
+    const first = await relay.viewer(session.id);
+    const { resume } = await first.hello();
+    const other = await relay.viewer(session.id, { credential: "tok_other", name: "bob" });
+    await other.hello();
+    await other.reaches(0);
+    await first.reaches(0);
+    host.write(3000);
+    await first.reaches(3000);
+    await pause();
+    const from = first.cursor;
+    first.socket.close(4000, "cut");
+    await other.next("pen", (frame) => frame["viewers"] === 1);
+    host.write(70_000);
+    await other.reaches(73_000);
+    await pause();
+    const again = await relay.viewer(session.id);
+    await pause();
+    await again.hello({ from, resume });
+    await again.next("resumed", (frame) => frame["offset"] === 3000);
+    await again.reaches(73_000);
+    expect(again.shown).toBe(70_000);
+    expect(again.screen).toBe("");
+  });
+
+  test("[VW6] [CH5] what left the ring meanwhile is told as a gap with exact offsets and a fresh screen", async () => {
+    const { session, relay, host, pause } = await setup();
+    const keeper = await relay.viewer(session.id);
+    await keeper.hello();
+    await keeper.reaches(0);
+    host.write(9000);
+    await keeper.reaches(9000);
+    host.ringStart = 5000;
+    await pause();
+    const late = await relay.viewer(session.id, { credential: "tok_other" });
+    await late.hello({ from: { epoch: 1, offset: 2000 } });
+    expect(await late.next("gap")).toMatchObject({ epoch: 1, from: 2000, to: 9000 });
+    await late.reaches(9000);
+    expect(late.screen).toBe("screen@9000");
+  });
+
+  test("[VW2] one writes, others watch; take moves the pen and everyone is told", async () => {
+    const { session, relay, host, pause } = await setup();
+    const ada = await relay.viewer(session.id);
+    const { viewer: adaId } = await ada.hello();
+    expect(await ada.next("pen")).toMatchObject({ writer: { viewer: adaId, name: "ada" }, you: true, viewers: 1 });
+    await pause();
+    const bob = await relay.viewer(session.id, { credential: "tok_bob", name: "bob" });
+    const { viewer: bobId } = await bob.hello();
+    expect(await bob.next("pen")).toMatchObject({ writer: { viewer: adaId }, you: false, viewers: 2 });
+    await pause();
+    bob.type("x");
+    expect(await bob.next("error")).toMatchObject({ error: { code: "not_writer" } });
+    await pause();
+    bob.say({ t: "take", id: 5 });
+    expect(await bob.next("taken")).toMatchObject({ id: 5 });
+    expect(await ada.next("pen", (frame) => frame["you"] === false)).toMatchObject({ writer: { viewer: bobId, name: "bob" } });
+    await pause();
+    await bob.reaches(0);
+    bob.type("y");
+    await host.until(() => host.inputs.length === 1, "bob's input");
+    expect(host.inputs[0]?.text).toBe("y");
+  });
+
+  test("[VW2] the pen waits for a writer that vanished, and is free once one said goodbye", async () => {
+    const { session, relay, pause } = await setup();
+    const ada = await relay.viewer(session.id);
+    const { resume } = await ada.hello();
+    const bob = await relay.viewer(session.id, { credential: "tok_bob", name: "bob" });
+    await bob.hello();
+    ada.socket.close(4000, "cut");
+    expect(await bob.next("pen", (frame) => frame["viewers"] === 1)).toMatchObject({ writer: null, you: false });
+    await pause();
+    const carol = await relay.viewer(session.id, { credential: "tok_carol", name: "carol" });
+    await carol.hello();
+    expect(await carol.next("pen")).toMatchObject({ writer: null, you: false });
+    await pause();
+    const back = await relay.viewer(session.id);
+    await back.hello({ resume });
+    expect(await back.next("pen")).toMatchObject({ you: true });
+    await pause();
+    back.close(1000);
+    await bob.next("pen", (frame) => frame["viewers"] === 2 && frame["writer"] === null);
+    await pause();
+    const dave = await relay.viewer(session.id, { credential: "tok_dave", name: "dave" });
+    await dave.hello();
+    expect(await dave.next("pen")).toMatchObject({ you: true });
+  });
+
+  test("[VW3] the session has its writer's size; a watcher's resize changes nothing", async () => {
+    const { session, relay, host, pause } = await setup();
+    const ada = await relay.viewer(session.id);
+    await ada.hello({ cols: 120, rows: 40 });
+    await ada.reaches(0);
+    await host.until(() => host.asked.some(({ t }) => t === "resize"), "the writer's size");
+    expect(host.asked.findLast(({ t }) => t === "resize")).toMatchObject({ cols: 120, rows: 40 });
+    const bob = await relay.viewer(session.id, { credential: "tok_bob", name: "bob" });
+    await bob.hello({ cols: 50, rows: 10 });
+    await bob.reaches(0);
+    await pause();
+    bob.say({ t: "resize", cols: 60, rows: 20 });
+    await bob.pingPong();
+    ada.say({ t: "resize", cols: 90, rows: 30 });
+    expect(await bob.next("size", (frame) => frame["cols"] === 90)).toMatchObject({ rows: 30 });
+    expect(host.asked.filter(({ t }) => t === "resize").map(({ cols }) => cols)).toEqual([120, 90]);
+  });
+
+  test("[CH6] with the link away input is refused visibly, and the stream goes on exactly when it is back", async () => {
+    const { session, relay, host, pause } = await setup();
+    const viewer = await relay.viewer(session.id);
+    await viewer.hello();
+    await viewer.reaches(0);
+    host.write(4000);
+    await viewer.reaches(4000);
+    await pause();
+    host.socket.close(4000, "cut");
+    expect(await viewer.next("host")).toMatchObject({ connected: false });
+    await pause();
+    viewer.type("lost");
+    expect(await viewer.next("error")).toMatchObject({ error: { code: "input_refused" } });
+    await pause();
+    const back = await relay.host_([session]);
+    back.head = 9000;
+    expect(await viewer.next("host")).toMatchObject({ connected: true });
+    back.write(1000);
+    await viewer.reaches(10_000);
+    expect(viewer.shown).toBe(10_000);
+    expect(back.inputs).toEqual([]);
+  });
+
+  test("[VW4] a stalled viewer gets a gap and a fresh screen, and slows nobody", async () => {
+    const { session, relay, host } = await setup();
+    const fast = await relay.viewer(session.id);
+    await fast.hello();
+    await fast.reaches(0);
+    const slow = await relay.viewer(session.id, { credential: "tok_slow" });
+    await slow.hello();
+    await slow.reaches(0);
+    slow.stalled = true;
+    host.write(2_000_000);
+    await fast.reaches(2_000_000);
+    expect(slow.shown).toBeLessThanOrEqual(512 * 1024);
+    const shown = slow.cursor?.offset;
+    slow.stalled = false;
+    slow.ack();
+    expect(await slow.next("gap")).toMatchObject({ from: shown, to: 2_000_000 });
+    await slow.reaches(2_000_000);
+    host.write(100);
+    await slow.reaches(2_000_100);
+  });
+
+  test("[CH4] history comes for the one who asked, and the stream goes on behind it", async () => {
+    const { session, relay, host, pause } = await setup();
+    const viewer = await relay.viewer(session.id);
+    await viewer.hello();
+    await viewer.reaches(0);
+    await pause();
+    await viewer.pingPong();
+    host.write(500);
+    await viewer.reaches(500);
+    viewer.say({ t: "history", lines: 1000 });
+    expect(await viewer.next("snapshot", (frame) => frame["lines"] === 1000)).toMatchObject({ offset: 500 });
+    host.write(500);
+    await viewer.reaches(1000);
+  });
+
+  test("[CH2] nobody watches any more: the host is told to stop sending", async () => {
+    const { session, relay, host, pause } = await setup();
+    const viewer = await relay.viewer(session.id);
+    await viewer.hello();
+    await viewer.reaches(0);
+    await pause();
+    viewer.close(1000);
+    await host.until(() => host.asked.some(({ t }) => t === "unwatch"), "unwatch");
+    expect(host.channels.size).toBe(0);
+  });
+});
+
+test("[VW5] closing a credential ends its sockets with 4401 and no others", async () => {
+  const session = sessionInfo();
+  const relay = relayFixture();
+  await relay.host_([session]);
+  const mine = await relay.viewer(session.id, { credential: "tok_mine" });
+  await mine.hello();
+  const other = await relay.viewer(session.id, { credential: "tok_other" });
+  await other.hello();
+  await relay.evict();
+  await relay.stub.closeCredential("tok_mine");
+  expect(await mine.closed).toEqual({ code: 4401, reason: "token_revoked" });
+  await other.pingPong();
+  expect((await relay.watch(session.id, { credential: "tok_mine" })).status).toBe(401);
+});
