@@ -39,7 +39,7 @@ test("[VW2] [VW3] the second viewer watches, takes the pen, and the session take
   await using other = await product.attach(id, { cols: 120, rows: 40, screen: true });
   await other.frame("pen", (pen) => !pen.you && pen.viewers === 2);
   other.type("say not mine\r");
-  expect((await other.frame("error")).error.code).toBe("read_only");
+  expect((await other.frame("error")).error.code).toBe("not_writer");
   await other.take();
   await first.frame("pen", (pen) => !pen.you);
   await first.frame("size", (size) => size.cols === 120 && size.rows === 40);

@@ -37,6 +37,8 @@ export class ApiRefusal extends Error {
 export class Api {
   readonly url: string;
   readonly token: string | undefined;
+  /** Where sessions are opened that name no host: the product's own machine, however many have joined. */
+  defaultHost: string | undefined;
 
   constructor(url: string, token: string | undefined) {
     this.url = url;
@@ -91,7 +93,8 @@ export class Api {
   hosts = () => this.call(r.list(r.Host), "GET", "/api/v1/hosts").then(({ items }) => items);
   sessions = () => this.call(r.list(r.Session), "GET", "/api/v1/sessions").then(({ items }) => items);
   session = (id: string) => this.call(r.Session, "GET", `/api/v1/sessions/${id}`);
-  createSession = (body: z.input<typeof r.SessionBody> = {}) => this.call(r.Session, "POST", "/api/v1/sessions", body);
+  createSession = (body: z.input<typeof r.SessionBody> = {}) =>
+    this.call(r.Session, "POST", "/api/v1/sessions", { ...(this.defaultHost === undefined ? {} : { host: this.defaultHost }), ...body });
   agents = () => this.call(r.list(r.Agent), "GET", "/api/v1/agents").then(({ items }) => items);
   createAgent = (body: z.input<typeof r.AgentBody>) => this.call(r.Agent, "POST", "/api/v1/agents", body);
   startAgent = (id: string, body: z.input<typeof r.AgentStart> = {}) => this.call(r.Session, "POST", `/api/v1/agents/${id}/start`, body);

@@ -161,7 +161,7 @@ export class Product extends Installation {
     const port = options.port === undefined || options.port === 0 ? await freePort() : options.port;
     const { child, ready } = await startUp(home.env(env), port, options.args ?? []);
     const product = new Product(home, { ...options, port }, env, child, ready);
-    await product.api.hostOnline();
+    product.api.defaultHost = (await product.api.hostOnline()).name;
     return product;
   }
 
