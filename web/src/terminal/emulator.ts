@@ -7,7 +7,9 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import { Terminal } from "@xterm/xterm";
 import { MAX_COLS, MAX_ROWS } from "@maestro/shared/limits";
 import type { Cursor } from "@maestro/shared/protocol/cursor";
+import { boundCounts } from "./bounded-counts.ts";
 import { DARK, LIGHT } from "./palette.ts";
+import { ReplyBudget } from "./reply-budget.ts";
 import { guardClipboard, guardReplies } from "./replies.ts";
 
 export interface EmulatorOwner {
@@ -53,6 +55,7 @@ export class Emulator {
   /** Writes xterm has not parsed yet, oldest first: the first one is being parsed. */
   #parsing: { live: boolean }[] = [];
   #suppressed = false;
+  readonly #replies = new ReplyBudget();
   #baseFontPx: number;
   /** Set by the sticky Ctrl of the phone's key row: turns the next typed character into what is sent. */
   controlNext: ((data: string) => string) | undefined = undefined;
@@ -71,13 +74,14 @@ export class Emulator {
       disableStdin: true,
       macOptionIsMeta: true,
       windowOptions: {},
-      theme: scheme.matches ? DARK : LIGHT,
+      ...colours(scheme.matches),
       linkHandler: { activate: (_event, uri) => owner.linkClicked(uri), allowNonHttpProtocols: true },
     });
-    scheme.addEventListener("change", () => (this.terminal.options.theme = scheme.matches ? DARK : LIGHT), { signal: this.#abort.signal });
+    scheme.addEventListener("change", () => Object.assign(this.terminal.options, colours(scheme.matches)), { signal: this.#abort.signal });
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(new WebLinksAddon((_event, uri) => owner.linkClicked(uri)));
-    guardReplies(this.terminal.parser, { open: () => this.#parsing[0]?.live === true, suppress: () => this.#suppress() });
+    boundCounts(this.terminal.parser);
+    guardReplies(this.terminal.parser, { open: () => this.#mayReply(), suppress: () => this.#suppress() });
     guardClipboard(this.terminal, (data) => this.#parsing[0]?.live === true && owner.clipboardAsked(data));
     this.terminal.open(host);
     this.terminal.onData((data) => this.#input(new TextEncoder().encode(this.controlNext === undefined ? data : this.controlNext(data))));
@@ -182,6 +186,10 @@ export class Emulator {
     });
   }
 
+  #mayReply(): boolean {
+    return this.#parsing[0]?.live === true && this.terminal.options.disableStdin !== true && this.#replies.take(performance.now());
+  }
+
   #suppress(): void {
     this.#suppressed = true;
     // xterm parses without a pause inside one task, so no person can be typing before this runs.
@@ -212,3 +220,6 @@ export class Emulator {
     return true;
   }
 }
+
+/** Programs choose colours for dark screens; on a light one what could not be read is darkened. */
+const colours = (dark: boolean) => (dark ? { theme: DARK, minimumContrastRatio: 1 } : { theme: LIGHT, minimumContrastRatio: 4.5 });

@@ -11,7 +11,7 @@ export function LinkDialog({ uri, onClose }: { uri: string; onClose: () => void 
         {decision.shown}
       </pre>
       <div className="buttons">
-        <button type="button" className="button" onClick={onClose} autoFocus>
+        <button type="button" className="button" onClick={onClose} data-focus>
           {decision.type === "ask" ? "Cancel" : "Close"}
         </button>
         {decision.type === "ask" && (

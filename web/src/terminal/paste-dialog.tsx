@@ -13,12 +13,12 @@ export function PasteDialog({ paste, onPaste, onClose }: { paste: Paste; onPaste
         {shown}
         {paste.text.length > SHOWN_CHARS && "\n…"}
       </pre>
-      {paste.removed > 0 && <p className="muted small">{paste.removed} control characters were taken out.</p>}
+      {paste.removed > 0 && <p className="muted small">{paste.removed === 1 ? "One control character was" : `${paste.removed} control characters were`} taken out.</p>}
       <div className="buttons">
         <button type="button" className="button" onClick={onClose}>
           Cancel
         </button>
-        <button type="button" className="button primary" onClick={onPaste} autoFocus>
+        <button type="button" className="button primary" onClick={onPaste} data-focus>
           Paste
         </button>
       </div>

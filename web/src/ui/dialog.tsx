@@ -8,6 +8,8 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
   useEffect(() => {
     const dialog = ref.current;
     if (dialog !== null && !dialog.open) dialog.showModal();
+    // The platform would choose the close button, which comes first.
+    dialog?.querySelector<HTMLElement>("[data-focus]")?.focus();
     return () => dialog?.close();
   }, []);
   return (
@@ -38,7 +40,7 @@ export function Confirm(props: { title: string; children: ReactNode; action: str
     <Dialog title={props.title} onClose={props.onClose}>
       {props.children}
       <div className="buttons">
-        <button type="button" className="button" onClick={props.onClose} autoFocus>
+        <button type="button" className="button" onClick={props.onClose} data-focus>
           Cancel
         </button>
         <button type="button" className="button danger sure" disabled={props.busy === true} onClick={props.onConfirm}>
