@@ -7,7 +7,7 @@ export interface Clock {
   wallMs(): number;
   /** Never goes back. */
   monotonicMs(): number;
-  /** Calls once after `ms`; the answer cancels it. Does not keep the process alive by itself. */
+  /** Calls once after `ms`; the answer cancels it. Whoever waits has to cancel, or the process waits with it. */
   after(ms: number, run: () => void): Cancel;
 }
 

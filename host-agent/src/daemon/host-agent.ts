@@ -12,7 +12,7 @@ import { Link } from "../link/link.ts";
 import { ServerTime } from "../link/server-time.ts";
 import { checkServerUrl } from "../link/server-url.ts";
 import { Terminals } from "../terminal/terminals.ts";
-import { systemClock } from "./clock.ts";
+import { pause, systemClock } from "./clock.ts";
 import { helloFacts } from "./facts.ts";
 import { createHostActions } from "./host-actions.ts";
 import { HostKeys } from "./host-keys.ts";
@@ -174,7 +174,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
 
   const abort = new AbortController();
   const holding = keeper.run(abort.signal);
-  const linking = Promise.race([keeper.tried, new Promise((resolve) => clock.after(HOLDER_PATIENCE_MS, () => resolve(undefined)))]).then(() => link.run(abort.signal));
+  const linking = firstOf(keeper.tried, HOLDER_PATIENCE_MS, abort.signal).then(() => link.run(abort.signal));
   const reporting = reporter.run(abort.signal);
   log.info("the host-agent runs", { version, host: identity.record.name, server: identity.record.url, pid: process.pid });
   const parts = Promise.all([holding, linking, reporting]);
@@ -184,9 +184,17 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     async stop() {
       abort.abort();
       await parts;
+      terminals.dispose();
       lock.release();
     },
   };
+}
+
+/** Resolves with `done`, after `ms` at the latest, and leaves no timer behind. */
+async function firstOf(done: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const finished = new AbortController();
+  void done.then(() => finished.abort());
+  await pause(systemClock, ms, AbortSignal.any([signal, finished.signal]));
 }
 
 function readJoined(paths: Paths): Identity {

@@ -2,7 +2,7 @@
 import { HELLO_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import type { HostFrame } from "@maestro/shared/protocol/link";
-import type { Clock } from "../daemon/clock.ts";
+import { noCancel, pause, type Cancel, type Clock } from "../daemon/clock.ts";
 import type { HostKeys } from "../daemon/host-keys.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Terminals } from "../terminal/terminals.ts";
@@ -148,10 +148,14 @@ export class Link {
       },
     });
     this.#connection = connection;
-    const stop = () => this.#farewell(connection, opened.socket);
+    let cancelFarewell = noCancel;
+    const stop = () => {
+      cancelFarewell = this.#farewell(connection, opened.socket);
+    };
     signal.addEventListener("abort", stop, { once: true });
     const { code, reason } = await ended.promise;
     signal.removeEventListener("abort", stop);
+    cancelFarewell();
     this.#connection = undefined;
     const { unknown } = connection.end();
     if (unknown > 0) log.info("frames of a newer control plane were ignored", { frames: unknown });
@@ -160,9 +164,9 @@ export class Link {
   }
 
   /** Going away politely, but not at the mercy of a peer that never answers the close. */
-  #farewell(connection: Connection, socket: { terminate(): void }): void {
+  #farewell(connection: Connection, socket: { terminate(): void }): Cancel {
     connection.close(CLOSE.goingAway, "the host-agent stops");
-    this.#deps.clock.after(Math.min(1_000, HELLO_TIMEOUT_MS * this.#deps.timeScale), () => socket.terminate());
+    return this.#deps.clock.after(Math.min(1_000, HELLO_TIMEOUT_MS * this.#deps.timeScale), () => socket.terminate());
   }
 
   #correct(outcome: Extract<Outcome, { type: "refused" }>): boolean {
@@ -179,12 +183,7 @@ export class Link {
     this.#wake = wake;
     const either = AbortSignal.any([signal, wake.signal]);
     if (untilChange) await this.#deps.changed(ms, either);
-    else if (ms > 0) {
-      await new Promise<void>((resolve) => {
-        const cancel = this.#deps.clock.after(ms, resolve);
-        either.addEventListener("abort", () => (cancel(), resolve()), { once: true });
-      });
-    }
+    else if (ms > 0) await pause(this.#deps.clock, ms, either);
     this.#wake = undefined;
   }
 

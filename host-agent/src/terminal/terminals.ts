@@ -75,6 +75,12 @@ export class Terminals {
     });
   }
 
+  /** The daemon stops: what is still subscribed to ends with its connection to the holder. */
+  dispose(): void {
+    this.#cancelGrace();
+    this.#orphans.clear();
+  }
+
   // ---- holder -------------------------------------------------------------------------------
 
   /** A new connection to the holder: every open channel goes on from its cursor, or learns of the new epoch. */

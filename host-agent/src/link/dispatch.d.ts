@@ -1,0 +1,32 @@
+/** Each frame of the relay to the one who handles it; exhaustive, so that a new frame does not compile unhandled. */
+import type { HostFrame, LinkWelcome, RelayFrame, RequestName, RequestResult } from "@maestro/shared/protocol/link";
+import type { Result } from "@maestro/shared/result";
+import type { Terminals } from "../terminal/terminals.ts";
+import type { Requests } from "./requests.ts";
+export type FrameOf<T extends RelayFrame["t"]> = Extract<RelayFrame, {
+    t: T;
+}>;
+/** A request as work that answers by value. */
+export type Action<N extends RequestName & RelayFrame["t"]> = (frame: FrameOf<N>) => Promise<Result<RequestResult<N>>>;
+export interface HostActions {
+    createSession: Action<"session.create">;
+    startAgent: Action<"agent.start">;
+    killSession: Action<"session.kill">;
+    /** The screen's bytes travel before the answer, as blob frames on the channel the request names. */
+    readScreen(frame: FrameOf<"session.screen">, blob: (bytes: Uint8Array) => void): Promise<Result<RequestResult<"session.screen">>>;
+    sendInput: Action<"session.input">;
+    ensureWorkspace: Action<"workspace.ensure">;
+    detect: Action<"detect">;
+    welcome(frame: LinkWelcome): void;
+    registry(version: number): void;
+    drain(draining: boolean): void;
+}
+export interface DispatchTargets {
+    actions: HostActions;
+    terminals: Terminals;
+    requests: Requests;
+    send(frame: HostFrame): void;
+    /** Bytes as blob frames on a channel of the relay's choice. */
+    blob(channel: number, bytes: Uint8Array): void;
+}
+export declare function dispatch(frame: RelayFrame, { actions, terminals, requests, send, blob }: DispatchTargets): void;
