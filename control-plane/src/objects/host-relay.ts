@@ -412,15 +412,18 @@ export class HostRelay extends DurableObject<Env> {
     if (this.#link.ready) this.#link.send({ t: "registry", version });
   }
 
-  /** The host was removed: everybody out, nothing stays. */
+  /** The host was removed: everybody out, nothing stays but empty tables. */
   async retire(): Promise<void> {
+    // First its name: nothing of what follows is told to the Feed.
+    this.#store.set("identity", undefined);
     for (const viewer of [...this.#viewers.values()]) viewer.end(maestroError("host_not_found", "The host was removed."));
-    for (const socket of this.ctx.getWebSockets("link")) close(socket, CLOSE.credential, "host_unknown");
-    this.#viewers.clear();
+    this.#link.drop(CLOSE.credential, "host_unknown");
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
-    // Fields still hold what was deleted; the next request meets a new life.
-    this.ctx.abort("The host was removed.");
+    this.#alarm.fired();
+    migrateRelay(this.ctx.storage);
+    this.#store.reload();
+    this.#inventory.reload();
   }
 
   // ---- inside -------------------------------------------------------------------------------

@@ -36,7 +36,8 @@ export class FrameSocket {
   }
 
   say(frame: object): void {
-    this.socket.send(JSON.stringify(frame));
+    // The far side may have closed while an answer was on its way, as on any network.
+    if (this.socket.readyState === WebSocket.READY_STATE_OPEN) this.socket.send(JSON.stringify(frame));
   }
 
   raw(data: string | ArrayBuffer | Uint8Array): void {

@@ -11,7 +11,13 @@ export class Inventory {
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    for (const { json } of sql.exec<{ json: string }>("SELECT json FROM sessions")) {
+    this.reload();
+  }
+
+  reload(): void {
+    this.#sessions.clear();
+    this.#types = undefined;
+    for (const { json } of this.#sql.exec<{ json: string }>("SELECT json FROM sessions")) {
       const session = read(SessionInfo, json);
       if (session !== undefined) this.#sessions.set(session.id, session);
     }

@@ -34,7 +34,12 @@ export class Store {
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    for (const row of sql.exec<{ key: string; json: string }>("SELECT key, json FROM state")) this.#rows.set(row.key, row.json);
+    this.reload();
+  }
+
+  reload(): void {
+    this.#rows.clear();
+    for (const row of this.#sql.exec<{ key: string; json: string }>("SELECT key, json FROM state")) this.#rows.set(row.key, row.json);
   }
 
   get<K extends StateKey>(key: K): StateOf<K> | undefined {
