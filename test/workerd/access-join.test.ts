@@ -1,9 +1,11 @@
 /** Enrolment, host signatures, clock skew, key rotation, the lock. */
-import { env } from "cloudflare:workers";
+import { env, exports } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { CLOCK_WINDOW_MS } from "@maestro/shared/limits";
 import { joinSigningText, rotateSigningText } from "@maestro/shared/protocol/link-auth";
 import { formatToken } from "@maestro/shared/token";
+import { configOf } from "../../control-plane/src/config.ts";
+import { originsHere } from "../../control-plane/src/http/origin.ts";
 import { bootstrap, call, join, joinHost, joinToken, json, keypair, ORIGIN, refusal, testHost, type Fleet } from "./access-fleet.ts";
 
 let fleet: Fleet;
@@ -107,6 +109,14 @@ describe("[LK1] a host's signature", () => {
     await refusal(signed(await host.authorization("POST", ME)), "signature_invalid");
     await refusal(signed("Maestro-Host id=x"), "signature_invalid");
     await refusal(signed(await testHost("hst_00000000000000000000000000", "x", host.key).authorization("GET", ME)), "host_unknown");
+  });
+
+  it("for the address it dialled is as good as for the server's name, and for no third one", async () => {
+    const host = await joinHost(fleet, "web");
+    const authorization = await host.authorization("GET", ME);
+    await refusal(exports.default.fetch(`https://other.test${ME}`, { headers: { authorization } }), "signature_invalid");
+    const config = { publicOrigin: "https://named.test" };
+    expect(originsHere({ ...(await configOf(env)), ...config }, new URL(`${ORIGIN}${ME}`))).toEqual(["https://named.test", ORIGIN]);
   });
 
   it.each([-1, 1])("with a clock %i × 121 s off is told the server's time", async (sign) => {

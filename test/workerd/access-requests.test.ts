@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MAX_BODY_BYTES } from "@maestro/shared/limits";
 import type { ErrorCode } from "@maestro/shared/errors";
 import { formatToken } from "@maestro/shared/token";
-import { bootstrap, call, json, logIn, makeToken, ORIGIN, refusal, type Call, type Fleet } from "./access-fleet.ts";
+import { bootstrap, call, joinHost, json, logIn, makeToken, ORIGIN, refusal, type Call, type Fleet } from "./access-fleet.ts";
 
 let fleet: Fleet;
 beforeEach(async () => {
@@ -232,6 +232,21 @@ describe("bad inputs", () => {
     const problem = await refusal(call("/api/v1/me", { token: fleet.owner.token }), "internal");
     expect(problem.hint).toContain(problem.requestId);
     expect(JSON.stringify(problem)).not.toMatch(/tokens|sql/i);
+  });
+});
+
+describe("what a program may be started with", () => {
+  const start = async (body: Record<string, unknown>): Promise<Response> => {
+    await joinHost(fleet, "web");
+    return call("/api/v1/sessions", { token: fleet.owner.token, body: { host: "web", ...body } });
+  };
+  it.each([
+    ["API 26: a relative cwd", { cwd: "src" }, "path_outside_roots", "cwd"],
+    ["API 27: LD_PRELOAD", { env: { LD_PRELOAD: "x" } }, "env_denied", "env.LD_PRELOAD"],
+    ["API 27: NODE_OPTIONS", { env: { NODE_OPTIONS: "x" } }, "env_denied", "env.NODE_OPTIONS"],
+    ["API 27: a name with =", { env: { "A=B": "x" } }, "env_name_invalid", "env.A=B"],
+  ] as const)("%s", async (_, body, code, field) => {
+    expect((await refusal(start(body), code)).field).toBe(field);
   });
 });
 

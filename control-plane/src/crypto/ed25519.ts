@@ -19,3 +19,9 @@ export async function verifyEd25519(publicKey: string, signature: string, text: 
     return false;
   }
 }
+
+/** Whether any of the keys signed any of the texts; both lists are short. */
+export async function verifyAny(publicKeys: readonly string[], signature: string, texts: readonly string[]): Promise<boolean> {
+  for (const key of publicKeys) for (const text of texts) if (await verifyEd25519(key, signature, text)) return true;
+  return false;
+}

@@ -3,12 +3,12 @@ import { fail } from "@maestro/shared/errors";
 import { isId } from "@maestro/shared/ids";
 import { CLOCK_WINDOW_MS } from "@maestro/shared/limits";
 import { hostSigningText, parseHostAuthorization } from "@maestro/shared/protocol/link-auth";
-import { verifyEd25519 } from "../crypto/ed25519.ts";
+import { verifyAny } from "../crypto/ed25519.ts";
 import { hostById, type HostRow } from "../db/hosts.ts";
 import type { HostPrincipal } from "../domain/access/principal.ts";
 import type { AuthInput } from "./auth-input.ts";
 import { unwrap } from "./define-route.ts";
-import { serverOrigin } from "./origin.ts";
+import { originsHere } from "./origin.ts";
 
 export async function principalOfHost(header: string, input: AuthInput): Promise<HostPrincipal> {
   const { claim, signature } = unwrap(parseHostAuthorization(header));
@@ -17,8 +17,10 @@ export async function principalOfHost(header: string, input: AuthInput): Promise
     throw fail("host_unknown", `Host '${claim.id}' is not enrolled here.`, {
       hint: "It was removed, or belongs to another server: join it again.",
     });
-  const text = hostSigningText(claim, serverOrigin(input.config, input.url), input.request.method, input.url.pathname);
-  if (!(await verifyAny(acceptedKeys(host, input.nowMs), signature, text))) {
+  const texts = originsHere(input.config, input.url).map((origin) =>
+    hostSigningText(claim, origin, input.request.method, input.url.pathname),
+  );
+  if (!(await verifyAny(acceptedKeys(host, input.nowMs), signature, texts))) {
     throw fail("signature_invalid", `The signature is not host '${host.name}'s.`, {
       hint: "The host-agent signs for the address it was joined with; join it again if that changed.",
     });
@@ -42,9 +44,4 @@ export async function principalOfHost(header: string, input: AuthInput): Promise
 /** The present key, and the one before it while a rotation is young. */
 function acceptedKeys(host: HostRow, nowMs: number): string[] {
   return host.previousKey !== null && (host.previousUntilMs ?? 0) > nowMs ? [host.signingKey, host.previousKey] : [host.signingKey];
-}
-
-async function verifyAny(keys: string[], signature: string, text: string): Promise<boolean> {
-  for (const key of keys) if (await verifyEd25519(key, signature, text)) return true;
-  return false;
 }

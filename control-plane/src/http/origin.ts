@@ -21,6 +21,13 @@ export function refuseTokenInUrl(url: URL): void {
 /** The origin hosts sign and join lines name. */
 export const serverOrigin = (config: Config, url: URL): string => config.publicOrigin ?? url.origin;
 
+/**
+ * What a host may have signed for: the named origin, or the address it really dialled, which is what the machine
+ * beside the server and hosts from before the name was changed know. Keys are made per join, so a signature for
+ * another server's origin cannot exist for an enrolled key.
+ */
+export const originsHere = (config: Config, url: URL): string[] => [...new Set([serverOrigin(config, url), url.origin])];
+
 /** Browsers send Origin with every write and every socket; other clients send none, which is fine. */
 export function refuseForeignOrigin(request: Request, url: URL, config: Config): void {
   const origin = request.headers.get("origin");

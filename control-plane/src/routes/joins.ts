@@ -5,7 +5,7 @@ import { JOIN_TTL_MS } from "@maestro/shared/limits";
 import { joinSigningText, rotateSigningText } from "@maestro/shared/protocol/link-auth";
 import { parseToken } from "@maestro/shared/token";
 import { equalDigests, sha256Hex } from "../crypto/digest.ts";
-import { isPublicKey, verifyEd25519 } from "../crypto/ed25519.ts";
+import { isPublicKey, verifyAny } from "../crypto/ed25519.ts";
 import { toBase64Url } from "../crypto/encoding.ts";
 import { openClaims, sealClaims } from "../crypto/signed.ts";
 import { bumpRegistry } from "../db/fleets.ts";
@@ -13,7 +13,7 @@ import { hostById, rotateHostKey } from "../db/hosts.ts";
 import { enrol, insertJoin, joinByLookup, namesLike, type JoinRow } from "../db/joins.ts";
 import { freeName, joinLabels, joinName } from "../domain/access/join.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
-import { serverOrigin } from "../http/origin.ts";
+import { originsHere, serverOrigin } from "../http/origin.ts";
 import { freshSecret, parsedDigest } from "../http/secrets.ts";
 
 const NONCE_BYTES = 16;
@@ -70,10 +70,12 @@ export const joinRoutes = defineRoutes({
       >;
       return { step: "prove" as const, nonce: await sealClaims(rx.config.keys.joinNonce, fresh) };
     }
-    const origin = serverOrigin(rx.config, new URL(rx.c.req.url));
+    const url = new URL(rx.c.req.url);
+    const origin = serverOrigin(rx.config, url);
+    const texts = originsHere(rx.config, url).map((here) => joinSigningText(here, nonce, signingKey, sealingKey));
     const claims = await openClaims(rx.config.keys.joinNonce, nonce, NonceClaims);
     const fresh = claims?.b === bound && claims.e > rx.nowMs;
-    if (!fresh || !(await verifyEd25519(signingKey, proof, joinSigningText(origin, nonce, signingKey, sealingKey)))) {
+    if (!fresh || !(await verifyAny([signingKey], proof, texts))) {
       throw fail("proof_invalid", "The proof does not fit the key, the nonce and this server's address.", {
         field: "proof",
         hint: `Sign for ${origin}; begin again without a nonce.`,
@@ -107,16 +109,12 @@ export const joinRoutes = defineRoutes({
   async hostKey(rx) {
     const { principal, body } = rx;
     if (!isPublicKey(body.signingKey)) throw badKey("signingKey", "an Ed25519");
-    const origin = serverOrigin(rx.config, new URL(rx.c.req.url));
     const host = await hostById(rx.db, principal.id);
     // The request's own signature does not cover its body: the present key vouches for the new one. The key before
     // it may only repeat the rotation that replaced it, for a host whose answer was lost.
     const vouching = host?.signingKey === body.signingKey ? host.previousKey : host?.signingKey;
-    if (
-      vouching === null ||
-      vouching === undefined ||
-      !(await verifyEd25519(vouching, body.proof, rotateSigningText(origin, principal.id, body.signingKey)))
-    ) {
+    const texts = originsHere(rx.config, new URL(rx.c.req.url)).map((here) => rotateSigningText(here, principal.id, body.signingKey));
+    if (vouching === null || vouching === undefined || !(await verifyAny([vouching], body.proof, texts))) {
       throw fail("proof_invalid", "The new key is not vouched for by the present one.", {
         field: "proof",
         hint: "Sign the rotation with the present key.",
