@@ -4,9 +4,9 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { FLAG } from "@maestro/shared/protocol/frame";
-import { FakeHost, helloOf, relayFixture, sessionInfo, type RelayFixture } from "./support/relay-fixture.ts";
+import { helloOf, relayFixture, sessionInfo, type FakeHost, type RelayFixture } from "./support/relay-fixture.ts";
 
-const problem = async (response: Response): Promise<unknown> => ({ status: response.status, code: ((await response.json()) as { code: string }).code });
+const problem = async (response: Response): Promise<unknown> => ({ status: response.status, code: (await response.json<{ code: string }>()).code });
 const events = async (relay: RelayFixture): Promise<string[]> => {
   const { items } = await env.FEED.getByName(relay.fleet).events("0", 100);
   return items.map(({ type }) => type);

@@ -1,8 +1,8 @@
 /** Rows 34–48 of the table of bad inputs, as far as they reach a HostRelay: exact code and close code. */
 import { describe, expect, test } from "vitest";
 import { HEADER_BYTES } from "@maestro/shared/protocol/frame";
-import { FrameSocket } from "./support/relay-frames.ts";
-import { FakeViewer, helloOf, relayFixture, sessionInfo } from "./support/relay-fixture.ts";
+import type { FrameSocket } from "./support/relay-frames.ts";
+import { helloOf, relayFixture, sessionInfo, type FakeViewer } from "./support/relay-fixture.ts";
 
 const session = sessionInfo();
 const HELLO = { t: "hello", versions: { min: 1, max: 1 } };
@@ -131,7 +131,7 @@ describe("a viewer's socket goes on", () => {
 });
 
 describe("before the upgrade", () => {
-  const problem = async (response: Response): Promise<unknown> => ({ status: response.status, code: ((await response.json()) as { code: string }).code });
+  const problem = async (response: Response): Promise<unknown> => ({ status: response.status, code: (await response.json<{ code: string }>()).code });
 
   test("[VW1] row 35: a ticket opens one socket, whatever becomes of the first", async () => {
     const relay = relayFixture();

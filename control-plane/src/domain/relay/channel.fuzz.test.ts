@@ -122,35 +122,24 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
   };
   function hostHandles(message: RelayFrame): void {
     if ("channel" in message && message.channel !== host.channel) return;
-    switch (message.t) {
-      case "unwatch":
-        host.channel = undefined;
-        return;
-      case "ack":
-        if (message.epoch === host.epoch) host.acked = Math.min(host.sent, Math.max(host.acked, message.offset));
-        return;
-      case "want-snapshot": {
-        snapshots += 1;
-        const offset = Math.max(host.ringStart, host.sent - int(4000));
-        const bytes = int(20_000);
-        host.wire.push({ control: "snapshot", value: { channel: host.channel, epoch: host.epoch, offset, bytes, cols: 80, rows: 24, lines: message.lines, viewer: message.viewer } });
-        for (let left = bytes; left > 0; ) {
-          const size = Math.min(left, 1 + int(8000));
-          left -= size;
-          frame("snapshot", left === 0 ? FLAG.last : 0, offset, new Uint8Array(size));
-        }
-        replay(offset, host.sent);
-        return;
+    if (message.t === "unwatch") host.channel = undefined;
+    else if (message.t === "ack") {
+      if (message.epoch === host.epoch) host.acked = Math.min(host.sent, Math.max(host.acked, message.offset));
+    } else if (message.t === "want-snapshot") {
+      snapshots += 1;
+      const offset = Math.max(host.ringStart, host.sent - int(4000));
+      const bytes = int(20_000);
+      host.wire.push({ control: "snapshot", value: { channel: host.channel, epoch: host.epoch, offset, bytes, cols: 80, rows: 24, lines: message.lines, viewer: message.viewer } });
+      for (let left = bytes; left > 0; ) {
+        const size = Math.min(left, 1 + int(8000));
+        left -= size;
+        frame("snapshot", left === 0 ? FLAG.last : 0, offset, new Uint8Array(size));
       }
-      case "need": {
-        if (message.epoch !== host.epoch) return;
-        if (message.to - message.from > MAX_REPLAY_BYTES) throw new Violation("asked for more than one stretch");
-        if (message.from < host.ringStart) host.wire.push({ control: "gap", value: { channel: host.channel, epoch: host.epoch, from: message.from, to: host.ringStart } });
-        else replay(message.from, Math.min(message.to, host.head));
-        return;
-      }
-      default:
-        return;
+      replay(offset, host.sent);
+    } else if (message.t === "need" && message.epoch === host.epoch) {
+      if (message.to - message.from > MAX_REPLAY_BYTES) throw new Violation("asked for more than one stretch");
+      if (message.from < host.ringStart) host.wire.push({ control: "gap", value: { channel: host.channel, epoch: host.epoch, from: message.from, to: host.ringStart } });
+      else replay(message.from, Math.min(message.to, host.head));
     }
   }
   /** Live output within the link's credit. */
@@ -218,29 +207,22 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
       if (viewer.cursor.offset - viewer.acked > VIEWER_CREDIT_BYTES) throw new Violation(`${viewer.id}: ${viewer.cursor.offset - viewer.acked} unacknowledged`);
       return;
     }
-    switch (next.t) {
-      case "snapshot":
-        if (viewer.gapFrom !== undefined && viewer.gapFrom !== next.offset) throw new Violation(`${viewer.id}: gap told to ${viewer.gapFrom}, screen at ${next.offset}`);
-        viewer.gapFrom = undefined;
-        viewer.snapshotAt = { epoch: next.epoch, offset: next.offset };
-        viewer.snapshotLeft = next.bytes;
-        if (next.bytes === 0) {
-          viewer.cursor = viewer.snapshotAt;
-          viewer.acked = next.offset;
-          viewer.snapshotAt = undefined;
-        }
-        return;
-      case "gap":
-        gaps += 1;
-        if (viewer.cursor !== undefined && next.from > viewer.cursor.offset && next.epoch === viewer.cursor.epoch) throw new Violation(`${viewer.id}: gap from ${next.from}, had ${viewer.cursor.offset}`);
-        viewer.gapFrom = next.to;
-        return;
-      case "resumed":
-        viewer.cursor = { epoch: next.epoch, offset: next.offset };
-        viewer.acked = next.offset;
-        return;
-      default:
-        return;
+    if (next.t === "snapshot") {
+      if (viewer.gapFrom !== undefined && viewer.gapFrom !== next.offset) throw new Violation(`${viewer.id}: gap told to ${viewer.gapFrom}, screen at ${next.offset}`);
+      viewer.gapFrom = undefined;
+      viewer.snapshotAt = { epoch: next.epoch, offset: next.offset };
+      viewer.snapshotLeft = next.bytes;
+      if (next.bytes > 0) return;
+      viewer.cursor = viewer.snapshotAt;
+      viewer.acked = next.offset;
+      viewer.snapshotAt = undefined;
+    } else if (next.t === "gap") {
+      gaps += 1;
+      if (viewer.cursor !== undefined && next.from > viewer.cursor.offset && next.epoch === viewer.cursor.epoch) throw new Violation(`${viewer.id}: gap from ${next.from}, had ${viewer.cursor.offset}`);
+      viewer.gapFrom = next.to;
+    } else if (next.t === "resumed") {
+      viewer.cursor = { epoch: next.epoch, offset: next.offset };
+      viewer.acked = next.offset;
     }
   };
   const ack = (viewer: FuzzViewer): void => {
@@ -278,7 +260,6 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
     memory.move(memory.used, 0);
     channel = new Channel(port, memory);
     for (const viewer of viewers) if (viewer.saved !== undefined) channel.restore(viewer, viewer.id, restoredFrom(viewer.saved), viewer.number);
-    const before = channel.number;
     host.queue.push(() => {
       if (host.channel !== undefined && channel.number === host.channel) channel.synced({ channel: host.channel, epoch: host.epoch, sent: host.sent, acked: host.acked });
       else {
@@ -286,7 +267,6 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
         channel.open();
       }
     });
-    void before;
     for (const viewer of viewers) viewer.inbox.push({ t: "sync" });
   };
   // `sync` is answered at once with the present position.

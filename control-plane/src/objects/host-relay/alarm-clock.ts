@@ -5,7 +5,7 @@ export class AlarmClock {
   readonly #storage: DurableObjectStorage;
   /** undefined: not read yet. null: none is set. */
   #set: number | null | undefined;
-  #reading: Promise<void> | undefined;
+  #reading = false;
   #wanted: Deadlines = {};
 
   constructor(storage: DurableObjectStorage) {
@@ -16,9 +16,12 @@ export class AlarmClock {
   arm(deadlines: Deadlines): void {
     this.#wanted = deadlines;
     if (this.#set !== undefined) return this.#apply();
-    this.#reading ??= this.#storage.getAlarm().then((set) => {
-      this.#set = set;
-      this.#reading = undefined;
+    if (this.#reading) return;
+    this.#reading = true;
+    void this.#storage.getAlarm().then((set) => {
+      this.#reading = false;
+      // The alarm may have gone off meanwhile, and then this is known better already.
+      if (this.#set === undefined) this.#set = set;
       this.#apply();
     });
   }

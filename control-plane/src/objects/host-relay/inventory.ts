@@ -1,5 +1,5 @@
 /** The host's sessions and agent types as it reported them; rows, because 500 sessions fit no attachment. */
-import * as z from "zod";
+import type * as z from "zod";
 import { AgentTypeReport } from "@maestro/shared/contract/agent-types";
 import { SessionInfo } from "@maestro/shared/protocol/session";
 

@@ -22,25 +22,17 @@ export function close(socket: WebSocket, code: CloseCode, reason: ErrorCode | "g
   }
 }
 
-/** The close code of a refusal that ends a socket. */
-export function closeCodeFor(error: MaestroError): CloseCode {
-  switch (error.code) {
-    case "upgrade_required":
-      return CLOSE.upgradeRequired;
-    case "rate_limited":
-      return CLOSE.tooManyRequests;
-    case "frame_too_large":
-      return CLOSE.tooLarge;
-    case "hello_timeout":
-      return CLOSE.helloTimeout;
-    case "session_foreign":
-    case "host_locked":
-      return CLOSE.forbidden;
-    default: {
-      const { status } = ERRORS[error.code];
-      return status === 401 ? CLOSE.credential : status === 404 ? CLOSE.notFound : CLOSE.badFrame;
-    }
-  }
+const CLOSE_CODES: Partial<Record<ErrorCode, CloseCode>> = {
+  upgrade_required: CLOSE.upgradeRequired,
+  rate_limited: CLOSE.tooManyRequests,
+  frame_too_large: CLOSE.tooLarge,
+  hello_timeout: CLOSE.helloTimeout,
+};
+
+/** The close code of a refusal that ends a socket; a malformed frame where nothing else is said. */
+export function closeCodeFor({ code }: MaestroError): CloseCode {
+  const { status } = ERRORS[code];
+  return CLOSE_CODES[code] ?? (status === 401 ? CLOSE.credential : status === 404 ? CLOSE.notFound : CLOSE.badFrame);
 }
 
 /** What the codecs call an invalid field is `offset_invalid` when the field is an offset. */
