@@ -93,7 +93,7 @@ export async function runUp(options: UpOptions, onReady: (ready: Ready) => void 
     if (host !== undefined) {
       note("Starting this machine's host-agent …");
       children.push(startHostAgent(paths, remember, note));
-      if (!(await becomesOnline(owner, host, stop))) note("This machine's host-agent has not connected yet; see logs/host.log.");
+      if (!(await becomesOnline(owner, host, Date.now(), stop))) note("This machine's host-agent has not connected yet; see logs/host.log.");
     }
     writeLauncher({ paths, program: thisProgram(), defaultHome: path.join(homedir(), ".maestro") });
     const login = await owner.call("loginLink", { body: {} });
@@ -206,11 +206,12 @@ function startHostAgent(paths: Paths, remember: Remember, note: (line: string) =
   return child;
 }
 
-async function becomesOnline(owner: ApiClient, id: string, stop: AbortSignal): Promise<boolean> {
+/** Seen since `sinceMs`: right after a restart it still counts as online from before. */
+async function becomesOnline(owner: ApiClient, id: string, sinceMs: number, stop: AbortSignal): Promise<boolean> {
   for (let waited = 0; waited < HOST_ONLINE_WITHIN_MS && !stop.aborted; waited += POLL_MS) {
     // A hiccup here is no reason to give up what runs already.
     const host = await owner.call("host", { params: { id } }).catch(() => undefined);
-    if (host?.status === "online") return true;
+    if (host?.status === "online" && Date.parse(host.lastSeenAt ?? "") >= sinceMs) return true;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return stop.aborted;

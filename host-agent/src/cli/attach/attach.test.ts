@@ -37,9 +37,9 @@ describe("a viewer's stream", () => {
   test("[CH4] is a screen, then exactly the bytes after it", () => {
     const stream = new ViewerStream();
     expect(stream.output(1, 0, bytes("early"))).toEqual({ type: "nothing" });
-    expect(stream.beginScreen({ epoch: 1, offset: 10, bytes: 6 })).toEqual({ type: "nothing" });
+    expect(stream.beginScreen({ epoch: 1, offset: 10, bytes: 6, cols: 80, rows: 24 })).toEqual({ type: "nothing" });
     expect(stream.screenPart(bytes("scr"))).toEqual({ type: "nothing" });
-    expect(stream.screenPart(bytes("een"))).toEqual({ type: "screen", bytes: bytes("screen"), cursor: { epoch: 1, offset: 10 } });
+    expect(stream.screenPart(bytes("een"))).toEqual({ type: "screen", bytes: bytes("screen"), cursor: { epoch: 1, offset: 10 }, size: { cols: 80, rows: 24 } });
     expect(stream.output(1, 5, bytes("12345"))).toEqual({ type: "nothing" });
     expect(stream.output(1, 8, bytes("oldNEW"))).toEqual({ type: "output", bytes: bytes("dNEW"), cursor: { epoch: 1, offset: 14 } });
     expect(stream.cursor).toEqual({ epoch: 1, offset: 14 });
@@ -55,7 +55,7 @@ describe("a viewer's stream", () => {
   });
 
   test("[CH4] an empty screen is a screen", () => {
-    expect(new ViewerStream().beginScreen({ epoch: 0, offset: 0, bytes: 0 })).toMatchObject({ type: "screen" });
+    expect(new ViewerStream().beginScreen({ epoch: 0, offset: 0, bytes: 0, cols: 80, rows: 24 })).toMatchObject({ type: "screen" });
   });
 
   test("[VW6] half a screen does not survive the connection, a whole place does", () => {
@@ -63,7 +63,7 @@ describe("a viewer's stream", () => {
     stream.resumed({ epoch: 1, offset: 5 });
     stream.disconnected();
     expect(stream.cursor).toEqual({ epoch: 1, offset: 5 });
-    stream.beginScreen({ epoch: 1, offset: 9, bytes: 100 });
+    stream.beginScreen({ epoch: 1, offset: 9, bytes: 100, cols: 80, rows: 24 });
     stream.disconnected();
     expect(stream.cursor).toBeUndefined();
   });

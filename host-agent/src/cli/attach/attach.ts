@@ -1,6 +1,6 @@
 /** One attached terminal, from the first screen to the exit code. */
 import { EXIT } from "@maestro/shared/errors";
-import type { SessionInfo } from "@maestro/shared/protocol/session";
+import type { SessionInfo, Size } from "@maestro/shared/protocol/session";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 import type { Io } from "../io.ts";
 import { splitTyped, watcherKey, type DetachKey } from "./keys.ts";
@@ -30,6 +30,10 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
   let mine = false;
   let session: SessionInfo | undefined;
   let acked = 0;
+  /** The size that the last screen was drawn for. */
+  let drawn: Size | undefined;
+  /** The session's size, until a redraw was asked for because of it. */
+  let told: Size | undefined;
   let idle: NodeJS.Timeout | undefined;
   let cover: NodeJS.Timeout | undefined;
   let entered = false;
@@ -56,6 +60,12 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
     clearTimeout(cover);
     if (screen.covered) link.redraw();
   };
+  /** A screen made for another size was drawn wrongly, and not every program draws itself anew. Once for each size. */
+  const mend = (): void => {
+    if (!mine || drawn === undefined || told === undefined || (drawn.cols === told.cols && drawn.rows === told.rows)) return;
+    told = undefined;
+    link.redraw();
+  };
   const finish = (): void => {
     if (session?.end !== undefined) outcome.resolve({ type: "ended", session });
   };
@@ -77,6 +87,8 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
           io.stdout.on("resize", resized);
         }
         acked = Math.min(acked, event.offset);
+        drawn = { cols: event.cols, rows: event.rows };
+        mend();
         screen.draw(event.bytes, () => {
           shown(event.epoch, event.offset)();
           finish();
@@ -92,6 +104,11 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
         screen.answering = mine;
         if (mine) link.resize(screen.size.cols, screen.size.rows);
         else if (entered && canWrite && event.writer !== undefined) tell(`${stripUnsafe(event.writer, 40)} writes. t takes the pen, q or ${detachKey.name} detaches.`);
+        return;
+      case "size":
+        told = { cols: event.cols, rows: event.rows };
+        mend();
+        if (!mine && entered && (event.cols > screen.size.cols || event.rows > screen.size.rows)) tell(`The session is ${event.cols}x${event.rows}, larger than this terminal.`);
         return;
       case "host":
         if (event.away) later("The host is away. What you type is not sent.");

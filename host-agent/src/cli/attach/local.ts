@@ -32,12 +32,12 @@ export class LocalAttach implements AttachLink {
         emit({ type: "output", bytes: bytes.subarray(step.skip), ...step.next });
       } else if (step.type !== "duplicate") this.redraw();
     },
-    snapshot: ({ session, epoch, offset, bytes }) => {
+    snapshot: ({ session, epoch, offset, bytes, cols, rows }) => {
       const opened = this.#of(session);
       if (opened === undefined) return;
       this.#cursor = { epoch, offset };
       opened.client.grant(session, { epoch, upTo: offset + VIEWER_CREDIT_BYTES });
-      opened.emit({ type: "screen", bytes, epoch, offset });
+      opened.emit({ type: "screen", bytes, epoch, offset, cols, rows });
     },
     gap: ({ session, from, to }) => {
       this.#of(session)?.emit({ type: "gap", from, to });
@@ -70,7 +70,10 @@ export class LocalAttach implements AttachLink {
 
   resize(cols: number, rows: number): void {
     const { client, session } = this.#opened ?? {};
-    if (client !== undefined && session !== undefined && !this.#readOnly) void client.resize(session.id, cols, rows);
+    if (client === undefined || session === undefined || this.#readOnly) return;
+    void client.resize(session.id, cols, rows).then((done) => {
+      if (done.ok) this.#opened?.emit({ type: "size", ...done.value });
+    });
   }
 
   take(): void {

@@ -197,6 +197,7 @@ export class RemoteAttach implements AttachLink {
       case "error":
         return emit({ type: "refused", code: frame.error.code, detail: frame.error.detail });
       case "size":
+        return emit({ type: "size", cols: frame.cols, rows: frame.rows });
       case "taken":
         return undefined;
     }
@@ -208,7 +209,7 @@ export class RemoteAttach implements AttachLink {
       case "nothing":
         return undefined;
       case "screen":
-        return emit({ type: "screen", bytes: taken.bytes, ...taken.cursor });
+        return emit({ type: "screen", bytes: taken.bytes, ...taken.cursor, ...taken.size });
       case "output":
         return emit({ type: "output", bytes: taken.bytes, ...taken.cursor });
       case "lost":

@@ -1,16 +1,18 @@
 /** [CH1] [CH4] [VW4] What a viewer does with what arrives: assemble screens, follow the cursor, know when to acknowledge. Pure. */
 import { VIEWER_ACK_BYTES } from "@maestro/shared/limits";
 import { advance, type Cursor } from "@maestro/shared/protocol/cursor";
+import type { Size } from "@maestro/shared/protocol/session";
 
 export type Taken =
   | { type: "nothing" }
-  | { type: "screen"; bytes: Uint8Array; cursor: Cursor }
+  | { type: "screen"; bytes: Uint8Array; cursor: Cursor; size: Size }
   | { type: "output"; bytes: Uint8Array; cursor: Cursor }
   /** The far end left the rule: start over without an offset. */
   | { type: "lost" };
 
 interface Assembling {
   cursor: Cursor;
+  size: Size;
   bytes: Uint8Array;
   filled: number;
 }
@@ -25,8 +27,8 @@ export class ViewerStream {
     return this.#cursor;
   }
 
-  beginScreen({ epoch, offset, bytes }: { epoch: number; offset: number; bytes: number }): Taken {
-    this.#assembling = { cursor: { epoch, offset }, bytes: new Uint8Array(bytes), filled: 0 };
+  beginScreen({ epoch, offset, bytes, cols, rows }: Cursor & Size & { bytes: number }): Taken {
+    this.#assembling = { cursor: { epoch, offset }, size: { cols, rows }, bytes: new Uint8Array(bytes), filled: 0 };
     return this.#finished();
   }
 
@@ -86,6 +88,6 @@ export class ViewerStream {
     this.#assembling = undefined;
     this.#cursor = screen.cursor;
     this.#acked = screen.cursor.offset;
-    return { type: "screen", bytes: screen.bytes, cursor: screen.cursor };
+    return { type: "screen", bytes: screen.bytes, cursor: screen.cursor, size: screen.size };
   }
 }

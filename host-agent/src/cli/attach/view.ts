@@ -6,11 +6,13 @@ import type { ServerRefusal } from "../render/failure.ts";
 export type AttachEvent =
   | { type: "connected"; session: SessionInfo; canWrite: boolean; hostAway: boolean }
   /** [CH4] Reset, draw these bytes, then go on at the position. */
-  | { type: "screen"; bytes: Uint8Array; epoch: number; offset: number }
+  | { type: "screen"; bytes: Uint8Array; epoch: number; offset: number; cols: number; rows: number }
   | { type: "output"; bytes: Uint8Array; epoch: number; offset: number }
   /** [CH5] Bytes that nobody will show; a screen follows. */
   | { type: "gap"; from: number; to: number }
   | { type: "pen"; mine: boolean; writer: string | undefined; viewers: number }
+  /** [VW3] The session's size from now on. */
+  | { type: "size"; cols: number; rows: number }
   | { type: "host"; away: boolean }
   | { type: "session"; session: SessionInfo }
   | { type: "refused"; code: string; detail: string }
