@@ -1,6 +1,6 @@
 /** One client of the holder: its messages in, answers and streams out, memory bounded by its socket's buffer. */
 import type { Socket } from "node:net";
-import { HELLO_TIMEOUT_MS } from "@maestro/shared/limits";
+import { HELLO_TIMEOUT_MS, HOLD_LINK_AWAY_MS } from "@maestro/shared/limits";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { negotiate } from "@maestro/shared/protocol/version";
@@ -48,11 +48,18 @@ export class Connection implements SubscriptionSink {
     socket.on("error", () => socket.destroy());
     socket.once("close", () => {
       this.#cancelHello();
-      for (const subscription of this.#subscriptions.values()) subscription.session.unwatch(subscription);
+      for (const subscription of this.#subscriptions.values()) this.#leave(subscription);
       this.#subscriptions.clear();
       this.#pending.clear();
       closed(this);
     });
+  }
+
+  /** [CH5] A host-agent that was killed or upgraded comes back: until then its programs are held like those of a link that is away. */
+  #leave(subscription: Subscription): void {
+    if (!subscription.lingers) return subscription.session.unwatch(subscription);
+    subscription.hold(HOLD_LINK_AWAY_MS);
+    this.#clock.after(HOLD_LINK_AWAY_MS, () => subscription.session.unwatch(subscription));
   }
 
   get greeted(): boolean {

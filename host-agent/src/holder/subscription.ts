@@ -33,6 +33,8 @@ export class Subscription implements Watcher {
   #upTo: number;
   progressMs: number;
   holdMs = HOLD_MS;
+  /** Who states a hold, as the host-agent does, means to come back; a local viewer that goes is gone. */
+  lingers = false;
 
   constructor(index: number, session: HeldSession, from: number, credit: number, sink: SubscriptionSink, now: () => number) {
     this.index = index;
@@ -66,6 +68,7 @@ export class Subscription implements Watcher {
   }
 
   hold(ms: number): void {
+    this.lingers = true;
     this.holdMs = ms;
     this.session.updateFlow();
   }
