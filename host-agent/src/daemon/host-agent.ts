@@ -52,8 +52,8 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const { timeScale } = settings;
   const clock = systemClock;
   const uid = process.getuid?.() ?? 0;
-  for (const dir of [paths.home, paths.hostDir, paths.logsDir]) ensurePrivateDir(dir, uid);
   let identity = readJoined(paths);
+  for (const dir of [paths.home, paths.hostDir]) ensurePrivateDir(dir, uid);
   const url = checkServerUrl(identity.record.url, settings.allowHttp);
   if (!url.ok) throw fail(url.error.code, url.error.detail, url.error);
   const policy = readPolicy(paths.policyFile);

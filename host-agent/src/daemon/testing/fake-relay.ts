@@ -71,14 +71,14 @@ export class RelayLink {
   }
 
   /** Waits until the answer is not undefined. */
-  async until<T>(look: () => T | undefined, what = "something on the link"): Promise<T> {
-    const deadline = setTimeout(() => this.#wake(), 15_000);
+  async until<T>(look: () => T | undefined, what = "something on the link", patienceMs = 15_000): Promise<T> {
+    const deadline = setTimeout(() => this.#wake(), patienceMs);
     const startedMs = performance.now();
     try {
       for (;;) {
         const found = look();
         if (found !== undefined) return found;
-        if (performance.now() - startedMs >= 15_000) throw new Error(`waited in vain for ${what}`);
+        if (performance.now() - startedMs >= patienceMs) throw new Error(`waited in vain for ${what}`);
         await new Promise<void>((resolve) => this.#waiters.push(resolve));
       }
     } finally {

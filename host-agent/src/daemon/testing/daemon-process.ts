@@ -1,0 +1,43 @@
+/** The real host-agent as a process of its own, for tests of what only a process shows. */
+import { spawn, type ChildProcess } from "node:child_process";
+import * as path from "node:path";
+import { connectHolder } from "../../holder/connect.ts";
+import { holderPaths } from "../../holder/paths.ts";
+import type { Paths } from "../../config/paths.ts";
+
+const ENTRY = path.resolve(import.meta.dirname, "../../bin.ts");
+
+export interface DaemonProcess {
+  child: ChildProcess;
+  /** What it wrote to stderr so far. */
+  said(): string;
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+export interface DaemonOptions {
+  /** argv that runs the command it is given, e.g. in another namespace or with other limits. */
+  wrapper?: readonly string[];
+  flags?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  stdin?: "ignore" | "pipe";
+}
+
+export function spawnDaemon(paths: Paths, { wrapper = [], flags = [], env = {}, stdin = "ignore" }: DaemonOptions = {}): DaemonProcess {
+  const [file = "", ...args] = [...wrapper, process.execPath, ENTRY, "host", "run", ...flags];
+  const child = spawn(file, args, { env: { ...process.env, MAESTRO_HOME: paths.home, MAESTRO_TIME_SCALE: "0.05", ...env }, stdio: [stdin, "ignore", "pipe"] });
+  let text = "";
+  child.stderr?.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  return { child, said: () => text, exited };
+}
+
+/** Ends the home's holder and what it holds; for the end of a test. */
+export async function stopHolder(paths: Paths): Promise<void> {
+  const nothing = () => {};
+  const client = await connectHolder(holderPaths(paths.home, paths.runDir), { output: nothing, snapshot: nothing, gap: nothing, epoch: nothing, sessions: nothing, closed: nothing });
+  if (!client.ok) return;
+  await client.value.stop(true);
+  client.value.close();
+}
