@@ -19,7 +19,9 @@ export function xtermWithoutInlineStyle(): Plugin {
       const elements = count(code, STYLE_ELEMENT);
       const attributes = count(code, STYLE_ATTRIBUTE);
       if (elements !== 3 || attributes !== 1) {
-        this.error(`xterm.js changed: ${elements} <style> elements (3 expected) and ${attributes} style attributes (1 expected). Read its renderer again before changing these figures.`);
+        this.error(
+          `xterm.js changed: ${elements} <style> elements (3 expected) and ${attributes} style attributes (1 expected). Read its renderer again before changing these figures.`,
+        );
       }
       const rewritten = code
         .replace(STYLE_ELEMENT, "__maestroStyle()")

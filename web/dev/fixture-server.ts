@@ -13,7 +13,12 @@ import { WebSocketServer, type WebSocket } from "ws";
 import { hosts, agents, sessions, types, screens } from "./fixture-data.ts";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
-const TYPES: Record<string, string> = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const TYPES: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
 const link = formatToken("login", crypto.getRandomValues(new Uint8Array(80)));
 const headers = parseHeaders(await readFile(join(DIST, "_headers"), "utf8"));
 let stepUp = false;
@@ -36,14 +41,30 @@ server.on("upgrade", (request, socket, head) => {
 function attach(ws: WebSocket, id: string): void {
   const found = sessions.find((candidate) => candidate.id === id);
   if (found === undefined) return ws.close(4404, "not_found");
-  const info = { id, name: found.name, backend: "pty", title: found.title, cwd: found.cwd, command: found.command, cols: found.cols, rows: found.rows, createdMs: 0, lastActivityMs: 0, epoch: 1, ...(found.end === undefined ? {} : { end: found.end }) };
+  const info = {
+    id,
+    name: found.name,
+    backend: "pty",
+    title: found.title,
+    cwd: found.cwd,
+    command: found.command,
+    cols: found.cols,
+    rows: found.rows,
+    createdMs: 0,
+    lastActivityMs: 0,
+    epoch: 1,
+    ...(found.end === undefined ? {} : { end: found.end }),
+  };
   const say = (frame: object): void => ws.send(JSON.stringify(frame));
   const watching = id.endsWith("watch");
   let offset = 1000;
   let writer = !watching;
   let lines = 0;
   const snapshot = (history: number): void => {
-    const text = Array.from({ length: history }, (_, i) => `\u001b[38;5;${16 + (i % 200)}mhistory line ${i + 1}\u001b[0m\r\n`).join("") + (screens[id] ?? "") + Array.from({ length: lines }, () => "").join("");
+    const text =
+      Array.from({ length: history }, (_, i) => `\u001b[38;5;${16 + (i % 200)}mhistory line ${i + 1}\u001b[0m\r\n`).join("") +
+      (screens[id] ?? "") +
+      Array.from({ length: lines }, () => "").join("");
     const bytes = new TextEncoder().encode(text);
     say({ t: "snapshot", epoch: 1, offset, bytes: bytes.byteLength, cols: info.cols, rows: info.rows, lines: history });
     ws.send(encodeFrame({ kind: "snapshot", flags: FLAG.last, epoch: 1, channel: 0, offset, payload: bytes }));
@@ -53,7 +74,13 @@ function attach(ws: WebSocket, id: string): void {
     ws.send(encodeFrame({ kind: "output", flags: 0, epoch: 1, channel: 0, offset, payload }));
     offset += payload.byteLength;
   };
-  const pen = (): void => say({ t: "pen", writer: writer ? { viewer: "v", name: "You" } : { viewer: "w", name: "Maya Lind" }, you: writer, viewers: watching ? 2 : 1 });
+  const pen = (): void =>
+    say({
+      t: "pen",
+      writer: writer ? { viewer: "v", name: "You" } : { viewer: "w", name: "Maya Lind" },
+      you: writer,
+      viewers: watching ? 2 : 1,
+    });
   ws.on("message", (data, binary) => {
     if (binary && data instanceof Buffer) {
       const frame = decodeFrame(data);
@@ -63,7 +90,15 @@ function attach(ws: WebSocket, id: string): void {
     if (String(data) === "ping") return;
     const frame = JSON.parse(String(data));
     if (frame.t === "hello") {
-      say({ t: "welcome", version: 1, viewer: "v", resume: "r", session: info, canWrite: true, host: { id: found.host.id, name: found.host.name, connected: true } });
+      say({
+        t: "welcome",
+        version: 1,
+        viewer: "v",
+        resume: "r",
+        session: info,
+        canWrite: true,
+        host: { id: found.host.id, name: found.host.name, connected: true },
+      });
       pen();
       if (frame.from !== undefined && frame.from.offset === offset) say({ t: "resumed", ...frame.from });
       else snapshot(0);
@@ -95,16 +130,30 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   if (!path.startsWith("/api/")) return file(path, response);
   const at = new Date().toISOString();
   const soon = new Date(Date.now() + 900_000).toISOString();
-  const problem = (status: number, code: string, detail: string, hint: string): void => json(status, { type: `/problems/${code}`, title: code, status, code, detail, hint, requestId: "req_01k9z3x5v7t1q8r4m2n6p0w5yd" });
+  const problem = (status: number, code: string, detail: string, hint: string): void =>
+    json(status, { type: `/problems/${code}`, title: code, status, code, detail, hint, requestId: "req_01k9z3x5v7t1q8r4m2n6p0w5yd" });
   if (path === "/api/v1/login") {
     stepUp = true;
     return json(200, { key: "k", csrf: "c", expiresAt: soon });
   }
-  if (request.headers["x-maestro-key"] === undefined) return problem(401, "auth_required", "No credential came with this request.", "Sign in.");
-  if (path === "/api/v1/me") return json(200, { fleet: { id: "flt_1", name: "default" }, principal: { kind: "browser", id: "bsn_1", name: "ada", role: "owner" }, scopes: [], server: { version: "0.1.0", protocol: { min: 1, max: 1 }, time: at } });
+  if (request.headers["x-maestro-key"] === undefined)
+    return problem(401, "auth_required", "No credential came with this request.", "Sign in.");
+  if (path === "/api/v1/me")
+    return json(200, {
+      fleet: { id: "flt_1", name: "default" },
+      principal: { kind: "browser", id: "bsn_1", name: "ada", role: "owner" },
+      scopes: [],
+      server: { version: "0.1.0", protocol: { min: 1, max: 1 }, time: at },
+    });
   if (path === "/api/v1/hosts/joins") {
     if (!stepUp) return problem(403, "step_up_required", "This needs a sign-in of the last ten minutes.", "Run `maestro open`.");
-    return json(201, { id: "jon_1", token: "t", expiresAt: soon, url: "http://10.0.0.5:23000", line: "curl -fsSL http://10.0.0.5:23000/install.sh | MAESTRO_JOIN_TOKEN=mst_join_7f3k2m9q1x0z_4Jk2Lq8Zr5Tn1Vw7Xy3Bc6Df9Gh0Jk2Lm5Np8Qr1St4U_3fa92c sh -s -- --url http://10.0.0.5:23000" });
+    return json(201, {
+      id: "jon_1",
+      token: "t",
+      expiresAt: soon,
+      url: "http://10.0.0.5:23000",
+      line: "curl -fsSL http://10.0.0.5:23000/install.sh | MAESTRO_JOIN_TOKEN=mst_join_7f3k2m9q1x0z_4Jk2Lq8Zr5Tn1Vw7Xy3Bc6Df9Gh0Jk2Lm5Np8Qr1St4U_3fa92c sh -s -- --url http://10.0.0.5:23000",
+    });
   }
   if (path === "/api/v1/tickets") return json(201, { ticket: "t", expiresAt: soon });
   if (path === "/api/v1/hosts") return json(200, { items: process.env["EMPTY"] === "1" ? [] : hosts });
@@ -112,7 +161,13 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   if (path === "/api/v1/sessions" && request.method === "GET") return json(200, { items: process.env["EMPTY"] === "1" ? [] : sessions });
   if (path === "/api/v1/sessions") return json(201, sessions[1]);
   if (path === "/api/v1/agent-types") return json(200, { items: process.env["EMPTY"] === "1" ? [] : types });
-  if (path.endsWith("/start")) return problem(409, "agent_cli_missing", "Codex is not installed on build-server.", "Install it with the line below, then start again.");
+  if (path.endsWith("/start"))
+    return problem(
+      409,
+      "agent_cli_missing",
+      "Codex is not installed on build-server.",
+      "Install it with the line below, then start again.",
+    );
   return problem(404, "route_not_found", `There is no ${path}.`, "See /api/docs.");
 }
 
@@ -132,7 +187,14 @@ function parseHeaders(text: string): Record<string, string> {
   const lines = text.split("\n");
   const from = lines.indexOf("/*");
   const until = lines.findIndex((line, i) => i > from && line.trim() === "");
-  return Object.fromEntries(lines.slice(from + 1, until).map((line) => line.trim().split(/:\s*(.*)/s).slice(0, 2)));
+  return Object.fromEntries(
+    lines.slice(from + 1, until).map((line) =>
+      line
+        .trim()
+        .split(/:\s*(.*)/s)
+        .slice(0, 2),
+    ),
+  );
 }
 
 server.listen(Number(process.argv[2] ?? 0), "127.0.0.1", () => {

@@ -3,9 +3,20 @@ import { chromium, type Page } from "playwright-core";
 
 const [, , url = "", out = "/tmp/look", scheme = "dark"] = process.argv;
 const origin = new URL(url).origin;
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"] });
-for (const [name, viewport] of [["wide", { width: 1440, height: 900 }], ["phone", { width: 390, height: 844 }]] as const) {
-  const context = await browser.newContext({ viewport, colorScheme: scheme === "light" ? "light" : "dark", hasTouch: name === "phone", isMobile: name === "phone" });
+const browser = await chromium.launch({
+  executablePath: "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+});
+for (const [name, viewport] of [
+  ["wide", { width: 1440, height: 900 }],
+  ["phone", { width: 390, height: 844 }],
+] as const) {
+  const context = await browser.newContext({
+    viewport,
+    colorScheme: scheme === "light" ? "light" : "dark",
+    hasTouch: name === "phone",
+    isMobile: name === "phone",
+  });
   const page = await context.newPage();
   page.on("console", (message) => console.log(`${name} console ${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => console.log(`${name} page error: ${error.message}`));
@@ -26,7 +37,8 @@ for (const [name, viewport] of [["wide", { width: 1440, height: 900 }], ["phone"
     await page.waitForTimeout(300);
     await shot("drawer");
   }
-  for (const session of process.env["SESSIONS"]?.split(",") ?? ["ses_claude", "ses_shell", "ses_watch", "ses_ended"]) await visit(page, `/sessions/${session}`, session, shot);
+  for (const session of process.env["SESSIONS"]?.split(",") ?? ["ses_claude", "ses_shell", "ses_watch", "ses_ended"])
+    await visit(page, `/sessions/${session}`, session, shot);
   await context.close();
 }
 await browser.close();

@@ -26,8 +26,12 @@ export interface CallArgs<B> {
 export type ApiError = MaestroError & { requestId?: string };
 
 const ProblemAnswer = z.object({
-  code: z.string(), detail: z.string().optional(), title: z.string().optional(),
-  field: z.string().optional(), hint: z.string().optional(), requestId: z.string().optional(),
+  code: z.string(),
+  detail: z.string().optional(),
+  title: z.string().optional(),
+  field: z.string().optional(),
+  hint: z.string().optional(),
+  requestId: z.string().optional(),
 });
 
 const CALL_TIMEOUT_MS = 30_000;
@@ -38,7 +42,11 @@ export async function call<T, B>(route: Answering<T, B>, args: CallArgs<B> = {})
   if (!response.ok) return response;
   const parsed = route.result.safeParse(await response.value.json().catch(() => undefined));
   if (parsed.success) return ok(parsed.data);
-  return err(maestroError("server_error", "The server's answer is not what this console expects.", { hint: "Reload the page: the server may have been updated." }));
+  return err(
+    maestroError("server_error", "The server's answer is not what this console expects.", {
+      hint: "Reload the page: the server may have been updated.",
+    }),
+  );
 }
 
 /** Calls a route that answers with nothing. */
@@ -48,11 +56,16 @@ export async function command<B>(route: Route<B>, args: CallArgs<B> = {}): Promi
 }
 
 /** Every item of a list, page by page. */
-export async function callAll<T>(route: Answering<{ items: T[]; nextCursor?: string | undefined }, unknown>, paged = true): Promise<Result<T[], ApiError>> {
+export async function callAll<T>(
+  route: Answering<{ items: T[]; nextCursor?: string | undefined }, unknown>,
+  paged = true,
+): Promise<Result<T[], ApiError>> {
   const items: T[] = [];
   let cursor: string | undefined;
   do {
-    const page = await call(route, { query: { ...(paged ? { limit: String(MAX_PAGE_ITEMS) } : {}), ...(cursor === undefined ? {} : { cursor }) } });
+    const page = await call(route, {
+      query: { ...(paged ? { limit: String(MAX_PAGE_ITEMS) } : {}), ...(cursor === undefined ? {} : { cursor }) },
+    });
     if (!page.ok) return page;
     items.push(...page.value.items);
     cursor = page.value.nextCursor;
@@ -80,7 +93,11 @@ async function request<B>(route: Route<B>, args: CallArgs<B>): Promise<Result<Re
     });
     return response.ok ? ok(response) : err(await problemOf(response));
   } catch {
-    return err(maestroError("server_unreachable", "The control plane does not answer.", { hint: "Is `maestro up` running? The console goes on by itself as soon as it is back." }));
+    return err(
+      maestroError("server_unreachable", "The control plane does not answer.", {
+        hint: "Is `maestro up` running? The console goes on by itself as soon as it is back.",
+      }),
+    );
   }
 }
 
@@ -93,7 +110,11 @@ function urlOf(path: string, id: string | undefined, query: Record<string, strin
 async function problemOf(response: Response): Promise<ApiError> {
   const parsed = ProblemAnswer.safeParse(await response.json().catch(() => undefined));
   if (!parsed.success) {
-    return maestroError(response.status >= 500 ? "server_unreachable" : "server_error", `The server answered ${response.status} without saying why.`, { hint: "Try again in a moment." });
+    return maestroError(
+      response.status >= 500 ? "server_unreachable" : "server_error",
+      `The server answered ${response.status} without saying why.`,
+      { hint: "Try again in a moment." },
+    );
   }
   const { code, detail, title, field, hint, requestId } = parsed.data;
   return {

@@ -9,7 +9,8 @@ import { forgetSessionKey, writeSessionKey } from "./session-key.ts";
 /** What was pasted, as the API takes it; typing errors are found here, by the checksum. */
 export function loginBody(pasted: string): Result<{ token: string } | { link: string }> {
   const text = pasted.trim().replace(/^.*#/, "");
-  if (text === "") return err(maestroError("field_missing", "Nothing was pasted.", { hint: "Run `maestro open` and paste the link it prints." }));
+  if (text === "")
+    return err(maestroError("field_missing", "Nothing was pasted.", { hint: "Run `maestro open` and paste the link it prints." }));
   const parsed = parseToken(text, ["login", "pat"]);
   if (!parsed.ok) return parsed;
   return ok(parsed.value.kind === "login" ? { link: text } : { token: text });
@@ -37,5 +38,13 @@ export function takeFragment(): string | undefined {
   return secret.startsWith("mst_login_") ? secret : undefined;
 }
 
-const SIGN_IN_CODES: readonly string[] = ["auth_required", "session_expired", "session_key_missing", "token_unknown", "token_expired", "token_revoked", "token_malformed"];
+const SIGN_IN_CODES: readonly string[] = [
+  "auth_required",
+  "session_expired",
+  "session_key_missing",
+  "token_unknown",
+  "token_expired",
+  "token_revoked",
+  "token_malformed",
+];
 export const needsSignIn = (error: ApiError): boolean => SIGN_IN_CODES.includes(error.code);

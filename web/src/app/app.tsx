@@ -21,11 +21,23 @@ type Gate = { type: "in" } | { type: "out"; secret: string | undefined; reason: 
 
 export function App({ secret }: { secret: string | undefined }) {
   const place = usePlace();
-  const [gate, setGate] = useState<Gate>(() => (secret === undefined && readSessionKey() !== undefined ? { type: "in" } : { type: "out", secret, reason: undefined }));
+  const [gate, setGate] = useState<Gate>(() =>
+    secret === undefined && readSessionKey() !== undefined ? { type: "in" } : { type: "out", secret, reason: undefined },
+  );
 
   useEffect(() => {
     const abort = new AbortController();
-    onSessionKeyChange(() => setGate((now) => (readSessionKey() === undefined ? { type: "out", secret: undefined, reason: "You signed out in another tab." } : now.type === "out" ? { type: "in" } : now)), abort.signal);
+    onSessionKeyChange(
+      () =>
+        setGate((now) =>
+          readSessionKey() === undefined
+            ? { type: "out", secret: undefined, reason: "You signed out in another tab." }
+            : now.type === "out"
+              ? { type: "in" }
+              : now,
+        ),
+      abort.signal,
+    );
     return () => abort.abort();
   }, []);
 
@@ -107,7 +119,14 @@ function Page({ place }: { place: Place }) {
       return (
         <div className="page">
           <div className="inner">
-            <Empty title="Nothing here" actions={<Link to="/" className="button primary">Overview</Link>}>
+            <Empty
+              title="Nothing here"
+              actions={
+                <Link to="/" className="button primary">
+                  Overview
+                </Link>
+              }
+            >
               There is no page at {place.path}.
             </Empty>
           </div>

@@ -20,10 +20,15 @@ export function AssignAgent({ onClose }: { onClose: () => void }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError>();
 
-  const types = fleet.types.filter((type) => type.adapter !== "shell").toSorted((a, b) => found(b.hosts) - found(a.hosts) || a.slug.localeCompare(b.slug));
+  const types = fleet.types
+    .filter((type) => type.adapter !== "shell")
+    .toSorted((a, b) => found(b.hosts) - found(a.hosts) || a.slug.localeCompare(b.slug));
   const type = types.find((candidate) => candidate.slug === slug) ?? types[0];
   const hosts = fleet.hosts.filter(usable);
-  const host = hosts.find((candidate) => candidate.id === hostId) ?? hosts.find((candidate) => type?.hosts.some((row) => row.host === candidate.id && row.report.detected.state === "found")) ?? hosts[0];
+  const host =
+    hosts.find((candidate) => candidate.id === hostId) ??
+    hosts.find((candidate) => type?.hosts.some((row) => row.host === candidate.id && row.report.detected.state === "found")) ??
+    hosts[0];
   const report = type?.hosts.find((row) => row.host === host?.id)?.report.detected;
   const shownName = name ?? (type === undefined || host === undefined ? "" : freeAgentName(fleet.agents, type.slug, host.name));
   const shownWorkspace = workspace ?? (host === undefined ? "" : defaultWorkspace(host, shownName));
@@ -32,7 +37,9 @@ export function AssignAgent({ onClose }: { onClose: () => void }) {
     if (type === undefined || host === undefined) return;
     setBusy(true);
     setError(undefined);
-    const created = await call(ROUTES.agentCreate, { body: { type: type.slug, host: host.id, name: shownName, workspace: shownWorkspace } });
+    const created = await call(ROUTES.agentCreate, {
+      body: { type: type.slug, host: host.id, name: shownName, workspace: shownWorkspace },
+    });
     const result = created.ok && start ? await startAgent(created.value) : created;
     setBusy(false);
     store.refetch(["agents", "sessions"]);
@@ -50,7 +57,9 @@ export function AssignAgent({ onClose }: { onClose: () => void }) {
     return (
       <Dialog title="Assign an agent" onClose={onClose}>
         <Empty title={host === undefined ? "No host takes work now" : "No agent type yet"}>
-          {host === undefined ? "Agents run on hosts. Bring one online, or resume one that is draining." : "A host reports the agent CLIs it knows a moment after it joins."}
+          {host === undefined
+            ? "Agents run on hosts. Bring one online, or resume one that is draining."
+            : "A host reports the agent CLIs it knows a moment after it joins."}
         </Empty>
       </Dialog>
     );
@@ -93,12 +102,31 @@ export function AssignAgent({ onClose }: { onClose: () => void }) {
         {report?.state === "invalid" && <Problem error={{ code: "agent_type_invalid", detail: report.problem }} />}
         <label className="field" htmlFor={`${ids}name`}>
           <span>Name</span>
-          <input id={`${ids}name`} className="input mono" value={shownName} onChange={(event) => setName(event.target.value)} aria-invalid={nameWrong} spellCheck={false} autoCapitalize="off" />
-          <small>{nameWrong ? "Small letters, digits, - and _; at most 63." : "Three parts, such as acme-web-reviewer, give it a place in the tree."}</small>
+          <input
+            id={`${ids}name`}
+            className="input mono"
+            value={shownName}
+            onChange={(event) => setName(event.target.value)}
+            aria-invalid={nameWrong}
+            spellCheck={false}
+            autoCapitalize="off"
+          />
+          <small>
+            {nameWrong
+              ? "Small letters, digits, - and _; at most 63."
+              : "Three parts, such as acme-web-reviewer, give it a place in the tree."}
+          </small>
         </label>
         <label className="field" htmlFor={`${ids}workspace`}>
           <span>Workspace</span>
-          <input id={`${ids}workspace`} className="input mono" value={shownWorkspace} onChange={(event) => setWorkspace(event.target.value)} spellCheck={false} autoCapitalize="off" />
+          <input
+            id={`${ids}workspace`}
+            className="input mono"
+            value={shownWorkspace}
+            onChange={(event) => setWorkspace(event.target.value)}
+            spellCheck={false}
+            autoCapitalize="off"
+          />
           <small>{host.roots.length > 0 ? `Below ${host.roots.join(", ")}. Made if it is missing.` : "Made if it is missing."}</small>
         </label>
         {error !== undefined && <Problem error={error} />}

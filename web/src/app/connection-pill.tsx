@@ -1,11 +1,19 @@
 /** Says what is so: how long an answer takes and how old the last byte is, not merely that a socket is open. */
 import type { ConnectionState, Liveness } from "../net/connection.ts";
-import { useNow } from "../ui/parts.tsx";
+import { useClock } from "../ui/parts.tsx";
 import { pillText } from "./pill-text.ts";
 
-export function ConnectionPill({ connection, liveness, onRetry }: { connection: ConnectionState; liveness: Readonly<Liveness>; onRetry: () => void }) {
-  useNow(1_000);
-  const { tone, text, title } = pillText(connection, liveness, performance.now(), navigator.onLine);
+export function ConnectionPill({
+  connection,
+  liveness,
+  onRetry,
+}: {
+  connection: ConnectionState;
+  liveness: Readonly<Liveness>;
+  onRetry: () => void;
+}) {
+  const now = useClock(1_000);
+  const { tone, text, title } = pillText(connection, liveness, now, navigator.onLine);
   const dot = tone === "" ? "working" : tone === "bad" ? "away" : "failed";
   const label = (
     <>
@@ -21,7 +29,13 @@ export function ConnectionPill({ connection, liveness, onRetry }: { connection: 
     );
   }
   return (
-    <button type="button" className={`pill ${tone}`} title={`${title} Click to try now.`} data-connection={connection.type} onClick={onRetry}>
+    <button
+      type="button"
+      className={`pill ${tone}`}
+      title={`${title} Click to try now.`}
+      data-connection={connection.type}
+      onClick={onRetry}
+    >
       {label}
     </button>
   );

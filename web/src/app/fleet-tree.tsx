@@ -19,12 +19,24 @@ export function FleetTree({ current, onFollow }: { current: string | undefined; 
     setClosed(next);
     localStorage.setItem(STORE, [...next].join(" "));
   };
-  if (fleet.load.type === "loading") return <div className="tree"><div className="skeleton" style={{ margin: "10px" }} /><div className="skeleton" style={{ margin: "10px", width: "60%" }} /></div>;
+  if (fleet.load.type === "loading")
+    return (
+      <div className="tree">
+        <div className="skeleton" style={{ margin: "10px" }} />
+        <div className="skeleton" style={{ margin: "10px", width: "60%" }} />
+      </div>
+    );
   // Ended sessions would bury the living; they are on the overview.
   const nodes = fleetTree({ ...fleet, sessions: fleet.sessions.filter((session) => session.status !== "ended" || session.id === current) });
   return (
     <nav className="tree" aria-label="Fleet">
-      {nodes.length === 0 ? <p className="muted small" style={{ padding: "4px 10px" }}>No machine yet.</p> : <Nodes nodes={nodes} closed={closed} toggle={toggle} current={current} onFollow={onFollow} />}
+      {nodes.length === 0 ? (
+        <p className="muted small" style={{ padding: "4px 10px" }}>
+          No machine yet.
+        </p>
+      ) : (
+        <Nodes nodes={nodes} closed={closed} toggle={toggle} current={current} onFollow={onFollow} />
+      )}
     </nav>
   );
 }
@@ -46,7 +58,13 @@ function Nodes(props: NodesProps) {
           <li key={node.key}>
             <div className={`node ${node.kind}`} data-current={node.key === props.current ? "" : undefined}>
               {node.children.length > 0 ? (
-                <button type="button" className="twist" aria-expanded={open} aria-label={`${open ? "Close" : "Open"} ${node.label}`} onClick={() => props.toggle(node.key)}>
+                <button
+                  type="button"
+                  className="twist"
+                  aria-expanded={open}
+                  aria-label={`${open ? "Close" : "Open"} ${node.label}`}
+                  onClick={() => props.toggle(node.key)}
+                >
                   <Icon name="chevron" />
                 </button>
               ) : (
@@ -62,7 +80,17 @@ function Nodes(props: NodesProps) {
   );
 }
 
-function Label({ node, current, onFollow, toggle }: { node: TreeNode; current: string | undefined; onFollow: () => void; toggle: (key: string) => void }) {
+function Label({
+  node,
+  current,
+  onFollow,
+  toggle,
+}: {
+  node: TreeNode;
+  current: string | undefined;
+  onFollow: () => void;
+  toggle: (key: string) => void;
+}) {
   switch (node.kind) {
     case "group":
       return (

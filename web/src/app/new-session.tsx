@@ -74,7 +74,11 @@ export function NewSession({ compact = false }: { compact?: boolean }) {
                 <span className="grow cut">Shell on {host.name}</span>
               </MenuItem>
             ))}
-            {hosts.length === 0 && <MenuItem disabled onSelect={close}>No host is online</MenuItem>}
+            {hosts.length === 0 && (
+              <MenuItem disabled onSelect={close}>
+                No host is online
+              </MenuItem>
+            )}
             <hr />
             <MenuItem
               onSelect={() => {

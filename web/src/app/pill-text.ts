@@ -11,7 +11,12 @@ export interface PillText {
 const SILENT_AFTER_MS = 8_000;
 
 /** @param nowMs on the clock of `liveness` and `untilMs`. */
-export function pillText(connection: ConnectionState, { roundTripMs, lastByteMs }: Readonly<Liveness>, nowMs: number, online: boolean): PillText {
+export function pillText(
+  connection: ConnectionState,
+  { roundTripMs, lastByteMs }: Readonly<Liveness>,
+  nowMs: number,
+  online: boolean,
+): PillText {
   switch (connection.type) {
     case "open": {
       const age = lastByteMs === undefined ? 0 : Math.max(0, nowMs - lastByteMs);
@@ -21,11 +26,17 @@ export function pillText(connection: ConnectionState, { roundTripMs, lastByteMs 
       return age > SILENT_AFTER_MS ? { tone: "bad", text: `Silent for ${seconds} s`, title } : { tone: "", text: trip, title };
     }
     case "connecting":
-      return connection.attempt === 0 ? { tone: "bad", text: "Connecting…", title: "Connecting." } : { tone: "bad", text: "Reconnecting…", title: "Reconnecting." };
+      return connection.attempt === 0
+        ? { tone: "bad", text: "Connecting…", title: "Connecting." }
+        : { tone: "bad", text: "Reconnecting…", title: "Reconnecting." };
     case "waiting": {
       if (!online) return { tone: "dead", text: "Offline", title: "This device has no network." };
       const seconds = Math.max(0, Math.ceil((connection.untilMs - nowMs) / 1000));
-      return { tone: "bad", text: seconds <= 1 ? "Reconnecting…" : `Reconnecting in ${seconds} s`, title: connection.why === "" ? "The connection was lost." : connection.why };
+      return {
+        tone: "bad",
+        text: seconds <= 1 ? "Reconnecting…" : `Reconnecting in ${seconds} s`,
+        title: connection.why === "" ? "The connection was lost." : connection.why,
+      };
     }
     case "stopped":
       return { tone: "dead", text: "Disconnected", title: connection.why.detail };

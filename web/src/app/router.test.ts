@@ -11,7 +11,8 @@ describe("router", () => {
   });
 
   it("goes on after sign-in only within this origin", () => {
-    for (const next of ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/login?next=/", null]) expect(safeNext(next)).toBe("/");
+    for (const next of ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/login?next=/", null])
+      expect(safeNext(next)).toBe("/");
     expect(safeNext("/sessions/ses_01")).toBe("/sessions/ses_01");
   });
 });

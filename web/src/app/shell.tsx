@@ -10,7 +10,14 @@ import { Link } from "./link.tsx";
 import { NewSession } from "./new-session.tsx";
 import type { Place } from "./router.ts";
 
-const TITLES: Record<Place["page"], string> = { overview: "Overview", hosts: "Hosts", agents: "Agents", terminal: "Session", login: "Overview", unknown: "Maestro" };
+const TITLES: Record<Place["page"], string> = {
+  overview: "Overview",
+  hosts: "Hosts",
+  agents: "Agents",
+  terminal: "Session",
+  login: "Overview",
+  unknown: "Maestro",
+};
 
 export function Shell({ place, onSignOut, children }: { place: Place; onSignOut: () => void; children: ReactNode }) {
   const fleet = useFleet();
@@ -25,7 +32,13 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
   }, [drawer]);
   const pill = <ConnectionPill connection={fleet.connection} liveness={fleet.liveness} onRetry={() => store.retry()} />;
   const links = [
-    { page: "overview", to: "/", icon: "overview", label: "Overview", count: fleet.sessions.filter((session) => session.status === "running").length },
+    {
+      page: "overview",
+      to: "/",
+      icon: "overview",
+      label: "Overview",
+      count: fleet.sessions.filter((session) => session.status === "running").length,
+    },
     { page: "hosts", to: "/hosts", icon: "hosts", label: "Hosts", count: fleet.hosts.length },
     { page: "agents", to: "/agents", icon: "agents", label: "Agents", count: fleet.agents.length },
   ] as const;
@@ -57,7 +70,18 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
         <FleetTree current={place.page === "terminal" ? place.session : undefined} onFollow={close} />
         <div className="foot">
           <div className="grow row">{pill}</div>
-          <Menu className="button quiet small" ariaLabel="Account" label={<><span className="cut" style={{ maxWidth: 90 }}>{fleet.me?.principal.name ?? "Account"}</span><Icon name="down" /></>}>
+          <Menu
+            className="button quiet small"
+            ariaLabel="Account"
+            label={
+              <>
+                <span className="cut" style={{ maxWidth: 90 }}>
+                  {fleet.me?.principal.name ?? "Account"}
+                </span>
+                <Icon name="down" />
+              </>
+            }
+          >
             {(closeMenu) => (
               <>
                 <div className="heading">
@@ -81,7 +105,14 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
       <main className="main" id="main" tabIndex={-1}>
         <DrawerContext.Provider value={() => setDrawer(true)}>
           <header className="topbar">
-            <button type="button" className="button quiet icon" aria-label="Open the menu" aria-expanded={drawer} aria-controls="side" onClick={() => setDrawer(true)}>
+            <button
+              type="button"
+              className="button quiet icon"
+              aria-label="Open the menu"
+              aria-expanded={drawer}
+              aria-controls="side"
+              onClick={() => setDrawer(true)}
+            >
               <Icon name="menu" />
             </button>
             <span className="title cut">{TITLES[place.page]}</span>

@@ -26,7 +26,15 @@ export function StepUp({ onDone, onClose }: { onDone: () => void; onClose: () =>
       <form className="stack" onSubmit={submit}>
         <label className="field" htmlFor={field}>
           <span>Paste the link it prints</span>
-          <input id={field} className="input mono" value={text} onChange={(event) => setText(event.target.value)} autoComplete="off" spellCheck={false} data-focus />
+          <input
+            id={field}
+            className="input mono"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+            autoComplete="off"
+            spellCheck={false}
+            data-focus
+          />
           <small>Opening it in another tab of this browser works too: then just go on.</small>
         </label>
         {error !== undefined && <Problem error={error} />}

@@ -13,8 +13,12 @@ export interface Action {
 }
 
 export function useAction(): Action {
-  const [state, setState] = useState<{ busy: boolean; error: ApiError | undefined; again: (() => void) | undefined }>({ busy: false, error: undefined, again: undefined });
-  const run = <T,>(work: () => Promise<Result<T, ApiError>>, done: (value: T) => void): void => {
+  const [state, setState] = useState<{ busy: boolean; error: ApiError | undefined; again: (() => void) | undefined }>({
+    busy: false,
+    error: undefined,
+    again: undefined,
+  });
+  const run = <T>(work: () => Promise<Result<T, ApiError>>, done: (value: T) => void): void => {
     setState({ busy: true, error: undefined, again: undefined });
     void work().then((result) => {
       if (result.ok) {
@@ -25,5 +29,11 @@ export function useAction(): Action {
     }); // every refusal is a value
   };
   const clear = (): void => setState({ busy: false, error: undefined, again: undefined });
-  return { busy: state.busy, error: state.error, stepUp: state.again === undefined ? undefined : { again: state.again, cancel: clear }, run, clear };
+  return {
+    busy: state.busy,
+    error: state.error,
+    stepUp: state.again === undefined ? undefined : { again: state.again, cancel: clear },
+    run,
+    clear,
+  };
 }

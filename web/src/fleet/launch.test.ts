@@ -3,17 +3,58 @@ import { describe, expect, it } from "vitest";
 import { defaultWorkspace, freeAgentName, launchables, typeName } from "./launch.ts";
 
 const at = "2026-11-20T10:00:00Z";
-const host = (id: string, over: Partial<Host> = {}): Host => ({ id, name: id, transport: "link", status: "online", labels: {}, draining: false, createdAt: at, capabilities: [], roots: ["/home/u", "/tmp/maestro-workspaces"], sessions: 0, ...over });
-const type = (slug: string, adapter: string, on: readonly string[], found = true): AgentTypeRow => ({
-  slug, adapter, source: "builtin", capabilities: [],
-  hosts: on.map((id) => ({ host: id, name: id, report: { slug, adapter: "custom", source: "builtin", capabilities: [], detected: found ? { state: "found", binary: "/b", version: "1.0" } : { state: "missing", lookedFor: slug, install: "npm i -g x" } } })),
+const host = (id: string, over: Partial<Host> = {}): Host => ({
+  id,
+  name: id,
+  transport: "link",
+  status: "online",
+  labels: {},
+  draining: false,
+  createdAt: at,
+  capabilities: [],
+  roots: ["/home/u", "/tmp/maestro-workspaces"],
+  sessions: 0,
+  ...over,
 });
-const agent = (name: string): Agent => ({ id: name, name, type: "claude", host: { id: "a", name: "a" }, workspace: "/", priority: 3, tags: [], env: {}, args: [], status: "idle", createdAt: at, updatedAt: at });
+const type = (slug: string, adapter: string, on: readonly string[], found = true): AgentTypeRow => ({
+  slug,
+  adapter,
+  source: "builtin",
+  capabilities: [],
+  hosts: on.map((id) => ({
+    host: id,
+    name: id,
+    report: {
+      slug,
+      adapter: "custom",
+      source: "builtin",
+      capabilities: [],
+      detected: found ? { state: "found", binary: "/b", version: "1.0" } : { state: "missing", lookedFor: slug, install: "npm i -g x" },
+    },
+  })),
+});
+const agent = (name: string): Agent => ({
+  id: name,
+  name,
+  type: "claude",
+  host: { id: "a", name: "a" },
+  workspace: "/",
+  priority: 3,
+  tags: [],
+  env: {},
+  args: [],
+  status: "idle",
+  createdAt: at,
+  updatedAt: at,
+});
 
 describe("launching", () => {
   it("offers an agent CLI only where it is installed and the host takes work", () => {
     const hosts = [host("a"), host("b", { status: "lost" }), host("c", { draining: true }), host("d", { locked: { reason: "twice", at } })];
-    const offers = launchables([type("claude", "claude", ["a", "b", "c", "d", "gone"]), type("codex", "codex", ["a"], false), type("shell", "shell", ["a"])], hosts);
+    const offers = launchables(
+      [type("claude", "claude", ["a", "b", "c", "d", "gone"]), type("codex", "codex", ["a"], false), type("shell", "shell", ["a"])],
+      hosts,
+    );
     expect(offers.map((offer) => `${offer.type.slug}@${offer.host.id}`)).toEqual(["claude@a"]);
   });
 

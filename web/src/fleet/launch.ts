@@ -17,7 +17,9 @@ export function launchables(types: readonly AgentTypeRow[], hosts: readonly Host
       ? []
       : type.hosts.flatMap(({ host: id, report }) => {
           const host = hosts.find((candidate) => candidate.id === id);
-          return host !== undefined && usable(host) && report.detected.state === "found" ? [{ type, host, version: report.detected.version }] : [];
+          return host !== undefined && usable(host) && report.detected.state === "found"
+            ? [{ type, host, version: report.detected.version }]
+            : [];
         }),
   );
 }
@@ -25,11 +27,21 @@ export function launchables(types: readonly AgentTypeRow[], hosts: readonly Host
 export const usable = (host: Host): boolean => host.status === "online" && !host.draining && host.locked === undefined;
 
 const ADAPTER_NAMES: Record<string, string> = {
-  claude: "Claude Code", codex: "Codex", opencode: "OpenCode", kilo: "Kilo Code", gemini: "Gemini CLI", aider: "Aider", copilot: "Copilot CLI", amp: "Amp", qwen: "Qwen Code", shell: "Shell",
+  claude: "Claude Code",
+  codex: "Codex",
+  opencode: "OpenCode",
+  kilo: "Kilo Code",
+  gemini: "Gemini CLI",
+  aider: "Aider",
+  copilot: "Copilot CLI",
+  amp: "Amp",
+  qwen: "Qwen Code",
+  shell: "Shell",
 };
 
 /** Custom types keep their own name. */
-export const typeName = (type: { slug: string; adapter: string; source?: string }): string => (type.slug === type.adapter ? (ADAPTER_NAMES[type.adapter] ?? type.slug) : type.slug);
+export const typeName = (type: { slug: string; adapter: string; source?: string }): string =>
+  type.slug === type.adapter ? (ADAPTER_NAMES[type.adapter] ?? type.slug) : type.slug;
 
 /** Where a new agent works when nobody said: a directory of its own below the host's workspace root. */
 export function defaultWorkspace(host: Host, name: string): string {
@@ -44,21 +56,34 @@ export function freeAgentName(agents: readonly Agent[], slug: string, hostName: 
   for (let n = 2; ; n++) if (!taken.has(`${slug}-${n}`)) return `${slug}-${n}`;
 }
 
-export const openShell = (host: Host): Promise<Result<Session, ApiError>> => call(ROUTES.sessionCreate, { body: { host: host.id, ...guessSize() } });
+export const openShell = (host: Host): Promise<Result<Session, ApiError>> =>
+  call(ROUTES.sessionCreate, { body: { host: host.id, ...guessSize() } });
 
-export const startAgent = (agent: Agent): Promise<Result<Session, ApiError>> => call(ROUTES.agentStart, { id: agent.id, body: guessSize() });
+export const startAgent = (agent: Agent): Promise<Result<Session, ApiError>> =>
+  call(ROUTES.agentStart, { id: agent.id, body: guessSize() });
 
 /** An idle agent of that type is started; only without one a new agent is assigned. */
 export async function launch({ type, host }: Launchable, agents: readonly Agent[]): Promise<Result<Session, ApiError>> {
-  const idle = agents.find((agent) => agent.type === type.slug && agent.host.id === host.id && agent.session === undefined && (agent.status === "idle" || agent.status === "failed"));
+  const idle = agents.find(
+    (agent) =>
+      agent.type === type.slug &&
+      agent.host.id === host.id &&
+      agent.session === undefined &&
+      (agent.status === "idle" || agent.status === "failed"),
+  );
   if (idle !== undefined) return startAgent(idle);
   const name = freeAgentName(agents, type.slug, host.name);
-  const created = await call(ROUTES.agentCreate, { body: { type: type.slug, host: host.id, name, workspace: defaultWorkspace(host, name) } });
+  const created = await call(ROUTES.agentCreate, {
+    body: { type: type.slug, host: host.id, name, workspace: defaultWorkspace(host, name) },
+  });
   return created.ok ? startAgent(created.value) : created;
 }
 
 /** About the size the terminal page will ask for, so that a program draws its first screen only once. */
 function guessSize(): { cols: number; rows: number } {
   const side = innerWidth > 820 ? 272 : 0;
-  return { cols: Math.max(20, Math.min(500, Math.floor((innerWidth - side - 30) / 7.85))), rows: Math.max(5, Math.min(200, Math.floor((innerHeight - 80) / 18))) };
+  return {
+    cols: Math.max(20, Math.min(500, Math.floor((innerWidth - side - 30) / 7.85))),
+    rows: Math.max(5, Math.min(200, Math.floor((innerHeight - 80) / 18))),
+  };
 }

@@ -35,8 +35,15 @@ export class FleetStore {
   readonly #listeners = new Set<() => void>();
   readonly #interval: ReturnType<typeof setInterval>;
   #view: FleetView = {
-    hosts: [], agents: [], sessions: [], types: [], me: undefined, load: { type: "loading" },
-    connection: { type: "connecting", attempt: 0 }, liveness: { roundTripMs: undefined, lastByteMs: undefined }, lastEvent: undefined,
+    hosts: [],
+    agents: [],
+    sessions: [],
+    types: [],
+    me: undefined,
+    load: { type: "loading" },
+    connection: { type: "connecting", attempt: 0 },
+    liveness: { roundTripMs: undefined, lastByteMs: undefined },
+    lastEvent: undefined,
   };
   #wanted = new Set<Part>();
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -4,13 +4,47 @@ import { agentTone, fleetTree, hostTone, sessionTone, type TreeNode } from "./tr
 
 const at = "2026-11-20T10:00:00Z";
 const host = (name: string, over: Partial<Host> = {}): Host => ({
-  id: `hst_${name}`, name, transport: "link", status: "online", labels: {}, draining: false, createdAt: at, capabilities: [], roots: [], sessions: 0, ...over,
+  id: `hst_${name}`,
+  name,
+  transport: "link",
+  status: "online",
+  labels: {},
+  draining: false,
+  createdAt: at,
+  capabilities: [],
+  roots: [],
+  sessions: 0,
+  ...over,
 });
 const agent = (name: string, on: string, over: Partial<Agent> = {}): Agent => ({
-  id: `agt_${name}`, name, type: "claude", host: { id: `hst_${on}`, name: on }, workspace: "/w", priority: 3, tags: [], env: {}, args: [], status: "idle", createdAt: at, updatedAt: at, ...over,
+  id: `agt_${name}`,
+  name,
+  type: "claude",
+  host: { id: `hst_${on}`, name: on },
+  workspace: "/w",
+  priority: 3,
+  tags: [],
+  env: {},
+  args: [],
+  status: "idle",
+  createdAt: at,
+  updatedAt: at,
+  ...over,
 });
 const session = (name: string, on: string, over: Partial<Session> = {}): Session => ({
-  id: `ses_${name}`, name, host: { id: `hst_${on}`, name: on, status: "online" }, backend: "pty", title: "", cwd: "/", command: "bash", cols: 80, rows: 24, status: "running", createdAt: at, lastActivityAt: at, ...over,
+  id: `ses_${name}`,
+  name,
+  host: { id: `hst_${on}`, name: on, status: "online" },
+  backend: "pty",
+  title: "",
+  cwd: "/",
+  command: "bash",
+  cols: 80,
+  rows: 24,
+  status: "running",
+  createdAt: at,
+  lastActivityAt: at,
+  ...over,
 });
 
 const outline = (nodes: readonly TreeNode[], depth = 0): string[] =>
@@ -18,8 +52,20 @@ const outline = (nodes: readonly TreeNode[], depth = 0): string[] =>
 
 describe("fleet tree", () => {
   it("puts hosts into the groups their names say, and the others beside them", () => {
-    const tree = fleetTree({ hosts: [host("laptop"), host("acme-web-db1"), host("acme-web-app"), host("acme-ops-ci")], agents: [], sessions: [] });
-    expect(outline(tree)).toEqual(["group acme", "  group ops", "    host ci", "  group web", "    host app", "    host db1", "host laptop"]);
+    const tree = fleetTree({
+      hosts: [host("laptop"), host("acme-web-db1"), host("acme-web-app"), host("acme-ops-ci")],
+      agents: [],
+      sessions: [],
+    });
+    expect(outline(tree)).toEqual([
+      "group acme",
+      "  group ops",
+      "    host ci",
+      "  group web",
+      "    host app",
+      "    host db1",
+      "host laptop",
+    ]);
   });
 
   it("shows an agent's session under the agent, and a free one under its host", () => {
@@ -37,8 +83,19 @@ describe("fleet tree", () => {
   });
 
   it("tones tell trouble from rest", () => {
-    expect([hostTone(host("a")), hostTone(host("a", { draining: true })), hostTone(host("a", { status: "stale" })), hostTone(host("a", { status: "never" })), hostTone(host("a", { locked: { reason: "x", at } }))]).toEqual(["working", "idle", "away", "off", "failed"]);
-    expect([sessionTone(session("a", "h")), sessionTone(session("a", "h", { status: "ended", end: { reason: "exited", code: 0, atMs: 0 } })), sessionTone(session("a", "h", { status: "ended", end: { reason: "exited", code: 2, atMs: 0 } })), sessionTone(session("a", "h", { status: "ended", end: { reason: "holder_lost", atMs: 0 } }))]).toEqual(["working", "off", "failed", "failed"]);
+    expect([
+      hostTone(host("a")),
+      hostTone(host("a", { draining: true })),
+      hostTone(host("a", { status: "stale" })),
+      hostTone(host("a", { status: "never" })),
+      hostTone(host("a", { locked: { reason: "x", at } })),
+    ]).toEqual(["working", "idle", "away", "off", "failed"]);
+    expect([
+      sessionTone(session("a", "h")),
+      sessionTone(session("a", "h", { status: "ended", end: { reason: "exited", code: 0, atMs: 0 } })),
+      sessionTone(session("a", "h", { status: "ended", end: { reason: "exited", code: 2, atMs: 0 } })),
+      sessionTone(session("a", "h", { status: "ended", end: { reason: "holder_lost", atMs: 0 } })),
+    ]).toEqual(["working", "off", "failed", "failed"]);
     expect(agentTone(agent("a", "h", { status: "unknown" }))).toBe("away");
   });
 });

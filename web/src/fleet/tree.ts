@@ -6,10 +6,38 @@ import { colourIndex, treePlace } from "@maestro/shared/names";
 export const TONES = ["failed", "away", "working", "idle", "off"] as const;
 export type Tone = (typeof TONES)[number];
 
-export interface GroupNode { kind: "group"; key: string; label: string; colour: number; tone: Tone; children: TreeNode[] }
-export interface HostNode { kind: "host"; key: string; label: string; host: Host; tone: Tone; children: TreeNode[] }
-export interface AgentNode { kind: "agent"; key: string; label: string; agent: Agent; tone: Tone; children: TreeNode[] }
-export interface SessionNode { kind: "session"; key: string; label: string; session: Session; tone: Tone; children: TreeNode[] }
+export interface GroupNode {
+  kind: "group";
+  key: string;
+  label: string;
+  colour: number;
+  tone: Tone;
+  children: TreeNode[];
+}
+export interface HostNode {
+  kind: "host";
+  key: string;
+  label: string;
+  host: Host;
+  tone: Tone;
+  children: TreeNode[];
+}
+export interface AgentNode {
+  kind: "agent";
+  key: string;
+  label: string;
+  agent: Agent;
+  tone: Tone;
+  children: TreeNode[];
+}
+export interface SessionNode {
+  kind: "session";
+  key: string;
+  label: string;
+  session: Session;
+  tone: Tone;
+  children: TreeNode[];
+}
 export type TreeNode = GroupNode | HostNode | AgentNode | SessionNode;
 
 export interface Fleet {
@@ -46,7 +74,11 @@ export function sessionTone(session: Session): Tone {
     case "unreachable":
       return "away";
     case "ended":
-      return session.end?.reason === "exited" && (session.end.code ?? 0) === 0 ? "off" : session.end?.reason === "killed" ? "off" : "failed";
+      return session.end?.reason === "exited" && (session.end.code ?? 0) === 0
+        ? "off"
+        : session.end?.reason === "killed"
+          ? "off"
+          : "failed";
   }
 }
 
@@ -82,16 +114,33 @@ function hostNode(host: Host, label: string, fleet: Fleet): HostNode {
   const sessions = fleet.sessions.filter((session) => session.host.id === host.id);
   const agents = byName(fleet.agents.filter((agent) => agent.host.id === host.id)).map((agent) => agentNode(agent, sessions));
   const owned = new Set(agents.flatMap((node) => node.children.map((child) => child.key)));
-  const free = sessions.filter((session) => !owned.has(session.id)).sort(newestFirst).map(sessionNode);
+  const free = sessions
+    .filter((session) => !owned.has(session.id))
+    .sort(newestFirst)
+    .map(sessionNode);
   return { kind: "host", key: host.id, label, host, tone: hostTone(host), children: [...agents, ...free] };
 }
 
 function agentNode(agent: Agent, sessions: readonly Session[]): AgentNode {
   const own = sessions.filter((session) => session.agent?.id === agent.id || session.id === agent.session);
-  return { kind: "agent", key: agent.id, label: agent.name, agent, tone: agentTone(agent), children: own.sort(newestFirst).map(sessionNode) };
+  return {
+    kind: "agent",
+    key: agent.id,
+    label: agent.name,
+    agent,
+    tone: agentTone(agent),
+    children: own.sort(newestFirst).map(sessionNode),
+  };
 }
 
-const sessionNode = (session: Session): SessionNode => ({ kind: "session", key: session.id, label: session.name, session, tone: sessionTone(session), children: [] });
+const sessionNode = (session: Session): SessionNode => ({
+  kind: "session",
+  key: session.id,
+  label: session.name,
+  session,
+  tone: sessionTone(session),
+  children: [],
+});
 
 function groupIn(groups: Map<string, GroupNode>, key: string, label: string): GroupNode {
   const found = groups.get(key) ?? { kind: "group", key, label, colour: colourIndex(label), tone: "off", children: [] };

@@ -3,7 +3,9 @@ import { consoleDelayMs, MAX_CEILING_MS, nextAttempt, STABLE_AFTER_MS } from "./
 
 describe("redial of the console", () => {
   it("[VW6] the ceiling doubles from 250 ms to 15 s and the delay is anywhere under it", () => {
-    expect([0, 1, 2, 3, 6, 7, 40].map((attempt) => consoleDelayMs(attempt, 0.999_999))).toEqual([249, 499, 999, 1999, 14_999, 14_999, 14_999]);
+    expect([0, 1, 2, 3, 6, 7, 40].map((attempt) => consoleDelayMs(attempt, 0.999_999))).toEqual([
+      249, 499, 999, 1999, 14_999, 14_999, 14_999,
+    ]);
     expect(consoleDelayMs(9, 0)).toBe(0);
     for (let attempt = 0; attempt < 64; attempt++) expect(consoleDelayMs(attempt, 0.5)).toBeLessThan(MAX_CEILING_MS);
   });

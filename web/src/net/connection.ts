@@ -101,7 +101,9 @@ export class Connection {
     this.#timer = setTimeout(() => this.#lost(1006, "The server did not answer in time."), DIAL_TIMEOUT_MS);
     const signal = this.#abort.signal;
     socket.addEventListener("open", () => generation === this.#generation && this.#opened(), { signal });
-    socket.addEventListener("message", (event: MessageEvent<unknown>) => generation === this.#generation && this.#message(event.data), { signal });
+    socket.addEventListener("message", (event: MessageEvent<unknown>) => generation === this.#generation && this.#message(event.data), {
+      signal,
+    });
     socket.addEventListener("close", (event) => generation === this.#generation && this.#lost(event.code, event.reason), { signal });
   }
 
@@ -182,14 +184,31 @@ export class Connection {
 
 /** A server that is away, restarting or busy comes back by itself; a refusal does not. */
 function mayPass(error: MaestroError): boolean {
-  return ["server_unreachable", "server_error", "internal", "rate_limited", "timeout", "host_unreachable", "audit_unavailable", "not_bootstrapped"].includes(error.code);
+  return [
+    "server_unreachable",
+    "server_error",
+    "internal",
+    "rate_limited",
+    "timeout",
+    "host_unreachable",
+    "audit_unavailable",
+    "not_bootstrapped",
+  ].includes(error.code);
 }
 
 function whyStopped(code: number, reason: string): MaestroError {
-  if (code === 4401) return { code: "session_expired", detail: "This sign-in was ended or has expired.", hint: "Sign in again: run `maestro open` on the machine Maestro runs on." };
+  if (code === 4401)
+    return {
+      code: "session_expired",
+      detail: "This sign-in was ended or has expired.",
+      hint: "Sign in again: run `maestro open` on the machine Maestro runs on.",
+    };
   if (code === 4403) return { code: "role_insufficient", detail: "You may not watch this any more.", hint: "Ask an owner of the fleet." };
   if (code === 4404) return { code: "session_not_found", detail: "This session does not exist any more." };
   if (code === 4409) return { code: "superseded", detail: "Another connection of the same tab took over." };
   if (code === 4426) return { code: "upgrade_required", detail: "This page is older or newer than the server.", hint: "Reload the page." };
-  return { code: "session_ended", detail: reason === "" ? "The server closed the connection." : `The server closed the connection: ${reason}.` };
+  return {
+    code: "session_ended",
+    detail: reason === "" ? "The server closed the connection." : `The server closed the connection: ${reason}.`,
+  };
 }

@@ -19,7 +19,7 @@ export function AddMachine({ onClose }: { onClose: () => void }) {
   const action = useAction();
   const now = useNow(1_000);
   const [join, setJoin] = useState<Join>();
-  const before = useRef(new Set(fleet.hosts.map((host) => host.id)));
+  const [before] = useState(() => new Set(fleet.hosts.map((host) => host.id)));
   const asked = useRef(false);
   const make = (): void => action.run(() => call(ROUTES.hostJoinCreate, { body: {} }), setJoin);
 
@@ -29,7 +29,7 @@ export function AddMachine({ onClose }: { onClose: () => void }) {
     make();
   });
 
-  const joined = fleet.hosts.filter((host) => !before.current.has(host.id));
+  const joined = fleet.hosts.filter((host) => !before.has(host.id));
   const expired = join !== undefined && Date.parse(join.expiresAt) <= now;
 
   if (action.stepUp !== undefined) {
@@ -55,6 +55,15 @@ export function AddMachine({ onClose }: { onClose: () => void }) {
         <>
           <p>Paste this in a terminal of the other machine. It needs Node 22.12 or newer, and no open port.</p>
           <CopyLine text={join.line} label="The line that joins a machine" />
+          {onlyHere(join.url) && (
+            <div className="banner warn">
+              <Icon name="warning" />
+              <p className="grow">
+                Maestro listens on this machine only, so the line works here and nowhere else. For other machines start it with{" "}
+                <code>maestro up --bind &lt;address&gt; --tls auto</code>.
+              </p>
+            </div>
+          )}
           <div className="row wrap" aria-live="polite">
             {joined.length > 0 ? (
               joined.map((host) => (
@@ -88,4 +97,10 @@ export function AddMachine({ onClose }: { onClose: () => void }) {
       )}
     </Dialog>
   );
+}
+
+/** A loopback address means another machine when it is read there. */
+function onlyHere(url: string): boolean {
+  const host = URL.canParse(url) ? new URL(url).hostname : "";
+  return host === "localhost" || host === "[::1]" || host.startsWith("127.");
 }

@@ -38,7 +38,9 @@ export function AgentsPage() {
           {operator && fleet.agents.length > 0 && <div className="row actions">{assign}</div>}
         </header>
         {fleet.load.type === "loading" && <Loading rows={4} />}
-        {fleet.load.type === "failed" && <Problem title="The agents could not be read" error={fleet.load.error} onRetry={() => store.retry()} />}
+        {fleet.load.type === "failed" && (
+          <Problem title="The agents could not be read" error={fleet.load.error} onRetry={() => store.retry()} />
+        )}
         {fleet.agents.length === 0 && fleet.load.type === "ready" && (
           <Empty title="No agent yet" actions={operator ? assign : undefined}>
             Pick a coding CLI, the host it runs on and the directory it works in.
@@ -66,7 +68,8 @@ function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
   const [removing, setRemoving] = useState(false);
   const refresh = (): void => store.refetch(["agents", "sessions"]);
   const type = fleet.types.find((candidate) => candidate.slug === agent.type);
-  const install = action.error?.code === "agent_cli_missing" ? type?.hosts.find((row) => row.host === agent.host.id)?.report.detected : undefined;
+  const install =
+    action.error?.code === "agent_cli_missing" ? type?.hosts.find((row) => row.host === agent.host.id)?.report.detected : undefined;
   return (
     <li data-agent={agent.name}>
       <div className="row">
@@ -88,15 +91,34 @@ function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
         <span className="cut">{agent.host.name}</span>
         <span className="muted small mono cut">{agent.workspace}</span>
       </div>
-      <span className={`tag wide-only ${agent.status === "working" || agent.status === "starting" ? "ok" : agent.status === "failed" ? "danger" : ""}`}>{agent.status}</span>
+      <span
+        className={`tag wide-only ${agent.status === "working" || agent.status === "starting" ? "ok" : agent.status === "failed" ? "danger" : ""}`}
+      >
+        {agent.status}
+      </span>
       <div className="row above right">
         {operator && agent.session === undefined && (
-          <button type="button" className="button small" disabled={action.busy} onClick={() => action.run(() => startAgent(agent), (session) => navigate(sessionPath(session.id)))}>
+          <button
+            type="button"
+            className="button small"
+            disabled={action.busy}
+            onClick={() =>
+              action.run(
+                () => startAgent(agent),
+                (session) => navigate(sessionPath(session.id)),
+              )
+            }
+          >
             <Icon name="play" /> Start
           </button>
         )}
         {operator && agent.session !== undefined && (
-          <button type="button" className="button small" disabled={action.busy} onClick={() => action.run(() => call(ROUTES.agentStop, { id: agent.id, body: {} }), refresh)}>
+          <button
+            type="button"
+            className="button small"
+            disabled={action.busy}
+            onClick={() => action.run(() => call(ROUTES.agentStop, { id: agent.id, body: {} }), refresh)}
+          >
             <Icon name="stop" /> Stop
           </button>
         )}
@@ -123,8 +145,24 @@ function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
         </div>
       )}
       {removing && (
-        <Confirm title={`Remove ${agent.name}?`} action="Remove" busy={action.busy} onClose={() => setRemoving(false)} onConfirm={() => action.run(() => command(ROUTES.agentRemove, { id: agent.id }), () => { setRemoving(false); refresh(); })}>
-          <p>It leaves the list. Its workspace {agent.workspace} on {agent.host.name} stays as it is.</p>
+        <Confirm
+          title={`Remove ${agent.name}?`}
+          action="Remove"
+          busy={action.busy}
+          onClose={() => setRemoving(false)}
+          onConfirm={() =>
+            action.run(
+              () => command(ROUTES.agentRemove, { id: agent.id }),
+              () => {
+                setRemoving(false);
+                refresh();
+              },
+            )
+          }
+        >
+          <p>
+            It leaves the list. Its workspace {agent.workspace} on {agent.host.name} stays as it is.
+          </p>
           {action.error !== undefined && <Problem error={action.error} />}
         </Confirm>
       )}

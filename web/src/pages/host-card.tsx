@@ -23,8 +23,11 @@ export function HostCard({ host }: { host: Host }) {
   const operator = may(fleet.me, "operator");
   const owner = may(fleet.me, "owner");
   const refresh = (): void => store.refetch(["hosts"]);
-  const set = (route: typeof ROUTES.hostDrain | typeof ROUTES.hostResume | typeof ROUTES.hostUnlock) => (): void => action.run(() => call(route, { id: host.id }), refresh);
-  const reports = fleet.types.flatMap((type) => type.hosts.filter((row) => row.host === host.id).map((row) => row.report)).filter((report) => report.adapter !== "shell");
+  const set = (route: typeof ROUTES.hostDrain | typeof ROUTES.hostResume | typeof ROUTES.hostUnlock) => (): void =>
+    action.run(() => call(route, { id: host.id }), refresh);
+  const reports = fleet.types
+    .flatMap((type) => type.hosts.filter((row) => row.host === host.id).map((row) => row.report))
+    .filter((report) => report.adapter !== "shell");
   const found = reports.filter((report) => report.detected.state === "found");
   const invalid = reports.filter((report) => report.detected.state === "invalid");
   const missing = reports.filter((report) => report.detected.state === "missing");
@@ -44,7 +47,11 @@ export function HostCard({ host }: { host: Host }) {
               };
               return (
                 <>
-                  {host.draining ? <MenuItem onSelect={then(set(ROUTES.hostResume))}>Resume: take work again</MenuItem> : <MenuItem onSelect={then(set(ROUTES.hostDrain))}>Drain: take no new work</MenuItem>}
+                  {host.draining ? (
+                    <MenuItem onSelect={then(set(ROUTES.hostResume))}>Resume: take work again</MenuItem>
+                  ) : (
+                    <MenuItem onSelect={then(set(ROUTES.hostDrain))}>Drain: take no new work</MenuItem>
+                  )}
                   {owner && host.locked !== undefined && <MenuItem onSelect={then(set(ROUTES.hostUnlock))}>Unlock its identity</MenuItem>}
                   {owner && (
                     <>
@@ -62,10 +69,15 @@ export function HostCard({ host }: { host: Host }) {
       </header>
       <dl className="facts">
         {host.locked !== undefined && <Fact name="Locked">{host.locked.reason}</Fact>}
-        <Fact name="System">{host.platform === undefined ? "not reported yet" : `${host.platform.os} ${host.platform.release} · ${host.platform.arch} · ${host.platform.cpus} CPUs · ${Math.round(host.platform.memoryBytes / 2 ** 30)} GiB`}</Fact>
+        <Fact name="System">
+          {host.platform === undefined
+            ? "not reported yet"
+            : `${host.platform.os} ${host.platform.release} · ${host.platform.arch} · ${host.platform.cpus} CPUs · ${Math.round(host.platform.memoryBytes / 2 ** 30)} GiB`}
+        </Fact>
         <Fact name="Terminals">
           {host.sessions} {host.sessions === 1 ? "session" : "sessions"}
-          {host.platform !== undefined && (host.platform.tmux === undefined ? " · no tmux, sessions use a PTY" : ` · tmux ${host.platform.tmux}`)}
+          {host.platform !== undefined &&
+            (host.platform.tmux === undefined ? " · no tmux, sessions use a PTY" : ` · tmux ${host.platform.tmux}`)}
         </Fact>
         <Fact name="Seen">
           {host.lastSeenAt === undefined ? "never" : <Ago at={host.lastSeenAt} />}
@@ -82,7 +94,11 @@ export function HostCard({ host }: { host: Host }) {
         )}
       </dl>
       <div className="clis">
-        {reports.length === 0 && <span className="muted small">{host.status === "online" ? "Agent CLIs are being looked for…" : "Which agent CLIs it has is known once it is online."}</span>}
+        {reports.length === 0 && (
+          <span className="muted small">
+            {host.status === "online" ? "Agent CLIs are being looked for…" : "Which agent CLIs it has is known once it is online."}
+          </span>
+        )}
         {found.length > 0 && (
           <div className="row wrap">
             {found.map((report) => (
@@ -94,7 +110,9 @@ export function HostCard({ host }: { host: Host }) {
         )}
         {invalid.map((report) => (
           <p key={report.slug} className="small">
-            <span className="tag danger">{report.slug}</span> {report.detected.state === "invalid" && `${report.file ?? ""}${report.detected.line === undefined ? "" : `:${report.detected.line}`} ${report.detected.problem}`}
+            <span className="tag danger">{report.slug}</span>{" "}
+            {report.detected.state === "invalid" &&
+              `${report.file ?? ""}${report.detected.line === undefined ? "" : `:${report.detected.line}`} ${report.detected.problem}`}
           </p>
         ))}
         {missing.length > 0 && <Missing reports={missing} none={found.length === 0} />}
@@ -106,7 +124,17 @@ export function HostCard({ host }: { host: Host }) {
       )}
       <footer>
         {operator && (
-          <button type="button" className="button small" disabled={!usable(host) || action.busy} onClick={() => action.run(() => openShell(host), (session) => navigate(sessionPath(session.id)))}>
+          <button
+            type="button"
+            className="button small"
+            disabled={!usable(host) || action.busy}
+            onClick={() =>
+              action.run(
+                () => openShell(host),
+                (session) => navigate(sessionPath(session.id)),
+              )
+            }
+          >
             <Icon name="terminal" /> Open a shell
           </button>
         )}
@@ -122,8 +150,25 @@ export function HostCard({ host }: { host: Host }) {
         )}
       </footer>
       {removing && (
-        <Confirm title={`Remove ${host.name}?`} action="Remove" busy={action.busy} onClose={() => setRemoving(false)} onConfirm={() => action.run(() => command(ROUTES.hostRemove, { id: host.id }), () => { setRemoving(false); store.refetch(); })}>
-          <p>Its identity stops working at once and its agents leave the list. What runs there goes on, without Maestro. It can join again with a new line.</p>
+        <Confirm
+          title={`Remove ${host.name}?`}
+          action="Remove"
+          busy={action.busy}
+          onClose={() => setRemoving(false)}
+          onConfirm={() =>
+            action.run(
+              () => command(ROUTES.hostRemove, { id: host.id }),
+              () => {
+                setRemoving(false);
+                store.refetch();
+              },
+            )
+          }
+        >
+          <p>
+            Its identity stops working at once and its agents leave the list. What runs there goes on, without Maestro. It can join again
+            with a new line.
+          </p>
           {action.error !== undefined && <Problem error={action.error} />}
         </Confirm>
       )}
@@ -136,7 +181,11 @@ function HostTags({ host }: { host: Host }) {
     <>
       {host.locked !== undefined && <span className="tag danger">locked</span>}
       {host.draining && <span className="tag warn">draining</span>}
-      <span className={`tag ${host.status === "online" ? "ok" : host.status === "stale" ? "warn" : host.status === "lost" ? "danger" : ""}`}>{host.status === "never" ? "not seen yet" : host.status}</span>
+      <span
+        className={`tag ${host.status === "online" ? "ok" : host.status === "stale" ? "warn" : host.status === "lost" ? "danger" : ""}`}
+      >
+        {host.status === "never" ? "not seen yet" : host.status}
+      </span>
     </>
   );
 }

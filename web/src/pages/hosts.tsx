@@ -29,10 +29,14 @@ export function HostsPage() {
           {owner && fleet.hosts.length > 0 && <div className="row actions">{add}</div>}
         </header>
         {fleet.load.type === "loading" && <Loading rows={4} />}
-        {fleet.load.type === "failed" && <Problem title="The hosts could not be read" error={fleet.load.error} onRetry={() => store.retry()} />}
+        {fleet.load.type === "failed" && (
+          <Problem title="The hosts could not be read" error={fleet.load.error} onRetry={() => store.retry()} />
+        )}
         {fleet.hosts.length === 0 && fleet.load.type === "ready" && (
           <Empty title="No machine yet" actions={owner ? add : undefined}>
-            {owner ? "Add this or any other Linux or macOS machine: Maestro shows one line, you paste it there." : "An owner of the fleet can add one."}
+            {owner
+              ? "Add this or any other Linux or macOS machine: Maestro shows one line, you paste it there."
+              : "An owner of the fleet can add one."}
           </Empty>
         )}
         <div className="host-grid">

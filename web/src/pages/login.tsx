@@ -5,7 +5,15 @@ import { signIn } from "../api/login.ts";
 import { Mark } from "../ui/icons.tsx";
 import { Problem } from "../ui/parts.tsx";
 
-export function LoginPage({ secret, reason, onSignedIn }: { secret: string | undefined; reason: string | undefined; onSignedIn: () => void }) {
+export function LoginPage({
+  secret,
+  reason,
+  onSignedIn,
+}: {
+  secret: string | undefined;
+  reason: string | undefined;
+  onSignedIn: () => void;
+}) {
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(secret !== undefined);
   const [error, setError] = useState<ApiError>();
@@ -58,7 +66,17 @@ export function LoginPage({ secret, reason, onSignedIn }: { secret: string | und
             <form className="stack" onSubmit={submit}>
               <label className="field" htmlFor={field}>
                 <span>Or paste a login link or an API token</span>
-                <input id={field} className="input mono" value={text} onChange={(event) => setText(event.target.value)} placeholder="mst_login_… or mst_pat_…" autoComplete="off" spellCheck={false} autoCapitalize="off" aria-invalid={error !== undefined} />
+                <input
+                  id={field}
+                  className="input mono"
+                  value={text}
+                  onChange={(event) => setText(event.target.value)}
+                  placeholder="mst_login_… or mst_pat_…"
+                  autoComplete="off"
+                  spellCheck={false}
+                  autoCapitalize="off"
+                  aria-invalid={error !== undefined}
+                />
               </label>
               {error !== undefined && <Problem error={error} />}
               <button type="submit" className="button primary" disabled={busy}>

@@ -16,8 +16,13 @@ const RECENT_ENDED = 8;
 export function OverviewPage() {
   const fleet = useFleet();
   const store = useFleetStore();
-  const running = fleet.sessions.filter((session) => session.status !== "ended").toSorted((a, b) => b.lastActivityAt.localeCompare(a.lastActivityAt));
-  const ended = fleet.sessions.filter((session) => session.status === "ended").toSorted((a, b) => (b.end?.atMs ?? 0) - (a.end?.atMs ?? 0)).slice(0, RECENT_ENDED);
+  const running = fleet.sessions
+    .filter((session) => session.status !== "ended")
+    .toSorted((a, b) => b.lastActivityAt.localeCompare(a.lastActivityAt));
+  const ended = fleet.sessions
+    .filter((session) => session.status === "ended")
+    .toSorted((a, b) => (b.end?.atMs ?? 0) - (a.end?.atMs ?? 0))
+    .slice(0, RECENT_ENDED);
   const trouble = fleet.hosts.filter((host) => host.locked !== undefined || host.status === "lost" || host.status === "stale");
   const online = fleet.hosts.filter((host) => host.status === "online").length;
 
@@ -37,7 +42,9 @@ export function OverviewPage() {
             <NewSession />
           </div>
         </header>
-        {fleet.load.type === "failed" && <Problem title="The fleet could not be read" error={fleet.load.error} onRetry={() => store.retry()} />}
+        {fleet.load.type === "failed" && (
+          <Problem title="The fleet could not be read" error={fleet.load.error} onRetry={() => store.retry()} />
+        )}
         {fleet.load.type === "loading" && <Loading rows={4} />}
         {trouble.length > 0 && (
           <div className="stack tight">
@@ -49,7 +56,14 @@ export function OverviewPage() {
         {(fleet.load.type === "ready" || fleet.load.type === "stale") && (
           <>
             {fleet.hosts.length === 0 ? (
-              <Empty title="No machine yet" actions={<Link to="/hosts" className="button primary">Add a machine</Link>}>
+              <Empty
+                title="No machine yet"
+                actions={
+                  <Link to="/hosts" className="button primary">
+                    Add a machine
+                  </Link>
+                }
+              >
                 Maestro runs agents on machines that join your fleet with one pasted line. Nothing has to be opened to the outside.
               </Empty>
             ) : (
@@ -60,7 +74,11 @@ export function OverviewPage() {
                 <div className="head">
                   <h2>Sessions</h2>
                 </div>
-                {running.length === 0 ? <Empty title="Nothing runs">Open a shell or start an agent; it keeps running when you close this page.</Empty> : <Sessions sessions={running} />}
+                {running.length === 0 ? (
+                  <Empty title="Nothing runs">Open a shell or start an agent; it keeps running when you close this page.</Empty>
+                ) : (
+                  <Sessions sessions={running} />
+                )}
               </section>
             )}
             {ended.length > 0 && (
@@ -89,14 +107,22 @@ function Sessions({ sessions }: { sessions: readonly Session[] }) {
               <Link to={sessionPath(session.id)} className="main-link cut">
                 {stripUnsafe(session.name)}
               </Link>
-              <span className="muted small cut">{session.end === undefined ? stripUnsafe(session.title) || session.command : endText(session.end)}</span>
+              <span className="muted small cut">
+                {session.end === undefined ? stripUnsafe(session.title) || session.command : endText(session.end)}
+              </span>
             </div>
           </div>
           <div className="two wide-only">
             <span className="cut">{session.host.name}</span>
             <span className="muted small mono cut">{session.cwd}</span>
           </div>
-          <div className="wide-only row">{session.agent !== undefined && <span className="tag"><span className="cut">{session.agent.name}</span></span>}</div>
+          <div className="wide-only row">
+            {session.agent !== undefined && (
+              <span className="tag">
+                <span className="cut">{session.agent.name}</span>
+              </span>
+            )}
+          </div>
           <span className="muted small right">
             <Ago at={session.lastActivityAt} />
           </span>

@@ -18,16 +18,42 @@ export function QuickStart() {
   const hosts = fleet.hosts.filter(usable);
   const [first] = hosts;
   const several = fleet.hosts.length > 1;
-  const claude = fleet.types.find((type) => type.slug === "claude")?.hosts.find((row) => row.report.detected.state === "missing" && row.host === first?.id);
+  const claude = fleet.types
+    .find((type) => type.slug === "claude")
+    ?.hosts.find((row) => row.report.detected.state === "missing" && row.host === first?.id);
   if (first === undefined) return null;
   return (
     <section className="section" aria-label="Start">
       <div className="starts">
         {offers.map((offer) => (
-          <Start key={`${offer.type.slug} ${offer.host.id}`} icon="agents" name={typeName(offer.type)} where={several ? offer.host.name : offer.version} busy={action.busy} onStart={() => action.run(() => launch(offer, fleet.agents), (session) => navigate(sessionPath(session.id)))} />
+          <Start
+            key={`${offer.type.slug} ${offer.host.id}`}
+            icon="agents"
+            name={typeName(offer.type)}
+            where={several ? offer.host.name : offer.version}
+            busy={action.busy}
+            onStart={() =>
+              action.run(
+                () => launch(offer, fleet.agents),
+                (session) => navigate(sessionPath(session.id)),
+              )
+            }
+          />
         ))}
         {hosts.slice(0, MOST_SHELLS).map((host) => (
-          <Start key={host.id} icon="terminal" name="Shell" where={host.name} busy={action.busy} onStart={() => action.run(() => openShell(host), (session) => navigate(sessionPath(session.id)))} />
+          <Start
+            key={host.id}
+            icon="terminal"
+            name="Shell"
+            where={host.name}
+            busy={action.busy}
+            onStart={() =>
+              action.run(
+                () => openShell(host),
+                (session) => navigate(sessionPath(session.id)),
+              )
+            }
+          />
         ))}
       </div>
       {offers.length === 0 && claude?.report.detected.state === "missing" && (

@@ -107,11 +107,17 @@ function TerminalBar({ session, attachment }: { session: string; attachment: Att
           {title === "" ? name : title}
         </h1>
         <div className="where">
-          {host !== undefined && <Link to="/hosts" className="cut">{host}</Link>}
+          {host !== undefined && (
+            <Link to="/hosts" className="cut">
+              {host}
+            </Link>
+          )}
           {known?.agent !== undefined && (
             <>
               <span aria-hidden="true">·</span>
-              <Link to="/agents" className="cut">{known.agent.name}</Link>
+              <Link to="/agents" className="cut">
+                {known.agent.name}
+              </Link>
             </>
           )}
           <span className="wide-only row cut">
@@ -125,14 +131,35 @@ function TerminalBar({ session, attachment }: { session: string; attachment: Att
         <ConnectionPill connection={view.connection} liveness={view.liveness} onRetry={() => attachment.retry()} />
       </span>
       {may(fleet.me, "operator") && !ended && (
-        <button type="button" className="button quiet icon small" aria-label="End this session" title="End this session" onClick={() => setEnding(true)}>
+        <button
+          type="button"
+          className="button quiet icon small"
+          aria-label="End this session"
+          title="End this session"
+          onClick={() => setEnding(true)}
+        >
           <Icon name="stop" />
         </button>
       )}
       {ending && (
-        <Confirm title="End this session?" action="End session" busy={action.busy} onClose={() => setEnding(false)} onConfirm={() => action.run(() => command(ROUTES.sessionKill, { id: session }), () => { setEnding(false); store.refetch(["sessions", "agents"]); })}>
+        <Confirm
+          title="End this session?"
+          action="End session"
+          busy={action.busy}
+          onClose={() => setEnding(false)}
+          onConfirm={() =>
+            action.run(
+              () => command(ROUTES.sessionKill, { id: session }),
+              () => {
+                setEnding(false);
+                store.refetch(["sessions", "agents"]);
+              },
+            )
+          }
+        >
           <p>
-            The program in <strong>{name}</strong> is ended on the host. What it has not saved is lost. Just closing this page leaves it running.
+            The program in <strong>{name}</strong> is ended on the host. What it has not saved is lost. Just closing this page leaves it
+            running.
           </p>
           {action.error !== undefined && <Problem error={action.error} />}
         </Confirm>
@@ -143,7 +170,7 @@ function TerminalBar({ session, attachment }: { session: string; attachment: Att
 
 function PenState({ view, onTake }: { view: AttachmentView; onTake: () => void }) {
   const { pen, canWrite, session } = view.face;
-  if (session === undefined) return null;
+  if (session === undefined || view.connection.type !== "open") return null;
   const others = pen.viewers > 1 ? ` · ${pen.viewers} here` : "";
   if (pen.you) {
     return (
@@ -159,7 +186,7 @@ function PenState({ view, onTake }: { view: AttachmentView; onTake: () => void }
         <Icon name="eye" /> <span className="cut">{pen.writer === undefined ? "Watching" : `${stripUnsafe(pen.writer, 24)} writes`}</span>
       </span>
       {canWrite && (
-        <button type="button" className="button small primary" disabled={view.connection.type !== "open"} onClick={onTake}>
+        <button type="button" className="button small primary" onClick={onTake}>
           <Icon name="pen" /> Take the pen
         </button>
       )}
@@ -183,7 +210,20 @@ function TerminalFoot({ session, attachment }: { session: string; attachment: At
         {action.error !== undefined && <Problem error={action.error} />}
       </div>
       {may(fleet.me, "operator") && (
-        <button type="button" className="button small" disabled={action.busy} onClick={() => action.run(() => command(ROUTES.sessionKill, { id: session }), () => { store.refetch(["sessions", "agents"]); navigate("/"); })}>
+        <button
+          type="button"
+          className="button small"
+          disabled={action.busy}
+          onClick={() =>
+            action.run(
+              () => command(ROUTES.sessionKill, { id: session }),
+              () => {
+                store.refetch(["sessions", "agents"]);
+                navigate("/");
+              },
+            )
+          }
+        >
           <Icon name="trash" /> Forget it
         </button>
       )}

@@ -9,6 +9,15 @@ describe("keys of the phone", () => {
   });
 
   it("Ctrl turns letters and a few signs into control characters, and leaves the rest", () => {
-    expect(["a", "C", "[", " ", "?", "é", "1", "ab"].map(controlByte)).toEqual(["\u0001", "\u0003", "\u001b", "\u0000", "\u007f", undefined, undefined, undefined]);
+    expect(["a", "C", "[", " ", "?", "é", "1", "ab"].map(controlByte)).toEqual([
+      "\u0001",
+      "\u0003",
+      "\u001b",
+      "\u0000",
+      "\u007f",
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 });

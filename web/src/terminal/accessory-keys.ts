@@ -5,7 +5,12 @@ export type AccessoryKey =
   | { type: "key"; label: string; name: string; bytes: (applicationCursor: boolean) => string };
 
 const fixed = (label: string, name: string, bytes: string): AccessoryKey => ({ type: "key", label, name, bytes: () => bytes });
-const arrow = (label: string, name: string, letter: string): AccessoryKey => ({ type: "key", label, name, bytes: (application) => `\u001b${application ? "O" : "["}${letter}` });
+const arrow = (label: string, name: string, letter: string): AccessoryKey => ({
+  type: "key",
+  label,
+  name,
+  bytes: (application) => `\u001b${application ? "O" : "["}${letter}`,
+});
 
 export const KEYS: readonly AccessoryKey[] = [
   fixed("Esc", "Escape", "\u001b"),

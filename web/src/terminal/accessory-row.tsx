@@ -8,11 +8,10 @@ export function AccessoryRow({ attachment, disabled }: { attachment: Attachment;
 
   useEffect(() => {
     if (!ctrl) return;
-    attachment.emulator.controlNext = (data) => {
+    return attachment.emulator.nextTyped((data) => {
       setCtrl(false);
       return controlByte(data) ?? data;
-    };
-    return () => (attachment.emulator.controlNext = undefined);
+    });
   }, [ctrl, attachment]);
 
   // Keeps the on-screen keyboard where it is: the terminal must not lose the focus.
@@ -29,7 +28,14 @@ export function AccessoryRow({ attachment, disabled }: { attachment: Attachment;
             Ctrl
           </button>
         ) : (
-          <button key={key.label} type="button" aria-label={key.name} disabled={disabled} onPointerDown={hold} onClick={() => send(key.bytes)}>
+          <button
+            key={key.label}
+            type="button"
+            aria-label={key.name}
+            disabled={disabled}
+            onPointerDown={hold}
+            onClick={() => send(key.bytes)}
+          >
             {key.label}
           </button>
         ),

@@ -7,7 +7,7 @@ export function adoptedStyle(): HTMLElement {
   const element = document.createElement("span");
   element.hidden = true;
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
-  Object.defineProperty(element, "textContent", { set: (css: string) => sheet.replaceSync(css), get: () => "" });
+  Object.defineProperty(element, "textContent", { set: (css: string) => void sheet.replaceSync(css), get: () => "" });
   Object.defineProperty(element, "remove", {
     value: () => {
       document.adoptedStyleSheets = document.adoptedStyleSheets.filter((other) => other !== sheet);

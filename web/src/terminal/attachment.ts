@@ -8,9 +8,20 @@ import { sessionTarget } from "../api/socket-target.ts";
 import { Connection, type ConnectionState, type Liveness } from "../net/connection.ts";
 import { clipboardRequest, type ClipboardRequest } from "./clipboard-rule.ts";
 import { Emulator, type Size } from "./emulator.ts";
-import { emptyFace, seeFrame, seeSocketLost, whyNoInput, type Face } from "./face.ts";
+import { emptyFace, seeFrame, whyNoInput, type Face } from "./face.ts";
 import { InputPacer } from "./input-pacer.ts";
-import { emptyStream, hasUnacknowledged, onBinary, onControl, onIdle, onWritten, reopened, resumeFrom, type Step, type Stream } from "./stream.ts";
+import {
+  emptyStream,
+  hasUnacknowledged,
+  onBinary,
+  onControl,
+  onIdle,
+  onWritten,
+  reopened,
+  resumeFrom,
+  type Step,
+  type Stream,
+} from "./stream.ts";
 
 export interface AttachmentView {
   connection: ConnectionState;
@@ -49,8 +60,14 @@ export class Attachment {
   constructor(session: string, host: HTMLElement, fontPx: number) {
     this.#host = host;
     this.#view = {
-      connection: { type: "connecting", attempt: 0 }, liveness: { roundTripMs: undefined, lastByteMs: undefined },
-      face: emptyFace, notice: undefined, gap: undefined, history: "more", link: undefined, clipboard: undefined,
+      connection: { type: "connecting", attempt: 0 },
+      liveness: { roundTripMs: undefined, lastByteMs: undefined },
+      face: emptyFace,
+      notice: undefined,
+      gap: undefined,
+      history: "more",
+      link: undefined,
+      clipboard: undefined,
     };
     this.emulator = new Emulator(host, fontPx, {
       input: (bytes) => this.type(bytes),
@@ -60,7 +77,10 @@ export class Attachment {
       clipboardAsked: (data) => this.#clipboardAsked(data),
       keyWhileWatching: () => this.#explainNoInput(),
     });
-    this.#pacer = new InputPacer((bytes) => this.#sendInput(bytes), () => this.#explainNoInput());
+    this.#pacer = new InputPacer(
+      (bytes) => this.#sendInput(bytes),
+      () => this.#explainNoInput(),
+    );
     this.#connection = new Connection({
       dial: () => sessionTarget(session),
       opened: () => this.#opened(),
@@ -124,7 +144,7 @@ export class Attachment {
     this.#send({
       t: "hello",
       versions: VERSIONS,
-      ...(room ?? {}),
+      ...room,
       ...(from === undefined ? {} : { from }),
       ...(face.resume === undefined ? {} : { resume: face.resume }),
     });
@@ -214,11 +234,10 @@ export class Attachment {
     if (connection.type !== "open") {
       this.#pacer.clear();
       if (this.#view.history === "loading") this.#set({ history: "more" });
-      // The emulator is kept as it is; only the pen is not ours until the relay says so again.
-      this.#set({ connection, face: seeSocketLost(this.#view.face) });
-      this.#writable();
-    } else this.#set({ connection });
-    this.#set({ liveness: { ...this.#connection?.liveness } });
+    }
+    // Screen, size and pen stay as they were last said: the relay tells what has changed when it is back.
+    this.#set({ connection, liveness: { ...this.#connection?.liveness } });
+    this.#writable();
   }
 
   #penMoved(wasWriter: boolean): void {
@@ -229,9 +248,10 @@ export class Attachment {
   }
 
   #writable(): void {
-    const { face } = this.#view;
-    this.emulator.writable = face.pen.you && face.session?.end === undefined;
+    const { face, connection } = this.#view;
+    this.emulator.writable = face.pen.you && face.session?.end === undefined && connection.type === "open";
     this.#host.dataset["writer"] = String(face.pen.you);
+    this.#host.dataset["connection"] = connection.type;
   }
 
   #sizeChanged(size: Size): void {
@@ -246,7 +266,8 @@ export class Attachment {
     const room = this.emulator.roomFor();
     if (room === undefined) return;
     this.emulator.write({ type: "resize", ...room });
-    if (this.#said?.cols === room.cols && this.#said.rows === room.rows && face.size?.cols === room.cols && face.size.rows === room.rows) return;
+    if (this.#said?.cols === room.cols && this.#said.rows === room.rows && face.size?.cols === room.cols && face.size.rows === room.rows)
+      return;
     if (this.#send({ t: "resize", ...room })) this.#said = room;
   }
 
@@ -292,7 +313,12 @@ export class Attachment {
   #sendInput(bytes: Uint8Array): boolean {
     for (let at = 0; at < bytes.byteLength; at += MAX_INPUT_BYTES_PER_FRAME) {
       const payload = bytes.subarray(at, at + MAX_INPUT_BYTES_PER_FRAME);
-      if (!this.#connection.send(encodeFrame({ kind: "input", flags: 0, epoch: this.#stream.cursor?.epoch ?? 0, channel: 0, offset: 0, payload }))) return false;
+      if (
+        !this.#connection.send(
+          encodeFrame({ kind: "input", flags: 0, epoch: this.#stream.cursor?.epoch ?? 0, channel: 0, offset: 0, payload }),
+        )
+      )
+        return false;
     }
     return true;
   }

@@ -56,9 +56,8 @@ export class Emulator {
   #parsing: { live: boolean }[] = [];
   #suppressed = false;
   readonly #replies = new ReplyBudget();
-  #baseFontPx: number;
-  /** Set by the sticky Ctrl of the phone's key row: turns the next typed character into what is sent. */
-  controlNext: ((data: string) => string) | undefined = undefined;
+  readonly #baseFontPx: number;
+  #translate: ((data: string) => string) | undefined;
 
   constructor(host: HTMLElement, fontPx: number, owner: EmulatorOwner) {
     this.#owner = owner;
@@ -84,10 +83,13 @@ export class Emulator {
     guardReplies(this.terminal.parser, { open: () => this.#mayReply(), suppress: () => this.#suppress() });
     guardClipboard(this.terminal, (data) => this.#parsing[0]?.live === true && owner.clipboardAsked(data));
     this.terminal.open(host);
-    this.terminal.onData((data) => this.#input(new TextEncoder().encode(this.controlNext === undefined ? data : this.controlNext(data))));
+    this.terminal.onData((data) => this.#input(new TextEncoder().encode(this.#translate === undefined ? data : this.#translate(data))));
     this.terminal.onBinary((data) => this.#input(Uint8Array.from(data, (char) => char.charCodeAt(0))));
     this.terminal.attachCustomKeyEventHandler((event) => this.#key(event));
-    host.addEventListener("wheel", (event) => event.deltaY < 0 && this.#atTop() && owner.reachedTop(), { passive: true, signal: this.#abort.signal });
+    host.addEventListener("wheel", (event) => event.deltaY < 0 && this.#atTop() && owner.reachedTop(), {
+      passive: true,
+      signal: this.#abort.signal,
+    });
     host.addEventListener("touchmove", () => this.#atTop() && owner.reachedTop(), { passive: true, signal: this.#abort.signal });
   }
 
@@ -119,8 +121,12 @@ export class Emulator {
     this.#setFont(Math.max(MIN_FONT_PX, Math.floor(this.#baseFontPx * ratio * 4) / 4));
   }
 
-  set fontPx(px: number) {
-    this.#baseFontPx = px;
+  /** The sticky Ctrl of the phone's key row: what is typed next is sent as `translate` makes it. Returns its undoing. */
+  nextTyped(translate: (data: string) => string): () => void {
+    this.#translate = translate;
+    return () => {
+      if (this.#translate === translate) this.#translate = undefined;
+    };
   }
 
   focus(): void {
@@ -177,7 +183,8 @@ export class Emulator {
     const before = { cols: this.terminal.cols, rows: this.terminal.rows };
     this.terminal.options.scrollback = Math.max(SCROLLBACK_LINES, screen.lines);
     this.#parse(BEGIN_SCREEN, false, () => this.#resize(screen));
-    for (let at = 0; at < screen.bytes.byteLength; at += SCREEN_SLICE_BYTES) this.#parse(screen.bytes.subarray(at, at + SCREEN_SLICE_BYTES), false, () => undefined);
+    for (let at = 0; at < screen.bytes.byteLength; at += SCREEN_SLICE_BYTES)
+      this.#parse(screen.bytes.subarray(at, at + SCREEN_SLICE_BYTES), false, () => undefined);
     this.#parse(END_SCREEN, false, () => {
       // With history the same line stays under the eye; without, the end is what matters.
       if (screen.lines > 0 && fromBottom > 0) this.terminal.scrollToLine(Math.max(0, this.terminal.buffer.active.baseY - fromBottom));

@@ -24,7 +24,14 @@ export const emptyFace: Face = {
 export function seeFrame(face: Face, frame: ToViewerFrame): Face {
   switch (frame.t) {
     case "welcome":
-      return { ...face, session: frame.session, host: frame.host, canWrite: frame.canWrite, resume: frame.resume, size: { cols: frame.session.cols, rows: frame.session.rows } };
+      return {
+        ...face,
+        session: frame.session,
+        host: frame.host,
+        canWrite: frame.canWrite,
+        resume: frame.resume,
+        size: { cols: frame.session.cols, rows: frame.session.rows },
+      };
     case "pen":
       return { ...face, pen: { writer: frame.writer?.name, you: frame.you, viewers: frame.viewers } };
     case "size":
@@ -43,9 +50,6 @@ export function seeFrame(face: Face, frame: ToViewerFrame): Face {
       return face;
   }
 }
-
-/** The pen is not ours while the socket is away; it may come back within the grace. */
-export const seeSocketLost = (face: Face): Face => ({ ...face, pen: { ...face.pen, you: false } });
 
 /** Why typing does nothing now; undefined: it is sent. */
 export function whyNoInput(face: Face, open: boolean): string | undefined {

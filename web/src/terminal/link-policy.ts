@@ -14,8 +14,10 @@ export function linkPolicy(uri: string): LinkDecision {
   } catch {
     return { type: "refuse", shown, why: "This is not an address." };
   }
-  if (url.protocol !== "http:" && url.protocol !== "https:") return { type: "refuse", shown, why: `Only http and https links open from a terminal, not ${url.protocol}` };
-  if (url.username !== "" || url.password !== "") return { type: "refuse", shown, why: "The address carries a user name or password, which hides where it leads." };
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    return { type: "refuse", shown, why: `Only http and https links open from a terminal, not ${url.protocol}` };
+  if (url.username !== "" || url.password !== "")
+    return { type: "refuse", shown, why: "The address carries a user name or password, which hides where it leads." };
   // The parsed form: hosts in ASCII (punycode), so that look-alike letters are seen.
   return { type: "ask", href: url.href, host: url.host, shown: escapeUnsafe(url.href) };
 }

@@ -20,12 +20,27 @@ describe("paste", () => {
 
 describe("links", () => {
   it("http and https ask with the whole address, in ASCII", () => {
-    expect(linkPolicy("https://example.org/a?b#c")).toEqual({ type: "ask", href: "https://example.org/a?b#c", host: "example.org", shown: "https://example.org/a?b#c" });
+    expect(linkPolicy("https://example.org/a?b#c")).toEqual({
+      type: "ask",
+      href: "https://example.org/a?b#c",
+      host: "example.org",
+      shown: "https://example.org/a?b#c",
+    });
     expect(linkPolicy("https://раypal.com/")).toMatchObject({ type: "ask", host: "xn--ypal-43d9g.com" });
   });
 
   it("anything else is refused", () => {
-    for (const uri of ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "vscode://x", "ftp://x/", "blob:https://x/1", "//x", "", "https://bank.example@evil.example/"]) {
+    for (const uri of [
+      "javascript:alert(1)",
+      "data:text/html,x",
+      "file:///etc/passwd",
+      "vscode://x",
+      "ftp://x/",
+      "blob:https://x/1",
+      "//x",
+      "",
+      "https://bank.example@evil.example/",
+    ]) {
       expect(linkPolicy(uri).type, uri).toBe("refuse");
     }
     expect(linkPolicy(`https://x/${"a".repeat(3000)}`).type).toBe("refuse");

@@ -1,12 +1,32 @@
 import { VIEWER_ACK_BYTES } from "@maestro/shared/limits";
 import { FLAG, type Frame } from "@maestro/shared/protocol/frame";
 import { describe, expect, it } from "vitest";
-import { emptyStream, hasUnacknowledged, onBinary, onControl, onIdle, onWritten, reopened, resumeFrom, type Effect, type Step, type Stream } from "./stream.ts";
+import {
+  emptyStream,
+  hasUnacknowledged,
+  onBinary,
+  onControl,
+  onIdle,
+  onWritten,
+  reopened,
+  resumeFrom,
+  type Effect,
+  type Step,
+  type Stream,
+} from "./stream.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const output = (offset: number, text: string, flags = 0, epoch = 1): Frame => ({ kind: "output", flags, epoch, channel: 0, offset, payload: bytes(text) });
+const output = (offset: number, text: string, flags = 0, epoch = 1): Frame => ({
+  kind: "output",
+  flags,
+  epoch,
+  channel: 0,
+  offset,
+  payload: bytes(text),
+});
 const part = (text: string, flags = 0): Frame => ({ kind: "snapshot", flags, epoch: 1, channel: 0, offset: 0, payload: bytes(text) });
-const begin = (offset: number, length: number, lines = 0, epoch = 1) => ({ t: "snapshot", epoch, offset, bytes: length, cols: 80, rows: 24, lines }) as const;
+const begin = (offset: number, length: number, lines = 0, epoch = 1) =>
+  ({ t: "snapshot", epoch, offset, bytes: length, cols: 80, rows: 24, lines }) as const;
 
 type Input = Frame | Parameters<typeof onControl>[1];
 
@@ -35,7 +55,14 @@ const attached = run([begin(100, 6), part("screen", FLAG.last)]).stream;
 
 describe("attach", () => {
   it("[CH4] the screen comes first and output goes on exactly at its offset", () => {
-    const { stream, effects } = run([output(90, "early"), begin(100, 6), part("scr"), part("een", FLAG.last), output(98, "..ab", FLAG.replay), output(102, "cd")]);
+    const { stream, effects } = run([
+      output(90, "early"),
+      begin(100, 6),
+      part("scr"),
+      part("een", FLAG.last),
+      output(98, "..ab", FLAG.replay),
+      output(102, "cd"),
+    ]);
     expect(shown(effects)).toBe("screenabcd");
     expect(stream.cursor).toEqual({ epoch: 1, offset: 104 });
     expect(effects.map((effect) => effect.type)).toEqual(["screen", "write", "write"]);
@@ -72,26 +99,49 @@ describe("attach", () => {
   });
 
   it("[VR2] frames that are not for a viewer change nothing", () => {
-    const step = run([{ ...output(100, "x"), kind: "log" }, { ...output(100, "x"), kind: "blob" }, { ...output(100, "x"), kind: "input" }], attached);
+    const step = run(
+      [
+        { ...output(100, "x"), kind: "log" },
+        { ...output(100, "x"), kind: "blob" },
+        { ...output(100, "x"), kind: "input" },
+      ],
+      attached,
+    );
     expect(step).toEqual({ stream: attached, effects: [] });
   });
 });
 
 describe("gaps", () => {
   it("[CH5] a gap is told and nothing is shown before the fresh screen", () => {
-    const { effects } = run([output(100, "a"), { t: "gap", epoch: 1, from: 101, to: 900 }, output(900, "lost"), begin(900, 5), part("fresh", FLAG.last), output(900, "!")], attached);
+    const { effects } = run(
+      [
+        output(100, "a"),
+        { t: "gap", epoch: 1, from: 101, to: 900 },
+        output(900, "lost"),
+        begin(900, 5),
+        part("fresh", FLAG.last),
+        output(900, "!"),
+      ],
+      attached,
+    );
     expect(effects.find((effect) => effect.type === "gap")).toEqual({ type: "gap", from: 101, to: 900 });
     expect(shown(effects)).toBe("fresh!");
   });
 
   it("[CH5] output beyond the cursor that nobody announced is a visible gap and a new socket", () => {
     const { stream, effects } = run([output(103, "d")], attached);
-    expect(effects).toEqual([{ type: "gap", from: 100, to: 103 }, { type: "redial", why: "Output is missing." }]);
+    expect(effects).toEqual([
+      { type: "gap", from: 100, to: 103 },
+      { type: "redial", why: "Output is missing." },
+    ]);
     expect(resumeFrom(stream)).toBeUndefined();
   });
 
   it("[VW6] a new epoch waits for its own screen", () => {
-    const { stream, effects } = run([output(0, "new life", 0, 2), begin(8, 3, 0, 2), part("new", FLAG.last), output(8, "!", 0, 2)], attached);
+    const { stream, effects } = run(
+      [output(0, "new life", 0, 2), begin(8, 3, 0, 2), part("new", FLAG.last), output(8, "!", 0, 2)],
+      attached,
+    );
     expect(shown(effects)).toBe("new!");
     expect(stream.cursor).toEqual({ epoch: 2, offset: 9 });
   });
@@ -128,7 +178,10 @@ describe("acknowledgements", () => {
 describe("history", () => {
   it("[CH4] a screen with history replaces the present one and the stream goes on from its offset without a loss", () => {
     const before = run([output(100, "abcdef")], attached);
-    const swapped = run([begin(103, 7, 2000), part("history", FLAG.last), output(103, "def", FLAG.replay), output(106, "g")], before.stream);
+    const swapped = run(
+      [begin(103, 7, 2000), part("history", FLAG.last), output(103, "def", FLAG.replay), output(106, "g")],
+      before.stream,
+    );
     expect(shown(swapped.effects)).toBe("historydefg");
     expect(swapped.stream.cursor).toEqual({ epoch: 1, offset: 107 });
   });
@@ -146,7 +199,10 @@ describe("redial", () => {
   it("[VW6] asks for the bytes after the last one taken and continues without a new screen", () => {
     const before = run([output(100, "abc")], attached).stream;
     expect(resumeFrom(before)).toEqual({ epoch: 1, offset: 103 });
-    const { effects } = run([{ t: "resumed", epoch: 1, offset: 103 }, output(101, "bcde", FLAG.replay), output(105, "f")], reopened(before));
+    const { effects } = run(
+      [{ t: "resumed", epoch: 1, offset: 103 }, output(101, "bcde", FLAG.replay), output(105, "f")],
+      reopened(before),
+    );
     expect(shown(effects)).toBe("def");
   });
 

@@ -25,7 +25,15 @@ export interface Stream {
     /** No screen yet, or it became worthless: output is of no use before a snapshot. */
     | { type: "empty" }
     /** A snapshot is on its way; `held` is output that came between its frames. */
-    | { type: "assembling"; begin: ViewerSnapshot; got: number; chunks: readonly Uint8Array[]; held: readonly Frame[]; heldBytes: number; hadScreen: boolean }
+    | {
+        type: "assembling";
+        begin: ViewerSnapshot;
+        got: number;
+        chunks: readonly Uint8Array[];
+        held: readonly Frame[];
+        heldBytes: number;
+        hadScreen: boolean;
+      }
     | { type: "following" };
   /** The next byte wanted: everything before it was handed to the terminal. */
   cursor: Cursor | undefined;
@@ -103,11 +111,19 @@ export function onIdle(stream: Stream): Step {
 export const hasUnacknowledged = (stream: Stream): boolean => stream.written !== undefined && stream.written.offset > stream.acked;
 
 function acknowledge(stream: Stream, at: Cursor): Step {
-  return { stream: { ...stream, acked: Math.max(stream.acked, at.offset) }, effects: [{ type: "send", frame: { t: "ack", epoch: at.epoch, offset: at.offset } }] };
+  return {
+    stream: { ...stream, acked: Math.max(stream.acked, at.offset) },
+    effects: [{ type: "send", frame: { t: "ack", epoch: at.epoch, offset: at.offset } }],
+  };
 }
 
 function onResumed(stream: Stream, at: Cursor): Step {
-  if (stream.cursor === undefined || stream.phase.type === "empty" || at.epoch !== stream.cursor.epoch || at.offset > stream.cursor.offset) {
+  if (
+    stream.cursor === undefined ||
+    stream.phase.type === "empty" ||
+    at.epoch !== stream.cursor.epoch ||
+    at.offset > stream.cursor.offset
+  ) {
     return lost(stream, "The stream was resumed at a position this terminal has not reached.");
   }
   return same({ ...stream, phase: { type: "following" } });
@@ -176,7 +192,10 @@ function onOutput(stream: Stream, frame: Frame): Step {
 const same = (stream: Stream): Step => ({ stream, effects: [] });
 
 /** The next socket asks for a fresh screen: visible, never silently wrong. */
-const lost = (stream: Stream, why: string): Step => ({ stream: { ...stream, phase: { type: "empty" }, cursor: undefined }, effects: [{ type: "redial", why }] });
+const lost = (stream: Stream, why: string): Step => ({
+  stream: { ...stream, phase: { type: "empty" }, cursor: undefined },
+  effects: [{ type: "redial", why }],
+});
 
 function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const whole = new Uint8Array(length);

@@ -1,7 +1,7 @@
 /** What floats over the terminal without hiding it: connection, gaps, offers, short words. */
 import { useEffect, useSyncExternalStore } from "react";
 import { Icon } from "../ui/icons.tsx";
-import { Note, useNow } from "../ui/parts.tsx";
+import { Note, useClock } from "../ui/parts.tsx";
 import type { Attachment, AttachmentView } from "./attachment.ts";
 import { LinkDialog } from "./link-dialog.tsx";
 
@@ -73,7 +73,7 @@ export function TerminalNotes({ attachment }: { attachment: Attachment }) {
 /** The screen stays as it was; this says that it is not live, why, and what happens next. */
 function ConnectionNote({ view, onRetry }: { view: AttachmentView; onRetry: () => void }) {
   const { connection, face } = view;
-  useNow(500);
+  const now = useClock(500);
   switch (connection.type) {
     case "open":
       return null;
@@ -86,11 +86,15 @@ function ConnectionNote({ view, onRetry }: { view: AttachmentView; onRetry: () =
         </Note>
       );
     case "waiting": {
-      const seconds = Math.max(0, Math.ceil((connection.untilMs - performance.now()) / 1000));
+      const seconds = Math.max(0, Math.ceil((connection.untilMs - now) / 1000));
       return (
         <Note tone="warn">
           <div className="row wrap" data-testid="reconnecting">
-            <span>{navigator.onLine ? `Connection lost. ${seconds <= 1 ? "Trying again…" : `Trying again in ${seconds} s.`}` : "This device is offline."}</span>
+            <span>
+              {navigator.onLine
+                ? `Connection lost. ${seconds <= 1 ? "Trying again…" : `Trying again in ${seconds} s.`}`
+                : "This device is offline."}
+            </span>
             <button type="button" className="button small" onClick={onRetry}>
               Now
             </button>

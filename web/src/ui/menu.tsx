@@ -1,7 +1,13 @@
 /** A button that opens a list of actions; arrows move, Escape and a click elsewhere close. */
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 
-export function Menu(props: { label: ReactNode; ariaLabel?: string | undefined; className?: string; side?: "left" | "right"; children: (close: () => void) => ReactNode }) {
+export function Menu(props: {
+  label: ReactNode;
+  ariaLabel?: string | undefined;
+  className?: string;
+  side?: "left" | "right";
+  children: (close: () => void) => ReactNode;
+}) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -10,7 +16,11 @@ export function Menu(props: { label: ReactNode; ariaLabel?: string | undefined; 
   useEffect(() => {
     if (!open) return;
     const abort = new AbortController();
-    document.addEventListener("pointerdown", (event) => event.target instanceof Node && root.current?.contains(event.target) !== true && close(), { signal: abort.signal });
+    document.addEventListener(
+      "pointerdown",
+      (event) => event.target instanceof Node && root.current?.contains(event.target) !== true && setOpen(false),
+      { signal: abort.signal },
+    );
     root.current?.querySelector<HTMLElement>('[role="menuitem"]:not(:disabled)')?.focus();
     return () => abort.abort();
   }, [open]);
@@ -33,7 +43,15 @@ export function Menu(props: { label: ReactNode; ariaLabel?: string | undefined; 
 
   return (
     <div className="menu" ref={root} onKeyDown={onKey}>
-      <button ref={button} type="button" className={props.className ?? "button"} aria-haspopup="menu" aria-expanded={open} aria-label={props.ariaLabel} onClick={() => setOpen(!open)}>
+      <button
+        ref={button}
+        type="button"
+        className={props.className ?? "button"}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-label={props.ariaLabel}
+        onClick={() => setOpen(!open)}
+      >
         {props.label}
       </button>
       {open && (
@@ -47,7 +65,14 @@ export function Menu(props: { label: ReactNode; ariaLabel?: string | undefined; 
 
 export function MenuItem(props: { onSelect: () => void; disabled?: boolean; danger?: boolean; children: ReactNode }) {
   return (
-    <button type="button" role="menuitem" tabIndex={-1} className={props.danger === true ? "item danger" : "item"} disabled={props.disabled === true} onClick={props.onSelect}>
+    <button
+      type="button"
+      role="menuitem"
+      tabIndex={-1}
+      className={props.danger === true ? "item danger" : "item"}
+      disabled={props.disabled === true}
+      onClick={props.onSelect}
+    >
       {props.children}
     </button>
   );

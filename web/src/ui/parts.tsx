@@ -84,6 +84,16 @@ export function useNow(everyMs: number): number {
   return now;
 }
 
+/** The same on the clock that connections use, ms. */
+export function useClock(everyMs: number): number {
+  const [now, setNow] = useState(() => performance.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(performance.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
+}
+
 export function Loading({ rows = 3 }: { rows?: number }) {
   return (
     <div className="card stack" aria-busy="true" aria-label="Loading" role="status" style={{ padding: 20 }}>
@@ -94,7 +104,17 @@ export function Loading({ rows = 3 }: { rows?: number }) {
   );
 }
 
-export function Note({ tone, icon, children, onDismiss }: { tone?: "warn" | "danger"; icon?: IconName; children: ReactNode; onDismiss?: () => void }) {
+export function Note({
+  tone,
+  icon,
+  children,
+  onDismiss,
+}: {
+  tone?: "warn" | "danger";
+  icon?: IconName;
+  children: ReactNode;
+  onDismiss?: () => void;
+}) {
   return (
     <div className={`term-note ${tone ?? ""}`} role="status">
       {icon !== undefined && <Icon name={icon} />}
