@@ -6,7 +6,10 @@ import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { FLAG } from "@maestro/shared/protocol/frame";
 import { helloOf, relayFixture, sessionInfo, type FakeHost, type RelayFixture } from "./support/relay-fixture.ts";
 
-const problem = async (response: Response): Promise<unknown> => ({ status: response.status, code: (await response.json<{ code: string }>()).code });
+const problem = async (response: Response): Promise<unknown> => ({
+  status: response.status,
+  code: (await response.json<{ code: string }>()).code,
+});
 const events = async (relay: RelayFixture): Promise<string[]> => {
   const { items } = await env.FEED.getByName(relay.fleet).events("0", 100);
   return items.map(({ type }) => type);
@@ -82,7 +85,10 @@ describe("[LK2] epochs", () => {
     const relay = relayFixture();
     const real = await relay.host_([], { epoch: { start: 5, connect: 1 } });
     await relay.evict();
-    expect(await problem(await relay.dial({ epoch: { start: 5, connect: 1 }, instance: "instance-b" }))).toEqual({ status: 403, code: "host_locked" });
+    expect(await problem(await relay.dial({ epoch: { start: 5, connect: 1 }, instance: "instance-b" }))).toEqual({
+      status: 403,
+      code: "host_locked",
+    });
     expect(await real.closed).toEqual({ code: 4403, reason: "host_locked" });
     await relay.evict();
     expect(await problem(await relay.dial({ epoch: { start: 9, connect: 1 } }))).toEqual({ status: 403, code: "host_locked" });
@@ -98,7 +104,10 @@ describe("[LK2] epochs", () => {
     await relay.host_([], { epoch: { start: 1, connect: 1 }, instance: "instance-a" });
     await relay.host_([], { epoch: { start: 2, connect: 1 }, instance: "instance-b" });
     await relay.evict();
-    expect(await problem(await relay.dial({ epoch: { start: 3, connect: 1 }, instance: "instance-a" }))).toEqual({ status: 403, code: "host_locked" });
+    expect(await problem(await relay.dial({ epoch: { start: 3, connect: 1 }, instance: "instance-a" }))).toEqual({
+      status: 403,
+      code: "host_locked",
+    });
   });
 
   test("[LK1] row 50: a nonce is taken once", async () => {
@@ -125,8 +134,15 @@ describe("[VR5] requests", () => {
     expect(await asked).toEqual({ ok: true, json: '{"types":4}' });
     const refused = relay.stub.request({ t: "workspace.ensure", path: "/etc" });
     const second = await host.next("workspace.ensure");
-    host.say({ t: "reply-error", id: second["id"], error: { code: "path_outside_roots", detail: "'/etc' is outside.", field: "path", hint: "Use /tmp." } });
-    expect(await refused).toEqual({ ok: false, error: { code: "path_outside_roots", detail: "'/etc' is outside.", field: "path", hint: "Use /tmp." } });
+    host.say({
+      t: "reply-error",
+      id: second["id"],
+      error: { code: "path_outside_roots", detail: "'/etc' is outside.", field: "path", hint: "Use /tmp." },
+    });
+    expect(await refused).toEqual({
+      ok: false,
+      error: { code: "path_outside_roots", detail: "'/etc' is outside.", field: "path", hint: "Use /tmp." },
+    });
   });
 
   test("[VR5] one that outlives its deadline is answered timeout", async () => {
@@ -204,13 +220,21 @@ describe("sessions and types", () => {
     await viewer.next("session", (frame) => JSON.stringify(frame).includes("exited"));
     host.say({ t: "sessions", upsert: [], removed: [session.id] });
     expect(await viewer.closed).toEqual({ code: CLOSE.notFound, reason: "session_not_found" });
-    await expect.poll(() => events(relay)).toEqual(["host.online", "session.created", "session.updated", "session.ended", "session.removed"]);
+    await expect
+      .poll(() => events(relay))
+      .toEqual(["host.online", "session.created", "session.updated", "session.ended", "session.removed"]);
   });
 
   test("[LK8] an inventory in pages replaces the one before", async () => {
     const relay = relayFixture();
     const host = await relay.host_([]);
-    const type = (slug: string): object => ({ slug, adapter: "shell", source: "builtin", capabilities: [], detected: { state: "found", binary: "/bin/sh", version: "1" } });
+    const type = (slug: string): object => ({
+      slug,
+      adapter: "shell",
+      source: "builtin",
+      capabilities: [],
+      detected: { state: "found", binary: "/bin/sh", version: "1" },
+    });
     host.say({ t: "inventory", types: [type("a")], first: true, more: true });
     await host.pingPong();
     await relay.evict();

@@ -33,12 +33,29 @@ describe("a viewer's socket ends", () => {
   const greeting: Ending[] = [
     { row: "39 binary where text is due", send: raw(header(2)), code: 4400, reason: "frame_kind" },
     { row: "40 a binary frame of 300 KiB", send: raw(new Uint8Array(300 * 1024)), code: 4413, reason: "frame_too_large" },
-    { row: "40 a text frame of 300 KiB", send: raw(JSON.stringify({ t: "hello", x: "a".repeat(300 * 1024) })), code: 4413, reason: "frame_too_large" },
+    {
+      row: "40 a text frame of 300 KiB",
+      send: raw(JSON.stringify({ t: "hello", x: "a".repeat(300 * 1024) })),
+      code: 4413,
+      reason: "frame_too_large",
+    },
     { row: "42 text that was not UTF-8", send: raw('{"t":"hello","resume":"\uFFFD"}'), code: 1007, reason: "frame_invalid" },
-    { row: "48 version 99", send: text({ t: "hello", versions: { min: 99, max: 99 } }), code: 4426, reason: "upgrade_required 1-1", error: { code: "upgrade_required", detail: "Versions 99–99 were offered; 1–1 are spoken here." } },
+    {
+      row: "48 version 99",
+      send: text({ t: "hello", versions: { min: 99, max: 99 } }),
+      code: 4426,
+      reason: "upgrade_required 1-1",
+      error: { code: "upgrade_required", detail: "Versions 99–99 were offered; 1–1 are spoken here." },
+    },
     { row: "44 a negative offset", send: text({ ...HELLO, from: { epoch: 1, offset: -1 } }), code: 4400, reason: "offset_invalid" },
     { row: "text that is no JSON", send: raw("{"), code: 4400, reason: "frame_invalid" },
-    { row: "a known frame of the wrong shape", send: text({ t: "hello" }), code: 4400, reason: "frame_invalid", error: { code: "frame_invalid", field: "versions" } },
+    {
+      row: "a known frame of the wrong shape",
+      send: text({ t: "hello" }),
+      code: 4400,
+      reason: "frame_invalid",
+      error: { code: "frame_invalid", field: "versions" },
+    },
     { row: "another frame before the hello", send: text({ t: "take", id: 1 }), code: 4400, reason: "frame_invalid" },
   ];
   test.each(greeting)("[VR2] [VR3] row $row → $code $reason", async ({ send, code, reason, error }) => {
@@ -52,11 +69,21 @@ describe("a viewer's socket ends", () => {
 
   const open: Ending[] = [
     { row: "44 an offset beyond 2^53", send: raw(header(2, 0xffff_ffff)), code: 4400, reason: "offset_invalid" },
-    { row: "44 an acknowledgement beyond 2^53", send: raw('{"t":"ack","epoch":1,"offset":18446744073709551615}'), code: 4400, reason: "offset_invalid" },
+    {
+      row: "44 an acknowledgement beyond 2^53",
+      send: raw('{"t":"ack","epoch":1,"offset":18446744073709551615}'),
+      code: 4400,
+      reason: "offset_invalid",
+    },
     { row: "39 output from a viewer", send: raw(header(1)), code: 4400, reason: "frame_kind" },
     { row: "a frame without a whole header", send: raw(new Uint8Array(5)), code: 4400, reason: "frame_invalid" },
     { row: "a second hello", send: text(HELLO), code: 4400, reason: "frame_invalid" },
-    { row: "more control messages than the burst", send: (socket) => Array.from({ length: 320 }, () => socket.say({ t: "resize", cols: 80, rows: 24 })), code: 4429, reason: "rate_limited" },
+    {
+      row: "more control messages than the burst",
+      send: (socket) => Array.from({ length: 320 }, () => socket.say({ t: "resize", cols: 80, rows: 24 })),
+      code: 4429,
+      reason: "rate_limited",
+    },
   ];
   test.each(open)("[VR2] [VR4] row $row → $code $reason", async ({ send, code, reason }) => {
     const relay = relayFixture();
@@ -97,11 +124,16 @@ describe("a viewer's socket goes on", () => {
   ])("[VW3] row 46: resize %s×%s is answered size_out_of_range", async (cols, rows, field) => {
     const { viewer } = await attached();
     viewer.say({ t: "resize", cols, rows });
-    expect(await viewer.next("error")).toMatchObject({ error: { code: "size_out_of_range", field, hint: "A size is a whole number from 1 to 1000." } });
+    expect(await viewer.next("error")).toMatchObject({
+      error: { code: "size_out_of_range", field, hint: "A size is a whole number from 1 to 1000." },
+    });
     await viewer.pingPong();
   });
 
-  test.each([["without the right", { canWrite: false }, {}], ["that asked to read only", {}, { readOnly: true }]])("[VW2] row 47: input of a viewer %s is answered read_only", async (_name, context, hello) => {
+  test.each([
+    ["without the right", { canWrite: false }, {}],
+    ["that asked to read only", {}, { readOnly: true }],
+  ])("[VW2] row 47: input of a viewer %s is answered read_only", async (_name, context, hello) => {
     const relay = relayFixture();
     const host = await relay.host_([session]);
     const viewer = await relay.viewer(session.id, context);
@@ -131,7 +163,10 @@ describe("a viewer's socket goes on", () => {
 });
 
 describe("before the upgrade", () => {
-  const problem = async (response: Response): Promise<unknown> => ({ status: response.status, code: (await response.json<{ code: string }>()).code });
+  const problem = async (response: Response): Promise<unknown> => ({
+    status: response.status,
+    code: (await response.json<{ code: string }>()).code,
+  });
 
   test("[VW1] row 35: a ticket opens one socket, whatever becomes of the first", async () => {
     const relay = relayFixture();
@@ -143,7 +178,10 @@ describe("before the upgrade", () => {
     first.webSocket?.accept();
     await relay.evict();
     expect(await problem(await relay.watch(session.id, { ticket }))).toEqual({ status: 401, code: "ticket_used" });
-    expect(await problem(await relay.watch(session.id, { ticket: { nonce: "n2", expiresMs: Date.now() - 1 } }))).toEqual({ status: 401, code: "ticket_expired" });
+    expect(await problem(await relay.watch(session.id, { ticket: { nonce: "n2", expiresMs: Date.now() - 1 } }))).toEqual({
+      status: 401,
+      code: "ticket_expired",
+    });
   });
 
   test("[VW1] a session that does not exist is not found", async () => {
@@ -165,8 +203,18 @@ describe("a link ends", () => {
   const greeting: Ending[] = [
     { row: "39 binary where text is due", send: raw(header(1)), code: 4400, reason: "frame_kind" },
     { row: "40 a frame of 300 KiB", send: raw(new Uint8Array(300 * 1024)), code: 4413, reason: "frame_too_large" },
-    { row: "48 version 99", send: text({ ...helloOf("instance-a", []), versions: { min: 99, max: 99 } }), code: 4426, reason: "upgrade_required 1-1" },
-    { row: "another frame before the hello", send: text({ t: "metrics", metrics: { cpu: 0, memory: 0, disk: 0, load1: 0 } }), code: 4400, reason: "frame_invalid" },
+    {
+      row: "48 version 99",
+      send: text({ ...helloOf("instance-a", []), versions: { min: 99, max: 99 } }),
+      code: 4426,
+      reason: "upgrade_required 1-1",
+    },
+    {
+      row: "another frame before the hello",
+      send: text({ t: "metrics", metrics: { cpu: 0, memory: 0, disk: 0, load1: 0 } }),
+      code: 4400,
+      reason: "frame_invalid",
+    },
     { row: "a hello of another process", send: text(helloOf("instance-b", [])), code: 4400, reason: "frame_invalid" },
   ];
   test.each(greeting)("[LK3] row $row → $code $reason", async ({ send, code, reason }) => {

@@ -2,7 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { relayFixture, sessionInfo } from "./support/relay-fixture.ts";
 
-describe.each([["kept in memory", false], ["evicted between any two steps", true]])("a relay that is %s", (_name, evicting) => {
+describe.each([
+  ["kept in memory", false],
+  ["evicted between any two steps", true],
+])("a relay that is %s", (_name, evicting) => {
   async function setup() {
     const session = sessionInfo();
     const relay = relayFixture();
@@ -20,7 +23,12 @@ describe.each([["kept in memory", false], ["evicted between any two steps", true
     const viewer = await relay.viewer(session.id);
     await pause();
     const welcome = await viewer.hello({ cols: 100, rows: 30 });
-    expect(welcome).toMatchObject({ version: 1, canWrite: true, session: { id: session.id }, host: { id: relay.host, name: "builder", connected: true } });
+    expect(welcome).toMatchObject({
+      version: 1,
+      canWrite: true,
+      session: { id: session.id },
+      host: { id: relay.host, name: "builder", connected: true },
+    });
     await viewer.reaches(1000);
     expect(viewer.screen).toBe("screen@1000");
     for (let i = 1; i <= 5; i++) {

@@ -51,7 +51,9 @@ export interface RelayStatus {
 
 /** `value` as JSON: what a host answers is checked by its schema here, and typed again by the caller. */
 export type RelayReply = { ok: true; json: string } | { ok: false; error: MaestroError };
-export type ScreenReply = { ok: true; bytes: Uint8Array; cols: number; rows: number; epoch: number; offset: number } | { ok: false; error: MaestroError };
+export type ScreenReply =
+  | { ok: true; bytes: Uint8Array; cols: number; rows: number; epoch: number; offset: number }
+  | { ok: false; error: MaestroError };
 
 export class HostRelay extends DurableObject<Env> {
   /** Tests move it; everything here asks it for the time. */
@@ -84,16 +86,34 @@ export class HostRelay extends DurableObject<Env> {
     this.#store = new Store(sql);
     this.#gate = new SocketGate(sql);
     this.#inventory = new Inventory(sql);
-    this.#reporter = new Reporter(this.#store, sql, { feed: (fleet) => env.FEED.get(env.FEED.idFromName(fleet)), whole: () => this.#whole(), nowMs, rearm });
+    this.#reporter = new Reporter(this.#store, sql, {
+      feed: (fleet) => env.FEED.get(env.FEED.idFromName(fleet)),
+      whole: () => this.#whole(),
+      nowMs,
+      rearm,
+    });
     const tell: Reporter["tell"] = (update, events) => this.#reporter.tell(update, events);
-    this.#link = new LinkSocket(this.#linkEvents(), { nowMs, scale, pingedMs: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime(), rearm });
-    this.#presence = new PresenceWatch(this.#store, { nowMs, scale, linkSeenMs: () => this.#link.seenMs(), followers: () => this.#reporter.followers(), tell, rearm });
+    this.#link = new LinkSocket(this.#linkEvents(), {
+      nowMs,
+      scale,
+      pingedMs: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime(),
+      rearm,
+    });
+    this.#presence = new PresenceWatch(this.#store, {
+      nowMs,
+      scale,
+      linkSeenMs: () => this.#link.seenMs(),
+      followers: () => this.#reporter.followers(),
+      tell,
+      rearm,
+    });
     this.#rooms = new Rooms({
       nowMs,
       graceMs: VIEWER_GRACE_MS * scale,
       linked: () => this.#link.ready,
       toHost: (frame) => void this.#link.send(frame),
-      watch: (session, from, settle) => this.#link.request("watch", (id) => ({ t: "watch", id, session, ...(from === undefined ? {} : { from }) }), settle),
+      watch: (session, from, settle) =>
+        this.#link.request("watch", (id) => ({ t: "watch", id, session, ...(from === undefined ? {} : { from }) }), settle),
       foreignSession: () => this.#link.drop(CLOSE.forbidden, "session_foreign"),
       session: (id) => this.#inventory.session(id),
       loadPen: (session) => this.#store.pen(session),
@@ -137,7 +157,18 @@ export class HostRelay extends DurableObject<Env> {
     this.#store.set("draining", context.draining);
     this.#store.set("registry", context.registryVersion);
     const { epoch, instance } = context.claim;
-    const attachment: LinkAttachment = { v: 1, kind: "link", epoch, instance, acceptedMs: nowMs, phase: "greeting", version: 0, mark: nowMs, typesMark: nowMs, metrics: undefined };
+    const attachment: LinkAttachment = {
+      v: 1,
+      kind: "link",
+      epoch,
+      instance,
+      acceptedMs: nowMs,
+      phase: "greeting",
+      version: 0,
+      mark: nowMs,
+      typesMark: nowMs,
+      metrics: undefined,
+    };
     const { client, server } = this.#accept(attachment, ["link"]);
     this.#link.adopt(server, attachment);
     this.#alarm.arm(this.#deadlines());
@@ -242,7 +273,8 @@ export class HostRelay extends DurableObject<Env> {
     for (const viewer of [...this.#viewers.values()]) {
       const dueMs = viewerHelloDueMs(viewer, this.#scale);
       if (dueMs !== undefined && dueMs <= nowMs) viewer.end(maestroError("hello_timeout", "No hello within 5 s."));
-      else if (viewer.at.expiresMs !== undefined && viewer.at.expiresMs <= nowMs) viewer.end(maestroError("token_expired", "The credential of this socket expired.", { hint: "Log in again." }));
+      else if (viewer.at.expiresMs !== undefined && viewer.at.expiresMs <= nowMs)
+        viewer.end(maestroError("token_expired", "The credential of this socket expired.", { hint: "Log in again." }));
     }
     this.#book.flush(this.#mark());
     this.#presence.report();
@@ -301,7 +333,9 @@ export class HostRelay extends DurableObject<Env> {
         const types = this.#inventory.types();
         if (JSON.stringify(types) === before) return;
         const { host = "", name = "" } = this.#store.get("identity") ?? {};
-        this.#reporter.tell({ types }, [{ type: "types.changed", subject: host, summary: `Agent types of host '${name}' changed.`, data: { name } }]);
+        this.#reporter.tell({ types }, [
+          { type: "types.changed", subject: host, summary: `Agent types of host '${name}' changed.`, data: { name } },
+        ]);
       },
       sessions: (upsert, removed) => {
         this.#presence.report();
@@ -385,7 +419,9 @@ export class HostRelay extends DurableObject<Env> {
   /** [VW5] Every socket of this credential ends now, and one that is on its way is refused. */
   closeCredential(credential: string): void {
     this.#gate.revoke(credential, this.now());
-    for (const viewer of [...this.#viewers.values()]) if (viewer.at.credential === credential) viewer.end(maestroError("token_revoked", "The credential of this socket was revoked.", { hint: "Log in again." }));
+    for (const viewer of [...this.#viewers.values()])
+      if (viewer.at.credential === credential)
+        viewer.end(maestroError("token_revoked", "The credential of this socket was revoked.", { hint: "Log in again." }));
   }
 
   setDraining(draining: boolean): void {
@@ -455,7 +491,8 @@ export class HostRelay extends DurableObject<Env> {
       { type: "host.locked", subject: host, summary: `Host '${name}' is locked: ${reason}`, data: { name } },
       { type: "alert", subject: host, summary: `Two machines use the identity of host '${name}'.`, data: { name, code: "host_locked" } },
     ]);
-    if (isId("fleet", fleet) && isId("host", host)) this.ctx.waitUntil(setHostLock(openDb(this.env.DB), fleet, host, { reason, atMs: nowMs }));
+    if (isId("fleet", fleet) && isId("host", host))
+      this.ctx.waitUntil(setHostLock(openDb(this.env.DB), fleet, host, { reason, atMs: nowMs }));
   }
 
   /** The host says how it ended in a moment; whoever asks before that must not find it running. */
@@ -469,7 +506,9 @@ export class HostRelay extends DurableObject<Env> {
     const { lastSeenMs } = this.#presence;
     const name = this.#store.get("identity")?.name ?? "this host";
     const since = lastSeenMs === undefined ? "It has never connected." : `Last seen ${new Date(lastSeenMs).toISOString()}.`;
-    return maestroError("host_unreachable", `Host '${name}' is not connected. ${since}`, { hint: "Is the machine on, and `maestro host run` running there?" });
+    return maestroError("host_unreachable", `Host '${name}' is not connected. ${since}`, {
+      hint: "Is the machine on, and `maestro host run` running there?",
+    });
   }
 
   #whole(): HostUpdate {
@@ -481,7 +520,15 @@ export class HostRelay extends DurableObject<Env> {
         lastSeenMs,
         locked,
         metrics: this.#link.metrics,
-        ...(facts === undefined ? {} : { agentVersion: facts.agentVersion, platform: facts.platform, capabilities: facts.capabilities, roots: facts.roots, policyDigest: facts.policyDigest }),
+        ...(facts === undefined
+          ? {}
+          : {
+              agentVersion: facts.agentVersion,
+              platform: facts.platform,
+              capabilities: facts.capabilities,
+              roots: facts.roots,
+              policyDigest: facts.policyDigest,
+            }),
       },
       sessions: { replace: true, upsert: this.#inventory.sessions(), removed: [] },
       types: this.#inventory.types(),
@@ -499,7 +546,8 @@ const MAX_BLOB_CHANNEL = 0x7fff_ffff;
 
 const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
 
-const switching = (client: WebSocket): Response => new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": SUBPROTOCOL } });
+const switching = (client: WebSocket): Response =>
+  new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": SUBPROTOCOL } });
 
 function scaleOf(env: Env): number {
   const scale = Number(env.TIME_SCALE);

@@ -7,12 +7,17 @@ import type { RequestWithoutId } from "./host-relay/link-socket.ts";
 
 export const relayName = (fleet: string, host: string): string => `${fleet}/${host}`;
 
-export const relayOf = (env: Env, fleet: string, host: string): DurableObjectStub<HostRelay> => env.HOST_RELAY.getByName(relayName(fleet, host));
+export const relayOf = (env: Env, fleet: string, host: string): DurableObjectStub<HostRelay> =>
+  env.HOST_RELAY.getByName(relayName(fleet, host));
 
 const RESULTS: { readonly [N in RequestName]: z.ZodType<RequestResult<N>> } = RequestResults;
 
 /** Throws the host's refusal, `timeout` or `host_unreachable`. */
-export async function askHost<N extends RequestName>(relay: DurableObjectStub<HostRelay>, name: N, frame: RequestWithoutId & { t: N }): Promise<RequestResult<N>> {
+export async function askHost<N extends RequestName>(
+  relay: DurableObjectStub<HostRelay>,
+  name: N,
+  frame: RequestWithoutId & { t: N },
+): Promise<RequestResult<N>> {
   const reply: RelayReply = await relay.request(frame);
   if (!reply.ok) throw new MaestroFailure(reply.error);
   return RESULTS[name].parse(JSON.parse(reply.json));

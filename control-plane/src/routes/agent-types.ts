@@ -11,7 +11,11 @@ import { presentOf } from "./placed-sessions.ts";
 
 export const agentTypeRoutes = defineRoutes({
   async agentTypes(rx) {
-    const [present, registered, hosts] = await Promise.all([presentOf(rx), listAgentTypes(rx.db, rx.fleet), listHosts(rx.db, rx.fleet, WHOLE)]);
+    const [present, registered, hosts] = await Promise.all([
+      presentOf(rx),
+      listAgentTypes(rx.db, rx.fleet),
+      listHosts(rx.db, rx.fleet, WHOLE),
+    ]);
     const names = new Map(hosts.rows.filter(({ name }) => mayTouchHost(rx.principal, name)).map(({ id, name }) => [String(id), name]));
     const rows = new Map<string, AgentTypeRow>(registered.map((type) => [type.slug, registeredRow(type)]));
     for (const { host, types } of present) {
@@ -25,7 +29,9 @@ export const agentTypeRoutes = defineRoutes({
       }
     }
     const { limit, after } = await rx.page();
-    const sorted = [...rows.values()].sort((a, b) => a.slug.localeCompare(b.slug)).filter(({ slug }) => after === undefined || slug.localeCompare(after) > 0);
+    const sorted = [...rows.values()]
+      .sort((a, b) => a.slug.localeCompare(b.slug))
+      .filter(({ slug }) => after === undefined || slug.localeCompare(after) > 0);
     const shown = sorted.slice(0, limit);
     return rx.list({ rows: shown, next: sorted.length > limit ? shown.at(-1)?.slug : undefined }, (row) => row);
   },
@@ -34,7 +40,12 @@ export const agentTypeRoutes = defineRoutes({
     const type = unwrap(checkAgentType(rx.body));
     const reporters = (await presentOf(rx)).filter(({ types }) => types.some(({ slug, source }) => slug === type.slug && source !== "api"));
     if (reporters.length > 0) {
-      throw new MaestroFailure(maestroError("agent_type_exists", `A host already has an agent type '${type.slug}'.`, { field: "slug", hint: "Choose another slug, or change its file on that host." }));
+      throw new MaestroFailure(
+        maestroError("agent_type_exists", `A host already has an agent type '${type.slug}'.`, {
+          field: "slug",
+          hint: "Choose another slug, or change its file on that host.",
+        }),
+      );
     }
     await rx.audit(type.slug);
     const row = await insertAgentType(rx.db, rx.fleet, type, rx.nowMs);

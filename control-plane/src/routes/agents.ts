@@ -44,7 +44,8 @@ export const agentRoutes = defineRoutes({
     const host = await hostFor(rx, body.host);
     refuseDraining(host);
     const name = body.name ?? body.type;
-    if (!mayTouchAgent(rx.principal, name)) throw fail("scope_missing", `'${rx.principal.name}' is limited to agents '${rx.principal.agents ?? "*"}'.`, { field: "name" });
+    if (!mayTouchAgent(rx.principal, name))
+      throw fail("scope_missing", `'${rx.principal.name}' is limited to agents '${rx.principal.agents ?? "*"}'.`, { field: "name" });
     const env = unwrap(checkEnv(body.env));
     const args = unwrap(checkWords(body.args ?? [], "args"));
     const path = unwrap(checkPath(body.workspace, "workspace"));
@@ -55,10 +56,28 @@ export const agentRoutes = defineRoutes({
     await rx.audit(name);
     const workspace = await askHost(relayOf(rx.env, rx.fleet, host.id), "workspace.ensure", { t: "workspace.ensure", path });
     const row = await insertAgent(rx.db, {
-      id: rx.newId("agent"), fleet: rx.fleet, name, type: body.type, host: host.id, workspace: workspace.path, role: body.role ?? null,
-      priority: body.priority ?? DEFAULT_PRIORITY, tags: body.tags ?? [], model: body.model ?? null, env, args, createdMs: rx.nowMs,
+      id: rx.newId("agent"),
+      fleet: rx.fleet,
+      name,
+      type: body.type,
+      host: host.id,
+      workspace: workspace.path,
+      role: body.role ?? null,
+      priority: body.priority ?? DEFAULT_PRIORITY,
+      tags: body.tags ?? [],
+      model: body.model ?? null,
+      env,
+      args,
+      createdMs: rx.nowMs,
     });
-    await rx.feed.append([{ type: "agent.created", subject: row.id, summary: `Agent '${name}' was assigned on host '${host.name}'.`, data: { name, host: host.name } }]);
+    await rx.feed.append([
+      {
+        type: "agent.created",
+        subject: row.id,
+        summary: `Agent '${name}' was assigned on host '${host.name}'.`,
+        data: { name, host: host.name },
+      },
+    ]);
     return show(rx, row);
   },
 
@@ -69,16 +88,21 @@ export const agentRoutes = defineRoutes({
     if (body.args !== undefined) unwrap(checkWords(body.args, "args"));
     await rx.audit(agent.name);
     const row = await updateAgent(rx.db, rx.fleet, agent.id, body, rx.nowMs);
-    await rx.feed.append([{ type: "agent.updated", subject: row.id, summary: `Agent '${row.name}' was changed.`, data: { name: row.name } }]);
+    await rx.feed.append([
+      { type: "agent.updated", subject: row.id, summary: `Agent '${row.name}' was changed.`, data: { name: row.name } },
+    ]);
     return show(rx, row);
   },
 
   async agentRemove(rx) {
     const agent = await agentFor(rx, rx.params.id);
-    if ((await show(rx, agent)).status === "working") throw fail("agent_running", `Agent '${agent.name}' is running.`, { hint: `Stop it first: maestro agent stop ${agent.name}` });
+    if ((await show(rx, agent)).status === "working")
+      throw fail("agent_running", `Agent '${agent.name}' is running.`, { hint: `Stop it first: maestro agent stop ${agent.name}` });
     await rx.audit(agent.name);
     await removeAgent(rx.db, rx.fleet, agent.id);
-    await rx.feed.append([{ type: "agent.removed", subject: agent.id, summary: `Agent '${agent.name}' was removed.`, data: { name: agent.name } }]);
+    await rx.feed.append([
+      { type: "agent.removed", subject: agent.id, summary: `Agent '${agent.name}' was removed.`, data: { name: agent.name } },
+    ]);
   },
 
   async agentStart(rx) {
@@ -124,7 +148,13 @@ async function launchProblem(rx: Asking, host: HostRow, slug: string) {
   const [[present], registered] = await Promise.all([presentOf(rx, host.id), listAgentTypes(rx.db, rx.fleet)]);
   const types = present?.types ?? [];
   const known = [...types.map((type) => type.slug), ...registered.map((type) => type.slug)];
-  return checkLaunchable(slug, types.find((type) => type.slug === slug), registered.some((type) => type.slug === slug), host.name, known);
+  return checkLaunchable(
+    slug,
+    types.find((type) => type.slug === slug),
+    registered.some((type) => type.slug === slug),
+    host.name,
+    known,
+  );
 }
 
 /** Before anything is made on the host. `defaulted`: nobody chose the name, so the hint shows how to. */
@@ -134,15 +164,26 @@ async function refuseTaken(rx: Asking, name: string, defaulted: boolean): Promis
   if (!names.has(name)) return;
   let n = 2;
   while (names.has(`${name}-${n}`)) n += 1;
-  throw fail("agent_exists", `An agent named '${name}' exists.`, { field: "name", hint: defaulted ? `It was named after its type; give a name: --name ${name}-${n}` : `Try --name ${name}-${n}` });
+  throw fail("agent_exists", `An agent named '${name}' exists.`, {
+    field: "name",
+    hint: defaulted ? `It was named after its type; give a name: --name ${name}-${n}` : `Try --name ${name}-${n}`,
+  });
 }
 
-async function start(rx: Asking, agent: AgentRow, body: { cols?: number | undefined; rows?: number | undefined; backend?: "auto" | "tmux" | "pty" | undefined }, newId: () => SessionId) {
+async function start(
+  rx: Asking,
+  agent: AgentRow,
+  body: { cols?: number | undefined; rows?: number | undefined; backend?: "auto" | "tmux" | "pty" | undefined },
+  newId: () => SessionId,
+) {
   const host = await hostOf(rx, agent);
   refuseDraining(host);
   const [[present], definition] = await Promise.all([presentOf(rx, host.id), agentTypeBySlug(rx.db, rx.fleet, agent.type)]);
   const running = present?.sessions.find(({ id, end }) => id === agent.session && end === undefined);
-  if (running !== undefined) throw fail("agent_running", `Agent '${agent.name}' is running in session ${running.id}.`, { hint: `Attach to it: maestro agent attach ${agent.name}` });
+  if (running !== undefined)
+    throw fail("agent_running", `Agent '${agent.name}' is running in session ${running.id}.`, {
+      hint: `Attach to it: maestro agent attach ${agent.name}`,
+    });
   const problem = await launchProblem(rx, host, agent.type);
   if (problem !== undefined) throw new MaestroFailure(problem);
   const session = newId();
@@ -155,12 +196,27 @@ async function start(rx: Asking, agent: AgentRow, body: { cols?: number | undefi
     const started = await askHost(relayOf(rx.env, rx.fleet, host.id), "agent.start", {
       t: "agent.start",
       session,
-      agent: { id, name, type, workspace, args, env, ...(model === null ? {} : { model }), ...(definition === undefined ? {} : { definition: { ...definition.definition } }) },
+      agent: {
+        id,
+        name,
+        type,
+        workspace,
+        args,
+        env,
+        ...(model === null ? {} : { model }),
+        ...(definition === undefined ? {} : { definition: { ...definition.definition } }),
+      },
       size: { cols: body.cols ?? DEFAULT_SIZE.cols, rows: body.rows ?? DEFAULT_SIZE.rows },
       backend: body.backend ?? "auto",
     });
-    await rx.feed.append([{ type: "agent.started", subject: id, summary: `Agent '${name}' was started on host '${host.name}'.`, data: { name, session } }]);
-    return toSession({ info: started.session, host: { id: host.id, name: host.name, status: "online", connected: true }, agent: { id, name } });
+    await rx.feed.append([
+      { type: "agent.started", subject: id, summary: `Agent '${name}' was started on host '${host.name}'.`, data: { name, session } },
+    ]);
+    return toSession({
+      info: started.session,
+      host: { id: host.id, name: host.name, status: "online", connected: true },
+      agent: { id, name },
+    });
   } catch (error) {
     await setAgentSession(rx.db, rx.fleet, agent.id, agent.session, session, rx.nowMs);
     throw error;
@@ -173,6 +229,8 @@ async function stop(rx: Asking, agent: AgentRow): Promise<boolean> {
   const running = present?.sessions.find(({ id, end }) => id === agent.session && end === undefined);
   if (running === undefined) return false;
   await askHost(relayOf(rx.env, rx.fleet, host.id), "session.kill", { t: "session.kill", session: running.id });
-  await rx.feed.append([{ type: "agent.stopped", subject: agent.id, summary: `Agent '${agent.name}' was stopped.`, data: { name: agent.name } }]);
+  await rx.feed.append([
+    { type: "agent.stopped", subject: agent.id, summary: `Agent '${agent.name}' was stopped.`, data: { name: agent.name } },
+  ]);
   return true;
 }

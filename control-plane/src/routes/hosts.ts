@@ -38,7 +38,9 @@ export const hostRoutes = defineRoutes({
       await relayOf(rx.env, rx.fleet, host.id).rename(changed.name);
       rx.c.executionCtx.waitUntil(tellRegistry(rx));
     }
-    await rx.feed.append([{ type: "host.updated", subject: host.id, summary: `Host '${changed.name}' was changed.`, data: { name: changed.name } }]);
+    await rx.feed.append([
+      { type: "host.updated", subject: host.id, summary: `Host '${changed.name}' was changed.`, data: { name: changed.name } },
+    ]);
     return view(rx, changed);
   },
 
@@ -49,7 +51,9 @@ export const hostRoutes = defineRoutes({
     await removeHost(rx.db, rx.fleet, host.id);
     await relayOf(rx.env, rx.fleet, host.id).retire();
     await rx.feed.forget(host.id);
-    await rx.feed.append([{ type: "host.removed", subject: host.id, summary: `Host '${host.name}' was removed.`, data: { name: host.name } }]);
+    await rx.feed.append([
+      { type: "host.removed", subject: host.id, summary: `Host '${host.name}' was removed.`, data: { name: host.name } },
+    ]);
     rx.c.executionCtx.waitUntil(tellRegistry(rx));
   },
 
@@ -67,7 +71,9 @@ export const hostRoutes = defineRoutes({
     // The relay first: should the second write fail, unlocking again is harmless.
     await relayOf(rx.env, rx.fleet, host.id).unlock();
     await setHostLock(rx.db, rx.fleet, host.id, undefined);
-    await rx.feed.append([{ type: "host.unlocked", subject: host.id, summary: `Host '${host.name}' was unlocked.`, data: { name: host.name } }]);
+    await rx.feed.append([
+      { type: "host.unlocked", subject: host.id, summary: `Host '${host.name}' was unlocked.`, data: { name: host.name } },
+    ]);
     return view(rx, await findHost(rx.db, rx.fleet, host.id));
   },
 });

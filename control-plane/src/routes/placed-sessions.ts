@@ -27,7 +27,11 @@ export interface Asking {
 
 /** In no particular order; only what the credential's selectors let it see. */
 export async function placedSessions(rx: Asking, host?: HostRow): Promise<PlacedSession[]> {
-  const [present, hosts, agents] = await Promise.all([presentOf(rx, host?.id), host === undefined ? listHosts(rx.db, rx.fleet, WHOLE).then(({ rows }) => rows) : [host], listAgents(rx.db, rx.fleet, WHOLE, host === undefined ? {} : { host: host.id }).then(({ rows }) => rows)]);
+  const [present, hosts, agents] = await Promise.all([
+    presentOf(rx, host?.id),
+    host === undefined ? listHosts(rx.db, rx.fleet, WHOLE).then(({ rows }) => rows) : [host],
+    listAgents(rx.db, rx.fleet, WHOLE, host === undefined ? {} : { host: host.id }).then(({ rows }) => rows),
+  ]);
   const names = new Map(hosts.map(({ id, name }) => [String(id), name]));
   const agentNames = new Map(agents.map(({ id, name }) => [String(id), name]));
   return present.flatMap((at) => {
@@ -37,7 +41,13 @@ export async function placedSessions(rx: Asking, host?: HostRow): Promise<Placed
     return at.sessions.flatMap((info) => {
       const agentName = info.agent === undefined ? undefined : agentNames.get(info.agent);
       if (agentName !== undefined && !mayTouchAgent(rx.principal, agentName)) return [];
-      return [{ info, host: placed, agent: info.agent === undefined || agentName === undefined ? undefined : { id: info.agent, name: agentName } }];
+      return [
+        {
+          info,
+          host: placed,
+          agent: info.agent === undefined || agentName === undefined ? undefined : { id: info.agent, name: agentName },
+        },
+      ];
     });
   });
 }
@@ -56,21 +66,37 @@ export async function hostFor(rx: Asking, ref: string | undefined): Promise<Host
   if (ref !== undefined) return withinReach(rx, await findHost(rx.db, rx.fleet, ref));
   const { rows } = await listHosts(rx.db, rx.fleet, WHOLE);
   const [only, second] = rows.filter(({ name }) => mayTouchHost(rx.principal, name));
-  if (only === undefined) throw fail("host_not_found", "No host has joined yet.", { field: "host", hint: "Join one: the console's hosts page shows the line." });
-  if (second !== undefined) throw fail("ambiguous", `Several hosts are here: ${rows.map(({ name }) => name).slice(0, 10).join(", ")}.`, { field: "host", hint: "Say which one: --host." });
+  if (only === undefined)
+    throw fail("host_not_found", "No host has joined yet.", { field: "host", hint: "Join one: the console's hosts page shows the line." });
+  if (second !== undefined)
+    throw fail(
+      "ambiguous",
+      `Several hosts are here: ${rows
+        .map(({ name }) => name)
+        .slice(0, 10)
+        .join(", ")}.`,
+      { field: "host", hint: "Say which one: --host." },
+    );
   return only;
 }
 
 export function withinReach(rx: Pick<Asking, "principal">, host: HostRow): HostRow {
   if (mayTouchHost(rx.principal, host.name)) return host;
-  throw fail("scope_missing", `'${rx.principal.name}' is limited to hosts '${rx.principal.hosts ?? "*"}'.`, { field: "hosts", hint: "Use a credential whose host selector covers it." });
+  throw fail("scope_missing", `'${rx.principal.name}' is limited to hosts '${rx.principal.hosts ?? "*"}'.`, {
+    field: "hosts",
+    hint: "Use a credential whose host selector covers it.",
+  });
 }
 
 export function agentWithinReach(rx: Pick<Asking, "principal">, agent: AgentRow): AgentRow {
   if (mayTouchAgent(rx.principal, agent.name)) return agent;
-  throw fail("scope_missing", `'${rx.principal.name}' is limited to agents '${rx.principal.agents ?? "*"}'.`, { field: "agents", hint: "Use a credential whose agent selector covers it." });
+  throw fail("scope_missing", `'${rx.principal.name}' is limited to agents '${rx.principal.agents ?? "*"}'.`, {
+    field: "agents",
+    hint: "Use a credential whose agent selector covers it.",
+  });
 }
 
 export function refuseDraining(host: HostRow): void {
-  if (host.draining) throw fail("host_draining", `Host '${host.name}' takes no new work.`, { hint: `Resume it first: maestro host resume ${host.name}` });
+  if (host.draining)
+    throw fail("host_draining", `Host '${host.name}' takes no new work.`, { hint: `Resume it first: maestro host resume ${host.name}` });
 }

@@ -33,8 +33,16 @@ export const sessionRoutes = defineRoutes({
     const here = await placedSessions(rx, host);
     const taken = new Set(here.filter(({ info }) => info.end === undefined).map(({ info }) => info.name));
     const name = body.name ?? freeSessionName(argv, taken);
-    if (!SESSION_NAME_PATTERN.test(name)) throw fail("field_invalid", "A session's name begins with a letter, digit or _.", { field: "name", hint: "Letters, digits, spaces and _ @ + / - are taken, 63 characters at most." });
-    if (taken.has(name)) throw fail("session_exists", `A session '${name}' runs on host '${host.name}'.`, { field: "name", hint: "Attach to it, or choose another name." });
+    if (!SESSION_NAME_PATTERN.test(name))
+      throw fail("field_invalid", "A session's name begins with a letter, digit or _.", {
+        field: "name",
+        hint: "Letters, digits, spaces and _ @ + / - are taken, 63 characters at most.",
+      });
+    if (taken.has(name))
+      throw fail("session_exists", `A session '${name}' runs on host '${host.name}'.`, {
+        field: "name",
+        hint: "Attach to it, or choose another name.",
+      });
     await rx.audit(`${host.name}/${name}`);
     const { session } = await askHost(relayOf(rx.env, rx.fleet, host.id), "session.create", {
       t: "session.create",

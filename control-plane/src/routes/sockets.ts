@@ -15,8 +15,14 @@ export const socketRoutes = defineRoutes({
     requireSubprotocol(c.req.raw);
     const fleet = await fleetById(rx.db, principal.fleet);
     const context: LinkContext = {
-      kind: "link", fleet: principal.fleet, host: principal.id, hostName: principal.name, requestId: rx.requestId,
-      claim: principal.claim, draining: principal.draining, registryVersion: fleet?.registryVersion ?? 0,
+      kind: "link",
+      fleet: principal.fleet,
+      host: principal.id,
+      hostName: principal.name,
+      requestId: rx.requestId,
+      claim: principal.claim,
+      draining: principal.draining,
+      registryVersion: fleet?.registryVersion ?? 0,
     };
     return relayOf(rx.env, principal.fleet, principal.id).fetch(forwarded(c.req.raw, CONTEXT_HEADER, context));
   },
@@ -27,13 +33,24 @@ export const socketRoutes = defineRoutes({
     const { info, host } = await sessionFor(rx, rx.params.id);
     const ticket = principal.ticket;
     // A ticket was made for what its maker named: the id, or the name it was shown under.
-    if (ticket !== undefined && (ticket.opens.kind !== "session" || (ticket.opens.session !== info.id && ticket.opens.session !== info.name))) {
+    if (
+      ticket !== undefined &&
+      (ticket.opens.kind !== "session" || (ticket.opens.session !== info.id && ticket.opens.session !== info.name))
+    ) {
       throw fail("ticket_invalid", "This ticket opens something else.", { hint: "Ask for one for this session." });
     }
     await recordOpening(rx.db, rx.fleet, principal, { kind: "relay", object: relayName(rx.fleet, host.id) }, rx.nowMs);
     const context: ViewerContext = {
-      kind: "viewer", fleet: rx.fleet, host: host.id, hostName: host.name, requestId: rx.requestId, session: info.id,
-      credential: principal.id, name: principal.name, canWrite: principal.scopes.includes("terminals:write"), expiresMs: principal.expiresMs,
+      kind: "viewer",
+      fleet: rx.fleet,
+      host: host.id,
+      hostName: host.name,
+      requestId: rx.requestId,
+      session: info.id,
+      credential: principal.id,
+      name: principal.name,
+      canWrite: principal.scopes.includes("terminals:write"),
+      expiresMs: principal.expiresMs,
       ...(ticket === undefined ? {} : { ticket: { nonce: ticket.nonce, expiresMs: ticket.expiresMs } }),
     };
     return relayOf(rx.env, rx.fleet, host.id).fetch(forwarded(c.req.raw, CONTEXT_HEADER, context));

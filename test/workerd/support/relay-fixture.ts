@@ -33,13 +33,44 @@ export function relayFixture(): RelayFixture {
   const host = makeId("host", Date.now(), random(10));
   const stub = env.HOST_RELAY.getByName(`${fleet}/${host}`);
   const upgrade = (context: object): Promise<Response> =>
-    stub.fetch("https://relay.test/", { headers: { upgrade: "websocket", "sec-websocket-protocol": "maestro.v1", "x-maestro-context": JSON.stringify(context) } });
+    stub.fetch("https://relay.test/", {
+      headers: { upgrade: "websocket", "sec-websocket-protocol": "maestro.v1", "x-maestro-context": JSON.stringify(context) },
+    });
   let connect = 0;
-  const claimOf = (claim: Partial<HostClaim>): HostClaim => ({ id: host, epoch: { start: 1, connect: ++connect }, instance: "instance-a", bootId: "boot-1", timeMs: Date.now(), nonce: nonce(), ...claim });
+  const claimOf = (claim: Partial<HostClaim>): HostClaim => ({
+    id: host,
+    epoch: { start: 1, connect: ++connect },
+    instance: "instance-a",
+    bootId: "boot-1",
+    timeMs: Date.now(),
+    nonce: nonce(),
+    ...claim,
+  });
   const dial: RelayFixture["dial"] = (claim = {}, more = {}) =>
-    upgrade({ kind: "link", fleet, host, hostName: "builder", requestId: "req_test", claim: claimOf(claim), draining: false, registryVersion: 3, ...more });
+    upgrade({
+      kind: "link",
+      fleet,
+      host,
+      hostName: "builder",
+      requestId: "req_test",
+      claim: claimOf(claim),
+      draining: false,
+      registryVersion: 3,
+      ...more,
+    });
   const watch: RelayFixture["watch"] = (session, more = {}) =>
-    upgrade({ kind: "viewer", fleet, host, hostName: "builder", requestId: "req_test", session, credential: "tok_owner", name: "ada", canWrite: true, ...more });
+    upgrade({
+      kind: "viewer",
+      fleet,
+      host,
+      hostName: "builder",
+      requestId: "req_test",
+      session,
+      credential: "tok_owner",
+      name: "ada",
+      canWrite: true,
+      ...more,
+    });
   const fixture: RelayFixture = {
     fleet,
     host,
@@ -64,21 +95,39 @@ export function relayFixture(): RelayFixture {
   return fixture;
 }
 
-function socketOf(response: Response): WebSocket {
+export function socketOf(response: Response): WebSocket {
   if (response.webSocket === null) throw new Error(`no upgrade: ${response.status}`);
   return response.webSocket;
 }
 
 export const helloOf = (instance: string, sessions: SessionInfo[], more = false): Text => ({
-  t: "hello", versions: { min: 1, max: 1 }, agentVersion: "0.1.0", instance, bootId: "boot-1",
+  t: "hello",
+  versions: { min: 1, max: 1 },
+  agentVersion: "0.1.0",
+  instance,
+  bootId: "boot-1",
   platform: { os: "linux", arch: "x64", release: "6", hostname: "box", node: "24", cpus: 2, memoryBytes: 1 },
-  capabilities: [], policyDigest: "", roots: ["/tmp"], sessions, more,
+  capabilities: [],
+  policyDigest: "",
+  roots: ["/tmp"],
+  sessions,
+  more,
 });
 
 export function sessionInfo(more: Partial<SessionInfo> = {}): SessionInfo {
   return {
-    id: makeId("session", Date.now(), random(10)), name: "work", backend: "pty", title: "", cwd: "/tmp", command: "sh",
-    cols: 80, rows: 24, createdMs: Date.now(), lastActivityMs: Date.now(), epoch: 1, ...more,
+    id: makeId("session", Date.now(), random(10)),
+    name: "work",
+    backend: "pty",
+    title: "",
+    cwd: "/tmp",
+    command: "sh",
+    cols: 80,
+    rows: 24,
+    createdMs: Date.now(),
+    lastActivityMs: Date.now(),
+    epoch: 1,
+    ...more,
   };
 }
 
@@ -94,12 +143,14 @@ export class FakeHost extends FrameSocket {
   readonly asked: Text[] = [];
   /** Requests of these types stay unanswered. */
   readonly silent = new Set<string>();
-  readonly #sessions: SessionInfo[];
+  /** What other requests are answered with; an answer with `code` is a refusal. */
+  readonly answers = new Map<string, (frame: Text) => object>();
+  readonly sessions: SessionInfo[];
   #nextChannel = 7;
 
   constructor(socket: WebSocket, sessions: SessionInfo[]) {
     super(socket);
-    this.#sessions = sessions;
+    this.sessions = sessions;
     socket.addEventListener("message", ({ data }) => {
       if (typeof data === "string" && data.startsWith("{")) this.#onText(JSON.parse(data) as Text);
       else if (data instanceof ArrayBuffer) {
@@ -118,7 +169,7 @@ export class FakeHost extends FrameSocket {
   pump(): void {
     for (const [channel, at] of this.channels) {
       const end = Math.min(this.head, at.acked + 256 * 1024);
-      for (; at.sent < end; ) {
+      for (; at.sent < end;) {
         const to = Math.min(end, at.sent + 64 * 1024);
         this.data("output", bytesOf(at.sent, to), { channel, offset: at.sent });
         at.sent = to;
@@ -132,8 +183,9 @@ export class FakeHost extends FrameSocket {
     const channel = this.channels.get(Number(frame["channel"]));
     switch (frame.t) {
       case "watch": {
-        const session = this.#sessions.find(({ id }) => id === frame["session"]);
-        if (session === undefined) return this.say({ t: "reply-error", id: frame["id"], error: { code: "session_not_found", detail: "No such session." } });
+        const session = this.sessions.find(({ id }) => id === frame["session"]);
+        if (session === undefined)
+          return this.say({ t: "reply-error", id: frame["id"], error: { code: "session_not_found", detail: "No such session." } });
         const from = frame["from"] as Cursor | undefined;
         const resumed = from !== undefined && from.offset >= this.ringStart && from.offset <= this.head;
         const offset = resumed ? from.offset : this.head;
@@ -152,7 +204,14 @@ export class FakeHost extends FrameSocket {
         if (channel === undefined) return;
         const screen = new TextEncoder().encode(`screen@${channel.sent}`);
         this.say({
-          t: "snapshot", channel: frame["channel"], epoch: 1, offset: channel.sent, bytes: screen.byteLength, cols: 80, rows: 24, lines: frame["lines"],
+          t: "snapshot",
+          channel: frame["channel"],
+          epoch: 1,
+          offset: channel.sent,
+          bytes: screen.byteLength,
+          cols: 80,
+          rows: 24,
+          lines: frame["lines"],
           ...(frame["viewer"] === undefined ? {} : { viewer: frame["viewer"] }),
         });
         return this.data("snapshot", screen, { channel: Number(frame["channel"]), offset: channel.sent, flags: FLAG.last });
@@ -164,9 +223,21 @@ export class FakeHost extends FrameSocket {
         return this.data("output", bytesOf(from, to), { channel: Number(frame["channel"]), offset: from, flags: FLAG.replay });
       }
       case "sync":
-        return this.say({ t: "host-sync", channels: [...this.channels].map(([number, at]) => ({ channel: number, session: at.session, epoch: 1, sent: at.sent, acked: at.acked })) });
-      default:
-        return;
+        return this.say({
+          t: "host-sync",
+          channels: [...this.channels].map(([number, at]) => ({
+            channel: number,
+            session: at.session,
+            epoch: 1,
+            sent: at.sent,
+            acked: at.acked,
+          })),
+        });
+      default: {
+        const value = this.answers.get(frame.t)?.(frame);
+        if (value === undefined) return;
+        return this.say("code" in value ? { t: "reply-error", id: frame["id"], error: value } : { t: "reply", id: frame["id"], value });
+      }
     }
   }
 }

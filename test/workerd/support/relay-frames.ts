@@ -61,7 +61,18 @@ export class FrameSocket {
       return this.texts[at] as T;
     }
     return new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no '${t}' came; after ${this.texts.slice(-8).map((frame) => JSON.stringify(frame).slice(0, 160)).join(" ")}`)), PATIENCE_MS);
+      const timer = setTimeout(
+        () =>
+          reject(
+            new Error(
+              `no '${t}' came; after ${this.texts
+                .slice(-8)
+                .map((frame) => JSON.stringify(frame).slice(0, 160))
+                .join(" ")}`,
+            ),
+          ),
+        PATIENCE_MS,
+      );
       const waiter: Waiter<Text> = {
         wants,
         settle: (frame) => {

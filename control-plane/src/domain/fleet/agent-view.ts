@@ -23,17 +23,36 @@ export interface AgentRecord {
 export const STARTING_FOR_MS = 30_000;
 
 /** @param connected whether the host's link is open: without it nothing is known of what runs there. */
-export function agentStatus(agent: Pick<AgentRecord, "session" | "updatedMs">, session: SessionInfo | undefined, connected: boolean, nowMs: number): Agent["status"] {
+export function agentStatus(
+  agent: Pick<AgentRecord, "session" | "updatedMs">,
+  session: SessionInfo | undefined,
+  connected: boolean,
+  nowMs: number,
+): Agent["status"] {
   if (agent.session === null) return "idle";
   if (session === undefined) return connected && nowMs - agent.updatedMs < STARTING_FOR_MS ? "starting" : connected ? "idle" : "unknown";
   if (session.end === undefined) return connected ? "working" : "unknown";
   return session.end.reason === "exited" && (session.end.code ?? 0) === 0 ? "idle" : session.end.reason === "killed" ? "idle" : "failed";
 }
 
-export function toAgent(row: AgentRecord, host: { id: string; name: string }, session: SessionInfo | undefined, connected: boolean, nowMs: number): Agent {
+export function toAgent(
+  row: AgentRecord,
+  host: { id: string; name: string },
+  session: SessionInfo | undefined,
+  connected: boolean,
+  nowMs: number,
+): Agent {
   const { id, name, type, workspace, priority, tags, env, args } = row;
   return {
-    id, name, type, host, workspace, priority, tags, env, args,
+    id,
+    name,
+    type,
+    host,
+    workspace,
+    priority,
+    tags,
+    env,
+    args,
     status: agentStatus(row, session, connected, nowMs),
     createdAt: iso(row.createdMs),
     updatedAt: iso(row.updatedMs),

@@ -23,7 +23,13 @@ export interface LiveHost {
   metrics?: Metrics | undefined;
 }
 
-export function toHost(row: HostRecord, present: Omit<PresentHost, "sessions"> & { sessions: readonly { end?: unknown }[] } | undefined, live: LiveHost | undefined, nowMs: number, scale: number): Host {
+export function toHost(
+  row: HostRecord,
+  present: (Omit<PresentHost, "sessions"> & { sessions: readonly { end?: unknown }[] }) | undefined,
+  live: LiveHost | undefined,
+  nowMs: number,
+  scale: number,
+): Host {
   const facts = present?.facts;
   const lastSeenMs = live?.lastSeenMs ?? facts?.lastSeenMs;
   const metrics = live?.metrics ?? facts?.metrics;

@@ -11,9 +11,16 @@ export function decodeInput(body: { text?: string | undefined; base64?: string |
     return err(maestroError("field_missing", "Give exactly one of text and base64.", { field: "text" }));
   }
   const encoded = text === undefined ? base64 : base64Of(text);
-  if (encoded === undefined || !BASE64.test(encoded) || encoded.length % 4 !== 0) return err(maestroError("field_invalid", "'base64' is not base64.", { field: "base64" }));
+  if (encoded === undefined || !BASE64.test(encoded) || encoded.length % 4 !== 0)
+    return err(maestroError("field_invalid", "'base64' is not base64.", { field: "base64" }));
   const bytes = (encoded.length / 4) * 3;
-  if (bytes > MAX_BYTES + 2) return err(maestroError("body_too_large", `Input of about ${bytes} bytes; at most ${MAX_BYTES} are taken at once.`, { field: text === undefined ? "base64" : "text", hint: "Send it in pieces." }));
+  if (bytes > MAX_BYTES + 2)
+    return err(
+      maestroError("body_too_large", `Input of about ${bytes} bytes; at most ${MAX_BYTES} are taken at once.`, {
+        field: text === undefined ? "base64" : "text",
+        hint: "Send it in pieces.",
+      }),
+    );
   return ok(encoded);
 }
 
@@ -33,7 +40,11 @@ function base64Of(text: string): string {
   for (let i = 0; i < bytes.length; i += 3) {
     const [a = 0, b, c] = [bytes[i], bytes[i + 1], bytes[i + 2]];
     const word = (a << 16) | ((b ?? 0) << 8) | (c ?? 0);
-    out += DIGITS.charAt(word >> 18) + DIGITS.charAt((word >> 12) & 63) + (b === undefined ? "=" : DIGITS.charAt((word >> 6) & 63)) + (c === undefined ? "=" : DIGITS.charAt(word & 63));
+    out +=
+      DIGITS.charAt(word >> 18) +
+      DIGITS.charAt((word >> 12) & 63) +
+      (b === undefined ? "=" : DIGITS.charAt((word >> 6) & 63)) +
+      (c === undefined ? "=" : DIGITS.charAt(word & 63));
   }
   return out;
 }

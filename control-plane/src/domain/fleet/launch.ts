@@ -8,7 +8,13 @@ import { err, ok, type Result } from "@maestro/shared/result";
 export function checkEnv(env: Readonly<Record<string, string>> | undefined): Result<Record<string, string>> {
   for (const [name, value] of Object.entries(env ?? {})) {
     const field = `env.${name}`;
-    if (DENIED.has(name)) return err(maestroError("env_denied", `The environment name ${name} is not forwarded.`, { field, hint: "It would change what other programs do; set it in the agent's own configuration." }));
+    if (DENIED.has(name))
+      return err(
+        maestroError("env_denied", `The environment name ${name} is not forwarded.`, {
+          field,
+          hint: "It would change what other programs do; set it in the agent's own configuration.",
+        }),
+      );
     if (value.includes("\0")) return err(nulByte(field));
   }
   return ok({ ...env });
@@ -18,7 +24,12 @@ export function checkEnv(env: Readonly<Record<string, string>> | undefined): Res
 export function checkPath(path: string, field: string): Result<string> {
   if (path.includes("\0")) return err(nulByte(field));
   if (path.startsWith("/") || path === "~" || path.startsWith("~/")) return ok(path);
-  return err(maestroError("path_outside_roots", `'${path.slice(0, 128)}' is not an absolute path.`, { field, hint: "Give a path on that host, beginning with /." }));
+  return err(
+    maestroError("path_outside_roots", `'${path.slice(0, 128)}' is not an absolute path.`, {
+      field,
+      hint: "Give a path on that host, beginning with /.",
+    }),
+  );
 }
 
 export function checkWords(words: readonly string[], field: string): Result<string[]> {
@@ -30,29 +41,50 @@ export function checkWords(words: readonly string[], field: string): Result<stri
 export function checkAgentType(type: AgentTypeFile): Result<AgentTypeFile> {
   const adapter = type.adapter ?? (type.argv === undefined ? "kilo" : "custom");
   const invalid = (field: string, detail: string, hint: string) => err(maestroError("agent_type_invalid", detail, { field, hint }));
-  if (adapter === "custom" && type.argv === undefined) return invalid("argv", "A custom type needs its argv.", 'Give argv, for example ["tool", "--ask", "{{prompt}}"].');
-  if (adapter !== "custom" && type.argv !== undefined) return invalid("argv", `argv belongs to custom types; '${adapter}' makes its own.`, "Leave argv out, or set adapter to custom.");
-  if (adapter !== "custom" && type.prompt !== undefined) return invalid("prompt", "prompt belongs to custom types.", "Leave it out, or set adapter to custom.");
-  if (type.resources !== undefined && type.resource_limits !== undefined) return invalid("resources", "resources and resource_limits are the same thing.", "Keep resource_limits.");
+  if (adapter === "custom" && type.argv === undefined)
+    return invalid("argv", "A custom type needs its argv.", 'Give argv, for example ["tool", "--ask", "{{prompt}}"].');
+  if (adapter !== "custom" && type.argv !== undefined)
+    return invalid("argv", `argv belongs to custom types; '${adapter}' makes its own.`, "Leave argv out, or set adapter to custom.");
+  if (adapter !== "custom" && type.prompt !== undefined)
+    return invalid("prompt", "prompt belongs to custom types.", "Leave it out, or set adapter to custom.");
+  if (type.resources !== undefined && type.resource_limits !== undefined)
+    return invalid("resources", "resources and resource_limits are the same thing.", "Keep resource_limits.");
   const denied = checkEnv(type.env);
   if (!denied.ok) return denied;
   return ok({ ...type, adapter });
 }
 
 /** Whether this type can be launched on this host, as far as the host has said. */
-export function checkLaunchable(slug: string, report: AgentTypeReport | undefined, definedHere: boolean, hostName: string, known: readonly string[]): MaestroError | undefined {
+export function checkLaunchable(
+  slug: string,
+  report: AgentTypeReport | undefined,
+  definedHere: boolean,
+  hostName: string,
+  known: readonly string[],
+): MaestroError | undefined {
   if (report === undefined) {
     if (definedHere) return undefined;
     const near = nearest(slug, known);
-    return maestroError("agent_type_not_found", `Host '${hostName}' knows no agent type '${slug}'.`, { field: "type", hint: near.length === 0 ? "See: maestro agent list-types." : `Did you mean ${near.join(", ")}?` });
+    return maestroError("agent_type_not_found", `Host '${hostName}' knows no agent type '${slug}'.`, {
+      field: "type",
+      hint: near.length === 0 ? "See: maestro agent list-types." : `Did you mean ${near.join(", ")}?`,
+    });
   }
   switch (report.detected.state) {
     case "found":
       return undefined;
     case "missing":
-      return maestroError("agent_cli_missing", `'${report.detected.lookedFor}' is not installed on host '${hostName}'.`, { hint: `Install it there: ${report.detected.install}` });
+      return maestroError("agent_cli_missing", `'${report.detected.lookedFor}' is not installed on host '${hostName}'.`, {
+        hint: `Install it there: ${report.detected.install}`,
+      });
     case "invalid":
-      return maestroError("agent_type_invalid", `Agent type '${slug}' on host '${hostName}': ${report.detected.problem}`, report.file === undefined ? {} : { hint: `See ${report.file}${report.detected.line === undefined ? "" : `:${report.detected.line}`}.` });
+      return maestroError(
+        "agent_type_invalid",
+        `Agent type '${slug}' on host '${hostName}': ${report.detected.problem}`,
+        report.file === undefined
+          ? {}
+          : { hint: `See ${report.file}${report.detected.line === undefined ? "" : `:${report.detected.line}`}.` },
+      );
   }
 }
 

@@ -16,7 +16,14 @@ export interface PlacedSession {
 export function toSession({ info, host, agent }: PlacedSession): Session {
   const { id, name, backend, title, cwd, command, cols, rows, end } = info;
   return {
-    id, name, backend, title, cwd, command, cols, rows,
+    id,
+    name,
+    backend,
+    title,
+    cwd,
+    command,
+    cols,
+    rows,
     host: { id: host.id, name: host.name, status: host.status },
     status: end !== undefined ? "ended" : host.connected ? "running" : "unreachable",
     createdAt: iso(info.createdMs),
@@ -39,15 +46,29 @@ export function findSession(sessions: readonly PlacedSession[], ref: string): Re
   const shown = ref.slice(0, 64);
   if (only !== undefined) {
     const listed = matches.slice(0, MAX_LISTED).map(({ info, host }) => `${info.id} (${info.name} on ${host.name})`);
-    return err(maestroError("ambiguous", `'${shown}' means several sessions: ${listed.join(", ")}${matches.length > MAX_LISTED ? ", …" : ""}.`, { hint: "Type more of the id." }));
+    return err(
+      maestroError("ambiguous", `'${shown}' means several sessions: ${listed.join(", ")}${matches.length > MAX_LISTED ? ", …" : ""}.`, {
+        hint: "Type more of the id.",
+      }),
+    );
   }
-  const near = nearest(shown, sessions.map(({ info }) => info.name));
-  return err(maestroError("session_not_found", `No session '${shown}'.`, near.length === 0 ? {} : { hint: `Did you mean ${near.join(", ")}?` }));
+  const near = nearest(
+    shown,
+    sessions.map(({ info }) => info.name),
+  );
+  return err(
+    maestroError("session_not_found", `No session '${shown}'.`, near.length === 0 ? {} : { hint: `Did you mean ${near.join(", ")}?` }),
+  );
 }
 
 /** A name nobody on the host has, after the program. */
 export function freeSessionName(argv: readonly string[], taken: ReadonlySet<string>): string {
-  const program = argv[0]?.split("/").at(-1)?.replace(/[^\p{L}\p{N}_@+-]/gu, "").replace(/^[^\p{L}\p{N}_]+/u, "").slice(0, 40);
+  const program = argv[0]
+    ?.split("/")
+    .at(-1)
+    ?.replace(/[^\p{L}\p{N}_@+-]/gu, "")
+    .replace(/^[^\p{L}\p{N}_]+/u, "")
+    .slice(0, 40);
   const base = program === undefined || program === "" ? "shell" : program;
   for (let n = 1; ; n++) {
     const name = n === 1 ? base : `${base}-${n}`;

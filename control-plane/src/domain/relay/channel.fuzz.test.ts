@@ -25,7 +25,8 @@ function seeded(seed: number): () => number {
 
 /** What a program writes at an offset, so that any stretch can be checked without keeping it. */
 const byteAt = (epoch: number, offset: number): number => (Math.imul(offset ^ (epoch * 7919), 2654435761) >>> 13) & 0xff;
-const bytesOf = (epoch: number, from: number, to: number): Uint8Array => Uint8Array.from({ length: to - from }, (_, i) => byteAt(epoch, from + i));
+const bytesOf = (epoch: number, from: number, to: number): Uint8Array =>
+  Uint8Array.from({ length: to - from }, (_, i) => byteAt(epoch, from + i));
 
 /** The far side: ring, channel, credit and replay as the host-agent has them. */
 class FuzzHost {
@@ -36,7 +37,10 @@ class FuzzHost {
   ringStart = 0;
   channel: number | undefined;
   readonly queue: (() => void)[] = [];
-  readonly wire: (Uint8Array<ArrayBuffer> | { control: "snapshot" | "gap" | "epoch"; value: Record<string, number | string | undefined> })[] = [];
+  readonly wire: (
+    | Uint8Array<ArrayBuffer>
+    | { control: "snapshot" | "gap" | "epoch"; value: Record<string, number | string | undefined> }
+  )[] = [];
 }
 
 interface FuzzViewer {
@@ -114,7 +118,7 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
     host.wire.push(encodeFrame({ kind, flags, epoch: host.epoch, channel: host.channel ?? 0, offset, payload }));
   };
   const replay = (from: number, to: number): void => {
-    for (let at = from; at < to; ) {
+    for (let at = from; at < to;) {
       const end = Math.min(to, at + 1 + int(64 * 1024));
       frame("output", FLAG.replay, at, bytesOf(host.epoch, at, end));
       at = end;
@@ -129,8 +133,20 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
       snapshots += 1;
       const offset = Math.max(host.ringStart, host.sent - int(4000));
       const bytes = int(20_000);
-      host.wire.push({ control: "snapshot", value: { channel: host.channel, epoch: host.epoch, offset, bytes, cols: 80, rows: 24, lines: message.lines, viewer: message.viewer } });
-      for (let left = bytes; left > 0; ) {
+      host.wire.push({
+        control: "snapshot",
+        value: {
+          channel: host.channel,
+          epoch: host.epoch,
+          offset,
+          bytes,
+          cols: 80,
+          rows: 24,
+          lines: message.lines,
+          viewer: message.viewer,
+        },
+      });
+      for (let left = bytes; left > 0;) {
         const size = Math.min(left, 1 + int(8000));
         left -= size;
         frame("snapshot", left === 0 ? FLAG.last : 0, offset, new Uint8Array(size));
@@ -138,7 +154,8 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
       replay(offset, host.sent);
     } else if (message.t === "need" && message.epoch === host.epoch) {
       if (message.to - message.from > MAX_REPLAY_BYTES) throw new Violation("asked for more than one stretch");
-      if (message.from < host.ringStart) host.wire.push({ control: "gap", value: { channel: host.channel, epoch: host.epoch, from: message.from, to: host.ringStart } });
+      if (message.from < host.ringStart)
+        host.wire.push({ control: "gap", value: { channel: host.channel, epoch: host.epoch, from: message.from, to: host.ringStart } });
       else replay(message.from, Math.min(message.to, host.head));
     }
   }
@@ -171,7 +188,17 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
     const num = (key: string): number => Number(value[key]);
     if (control === "snapshot") {
       const viewer = value["viewer"];
-      channel.snapshotBegins({ t: "snapshot", channel: num("channel"), epoch: num("epoch"), offset: num("offset"), bytes: num("bytes"), cols: 80, rows: 24, lines: num("lines"), ...(typeof viewer === "string" ? { viewer } : {}) });
+      channel.snapshotBegins({
+        t: "snapshot",
+        channel: num("channel"),
+        epoch: num("epoch"),
+        offset: num("offset"),
+        bytes: num("bytes"),
+        cols: 80,
+        rows: 24,
+        lines: num("lines"),
+        ...(typeof viewer === "string" ? { viewer } : {}),
+      });
     } else if (control === "gap") channel.gap({ epoch: num("epoch"), from: num("from"), to: num("to") });
     else channel.epochChanged(num("epoch"), num("offset"));
   };
@@ -200,15 +227,18 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
       const step = advance(viewer.cursor, { epoch, offset, length: payload.byteLength });
       if (step.type === "gap") throw new Violation(`${viewer.id}: hole ${step.from}..${step.to}`);
       if (step.type !== "take") return;
-      for (let i = step.skip; i < payload.byteLength; i++) if (payload[i] !== byteAt(epoch, offset + i)) throw new Violation(`${viewer.id}: byte ${offset + i} differs`);
+      for (let i = step.skip; i < payload.byteLength; i++)
+        if (payload[i] !== byteAt(epoch, offset + i)) throw new Violation(`${viewer.id}: byte ${offset + i} differs`);
       viewer.taken += payload.byteLength - step.skip;
       stats.taken += payload.byteLength - step.skip;
       viewer.cursor = step.next;
-      if (viewer.cursor.offset - viewer.acked > VIEWER_CREDIT_BYTES) throw new Violation(`${viewer.id}: ${viewer.cursor.offset - viewer.acked} unacknowledged`);
+      if (viewer.cursor.offset - viewer.acked > VIEWER_CREDIT_BYTES)
+        throw new Violation(`${viewer.id}: ${viewer.cursor.offset - viewer.acked} unacknowledged`);
       return;
     }
     if (next.t === "snapshot") {
-      if (viewer.gapFrom !== undefined && viewer.gapFrom !== next.offset) throw new Violation(`${viewer.id}: gap told to ${viewer.gapFrom}, screen at ${next.offset}`);
+      if (viewer.gapFrom !== undefined && viewer.gapFrom !== next.offset)
+        throw new Violation(`${viewer.id}: gap told to ${viewer.gapFrom}, screen at ${next.offset}`);
       viewer.gapFrom = undefined;
       viewer.snapshotAt = { epoch: next.epoch, offset: next.offset };
       viewer.snapshotLeft = next.bytes;
@@ -218,7 +248,8 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
       viewer.snapshotAt = undefined;
     } else if (next.t === "gap") {
       gaps += 1;
-      if (viewer.cursor !== undefined && next.from > viewer.cursor.offset && next.epoch === viewer.cursor.epoch) throw new Violation(`${viewer.id}: gap from ${next.from}, had ${viewer.cursor.offset}`);
+      if (viewer.cursor !== undefined && next.from > viewer.cursor.offset && next.epoch === viewer.cursor.epoch)
+        throw new Violation(`${viewer.id}: gap from ${next.from}, had ${viewer.cursor.offset}`);
       viewer.gapFrom = next.to;
     } else if (next.t === "resumed") {
       viewer.cursor = { epoch: next.epoch, offset: next.offset };
@@ -234,7 +265,19 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
   };
   let names = 0;
   const join = (from: Cursor | undefined): void => {
-    const viewer: FuzzViewer = { id: `vwr_${names++}`, cursor: undefined, acked: 0, snapshotLeft: 0, snapshotAt: undefined, inbox: [], saved: undefined, number: undefined, alive: true, gapFrom: undefined, taken: 0 };
+    const viewer: FuzzViewer = {
+      id: `vwr_${names++}`,
+      cursor: undefined,
+      acked: 0,
+      snapshotLeft: 0,
+      snapshotAt: undefined,
+      inbox: [],
+      saved: undefined,
+      number: undefined,
+      alive: true,
+      gapFrom: undefined,
+      taken: 0,
+    };
     viewers.push(viewer);
     channel.join(viewer, viewer.id, from, linked);
   };
@@ -259,9 +302,11 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
   const wake = (): void => {
     memory.move(memory.used, 0);
     channel = new Channel(port, memory);
-    for (const viewer of viewers) if (viewer.saved !== undefined) channel.restore(viewer, viewer.id, restoredFrom(viewer.saved), viewer.number);
+    for (const viewer of viewers)
+      if (viewer.saved !== undefined) channel.restore(viewer, viewer.id, restoredFrom(viewer.saved), viewer.number);
     host.queue.push(() => {
-      if (host.channel !== undefined && channel.number === host.channel) channel.synced({ channel: host.channel, epoch: host.epoch, sent: host.sent, acked: host.acked });
+      if (host.channel !== undefined && channel.number === host.channel)
+        channel.synced({ channel: host.channel, epoch: host.epoch, sent: host.sent, acked: host.acked });
       else {
         channel.lost();
         channel.open();
@@ -300,9 +345,16 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
         }
       }
       if (memory.takeRetry()) channel.retry();
-      if (host.queue.length === 0 && host.sent === host.head && viewers.every((viewer) => viewer.cursor?.offset === host.head && viewer.cursor.epoch === host.epoch)) return;
+      if (
+        host.queue.length === 0 &&
+        host.sent === host.head &&
+        viewers.every((viewer) => viewer.cursor?.offset === host.head && viewer.cursor.epoch === host.epoch)
+      )
+        return;
     }
-    throw new Violation(`did not settle: head ${host.head}, sent ${host.sent}, acked ${host.acked}, ${viewers.map((viewer) => `${viewer.id} at ${JSON.stringify(viewer.cursor)} ${JSON.stringify(channel.streamOf(viewer))}`).join("; ")}`);
+    throw new Violation(
+      `did not settle: head ${host.head}, sent ${host.sent}, acked ${host.acked}, ${viewers.map((viewer) => `${viewer.id} at ${JSON.stringify(viewer.cursor)} ${JSON.stringify(channel.streamOf(viewer))}`).join("; ")}`,
+    );
   };
 
   join(undefined);

@@ -312,8 +312,10 @@ export class Channel<V extends object> {
   #best(): Cursor | undefined {
     let best: Cursor | undefined;
     for (const { stream } of this.#viewers.values()) {
-      const at = stream.type === "following" ? { epoch: stream.epoch, offset: stream.sent } : stream.type === "joining" ? stream.from : undefined;
-      if (at !== undefined && (best === undefined || at.epoch > best.epoch || (at.epoch === best.epoch && at.offset > best.offset))) best = at;
+      const at =
+        stream.type === "following" ? { epoch: stream.epoch, offset: stream.sent } : stream.type === "joining" ? stream.from : undefined;
+      if (at !== undefined && (best === undefined || at.epoch > best.epoch || (at.epoch === best.epoch && at.offset > best.offset)))
+        best = at;
     }
     return best;
   }

@@ -30,7 +30,10 @@ export function decideLink(last: LastLink | undefined, claim: Pick<HostClaim, "e
     return compareEpochs(epoch, last.epoch) > 0 ? { type: "accept", next: { ...last, epoch } } : { type: "stale" };
   }
   if (last.replaced.includes(instance)) {
-    return { type: "lock", reason: `Process ${short(instance)} came back after ${short(last.instance)} had replaced it: two processes use one identity.` };
+    return {
+      type: "lock",
+      reason: `Process ${short(instance)} came back after ${short(last.instance)} had replaced it: two processes use one identity.`,
+    };
   }
   if (compareEpochs(epoch, last.epoch) <= 0) {
     return {

@@ -34,7 +34,9 @@ export const penAfterTake = (viewer: { id: string; resume: string }): Pen => ({ 
 
 /** The stored pen after sockets died with the process: its holder is not here, so its grace begins now. */
 export function penAfterLoss(pen: Pen, present: (viewer: string) => boolean, nowMs: number, graceMs: number = VIEWER_GRACE_MS): Pen {
-  return pen.type === "held" && !present(pen.viewer) ? { type: "reserved", viewer: pen.viewer, resume: pen.resume, untilMs: nowMs + graceMs } : pen;
+  return pen.type === "held" && !present(pen.viewer)
+    ? { type: "reserved", viewer: pen.viewer, resume: pen.resume, untilMs: nowMs + graceMs }
+    : pen;
 }
 
 export const writerOf = (pen: Pen): string | undefined => (pen.type === "held" ? pen.viewer : undefined);

@@ -1,5 +1,10 @@
 /** Token buckets computed from timestamps: no timer keeps an object awake. */
-import { CONTROL_MESSAGES_BURST, CONTROL_MESSAGES_PER_SECOND, INPUT_BYTES_PER_SECOND, MAX_INPUT_BYTES_PER_FRAME } from "@maestro/shared/limits";
+import {
+  CONTROL_MESSAGES_BURST,
+  CONTROL_MESSAGES_PER_SECOND,
+  INPUT_BYTES_PER_SECOND,
+  MAX_INPUT_BYTES_PER_FRAME,
+} from "@maestro/shared/limits";
 
 export interface Bucket {
   tokens: number;

@@ -137,7 +137,12 @@ describe("requests", () => {
     requests.expire(30);
     requests.failAll(maestroError("host_unreachable", "Gone."));
     requests.expire(99);
-    expect(settled.map((result) => (result.ok ? result.value : result.error.code))).toEqual(["yes", "internal", "timeout", "host_unreachable"]);
+    expect(settled.map((result) => (result.ok ? result.value : result.error.code))).toEqual([
+      "yes",
+      "internal",
+      "timeout",
+      "host_unreachable",
+    ]);
     expect(requests.nextDeadlineMs()).toBeUndefined();
   });
 });
@@ -157,7 +162,10 @@ describe("streams", () => {
   test("[VW4] live output beyond the credit starves, replay beyond it is dropped and asked for again", () => {
     const full: Following = { ...follow(1, 0), sent: 512 * KiB };
     expect(offer(full, span(512 * KiB, 1), false, 1e9)).toMatchObject({ type: "refuse", next: { type: "starved" }, memory: false });
-    expect(offer({ ...full, asked: 600 * KiB }, span(512 * KiB, 1), true, 1e9)).toMatchObject({ type: "refuse", next: { type: "following", asked: 0 } });
+    expect(offer({ ...full, asked: 600 * KiB }, span(512 * KiB, 1), true, 1e9)).toMatchObject({
+      type: "refuse",
+      next: { type: "following", asked: 0 },
+    });
     expect(offer(follow(1, 0), span(0, 100), false, 50)).toMatchObject({ type: "refuse", memory: true });
   });
 
@@ -201,10 +209,21 @@ describe("streams", () => {
 });
 
 test("[EV2] which news of a session are worth an event", () => {
-  const session = { id: "ses_1", name: "n", backend: "pty", title: "", cwd: "/", command: "sh", cols: 80, rows: 24, createdMs: 0, lastActivityMs: 0, epoch: 1 } as const;
+  const session = {
+    id: "ses_1",
+    name: "n",
+    backend: "pty",
+    title: "",
+    cwd: "/",
+    command: "sh",
+    cols: 80,
+    rows: 24,
+    createdMs: 0,
+    lastActivityMs: 0,
+    epoch: 1,
+  } as const;
   expect(sessionChange(undefined, session)).toBe("created");
   expect(sessionChange(session, { ...session, lastActivityMs: 9 })).toBe("activity");
   expect(sessionChange(session, { ...session, title: "t" })).toBe("updated");
   expect(sessionChange(session, { ...session, end: { reason: "exited", code: 0, atMs: 1 } })).toBe("ended");
 });
-

@@ -23,7 +23,8 @@ export class Requests {
 
   /** @param settle called once, unless the request is refused here. */
   open(name: string, deadlineMs: number, settle: Pending["settle"]): Result<number> {
-    if (this.#pending.size >= MAX_PENDING_REQUESTS) return err(maestroError("rate_limited", `${MAX_PENDING_REQUESTS} requests to this host are unanswered.`));
+    if (this.#pending.size >= MAX_PENDING_REQUESTS)
+      return err(maestroError("rate_limited", `${MAX_PENDING_REQUESTS} requests to this host are unanswered.`));
     const id = this.#nextId++;
     this.#pending.set(id, { name, deadlineMs, settle });
     return ok(id);
@@ -67,7 +68,10 @@ export class Requests {
 /** A refusal of a host that may be newer than we are: a code we do not know is `internal`, its words stay. */
 export function fromWire(error: WireError): MaestroError {
   const { code, detail, field, hint } = error;
-  return maestroError(isErrorCode(code) ? code : "internal", detail, { ...(field === undefined ? {} : { field }), ...(hint === undefined ? {} : { hint }) });
+  return maestroError(isErrorCode(code) ? code : "internal", detail, {
+    ...(field === undefined ? {} : { field }),
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 export const toWire = ({ code, detail, field, hint }: MaestroError): WireError => ({

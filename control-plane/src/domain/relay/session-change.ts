@@ -16,7 +16,15 @@ export function sessionChange(old: SessionInfo | undefined, now: SessionInfo): S
   if (old === undefined) return "created";
   if (old.end === undefined && now.end !== undefined) return "ended";
   const same =
-    old.name === now.name && old.title === now.title && old.cwd === now.cwd && old.command === now.command && old.cols === now.cols && old.rows === now.rows &&
-    old.epoch === now.epoch && old.backend === now.backend && old.agent === now.agent && old.end?.reason === now.end?.reason;
+    old.name === now.name &&
+    old.title === now.title &&
+    old.cwd === now.cwd &&
+    old.command === now.command &&
+    old.cols === now.cols &&
+    old.rows === now.rows &&
+    old.epoch === now.epoch &&
+    old.backend === now.backend &&
+    old.agent === now.agent &&
+    old.end?.reason === now.end?.reason;
   return same ? "activity" : "updated";
 }

@@ -13,7 +13,13 @@ export function parseSize(cols: unknown, rows: unknown): Result<Size> {
 
 export const sameSize = (a: Size, b: Size): boolean => a.cols === b.cols && a.rows === b.rows;
 
-const within = (value: unknown, max: number): value is number => typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= max;
+const within = (value: unknown, max: number): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= max;
 
 const refused = (field: string, value: unknown, max: number) =>
-  err(maestroError("size_out_of_range", `${field} is ${JSON.stringify(value) ?? "missing"}.`.slice(0, 256), { field, hint: `A size is a whole number from 1 to ${max}.` }));
+  err(
+    maestroError("size_out_of_range", `${field} is ${JSON.stringify(value) ?? "missing"}.`.slice(0, 256), {
+      field,
+      hint: `A size is a whole number from 1 to ${max}.`,
+    }),
+  );

@@ -30,7 +30,14 @@ export type Stream =
   /** Out of credit: gets nothing until it confirmed everything, then a gap and a screen. */
   | { type: "starved"; epoch: number; sent: number; acked: number };
 
-export const follow = (epoch: number, offset: number): Following => ({ type: "following", epoch, sent: offset, acked: offset, asked: 0, screen: undefined });
+export const follow = (epoch: number, offset: number): Following => ({
+  type: "following",
+  epoch,
+  sent: offset,
+  acked: offset,
+  asked: 0,
+  screen: undefined,
+});
 
 /** Bytes the platform may still hold for this viewer. */
 export function owed(stream: Stream): number {
@@ -72,7 +79,11 @@ export function offer(stream: Stream, span: Span, replay: boolean, room: number)
     return { type: "send", skip: step.skip, next: { ...stream, sent, asked: sent >= stream.asked ? 0 : stream.asked } };
   }
   if (replay) return { type: "refuse", next: { ...stream, asked: 0 }, memory: fresh > room };
-  return { type: "refuse", next: drained({ type: "starved", epoch: stream.epoch, sent: stream.sent, acked: stream.acked }), memory: fresh > room };
+  return {
+    type: "refuse",
+    next: drained({ type: "starved", epoch: stream.epoch, sent: stream.sent, acked: stream.acked }),
+    memory: fresh > room,
+  };
 }
 
 /** [VW4] An acknowledgement never goes back and never past what was sent; of another epoch it says nothing. */
@@ -99,7 +110,11 @@ export function acknowledged(stream: Stream, epoch: number, offset: number): Str
 }
 
 /** [CH4] The stretch to ask the host for again, when the viewer is behind the live stream. */
-export function replayDue(stream: Stream, live: number, room: number): { next: Following; from: number; to: number } | "no-room" | undefined {
+export function replayDue(
+  stream: Stream,
+  live: number,
+  room: number,
+): { next: Following; from: number; to: number } | "no-room" | undefined {
   if (stream.type !== "following" || stream.sent >= live || stream.asked > stream.sent) return undefined;
   const size = Math.min(MAX_REPLAY_BYTES, creditOf(stream), room);
   // Small pieces are not worth a round trip each: wait for the next acknowledgement instead.

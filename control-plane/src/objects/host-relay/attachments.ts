@@ -51,5 +51,12 @@ export function readAttachment(socket: WebSocket): Attachment | undefined {
 
 /** Only this object's own code writes attachments, so the version says the shape. */
 function isAttachment(value: unknown): value is Attachment {
-  return typeof value === "object" && value !== null && "v" in value && value.v === 1 && "kind" in value && (value.kind === "link" || value.kind === "viewer");
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "v" in value &&
+    value.v === 1 &&
+    "kind" in value &&
+    (value.kind === "link" || value.kind === "viewer")
+  );
 }

@@ -46,7 +46,12 @@ export class Inventory {
 
   save(session: SessionInfo, mark: number): void {
     this.#sessions.set(session.id, session);
-    this.#sql.exec("INSERT INTO sessions (id, json, mark) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json, mark = excluded.mark", session.id, JSON.stringify(session), mark);
+    this.#sql.exec(
+      "INSERT INTO sessions (id, json, mark) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json, mark = excluded.mark",
+      session.id,
+      JSON.stringify(session),
+      mark,
+    );
   }
 
   remove(id: string): void {
@@ -56,12 +61,16 @@ export class Inventory {
 
   /** [LK3] After the last page of a hello: sessions that no page named. Survives an eviction between pages. */
   unmarked(mark: number): string[] {
-    return this.#sql.exec<{ id: string }>("SELECT id FROM sessions WHERE mark <> ?", mark).toArray().map(({ id }) => id);
+    return this.#sql
+      .exec<{ id: string }>("SELECT id FROM sessions WHERE mark <> ?", mark)
+      .toArray()
+      .map(({ id }) => id);
   }
 
   saveTypes(types: readonly AgentTypeReport[], mark: number): void {
     this.#types = undefined;
-    for (const type of types) this.#sql.exec("INSERT OR REPLACE INTO types (slug, json, mark) VALUES (?, ?, ?)", type.slug, JSON.stringify(type), mark);
+    for (const type of types)
+      this.#sql.exec("INSERT OR REPLACE INTO types (slug, json, mark) VALUES (?, ?, ?)", type.slug, JSON.stringify(type), mark);
   }
 
   /** After the last page of an inventory. */

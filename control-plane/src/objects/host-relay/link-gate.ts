@@ -15,7 +15,10 @@ export function admitLink({ claim, hostName }: LinkContext, store: Store, nowMs:
   const locked = store.get("locked");
   if (locked !== undefined) return { type: "refuse", error: lockedError(hostName, locked.reason) };
   if (!store.spendNonce(`link:${claim.nonce}`, nonceExpiryMs(claim.timeMs, nowMs), nowMs)) {
-    return { type: "refuse", error: maestroError("nonce_replayed", "This signature was used before.", { hint: "Sign again with a fresh nonce." }) };
+    return {
+      type: "refuse",
+      error: maestroError("nonce_replayed", "This signature was used before.", { hint: "Sign again with a fresh nonce." }),
+    };
   }
   const decision = decideLink(store.get("last"), claim);
   switch (decision.type) {
@@ -23,7 +26,13 @@ export function admitLink({ claim, hostName }: LinkContext, store: Store, nowMs:
       store.set("last", { ...decision.next, replaced: [...decision.next.replaced] });
       return { type: "accept" };
     case "stale":
-      return { type: "refuse", error: maestroError("epoch_stale", `Connection ${claim.epoch.start}.${claim.epoch.connect} was overtaken by a newer one of the same process.`) };
+      return {
+        type: "refuse",
+        error: maestroError(
+          "epoch_stale",
+          `Connection ${claim.epoch.start}.${claim.epoch.connect} was overtaken by a newer one of the same process.`,
+        ),
+      };
     case "lock":
       store.set("locked", { reason: decision.reason, atMs: nowMs });
       return { type: "lock", error: lockedError(hostName, decision.reason), reason: decision.reason };
@@ -31,4 +40,6 @@ export function admitLink({ claim, hostName }: LinkContext, store: Store, nowMs:
 }
 
 const lockedError = (name: string, reason: string): MaestroError =>
-  maestroError("host_locked", `The identity of host '${name}' is locked. ${reason}`, { hint: `Stop the copy, then unlock: maestro host unlock ${name}` });
+  maestroError("host_locked", `The identity of host '${name}' is locked. ${reason}`, {
+    hint: `Stop the copy, then unlock: maestro host unlock ${name}`,
+  });

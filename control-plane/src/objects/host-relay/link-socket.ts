@@ -4,7 +4,20 @@ import { HELLO_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
 import { CLOSE, type CloseCode } from "@maestro/shared/protocol/close-codes";
 import { decodeControl, encodeControl } from "@maestro/shared/protocol/codec";
 import { decodeFrame, type Frame } from "@maestro/shared/protocol/frame";
-import { HostFrames, RequestResults, type Hello, type HostFrame, type HostSync, type Inventory, type Metrics, type RelayFrame, type RequestFrame, type RequestName, type RequestResult, type SnapshotBegin } from "@maestro/shared/protocol/link";
+import {
+  HostFrames,
+  RequestResults,
+  type Hello,
+  type HostFrame,
+  type HostSync,
+  type Inventory,
+  type Metrics,
+  type RelayFrame,
+  type RequestFrame,
+  type RequestName,
+  type RequestResult,
+  type SnapshotBegin,
+} from "@maestro/shared/protocol/link";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { negotiate, VERSIONS } from "@maestro/shared/protocol/version";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -117,7 +130,9 @@ export class LinkSocket {
     const seenMs = this.seenMs();
     if (!this.isCurrent(socket) || seenMs === undefined) return;
     this.#current = undefined;
-    this.#requests.failAll(maestroError("host_unreachable", "The host's link went away before it answered.", { hint: "Try again once the host is back." }));
+    this.#requests.failAll(
+      maestroError("host_unreachable", "The host's link went away before it answered.", { hint: "Try again once the host is back." }),
+    );
     this.#events.down(seenMs);
   }
 
@@ -134,14 +149,22 @@ export class LinkSocket {
    * [VR5] Exactly one call of `settle`, with the value checked against the request's own schema.
    * @param make given the id, so that a request can name its blob channel after it.
    */
-  request<N extends RequestName>(name: N, make: (id: number) => RequestFrame & { t: N }, settle: (result: Result<RequestResult<N>>) => void): void {
+  request<N extends RequestName>(
+    name: N,
+    make: (id: number) => RequestFrame & { t: N },
+    settle: (result: Result<RequestResult<N>>) => void,
+  ): void {
     const schema = RESULTS[name];
     if (!this.ready) return settle(err(maestroError("host_unreachable", "The host is not connected.")));
     const deadlineMs = this.#port.nowMs() + REQUEST_TIMEOUT_MS * this.#port.scale;
     const opened = this.#requests.open(name, deadlineMs, (result) => {
       if (!result.ok) return settle(result);
       const value = schema.safeParse(result.value);
-      settle(value.success ? ok(value.data) : err(maestroError("frame_invalid", `The host's answer to '${name}' is malformed.`, { hint: "Upgrade the host-agent." })));
+      settle(
+        value.success
+          ? ok(value.data)
+          : err(maestroError("frame_invalid", `The host's answer to '${name}' is malformed.`, { hint: "Upgrade the host-agent." })),
+      );
     });
     if (!opened.ok) return settle(opened);
     this.send(make(opened.value));
@@ -201,7 +224,8 @@ export class LinkSocket {
   }
 
   #dispatch(frame: HostFrame, attachment: LinkAttachment): void {
-    if (attachment.phase === "greeting" && frame.t !== "hello") return this.#refuse(maestroError("frame_invalid", `'${frame.t}' before the hello.`));
+    if (attachment.phase === "greeting" && frame.t !== "hello")
+      return this.#refuse(maestroError("frame_invalid", `'${frame.t}' before the hello.`));
     switch (frame.t) {
       case "hello":
         return this.#hello(frame, attachment);
@@ -238,7 +262,8 @@ export class LinkSocket {
     if (attachment.phase !== "greeting") return this.#refuse(maestroError("frame_invalid", "A second hello."));
     const version = negotiate(VERSIONS, hello.versions);
     if (!version.ok) return this.#refuse(version.error);
-    if (hello.instance !== attachment.instance) return this.#refuse(maestroError("frame_invalid", "The hello names another process than the signature.", { field: "instance" }));
+    if (hello.instance !== attachment.instance)
+      return this.#refuse(maestroError("frame_invalid", "The hello names another process than the signature.", { field: "instance" }));
     this.#save({ version: version.value });
     this.#events.hello(hello, attachment.mark);
     this.#helloGoesOn(hello.more, attachment);

@@ -83,6 +83,11 @@ export class PresenceWatch {
 
   #event(presence: Exclude<Presence, "never">): NewEvent {
     const identity = this.#store.get("identity");
-    return { type: `host.${presence}`, subject: identity?.host ?? "", summary: `Host '${identity?.name ?? ""}' is ${presence}.`, data: { name: identity?.name ?? "" } };
+    return {
+      type: `host.${presence}`,
+      subject: identity?.host ?? "",
+      summary: `Host '${identity?.name ?? ""}' is ${presence}.`,
+      data: { name: identity?.name ?? "" },
+    };
   }
 }

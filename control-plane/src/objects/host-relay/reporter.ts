@@ -29,7 +29,12 @@ interface FeedCalls {
   followers(): Promise<number>;
 }
 
-const StoredEvent = z.object({ type: z.enum(EVENT_TYPES), subject: z.string(), summary: z.string(), data: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])).optional() });
+const StoredEvent = z.object({
+  type: z.enum(EVENT_TYPES),
+  subject: z.string(),
+  summary: z.string(),
+  data: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])).optional(),
+});
 
 export class Reporter {
   readonly #store: Store;
@@ -85,7 +90,9 @@ export class Reporter {
     const identity = this.#store.get("identity");
     const dueMs = this.#store.get("feedRetryMs");
     if (identity === undefined || dueMs === undefined || dueMs > this.#port.nowMs()) return;
-    const kept = this.#sql.exec<{ seq: number; json: string }>("SELECT seq, json FROM outbox ORDER BY seq LIMIT ?", MAX_OUTBOX_EVENTS).toArray();
+    const kept = this.#sql
+      .exec<{ seq: number; json: string }>("SELECT seq, json FROM outbox ORDER BY seq LIMIT ?", MAX_OUTBOX_EVENTS)
+      .toArray();
     try {
       const feed = this.#port.feed(identity.fleet);
       await feed.project(identity.host, this.#port.whole());

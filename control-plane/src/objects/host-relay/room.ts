@@ -164,4 +164,7 @@ export class Room {
   }
 }
 
-export const readOnly = () => maestroError("read_only", "This viewer may only watch.", { hint: "Attach without --read-only, with a credential that has terminals:write." });
+export const readOnly = () =>
+  maestroError("read_only", "This viewer may only watch.", {
+    hint: "Attach without --read-only, with a credential that has terminals:write.",
+  });

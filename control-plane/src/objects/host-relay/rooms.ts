@@ -216,4 +216,7 @@ export class Rooms {
 
 export const sessionGone = (id: string) => maestroError("session_not_found", `Session ${id} does not exist any more.`);
 
-export const tooManyViewers = () => maestroError("too_many_viewers", `This session has ${MAX_VIEWERS_PER_SESSION} viewers already.`, { hint: "Close one, or try again later." });
+export const tooManyViewers = () =>
+  maestroError("too_many_viewers", `This session has ${MAX_VIEWERS_PER_SESSION} viewers already.`, {
+    hint: "Close one, or try again later.",
+  });

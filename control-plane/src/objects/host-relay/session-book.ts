@@ -90,7 +90,10 @@ export class SessionBook {
     const sessions = [...this.#dirty].flatMap((id) => this.#inventory.session(id) ?? []);
     this.#dirty.clear();
     for (const session of sessions) this.#inventory.save(session, mark);
-    this.#port.tell({ sessions: { replace: false, upsert: sessions, removed: [] } }, sessions.map((session) => eventOf("updated", session)));
+    this.#port.tell(
+      { sessions: { replace: false, upsert: sessions, removed: [] } },
+      sessions.map((session) => eventOf("updated", session)),
+    );
   }
 
   flushDueMs(): number | undefined {
@@ -109,9 +112,19 @@ function eventOf(change: "created" | "ended" | "updated", session: SessionInfo):
     case "created":
       return { type: "session.created", subject: session.id, summary: `Session '${session.name}' opened.`, data: { name: session.name } };
     case "ended":
-      return { type: "session.ended", subject: session.id, summary: `Session '${session.name}' ended: ${endText(session)}.`, data: { name: session.name, reason: session.end?.reason ?? "" } };
+      return {
+        type: "session.ended",
+        subject: session.id,
+        summary: `Session '${session.name}' ended: ${endText(session)}.`,
+        data: { name: session.name, reason: session.end?.reason ?? "" },
+      };
     case "updated":
-      return { type: "session.updated", subject: session.id, summary: `Session '${session.name}' changed.`, data: { name: session.name, title: session.title } };
+      return {
+        type: "session.updated",
+        subject: session.id,
+        summary: `Session '${session.name}' changed.`,
+        data: { name: session.name, title: session.title },
+      };
   }
 }
 
@@ -121,4 +134,8 @@ function endText({ end }: SessionInfo): string {
   return end.signal === undefined ? end.reason : `${end.reason} by ${end.signal}`;
 }
 
-const removedEvent = (id: string): NewEvent => ({ type: "session.removed", subject: id, summary: "An ended session was taken off the list." });
+const removedEvent = (id: string): NewEvent => ({
+  type: "session.removed",
+  subject: id,
+  summary: "An ended session was taken off the list.",
+});

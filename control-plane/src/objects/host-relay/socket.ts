@@ -38,7 +38,9 @@ export function closeCodeFor({ code }: MaestroError): CloseCode {
 /** What the codecs call an invalid field is `offset_invalid` when the field is an offset. */
 export function asFrameError(error: MaestroError): MaestroError {
   const last = error.field?.split(".").at(-1);
-  return error.code === "frame_invalid" && (last === "offset" || last === "from" || last === "to" || last === "sent" || last === "acked") ? { ...error, code: "offset_invalid" } : error;
+  return error.code === "frame_invalid" && (last === "offset" || last === "from" || last === "to" || last === "sent" || last === "acked")
+    ? { ...error, code: "offset_invalid" }
+    : error;
 }
 
 /** What the platform put in place of bytes that are not UTF-8; no frame of a viewer has a use for it. */

@@ -10,7 +10,14 @@ const Rows = {
   identity: z.object({ fleet: z.string(), host: z.string(), name: z.string() }),
   last: z.object({ epoch: z.object({ start: z.number(), connect: z.number() }), instance: z.string(), replaced: z.array(z.string()) }),
   locked: z.object({ reason: z.string(), atMs: z.number() }),
-  facts: z.object({ agentVersion: z.string(), platform: Platform, capabilities: z.array(z.string()), roots: z.array(z.string()), policyDigest: z.string(), bootId: z.string() }),
+  facts: z.object({
+    agentVersion: z.string(),
+    platform: Platform,
+    capabilities: z.array(z.string()),
+    roots: z.array(z.string()),
+    policyDigest: z.string(),
+    bootId: z.string(),
+  }),
   /** When the link was last known to live, and the presence that was told. */
   seen: z.object({ lastSeenMs: z.number(), reported: Presence }),
   draining: z.boolean(),

@@ -37,17 +37,32 @@ export function onViewerBinary(viewer: Viewer, message: ArrayBuffer, port: Viewe
   if (frame.kind !== "input") return viewer.end(maestroError("frame_kind", `A viewer sends input only, not '${frame.kind}'.`));
   if (!viewer.mayWrite) return viewer.complain(readOnly());
   const room = port.rooms.room(viewer.at.session);
-  if (room === undefined || !room.isWriter(viewer)) return viewer.complain(maestroError("not_writer", "Somebody else writes here.", { hint: "Take the pen first." }));
+  if (room === undefined || !room.isWriter(viewer))
+    return viewer.complain(maestroError("not_writer", "Somebody else writes here.", { hint: "Take the pen first." }));
   const bytes = frame.payload.byteLength;
-  if (bytes > MAX_INPUT_BYTES_PER_FRAME) return viewer.complain(maestroError("input_refused", `Input of ${bytes} bytes; at most ${MAX_INPUT_BYTES_PER_FRAME} in one frame.`, { hint: "Send it in pieces." }));
+  if (bytes > MAX_INPUT_BYTES_PER_FRAME)
+    return viewer.complain(
+      maestroError("input_refused", `Input of ${bytes} bytes; at most ${MAX_INPUT_BYTES_PER_FRAME} in one frame.`, {
+        hint: "Send it in pieces.",
+      }),
+    );
   const bucket = take(viewer.input, INPUT_RATE, bytes, port.nowMs());
-  if (bucket === undefined) return viewer.complain(maestroError("rate_limited", `Input is limited to ${INPUT_RATE.perSecond} bytes a second; ${bytes} bytes were dropped.`, { hint: "Paste less at once." }));
+  if (bucket === undefined)
+    return viewer.complain(
+      maestroError("rate_limited", `Input is limited to ${INPUT_RATE.perSecond} bytes a second; ${bytes} bytes were dropped.`, {
+        hint: "Paste less at once.",
+      }),
+    );
   const { number } = room.channel;
   // [CH6] Refused visibly, never queued for later.
-  if (number === undefined) return viewer.complain(maestroError("input_refused", "The host is not connected; nothing was typed.", { hint: "Type again when it is back." }));
+  if (number === undefined)
+    return viewer.complain(
+      maestroError("input_refused", "The host is not connected; nothing was typed.", { hint: "Type again when it is back." }),
+    );
   viewer.input = bucket;
   new DataView(message).setUint32(CHANNEL_AT, number);
-  if (!port.sendData(message)) viewer.complain(maestroError("input_refused", "The host went away; nothing was typed.", { hint: "Type again when it is back." }));
+  if (!port.sendData(message))
+    viewer.complain(maestroError("input_refused", "The host went away; nothing was typed.", { hint: "Type again when it is back." }));
 }
 
 export function onViewerText(viewer: Viewer, text: string, port: ViewerFramesPort): void {
@@ -61,7 +76,8 @@ export function onViewerText(viewer: Viewer, text: string, port: ViewerFramesPor
   // [VW4] Acknowledgements are outside the rate limit: they are what keeps the stream going.
   if (value.type === "frame" && value.frame.t === "ack") return onAck(viewer, value.frame, port);
   const bucket = take(viewer.control, CONTROL_RATE, 1, port.nowMs());
-  if (bucket === undefined) return viewer.end(maestroError("rate_limited", `More than ${CONTROL_RATE.perSecond} control messages a second.`));
+  if (bucket === undefined)
+    return viewer.end(maestroError("rate_limited", `More than ${CONTROL_RATE.perSecond} control messages a second.`));
   viewer.control = bucket;
   if (value.type === "unknown") {
     viewer.unknown += 1;
@@ -90,14 +106,18 @@ function onFrame(viewer: Viewer, frame: ViewerFrame, port: ViewerFramesPort): vo
   if (frame.t === "hello") return onHello(viewer, frame, port);
   const room = port.rooms.room(viewer.at.session);
   const session = port.session(viewer.at.session);
-  if (viewer.at.phase !== "open" || room === undefined || session === undefined) return viewer.end(maestroError("frame_invalid", `'${frame.t}' before the hello.`));
+  if (viewer.at.phase !== "open" || room === undefined || session === undefined)
+    return viewer.end(maestroError("frame_invalid", `'${frame.t}' before the hello.`));
   switch (frame.t) {
     case "take":
       return room.take(viewer, frame.id, session);
     case "resize":
       return onResize(viewer, frame, room, session);
     case "history":
-      if (!room.channel.history(viewer, frame.lines)) viewer.complain(maestroError("rate_limited", "Too much is on its way to viewers of this host.", { hint: "Ask for history again in a moment." }));
+      if (!room.channel.history(viewer, frame.lines))
+        viewer.complain(
+          maestroError("rate_limited", "Too much is on its way to viewers of this host.", { hint: "Ask for history again in a moment." }),
+        );
   }
 }
 
@@ -124,7 +144,11 @@ function onHello(viewer: Viewer, hello: ViewerHello, port: ViewerFramesPort): vo
   // Replacing the only viewer closes its room.
   const entered = port.rooms.enter(session);
   const { cols, rows } = hello;
-  viewer.save({ phase: "open", readOnly: hello.readOnly === true, size: cols === undefined || rows === undefined ? undefined : { cols, rows } });
+  viewer.save({
+    phase: "open",
+    readOnly: hello.readOnly === true,
+    size: cols === undefined || rows === undefined ? undefined : { cols, rows },
+  });
   viewer.tell({
     t: "welcome",
     version: version.value,
