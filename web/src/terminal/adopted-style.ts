@@ -7,7 +7,12 @@ export function adoptedStyle(): HTMLElement {
   const element = document.createElement("span");
   element.hidden = true;
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
-  Object.defineProperty(element, "textContent", { set: (css: string) => void sheet.replaceSync(css), get: () => "" });
+  Object.defineProperty(element, "textContent", {
+    get: () => "",
+    set: (css: string) => {
+      sheet.replaceSync(css);
+    },
+  });
   Object.defineProperty(element, "remove", {
     value: () => {
       document.adoptedStyleSheets = document.adoptedStyleSheets.filter((other) => other !== sheet);
