@@ -6,6 +6,7 @@ import { refuseSpawn } from "./spawn-refusal.ts";
 import { commandLine } from "./tmux-escape.ts";
 import { decodeMeta, encodeMeta, type TmuxMeta } from "./tmux-meta.ts";
 import type { TmuxServer } from "./tmux-server.ts";
+import { TmuxReaper } from "./tmux-reaper.ts";
 import { TmuxTerminal } from "./tmux-terminal.ts";
 
 /** tmux would say who it is; the bytes are for another terminal, so programs must not speak to tmux. */
@@ -20,6 +21,7 @@ export interface TmuxFound {
 export class TmuxBackend implements TerminalBackend {
   readonly kind = "tmux";
   readonly #server: TmuxServer;
+  readonly #reaper = new TmuxReaper();
 
   constructor(server: TmuxServer) {
     this.#server = server;
@@ -36,7 +38,7 @@ export class TmuxBackend implements TerminalBackend {
       (await terminal.command(["set", "@maestro", encodeMeta(metaOf(plan))])) &&
       (await terminal.command(["respawn-pane", "-k", ...env, "-c", plan.cwd, "--", "/bin/sh", "-c", RUN, "sh", ...plan.argv]));
     if (ready) {
-      terminal.begin();
+      await terminal.begin();
       return ok(terminal);
     }
     const said = terminal.said;
@@ -58,12 +60,12 @@ export class TmuxBackend implements TerminalBackend {
     const attached = await this.#open(id, ["attach-session", "-t", `=${id}`], events);
     if (!attached.ok) return attached;
     await attached.value.restart();
-    attached.value.begin();
+    await attached.value.begin();
     return attached;
   }
 
   async #open(id: string, command: readonly string[], events: TerminalEvents): Promise<Result<TmuxTerminal>> {
-    const terminal = new TmuxTerminal(this.#server, id, events);
+    const terminal = new TmuxTerminal(this.#server, this.#reaper, id, events);
     if (await terminal.attach(command)) return ok(terminal);
     return err(maestroError("backend_unavailable", `tmux could not open the session: ${terminal.said.trim() || "no answer"}.`, { hint: "Ask for the pty backend, or look at `tmux -V`." }));
   }

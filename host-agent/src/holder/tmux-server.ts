@@ -28,7 +28,8 @@ const OPTIONS: readonly (readonly string[])[] = [
   ["set", "-gq", "update-environment", ""],
   // The bytes go to xterm.js as they are, and its keys come back as they are: tmux is no terminal of its own here.
   ["set", "-gq", "default-terminal", "xterm-256color"],
-  ["set-hook", "-g", "pane-died", `rename-window ${DEAD_WINDOW}`],
+  // By way of `run-shell`: what a hook does by itself is not notified to anybody; and then it has no target of its own.
+  ["set-hook", "-g", "pane-died", `run-shell -b -C "rename-window -t '#{hook_pane}' ${DEAD_WINDOW}"`],
 ];
 
 export interface TmuxServer {

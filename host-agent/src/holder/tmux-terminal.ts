@@ -5,6 +5,7 @@ import { terminateAll } from "./processes.ts";
 import { TmuxControl, type CommandAnswer } from "./tmux-control.ts";
 import { commandLine } from "./tmux-escape.ts";
 import { MODES_FORMAT, seedOf } from "./tmux-seed.ts";
+import type { TmuxReaper } from "./tmux-reaper.ts";
 import { DEAD_WINDOW, type TmuxServer } from "./tmux-server.ts";
 
 const KiB = 1024;
@@ -12,7 +13,7 @@ const KiB = 1024;
 const KEYS_PER_COMMAND = 1 * KiB;
 /** Commands waiting for tmux, in bytes: about 2 MiB of input. */
 const MAX_BACKLOG_BYTES = 6 * KiB * KiB;
-const STATUS_FORMAT = "#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}|#{pane_pid}";
+const STATUS_FORMAT = "#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}|#{window_name}";
 /** Reattaching to a session that is there but whose client was dropped. */
 const REATTACH_TRIES = 3;
 
@@ -22,17 +23,20 @@ export class TmuxTerminal implements Terminal {
   readonly pausable = false;
   readonly streaming = true;
   readonly #server: TmuxServer;
+  readonly #reaper: TmuxReaper;
   readonly #id: string;
   readonly #events: TerminalEvents;
   readonly #whenEnded = Promise.withResolvers<void>();
   #control: TmuxControl | undefined;
+  #serverPid = 0;
   #state: "opening" | "running" | "released" | "ended" = "opening";
   #attached: ((ok: boolean) => void) | undefined;
   #said = "";
   #size: { cols: number; rows: number } | undefined;
 
-  constructor(server: TmuxServer, id: string, events: TerminalEvents) {
+  constructor(server: TmuxServer, reaper: TmuxReaper, id: string, events: TerminalEvents) {
     this.#server = server;
+    this.#reaper = reaper;
     this.#id = id;
     this.#events = events;
   }
@@ -55,9 +59,15 @@ export class TmuxTerminal implements Terminal {
   }
 
   /** From here on the end of the client is news. */
-  begin(): void {
+  async begin(): Promise<void> {
     if (this.#state !== "opening") return;
     this.#state = "running";
+    const answer = await this.#ask(["display-message", "-p", "#{pid}"]);
+    if (!answer.ok) return void this.#reattach();
+    const pid = Number(text(answer));
+    if (this.#state !== "running" || !(pid > 1)) return;
+    this.#serverPid = pid;
+    this.#reaper.watch(pid);
     // Its program may have ended while nobody listened.
     void this.#askStatus();
   }
@@ -80,7 +90,7 @@ export class TmuxTerminal implements Terminal {
 
   /** A session that never came to be. */
   async discard(): Promise<void> {
-    this.#state = "released";
+    this.#leave("released");
     await this.#ask(["kill-session"]);
     this.#control?.detach();
   }
@@ -130,6 +140,8 @@ export class TmuxTerminal implements Terminal {
   }
 
   async cwd(): Promise<string | undefined> {
+    // Asked now and then anyway: a chance to notice an end that no hook told (tmux before 3.2).
+    void this.#askStatus();
     const path = text(await this.#ask(["display-message", "-p", "#{pane_current_path}"]));
     return path === "" ? undefined : path;
   }
@@ -150,8 +162,14 @@ export class TmuxTerminal implements Terminal {
 
   release(): void {
     if (this.#state === "ended") return;
-    this.#state = "released";
+    this.#leave("released");
     this.#control?.detach();
+  }
+
+  #leave(state: "released" | "ended"): void {
+    this.#state = state;
+    if (this.#serverPid > 1) this.#reaper.unwatch(this.#serverPid);
+    this.#serverPid = 0;
   }
 
   #hasEnded(): boolean {
@@ -171,10 +189,12 @@ export class TmuxTerminal implements Terminal {
   }
 
   async #askStatus(): Promise<void> {
-    const [dead, status, signal] = text(await this.#ask(["display-message", "-p", STATUS_FORMAT])).split("|");
-    if (dead !== "1" || this.#state !== "running") return;
+    const [dead, status = "", signal = "", window] = text(await this.#ask(["display-message", "-p", STATUS_FORMAT])).split("|");
+    // Its terminal closes a moment before its status is known; then the hook comes.
+    const known = status !== "" || signal !== "" || window === DEAD_WINDOW;
+    if (dead !== "1" || !known || this.#state !== "running") return;
     // The session stays until its end was told; then nothing of it is needed in tmux.
-    this.#end({ reason: "exited", ...(signal === undefined || signal === "" ? { code: Number(status) || 0 } : { signal: signalName(signal) }) });
+    this.#end({ reason: "exited", ...(signal === "" ? { code: Number(status) || 0 } : { signal: signalName(signal) }) });
     this.#control?.send("kill-session", () => this.#control?.detach());
   }
 
@@ -200,7 +220,7 @@ export class TmuxTerminal implements Terminal {
 
   #end(end: TerminalEnd): void {
     if (this.#state !== "running") return;
-    this.#state = "ended";
+    this.#leave("ended");
     this.#events.ended(end);
     this.#whenEnded.resolve();
   }

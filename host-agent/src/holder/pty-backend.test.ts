@@ -1,0 +1,3 @@
+import { backendContract } from "./testing/backend-contract.ts";
+
+backendContract({ kind: "pty", bulkBytes: 20_000_000 });

@@ -1,0 +1,3 @@
+import { backendContract } from "./testing/backend-contract.ts";
+
+backendContract({ kind: "tmux", bulkBytes: 6_000_000 });
