@@ -2,7 +2,7 @@
  * The real product, started as users start it: `maestro up` from the built bundle, further machines by
  * `host join` and `host run` with homes of their own. Every part can be killed by pid and comes back as it should.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { basename, dirname, join } from "node:path";
@@ -236,9 +236,9 @@ export class SecondHost extends Installation {
     const scale: Record<string, string> = timeScale === undefined ? {} : { MAESTRO_TIME_SCALE: String(timeScale) };
     const host = new SecondHost(name, home, { ...scale, ...env }, spawn);
     const { token } = await product.api.createJoin({ name });
-    const url = through ?? product.url;
-    const joined = await host.cli(["host", "join", url, "--name", name, "--token-file", "-"], { stdin: `${token}\n`, ...host.#how() });
+    const joined = await host.cli(["host", "join", product.url, "--name", name, "--token-file", "-"], { stdin: `${token}\n`, ...host.#how() });
     if (joined.code !== 0) throw new Error(`host join: exit ${joined.code}\n${joined.stdout}\n${joined.stderr}`);
+    if (through !== undefined) dialThrough(home, through);
     host.run();
     await product.api.hostOnline(name).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${host.log}`, { cause: error });
@@ -273,6 +273,14 @@ export class SecondHost extends Installation {
   #how(): Partial<ChildOptions> {
     return this.#spawn === undefined ? {} : { spawn: this.#spawn };
   }
+}
+
+/** A host signs for the server's own address [LK1]; only where it dials changes, as behind a port forward. */
+function dialThrough(home: TestHome, url: string): void {
+  const file = join(home.path, "host", "identity.json");
+  const identity = z.looseObject({ record: z.looseObject({ url: z.string() }) }).parse(JSON.parse(readFileSync(file, "utf8")));
+  identity.record.url = url;
+  writeFileSync(file, JSON.stringify(identity), { mode: 0o600 });
 }
 
 async function startUp(
