@@ -23,9 +23,11 @@ import { SocketGate } from "./feed-gate.ts";
 import { AlarmClock } from "./host-relay/alarm-clock.ts";
 import { readAttachment, type Attachment, type LinkAttachment, type ViewerAttachment } from "./host-relay/attachments.ts";
 import { RelayContext, type LinkContext, type ViewerContext } from "./host-relay/context.ts";
+import { HostRequests, type RelayReply, type ScreenReply } from "./host-relay/host-requests.ts";
 import { Inventory } from "./host-relay/inventory.ts";
 import { admitLink } from "./host-relay/link-gate.ts";
-import { LinkSocket, type LinkEvents, type RequestWithoutId } from "./host-relay/link-socket.ts";
+import { linkNews, type Listeners } from "./host-relay/link-news.ts";
+import { LinkSocket, type RequestWithoutId } from "./host-relay/link-socket.ts";
 import { PresenceWatch } from "./host-relay/presence-watch.ts";
 import { Reporter } from "./host-relay/reporter.ts";
 import { Rooms, sessionGone, tooManyViewers } from "./host-relay/rooms.ts";
@@ -49,12 +51,6 @@ export interface RelayStatus {
   types: AgentTypeReport[];
 }
 
-/** `value` as JSON: what a host answers is checked by its schema here, and typed again by the caller. */
-export type RelayReply = { ok: true; json: string } | { ok: false; error: MaestroError };
-export type ScreenReply =
-  | { ok: true; bytes: Uint8Array; cols: number; rows: number; epoch: number; offset: number }
-  | { ok: false; error: MaestroError };
-
 export class HostRelay extends DurableObject<Env> {
   /** Tests move it; everything here asks it for the time. */
   now: () => number = Date.now;
@@ -67,7 +63,7 @@ export class HostRelay extends DurableObject<Env> {
   readonly #presence: PresenceWatch;
   readonly #link: LinkSocket;
   readonly #rooms: Rooms;
-  readonly #screens: ScreenReads;
+  readonly #requests: HostRequests;
   readonly #alarm: AlarmClock;
   readonly #viewers = new Map<WebSocket, Viewer>();
   readonly #frames: ViewerFramesPort;
@@ -93,7 +89,8 @@ export class HostRelay extends DurableObject<Env> {
       rearm,
     });
     const tell: Reporter["tell"] = (update, events) => this.#reporter.tell(update, events);
-    this.#link = new LinkSocket(this.#linkEvents(), {
+    const news = linkNews(() => listeners);
+    this.#link = new LinkSocket(news, {
       nowMs,
       scale,
       pingedMs: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime(),
@@ -119,7 +116,7 @@ export class HostRelay extends DurableObject<Env> {
       loadPen: (session) => this.#store.pen(session),
       savePen: (session, pen) => this.#store.setPen(session, pen),
     });
-    this.#screens = new ScreenReads(this.#rooms.memory);
+    const screens = new ScreenReads(this.#rooms.memory);
     this.#book = new SessionBook(this.#inventory, {
       nowMs,
       scale,
@@ -136,6 +133,27 @@ export class HostRelay extends DurableObject<Env> {
       linked: () => this.#link.ready,
       sendData: (frame) => this.#link.sendData(frame),
       host: () => ({ id: this.#store.get("identity")?.host ?? "", name: this.#store.get("identity")?.name ?? "" }),
+    };
+    this.#requests = new HostRequests(this.#link, screens, {
+      hostName: () => this.#store.get("identity")?.name ?? "",
+      lastSeenMs: () => this.#presence.lastSeenMs,
+      session: (id) => this.#inventory.session(id),
+      nowMs,
+      changed: (session) => this.#book.apply([session], [], this.#link.mark),
+      settled: () => this.#reporter.settled(),
+    });
+    const listeners: Listeners = {
+      store: this.#store,
+      inventory: this.#inventory,
+      book: this.#book,
+      reporter: this.#reporter,
+      presence: this.#presence,
+      rooms: this.#rooms,
+      screens,
+      nowMs,
+      mark: () => this.#link.mark,
+      whole: () => this.#whole(),
+      settleAlarm: () => this.#alarm.settle(this.#deadlines()),
     };
     this.#wake();
   }
@@ -229,9 +247,11 @@ export class HostRelay extends DurableObject<Env> {
     const viewer = this.#viewers.get(socket);
     // A socket that was superseded or refused may still say something before its close reaches it.
     if (viewer === undefined || viewer.at.phase === "closing") return;
-    if (typeof message !== "string") return onViewerBinary(viewer, message, this.#frames);
     const greeting = viewer.at.phase === "greeting";
-    onViewerText(viewer, message, this.#frames);
+    if (typeof message === "string") onViewerText(viewer, message, this.#frames);
+    else onViewerBinary(viewer, message, this.#frames);
+    // Refused: a peer that never completes the close must not stay among those who are served.
+    if (viewer.closing) this.#rooms.leave(viewer, false);
     if (greeting) this.#alarm.settle(this.#deadlines());
   }
 
@@ -242,6 +262,11 @@ export class HostRelay extends DurableObject<Env> {
 
   override webSocketError(socket: WebSocket): void {
     this.#gone(socket, false);
+  }
+
+  #end(viewer: Viewer, error: MaestroError): void {
+    viewer.end(error);
+    this.#rooms.leave(viewer, true);
   }
 
   #gone(socket: WebSocket, goodbye: boolean): void {
@@ -272,11 +297,11 @@ export class HostRelay extends DurableObject<Env> {
     this.#link.expire(nowMs);
     for (const viewer of [...this.#viewers.values()]) {
       const dueMs = viewerHelloDueMs(viewer, this.#scale);
-      if (dueMs !== undefined && dueMs <= nowMs) viewer.end(maestroError("hello_timeout", "No hello within 5 s."));
+      if (dueMs !== undefined && dueMs <= nowMs) this.#end(viewer, maestroError("hello_timeout", "No hello within 5 s."));
       else if (viewer.at.expiresMs !== undefined && viewer.at.expiresMs <= nowMs)
-        viewer.end(maestroError("token_expired", "The credential of this socket expired.", { hint: "Log in again." }));
+        this.#end(viewer, maestroError("token_expired", "The credential of this socket expired.", { hint: "Log in again." }));
     }
-    this.#book.flush(this.#mark());
+    this.#book.flush(this.#link.mark);
     this.#presence.report();
     await this.#presence.look();
     await this.#reporter.retry();
@@ -292,63 +317,6 @@ export class HostRelay extends DurableObject<Env> {
       presence: this.#presence.dueMs(),
       sessions: this.#book.flushDueMs(),
       feed: this.#store.get("feedRetryMs"),
-    };
-  }
-
-  // ---- what the link says -------------------------------------------------------------------
-
-  #linkEvents(): LinkEvents {
-    return {
-      hello: (hello, mark) => {
-        const { agentVersion, platform, capabilities, roots, policyDigest, bootId } = hello;
-        this.#store.set("facts", { agentVersion, platform, capabilities, roots, policyDigest, bootId });
-        this.#book.page(hello.sessions, mark);
-      },
-      helloPage: (sessions, mark) => this.#book.page(sessions, mark),
-      welcome: (version, mark) => {
-        const events = [...this.#presence.up(), ...this.#book.complete(mark)];
-        this.#reporter.tell(this.#whole(), events);
-        return {
-          t: "welcome",
-          version,
-          serverTimeMs: this.now(),
-          hostName: this.#store.get("identity")?.name ?? "",
-          registryVersion: this.#store.get("registry") ?? 0,
-          draining: this.#store.get("draining") ?? false,
-        };
-      },
-      up: () => {
-        this.#rooms.linkUp();
-        this.#alarm.settle(this.#deadlines());
-      },
-      down: (seenMs) => {
-        this.#rooms.linkDown();
-        this.#presence.down(seenMs);
-      },
-      inventory: (page, mark) => {
-        const before = JSON.stringify(this.#inventory.types());
-        this.#inventory.saveTypes(page.types, mark);
-        if (page.more) return;
-        this.#inventory.keepTypes(mark);
-        const types = this.#inventory.types();
-        if (JSON.stringify(types) === before) return;
-        const { host = "", name = "" } = this.#store.get("identity") ?? {};
-        this.#reporter.tell({ types }, [
-          { type: "types.changed", subject: host, summary: `Agent types of host '${name}' changed.`, data: { name } },
-        ]);
-      },
-      sessions: (upsert, removed) => {
-        this.#presence.report();
-        this.#book.apply(upsert, removed, this.#mark());
-      },
-      metrics: () => this.#presence.report(),
-      output: (frame, whole) => this.#rooms.output(frame, whole),
-      snapshotBegins: (begin) => this.#rooms.snapshotBegins(begin),
-      snapshotPart: (frame, whole) => this.#rooms.snapshotPart(frame, whole),
-      blob: (frame) => this.#screens.add(frame),
-      gap: (channel, gap) => this.#rooms.gap(channel, gap),
-      epochChanged: (channel, epoch, offset) => this.#rooms.epochChanged(channel, epoch, offset),
-      synced: (channels) => this.#rooms.synced(channels),
     };
   }
 
@@ -374,46 +342,14 @@ export class HostRelay extends DurableObject<Env> {
     };
   }
 
-  /** [VR5] One request to the host: its answer, its refusal, `timeout`, or `host_unreachable` with since when. */
+  /** [VR5] */
   request(frame: RequestWithoutId): Promise<RelayReply> {
-    if (!this.#link.ready) return Promise.resolve({ ok: false, error: this.#unreachable() });
-    return new Promise((resolve) => {
-      this.#link.request(
-        frame.t,
-        (id) => ({ ...frame, id }),
-        (result) => {
-          if (!result.ok) return resolve({ ok: false, error: result.error });
-          // In everybody's list before it is answered, so that whoever created it can attach to it now.
-          if ("session" in result.value) this.#book.apply([result.value.session], [], this.#mark());
-          if (frame.t === "session.kill" && "killed" in result.value && result.value.killed) this.#killed(frame.session);
-          const json = JSON.stringify(result.value);
-          void this.#reporter.settled().then(() => resolve({ ok: true, json }));
-        },
-      );
-    });
+    return this.#requests.ask(frame);
   }
 
   /** The screen as text or ANSI. */
   screen(session: string, format: "text" | "ansi"): Promise<ScreenReply> {
-    if (!this.#link.ready) return Promise.resolve({ ok: false, error: this.#unreachable() });
-    return new Promise((resolve) => {
-      let blob = 0;
-      this.#link.request(
-        "session.screen",
-        (id) => {
-          blob = (id % MAX_BLOB_CHANNEL) + 1;
-          this.#screens.begin(blob);
-          return { t: "session.screen", id, session, format, blob };
-        },
-        (result) => {
-          const bytes = this.#screens.end(blob, result.ok ? result.value.bytes : undefined);
-          if (!result.ok) return resolve({ ok: false, error: result.error });
-          if (!bytes.ok) return resolve({ ok: false, error: bytes.error });
-          const { cols, rows, epoch, offset } = result.value;
-          resolve({ ok: true, bytes: bytes.value, cols, rows, epoch, offset });
-        },
-      );
-    });
+    return this.#requests.screen(session, format);
   }
 
   /** [VW5] Every socket of this credential ends now, and one that is on its way is refused. */
@@ -421,7 +357,7 @@ export class HostRelay extends DurableObject<Env> {
     this.#gate.revoke(credential, this.now());
     for (const viewer of [...this.#viewers.values()])
       if (viewer.at.credential === credential)
-        viewer.end(maestroError("token_revoked", "The credential of this socket was revoked.", { hint: "Log in again." }));
+        this.#end(viewer, maestroError("token_revoked", "The credential of this socket was revoked.", { hint: "Log in again." }));
   }
 
   setDraining(draining: boolean): void {
@@ -452,7 +388,7 @@ export class HostRelay extends DurableObject<Env> {
   async retire(): Promise<void> {
     // First its name: nothing of what follows is told to the Feed.
     this.#store.set("identity", undefined);
-    for (const viewer of [...this.#viewers.values()]) viewer.end(maestroError("host_not_found", "The host was removed."));
+    for (const viewer of [...this.#viewers.values()]) this.#end(viewer, maestroError("host_not_found", "The host was removed."));
     this.#link.drop(CLOSE.credential, "host_unknown");
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
@@ -495,22 +431,6 @@ export class HostRelay extends DurableObject<Env> {
       this.ctx.waitUntil(setHostLock(openDb(this.env.DB), fleet, host, { reason, atMs: nowMs }));
   }
 
-  /** The host says how it ended in a moment; whoever asks before that must not find it running. */
-  #killed(id: string): void {
-    const session = this.#inventory.session(id);
-    if (session === undefined || session.end !== undefined) return;
-    this.#book.apply([{ ...session, end: { reason: "killed", atMs: this.now() } }], [], this.#mark());
-  }
-
-  #unreachable(): MaestroError {
-    const { lastSeenMs } = this.#presence;
-    const name = this.#store.get("identity")?.name ?? "this host";
-    const since = lastSeenMs === undefined ? "It has never connected." : `Last seen ${new Date(lastSeenMs).toISOString()}.`;
-    return maestroError("host_unreachable", `Host '${name}' is not connected. ${since}`, {
-      hint: "Is the machine on, and `maestro host run` running there?",
-    });
-  }
-
   #whole(): HostUpdate {
     const { facts, locked } = { facts: this.#store.get("facts"), locked: this.#store.get("locked") };
     const { lastSeenMs } = this.#presence;
@@ -534,15 +454,7 @@ export class HostRelay extends DurableObject<Env> {
       types: this.#inventory.types(),
     };
   }
-
-  /** Rows written now belong to the hello of the link that is open. */
-  #mark(): number {
-    return this.#link.mark;
-  }
 }
-
-/** Blob channels are told apart by the request they answer; their numbers only have to be in range. */
-const MAX_BLOB_CHANNEL = 0x7fff_ffff;
 
 const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
 

@@ -2,7 +2,8 @@
 import { MaestroFailure } from "@maestro/shared/errors";
 import { RequestResults, type RequestName, type RequestResult } from "@maestro/shared/protocol/link";
 import type * as z from "zod";
-import type { HostRelay, RelayReply } from "./host-relay.ts";
+import type { HostRelay } from "./host-relay.ts";
+import type { RelayReply } from "./host-relay/host-requests.ts";
 import type { RequestWithoutId } from "./host-relay/link-socket.ts";
 
 export const relayName = (fleet: string, host: string): string => `${fleet}/${host}`;

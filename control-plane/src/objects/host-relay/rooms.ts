@@ -159,7 +159,10 @@ export class Rooms {
   }
 
   sessionRemoved(id: string): void {
-    for (const viewer of this.#rooms.get(id)?.viewers ?? []) viewer.end(sessionGone(id));
+    for (const viewer of [...(this.#rooms.get(id)?.viewers ?? [])]) {
+      viewer.end(sessionGone(id));
+      this.leave(viewer, true);
+    }
     this.#port.savePen(id, { type: "free" });
   }
 

@@ -31,6 +31,10 @@ export class Viewer {
     return this.#attachment.canWrite && !this.#attachment.readOnly;
   }
 
+  get closing(): boolean {
+    return this.#attachment.phase === "closing";
+  }
+
   save(change: Partial<ViewerAttachment>): void {
     Object.assign(this.#attachment, change);
     this.socket.serializeAttachment(this.#attachment);

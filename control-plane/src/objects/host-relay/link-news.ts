@@ -1,0 +1,85 @@
+/** What the host says, handed to those it concerns: rooms of viewers, the book of sessions, presence, the fleet. */
+import type { HostUpdate } from "../../domain/events/present.ts";
+import type { Inventory } from "./inventory.ts";
+import type { LinkEvents } from "./link-socket.ts";
+import type { PresenceWatch } from "./presence-watch.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Rooms } from "./rooms.ts";
+import type { ScreenReads } from "./screen-reads.ts";
+import type { SessionBook } from "./session-book.ts";
+import type { Store } from "./store.ts";
+
+export interface Listeners {
+  store: Store;
+  inventory: Inventory;
+  book: SessionBook;
+  reporter: Reporter;
+  presence: PresenceWatch;
+  rooms: Rooms;
+  screens: ScreenReads;
+  nowMs(): number;
+  /** Of the hello of the link that is open. */
+  mark(): number;
+  /** Everything there is to project. */
+  whole(): HostUpdate;
+  /** The hello is over: its alarm may be taken back. */
+  settleAlarm(): void;
+}
+
+/** @param to asked at each call: the link exists before those that listen to it. */
+export function linkNews(to: () => Listeners): LinkEvents {
+  return {
+    hello: (hello, mark) => {
+      const { agentVersion, platform, capabilities, roots, policyDigest, bootId } = hello;
+      to().store.set("facts", { agentVersion, platform, capabilities, roots, policyDigest, bootId });
+      to().book.page(hello.sessions, mark);
+    },
+    helloPage: (sessions, mark) => to().book.page(sessions, mark),
+    welcome: (version, mark) => {
+      const { store, book, presence, reporter, whole, nowMs } = to();
+      const events = [...presence.up(), ...book.complete(mark)];
+      reporter.tell(whole(), events);
+      return {
+        t: "welcome",
+        version,
+        serverTimeMs: nowMs(),
+        hostName: store.get("identity")?.name ?? "",
+        registryVersion: store.get("registry") ?? 0,
+        draining: store.get("draining") ?? false,
+      };
+    },
+    up: () => {
+      to().rooms.linkUp();
+      to().settleAlarm();
+    },
+    down: (seenMs) => {
+      to().rooms.linkDown();
+      to().presence.down(seenMs);
+    },
+    inventory: (page, mark) => {
+      const { inventory, reporter, store } = to();
+      const before = JSON.stringify(inventory.types());
+      inventory.saveTypes(page.types, mark);
+      if (page.more) return;
+      inventory.keepTypes(mark);
+      const types = inventory.types();
+      if (JSON.stringify(types) === before) return;
+      const { host = "", name = "" } = store.get("identity") ?? {};
+      reporter.tell({ types }, [
+        { type: "types.changed", subject: host, summary: `Agent types of host '${name}' changed.`, data: { name } },
+      ]);
+    },
+    sessions: (upsert, removed) => {
+      to().presence.report();
+      to().book.apply(upsert, removed, to().mark());
+    },
+    metrics: () => to().presence.report(),
+    output: (frame, whole) => to().rooms.output(frame, whole),
+    snapshotBegins: (begin) => to().rooms.snapshotBegins(begin),
+    snapshotPart: (frame, whole) => to().rooms.snapshotPart(frame, whole),
+    blob: (frame) => to().screens.add(frame),
+    gap: (channel, gap) => to().rooms.gap(channel, gap),
+    epochChanged: (channel, epoch, offset) => to().rooms.epochChanged(channel, epoch, offset),
+    synced: (channels) => to().rooms.synced(channels),
+  };
+}
