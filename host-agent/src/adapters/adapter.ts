@@ -39,4 +39,5 @@ export function firstVersion(output: string): string | undefined {
 export const withValue = (flag: string, value: string | undefined): string[] => (value === undefined || value === "" ? [] : [flag, value]);
 
 /** Arguments of a permission level; a level the CLI has no word for asks the user instead, never the other way. */
-export const levelArgs = (levels: Readonly<Record<Permissions, readonly string[]>>, level: Permissions | undefined): readonly string[] => (level === undefined ? [] : levels[level]);
+export const levelArgs = (levels: Readonly<Record<Permissions, readonly string[]>>, level: Permissions | undefined): readonly string[] =>
+  level === undefined ? [] : levels[level];

@@ -8,5 +8,8 @@ export const amp: Adapter = {
   versionArgs: ["--version"],
   parseVersion: firstVersion,
   install: "npm install -g @sourcegraph/amp",
-  interactive: ({ mode, permissions }) => ({ args: [...withValue("--mode", mode), ...(permissions === "full" ? ["--dangerously-allow-all"] : [])], env: {} }),
+  interactive: ({ mode, permissions }) => ({
+    args: [...withValue("--mode", mode), ...(permissions === "full" ? ["--dangerously-allow-all"] : [])],
+    env: {},
+  }),
 };

@@ -13,7 +13,19 @@ import { opencode } from "./opencode.ts";
 import { qwen } from "./qwen.ts";
 import { shell } from "./shell.ts";
 
-export const BUILTIN: Readonly<Record<AdapterName, Adapter>> = { claude, codex, opencode, kilo, gemini, aider, copilot, amp, qwen, shell, custom };
+export const BUILTIN: Readonly<Record<AdapterName, Adapter>> = {
+  claude,
+  codex,
+  opencode,
+  kilo,
+  gemini,
+  aider,
+  copilot,
+  amp,
+  qwen,
+  shell,
+  custom,
+};
 
 /** Adapters that are a type by themselves; `custom` is nothing without its argv. */
 export const BUILTIN_TYPES: readonly Adapter[] = Object.values(BUILTIN).filter((adapter) => adapter.name !== "custom");

@@ -11,7 +11,14 @@ export const claude: Adapter = {
   interactive: ({ model, permissions }) => ({
     args: [
       ...withValue("--model", model),
-      ...levelArgs({ plan: ["--permission-mode", "plan"], edit: ["--permission-mode", "acceptEdits"], full: ["--permission-mode", "bypassPermissions"] }, permissions),
+      ...levelArgs(
+        {
+          plan: ["--permission-mode", "plan"],
+          edit: ["--permission-mode", "acceptEdits"],
+          full: ["--permission-mode", "bypassPermissions"],
+        },
+        permissions,
+      ),
     ],
     // Its alternate screen would leave the session without scrollback.
     env: { CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN: "1" },

@@ -11,7 +11,10 @@ export const copilot: Adapter = {
     args: [
       ...withValue("--model", model),
       ...withValue("--agent", mode),
-      ...levelArgs({ plan: ["--deny-tool", "write", "--deny-tool", "shell"], edit: ["--allow-tool", "write"], full: ["--allow-all-tools"] }, permissions),
+      ...levelArgs(
+        { plan: ["--deny-tool", "write", "--deny-tool", "shell"], edit: ["--allow-tool", "write"], full: ["--allow-all-tools"] },
+        permissions,
+      ),
     ],
     env: {},
   }),

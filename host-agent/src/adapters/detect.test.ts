@@ -27,7 +27,8 @@ function program(name: string, body: string): string {
   chmodSync(file, 0o755);
   return file;
 }
-const detector = (overrides: Record<string, string[]> = {}, clock: Clock = systemClock) => new Detector({ env: () => ({ PATH: `${dir}:/usr/bin:/bin`, HOME: dir }), overrides, clock });
+const detector = (overrides: Record<string, string[]> = {}, clock: Clock = systemClock) =>
+  new Detector({ env: () => ({ PATH: `${dir}:/usr/bin:/bin`, HOME: dir }), overrides, clock });
 
 test("a CLI that is there is found with its version; one that is not, with what installs it", async () => {
   const binary = program("claude", 'echo "2.0.14 (Claude Code)"');
@@ -59,7 +60,10 @@ test("at most two programs are asked at once", async () => {
   const one = detector();
   await Promise.all([claude, codex, gemini, aider, kilo].map((adapter) => one.detect(adapter)));
   let running = 0;
-  const most = readFileSync(log, "utf8").trim().split("\n").reduce((max, mark) => Math.max(max, (running += mark === "+" ? 1 : -1)), 0);
+  const most = readFileSync(log, "utf8")
+    .trim()
+    .split("\n")
+    .reduce((max, mark) => Math.max(max, (running += mark === "+" ? 1 : -1)), 0);
   expect(most).toBe(2);
 });
 
@@ -88,7 +92,11 @@ test("MAESTRO_KILOCODE_BIN is looked at before PATH", () => {
 
 test("[SSH20] detection looks where a session will: among several nvm versions the newest wins (M9b)", () => {
   for (const version of ["v18.20.0", "v22.1.0", "v9.0.0"]) program(`.nvm/versions/node/${version}/bin/claude`, "echo 1.0.0");
-  const found = new Detector({ env: () => ({ PATH: bootstrapPath(dir, "/usr/bin"), HOME: dir }), overrides: {}, clock: systemClock }).locate(claude);
+  const found = new Detector({
+    env: () => ({ PATH: bootstrapPath(dir, "/usr/bin"), HOME: dir }),
+    overrides: {},
+    clock: systemClock,
+  }).locate(claude);
   expect(found).toBe(path.join(dir, ".nvm/versions/node/v22.1.0/bin/claude"));
 });
 
@@ -105,13 +113,26 @@ test("the catalogue merges built-ins with files, says which files are wrong, and
   expect(catalogue.stale()).toBe(true);
   expect(catalogue.refresh()).toBe(true);
   const report = await catalogue.report();
-  expect(report.find(({ slug }) => slug === "reviewer")).toMatchObject({ source: "file", adapter: "shell", capabilities: ["node"], file: path.join(types, "reviewer.yaml") });
-  expect(report.find(({ slug }) => slug === "wrong")).toMatchObject({ detected: { state: "invalid", line: 2, problem: expect.stringContaining("did you mean 'adapter'") } });
-  expect(report.find(({ slug }) => slug === "z-again")).toMatchObject({ detected: { state: "invalid", problem: expect.stringContaining("reviewer.yaml") } });
+  expect(report.find(({ slug }) => slug === "reviewer")).toMatchObject({
+    source: "file",
+    adapter: "shell",
+    capabilities: ["node"],
+    file: path.join(types, "reviewer.yaml"),
+  });
+  expect(report.find(({ slug }) => slug === "wrong")).toMatchObject({
+    detected: { state: "invalid", line: 2, problem: expect.stringContaining("did you mean 'adapter'") },
+  });
+  expect(report.find(({ slug }) => slug === "z-again")).toMatchObject({
+    detected: { state: "invalid", problem: expect.stringContaining("reviewer.yaml") },
+  });
   expect(report.find(({ slug }) => slug === "claude")).toMatchObject({ source: "builtin", detected: { state: "missing" } });
   expect(catalogue.resolve("reviewer", undefined)).toMatchObject({ ok: true, value: { adapter: "shell" } });
-  expect(catalogue.resolve("wrong", undefined)).toMatchObject({ error: { code: "agent_type_invalid", detail: expect.stringContaining("wrong.yaml:2") } });
-  expect(catalogue.resolve("claud", undefined)).toMatchObject({ error: { code: "agent_type_not_found", hint: expect.stringContaining("claude") } });
+  expect(catalogue.resolve("wrong", undefined)).toMatchObject({
+    error: { code: "agent_type_invalid", detail: expect.stringContaining("wrong.yaml:2") },
+  });
+  expect(catalogue.resolve("claud", undefined)).toMatchObject({
+    error: { code: "agent_type_not_found", hint: expect.stringContaining("claude") },
+  });
   expect(catalogue.resolve("x", { slug: "x", argv: ["tool"] })).toMatchObject({ ok: true, value: { adapter: "custom" } });
   expect(catalogue.resolve("x", { slug: "x", bogus: 1 })).toMatchObject({ error: { code: "agent_type_invalid" } });
 });

@@ -10,7 +10,10 @@ export const gemini: Adapter = {
   interactive: ({ model, permissions }) => ({
     args: [
       ...withValue("--model", model),
-      ...levelArgs({ plan: ["--approval-mode", "plan"], edit: ["--approval-mode", "auto_edit"], full: ["--approval-mode", "yolo"] }, permissions),
+      ...levelArgs(
+        { plan: ["--approval-mode", "plan"], edit: ["--approval-mode", "auto_edit"], full: ["--approval-mode", "yolo"] },
+        permissions,
+      ),
     ],
     env: {},
   }),

@@ -11,7 +11,14 @@ export const kilo: Adapter = {
   install: "npm install -g @kilocode/cli",
   interactive: ({ model, mode, permissions, version }) => {
     const old = version?.startsWith("0.") === true;
-    if (old) return { args: [...withValue("--mode", mode ?? (permissions === "plan" ? "architect" : undefined)), ...(permissions === "full" ? ["--yolo"] : [])], env: {} };
+    if (old)
+      return {
+        args: [
+          ...withValue("--mode", mode ?? (permissions === "plan" ? "architect" : undefined)),
+          ...(permissions === "full" ? ["--yolo"] : []),
+        ],
+        env: {},
+      };
     return {
       args: [...withValue("--model", model), ...withValue("--agent", mode ?? (permissions === "plan" ? "plan" : undefined))],
       env: opencodePermissions("KILO_PERMISSION", permissions),

@@ -4,7 +4,15 @@ import { BUILTIN, BUILTIN_TYPES } from "./builtin.ts";
 import { firstVersion, type Permissions } from "./adapter.ts";
 import { fillTemplate, planAgent, type AgentSpec } from "./launch.ts";
 
-const agent = (more: Partial<AgentSpec> = {}): AgentSpec => ({ id: "agt_1", name: "a", type: "t", workspace: "/w", args: [], env: {}, ...more });
+const agent = (more: Partial<AgentSpec> = {}): AgentSpec => ({
+  id: "agt_1",
+  name: "a",
+  type: "t",
+  workspace: "/w",
+  args: [],
+  env: {},
+  ...more,
+});
 const argvOf = (type: AgentType, more: Partial<AgentSpec> = {}, version = "1.2.3") => {
   const planned = planAgent(agent(more), type, BUILTIN[type.adapter], { binary: `/bin/${type.adapter}`, version }, "/w");
   if (!planned.ok) throw new Error(planned.error.detail);
@@ -14,7 +22,14 @@ const argvOf = (type: AgentType, more: Partial<AgentSpec> = {}, version = "1.2.3
 describe("permissions", () => {
   const table: [AgentType["adapter"], Record<Permissions, string>][] = [
     ["claude", { plan: "--permission-mode plan", edit: "--permission-mode acceptEdits", full: "--permission-mode bypassPermissions" }],
-    ["codex", { plan: "--sandbox read-only --ask-for-approval on-request", edit: "--sandbox workspace-write --ask-for-approval on-request", full: "--dangerously-bypass-approvals-and-sandbox" }],
+    [
+      "codex",
+      {
+        plan: "--sandbox read-only --ask-for-approval on-request",
+        edit: "--sandbox workspace-write --ask-for-approval on-request",
+        full: "--dangerously-bypass-approvals-and-sandbox",
+      },
+    ],
     ["opencode", { plan: "--agent plan", edit: "", full: "" }],
     ["kilo", { plan: "--agent plan", edit: "", full: "" }],
     ["gemini", { plan: "--approval-mode plan", edit: "--approval-mode auto_edit", full: "--approval-mode yolo" }],
@@ -25,38 +40,71 @@ describe("permissions", () => {
   ];
   test.each(table)("%s is told plan, edit and full in its own words, and nothing when nothing is said", (adapter, words) => {
     expect(argvOf({ slug: "t", adapter }).argv).toEqual([`/bin/${adapter}`]);
-    for (const [level, said] of [["plan", words.plan], ["edit", words.edit], ["full", words.full]] as const) {
+    for (const [level, said] of [
+      ["plan", words.plan],
+      ["edit", words.edit],
+      ["full", words.full],
+    ] as const) {
       expect(argvOf({ slug: "t", adapter, permissions: level }).argv.slice(1).join(" ")).toBe(said);
     }
   });
 
   test("opencode's and kilo's levels travel in the environment", () => {
-    expect(JSON.parse(argvOf({ slug: "t", adapter: "opencode", permissions: "edit" }).env["OPENCODE_PERMISSION"] ?? "")).toMatchObject({ edit: "allow", bash: "ask" });
-    expect(JSON.parse(argvOf({ slug: "t", adapter: "kilo", permissions: "full" }).env["KILO_PERMISSION"] ?? "")).toMatchObject({ edit: "allow", bash: "allow" });
+    expect(JSON.parse(argvOf({ slug: "t", adapter: "opencode", permissions: "edit" }).env["OPENCODE_PERMISSION"] ?? "")).toMatchObject({
+      edit: "allow",
+      bash: "ask",
+    });
+    expect(JSON.parse(argvOf({ slug: "t", adapter: "kilo", permissions: "full" }).env["KILO_PERMISSION"] ?? "")).toMatchObject({
+      edit: "allow",
+      bash: "allow",
+    });
   });
 });
 
 test("model, mode and the agent's own arguments reach the CLI as whole arguments", () => {
-  expect(argvOf({ slug: "t", adapter: "claude" }, { model: "opus; rm -rf /", args: ["--x", "$(y)"] }).argv).toEqual(["/bin/claude", "--model", "opus; rm -rf /", "--x", "$(y)"]);
+  expect(argvOf({ slug: "t", adapter: "claude" }, { model: "opus; rm -rf /", args: ["--x", "$(y)"] }).argv).toEqual([
+    "/bin/claude",
+    "--model",
+    "opus; rm -rf /",
+    "--x",
+    "$(y)",
+  ]);
   expect(argvOf({ slug: "t", adapter: "kilo", mode: "code-reviewer" }).argv).toEqual(["/bin/kilo", "--agent", "code-reviewer"]);
-  expect(argvOf({ slug: "t", adapter: "kilo", mode: "code-reviewer" }, {}, "0.26.1").argv).toEqual(["/bin/kilo", "--mode", "code-reviewer"]);
+  expect(argvOf({ slug: "t", adapter: "kilo", mode: "code-reviewer" }, {}, "0.26.1").argv).toEqual([
+    "/bin/kilo",
+    "--mode",
+    "code-reviewer",
+  ]);
   expect(argvOf({ slug: "t", adapter: "codex", mode: "work" }).argv).toEqual(["/bin/codex", "--profile", "work"]);
 });
 
 test("Claude keeps its scrollback: its alternate screen is off, unless the type says otherwise", () => {
   expect(argvOf({ slug: "t", adapter: "claude" }).env["CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN"]).toBe("1");
-  expect(argvOf({ slug: "t", adapter: "claude", env: { CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN: "0" } }).env["CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN"]).toBe("0");
+  expect(
+    argvOf({ slug: "t", adapter: "claude", env: { CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN: "0" } }).env[
+      "CLAUDE_CODE_DISABLE_ALTERNATE_SCREEN"
+    ],
+  ).toBe("0");
 });
 
 test("an agent's environment wins over its type's, and names that run code are refused", () => {
-  expect(argvOf({ slug: "t", adapter: "shell", env: { A: "type", B: "type" } }, { env: { A: "agent" } }).env).toMatchObject({ A: "agent", B: "type" });
+  expect(argvOf({ slug: "t", adapter: "shell", env: { A: "type", B: "type" } }, { env: { A: "agent" } }).env).toMatchObject({
+    A: "agent",
+    B: "type",
+  });
   for (const name of ["LD_PRELOAD", "NODE_OPTIONS", "DYLD_ANYTHING", "PATH"]) {
-    expect(planAgent(agent({ env: { [name]: "x" } }), { slug: "t", adapter: "shell" }, BUILTIN.shell, undefined, "/w")).toMatchObject({ ok: false, error: { code: "env_denied", field: `env.${name}` } });
+    expect(planAgent(agent({ env: { [name]: "x" } }), { slug: "t", adapter: "shell" }, BUILTIN.shell, undefined, "/w")).toMatchObject({
+      ok: false,
+      error: { code: "env_denied", field: `env.${name}` },
+    });
   }
 });
 
 test("a missing agent CLI is refused with the line that installs it", () => {
-  expect(planAgent(agent(), { slug: "t", adapter: "claude" }, BUILTIN.claude, undefined, "/w")).toMatchObject({ ok: false, error: { code: "agent_cli_missing", hint: expect.stringContaining("npm install -g @anthropic-ai/claude-code") } });
+  expect(planAgent(agent(), { slug: "t", adapter: "claude" }, BUILTIN.claude, undefined, "/w")).toMatchObject({
+    ok: false,
+    error: { code: "agent_cli_missing", hint: expect.stringContaining("npm install -g @anthropic-ai/claude-code") },
+  });
 });
 
 test("a shell without arguments is the login shell; with arguments they are the command", () => {
@@ -66,7 +114,12 @@ test("a shell without arguments is the login shell; with arguments they are the 
 
 test("each placeholder becomes part of exactly one argument", () => {
   const values = { workspace: "/a b/$(c)", model: "m" };
-  expect(fillTemplate(["tool", "--in={{workspace}}", "{{model}}", "{{prompt}}", "x{{prompt}}y"], values)).toEqual(["tool", "--in=/a b/$(c)", "m", "xy"]);
+  expect(fillTemplate(["tool", "--in={{workspace}}", "{{model}}", "{{prompt}}", "x{{prompt}}y"], values)).toEqual([
+    "tool",
+    "--in=/a b/$(c)",
+    "m",
+    "xy",
+  ]);
   expect(fillTemplate(["tool", "{{model}}", "--m={{model}}"], { workspace: "/w", model: undefined })).toEqual(["tool", "--m="]);
   expect(fillTemplate(["{{workspace}}"], { workspace: "{{model}}", model: "no" })).toEqual(["{{model}}"]);
 });

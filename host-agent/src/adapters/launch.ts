@@ -22,7 +22,8 @@ export interface Program {
 /** @param program where the adapter's binary is; undefined for adapters without one. @param cwd the resolved workspace. */
 export function planAgent(agent: AgentSpec, type: AgentType, adapter: Adapter, program: Program | undefined, cwd: string): Result<Launch> {
   const denied = Object.keys(agent.env).find(isDeniedEnv);
-  if (denied !== undefined) return err(maestroError("env_denied", `The variable ${denied} may not be set for an agent.`, { field: `env.${denied}` }));
+  if (denied !== undefined)
+    return err(maestroError("env_denied", `The variable ${denied} may not be set for an agent.`, { field: `env.${denied}` }));
   const env = { ...type.env, ...agent.env, MAESTRO_AGENT: agent.name, MAESTRO_AGENT_ID: agent.id };
   switch (adapter.name) {
     case "shell":
@@ -39,7 +40,13 @@ export function planAgent(agent: AgentSpec, type: AgentType, adapter: Adapter, p
     case "amp":
     case "qwen": {
       if (program === undefined) {
-        return err(maestroError("agent_cli_missing", `${adapter.title} is not installed on this host: ${adapter.binaries.join(" or ")} was not found.`, { field: "type", hint: `Install it there: ${adapter.install}` }));
+        return err(
+          maestroError(
+            "agent_cli_missing",
+            `${adapter.title} is not installed on this host: ${adapter.binaries.join(" or ")} was not found.`,
+            { field: "type", hint: `Install it there: ${adapter.install}` },
+          ),
+        );
       }
       const face = adapter.interactive({ model: agent.model, mode: type.mode, permissions: type.permissions, version: program.version });
       return ok({ argv: [program.binary, ...face.args, ...agent.args], env: { ...face.env, ...env } });
@@ -52,7 +59,11 @@ export function planAgent(agent: AgentSpec, type: AgentType, adapter: Adapter, p
  * nothing but a placeholder without value is left out, elsewhere the placeholder becomes empty.
  */
 export function fillTemplate(template: readonly string[], values: { workspace: string; model: string | undefined }): string[] {
-  const known: Record<string, string | undefined> = { "{{workspace}}": values.workspace, "{{model}}": values.model, "{{prompt}}": undefined };
+  const known: Record<string, string | undefined> = {
+    "{{workspace}}": values.workspace,
+    "{{model}}": values.model,
+    "{{prompt}}": undefined,
+  };
   return template.flatMap((argument) => {
     if (Object.hasOwn(known, argument)) {
       const value = known[argument];

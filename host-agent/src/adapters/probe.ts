@@ -39,7 +39,11 @@ export function probeVersion(binary: string, args: readonly string[], env: Reado
         child.stderr.destroy();
         const said = output.trim().split("\n")[0]?.slice(0, 200) ?? "";
         if (code === 0) settle({ type: "answered", output });
-        else settle({ type: "failed", problem: `\`${args.join(" ")}\` ended with ${code === null ? String(signal) : `exit code ${code}`}${said === "" ? "" : `: ${said}`}` });
+        else
+          settle({
+            type: "failed",
+            problem: `\`${args.join(" ")}\` ended with ${code === null ? String(signal) : `exit code ${code}`}${said === "" ? "" : `: ${said}`}`,
+          });
       });
     });
     cancel = clock.after(PROBE_TIMEOUT_MS, () => {

@@ -11,7 +11,10 @@ export const qwen: Adapter = {
   interactive: ({ model, permissions }) => ({
     args: [
       ...withValue("--model", model),
-      ...levelArgs({ plan: ["--approval-mode", "plan"], edit: ["--approval-mode", "auto-edit"], full: ["--approval-mode", "yolo"] }, permissions),
+      ...levelArgs(
+        { plan: ["--approval-mode", "plan"], edit: ["--approval-mode", "auto-edit"], full: ["--approval-mode", "yolo"] },
+        permissions,
+      ),
     ],
     env: {},
   }),

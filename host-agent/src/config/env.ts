@@ -86,9 +86,17 @@ function parseEnv(env: SettingsSources["env"]): Result<SettingsFile> {
   for (const [variable, key] of Object.entries(VARIABLES)) {
     const text = env[variable];
     if (text === undefined || text === "") continue;
-    const value = key === "maxConcurrent" || key === "timeScale" ? Number(text) : key === "allowHttp" ? text.split(",").map((part) => part.trim()) : text;
+    const value =
+      key === "maxConcurrent" || key === "timeScale"
+        ? Number(text)
+        : key === "allowHttp"
+          ? text.split(",").map((part) => part.trim())
+          : text;
     const checked = check(variable, { [key]: value });
-    if (!checked.ok) return err(maestroError("field_invalid", `${variable}='${text.slice(0, 64)}' is not usable: ${checked.error.detail}`, { field: variable }));
+    if (!checked.ok)
+      return err(
+        maestroError("field_invalid", `${variable}='${text.slice(0, 64)}' is not usable: ${checked.error.detail}`, { field: variable }),
+      );
     Object.assign(values, checked.value);
   }
   return check("environment", values);
@@ -101,7 +109,12 @@ function check(place: string, value: unknown): Result<SettingsFile> {
   if (issue?.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
     const [near] = nearest(key, Object.keys(SettingsFile.shape), 1);
-    return err(maestroError("unknown_field", `${place}: '${key}' is not a setting.`, { field: key, ...(near === undefined ? {} : { hint: `Did you mean '${near}'?` }) }));
+    return err(
+      maestroError("unknown_field", `${place}: '${key}' is not a setting.`, {
+        field: key,
+        ...(near === undefined ? {} : { hint: `Did you mean '${near}'?` }),
+      }),
+    );
   }
   const field = issue?.path.join(".") ?? "";
   return err(maestroError("field_invalid", `${place}: ${field}: ${issue?.message ?? "invalid"}.`, field === "" ? {} : { field }));

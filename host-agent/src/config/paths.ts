@@ -106,6 +106,10 @@ export function ensurePrivateDir(dir: string, uid: number): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const found = lstatSync(dir);
   if (!found.isDirectory()) throw fail("insecure_permissions", `'${dir}' is not a directory.`, { field: dir });
-  if (found.uid !== uid && uid !== 0) throw fail("insecure_permissions", `'${dir}' belongs to another user (uid ${found.uid}).`, { field: dir, hint: "Set MAESTRO_HOME to a directory of your own." });
+  if (found.uid !== uid && uid !== 0)
+    throw fail("insecure_permissions", `'${dir}' belongs to another user (uid ${found.uid}).`, {
+      field: dir,
+      hint: "Set MAESTRO_HOME to a directory of your own.",
+    });
   if ((found.mode & 0o077) !== 0) chmodSync(dir, 0o700);
 }

@@ -6,7 +6,9 @@ export interface YamlProblem {
   line: number | undefined;
 }
 export type YamlPath = readonly (string | number)[];
-export type StrictYaml = { type: "value"; value: unknown; lineOf(path: YamlPath): number | undefined; has(path: YamlPath): boolean } | ({ type: "problem" } & YamlProblem);
+export type StrictYaml =
+  | { type: "value"; value: unknown; lineOf(path: YamlPath): number | undefined; has(path: YamlPath): boolean }
+  | ({ type: "problem" } & YamlProblem);
 
 export const MAX_YAML_BYTES = 256 * 1024;
 const MAX_ALIASES = 50;

@@ -31,15 +31,25 @@ export function readPrivate(file: string): string | undefined {
   try {
     const { mode } = statSync(file);
     if ((mode & 0o077) !== 0) {
-      throw fail("insecure_permissions", `'${file}' has mode ${(mode & 0o777).toString(8).padStart(4, "0")}: other users of this machine can reach it.`, {
-        field: file,
-        hint: `chmod 600 '${file}'`,
-      });
+      throw fail(
+        "insecure_permissions",
+        `'${file}' has mode ${(mode & 0o777).toString(8).padStart(4, "0")}: other users of this machine can reach it.`,
+        {
+          field: file,
+          hint: `chmod 600 '${file}'`,
+        },
+      );
     }
     return readFileSync(file, "utf8");
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT") return undefined;
-    if (errnoOf(cause) === "EACCES") throw fail("insecure_permissions", `'${file}' cannot be read by this user.`, { field: file, hint: "Run as the user who joined this machine." }, cause);
+    if (errnoOf(cause) === "EACCES")
+      throw fail(
+        "insecure_permissions",
+        `'${file}' cannot be read by this user.`,
+        { field: file, hint: "Run as the user who joined this machine." },
+        cause,
+      );
     throw cause;
   }
 }
@@ -57,10 +67,21 @@ function describeWriteFailure(file: string, cause: unknown): unknown {
     case "EPERM":
     case "ENOENT":
     case "ENOTDIR":
-      return fail("state_unwritable", `'${file}' cannot be written (${errnoOf(cause) ?? "unknown"}).`, { field: file, hint: "MAESTRO_HOME must be a writable directory of this user." }, cause);
+      return fail(
+        "state_unwritable",
+        `'${file}' cannot be written (${errnoOf(cause) ?? "unknown"}).`,
+        { field: file, hint: "MAESTRO_HOME must be a writable directory of this user." },
+        cause,
+      );
     case "EMFILE":
     case "ENFILE":
-      return fail("descriptors_exhausted", `No file descriptor left to write '${file}'.`, { field: file, hint: "Raise `ulimit -n`." }, cause);
+      return fail(
+        "descriptors_exhausted",
+        `No file descriptor left to write '${file}'.`,
+        { field: file, hint: "Raise `ulimit -n`." },
+        cause,
+      );
+    case undefined:
     default:
       return cause;
   }

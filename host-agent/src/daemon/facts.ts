@@ -18,7 +18,17 @@ export interface FactInputs {
   degraded: readonly string[];
 }
 
-export function helloFacts({ agentVersion, instance, bootId, policyDigest, roots, maxConcurrent, holder, searchPath, degraded }: FactInputs): HelloFacts {
+export function helloFacts({
+  agentVersion,
+  instance,
+  bootId,
+  policyDigest,
+  roots,
+  maxConcurrent,
+  holder,
+  searchPath,
+  degraded,
+}: FactInputs): HelloFacts {
   const has = (program: string) => locateProgram([program], searchPath) !== undefined;
   const tmux = holder?.tmux?.replace(/^tmux /, "");
   return {

@@ -23,10 +23,22 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 describe("instance lock", () => {
   test("a second daemon of the same home is refused, and told by whom", async () => {
-    const holder = spawn(process.execPath, ["--input-type=module", "-e", `import { acquireLock } from ${JSON.stringify(path.resolve(import.meta.dirname, "instance-lock.ts"))}; acquireLock(process.argv[1], process.argv[2], "host run", "9.9"); console.log("locked"); setInterval(() => {}, 1000);`, path.join(dir, "lock"), path.join(dir, "fallback")], { stdio: ["ignore", "pipe", "inherit"] });
+    const holder = spawn(
+      process.execPath,
+      [
+        "--input-type=module",
+        "-e",
+        `import { acquireLock } from ${JSON.stringify(path.resolve(import.meta.dirname, "instance-lock.ts"))}; acquireLock(process.argv[1], process.argv[2], "host run", "9.9"); console.log("locked"); setInterval(() => {}, 1000);`,
+        path.join(dir, "lock"),
+        path.join(dir, "fallback"),
+      ],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
     try {
       await once(holder.stdout, "data");
-      expect(() => acquireLock(path.join(dir, "lock"), path.join(dir, "fallback"), "host run", "1")).toThrow(new RegExp(`already_running.*pid ${holder.pid}`));
+      expect(() => acquireLock(path.join(dir, "lock"), path.join(dir, "fallback"), "host run", "1")).toThrow(
+        new RegExp(`already_running.*pid ${holder.pid}`),
+      );
     } finally {
       holder.kill("SIGKILL");
       await once(holder, "exit");
@@ -84,7 +96,11 @@ test("a durable write leaves the old content or the new one, and no temporary fi
 });
 
 describe("workspace", () => {
-  const rules = (): WorkspaceRules => ({ roots: [path.join(dir, "root")], forbidden: [path.join(dir, "root/.maestro")], userHome: path.join(dir, "root") });
+  const rules = (): WorkspaceRules => ({
+    roots: [path.join(dir, "root")],
+    forbidden: [path.join(dir, "root/.maestro")],
+    userHome: path.join(dir, "root"),
+  });
   beforeEach(() => mkdirSync(path.join(dir, "root/.maestro"), { recursive: true }));
 
   test("a missing workspace inside a root is made, for its owner only", () => {
@@ -117,11 +133,20 @@ describe("workspace", () => {
 
   test("a root that is itself a link is taken for what it leads to", () => {
     symlinkSync(path.join(dir, "root"), path.join(dir, "link"));
-    expect(resolveWorkspace(path.join(dir, "link/a"), { ...rules(), roots: [path.join(dir, "link")] })).toMatchObject({ ok: true, value: path.join(dir, "root/a") });
+    expect(resolveWorkspace(path.join(dir, "link/a"), { ...rules(), roots: [path.join(dir, "link")] })).toMatchObject({
+      ok: true,
+      value: path.join(dir, "root/a"),
+    });
   });
 
   test("default roots are home, workspace root, /tmp, /opt and /srv; a policy replaces them", () => {
-    expect(allowedRoots({ userHome: "/home/u", workspaceRoot: "/tmp/w", policyRoots: undefined })).toEqual(["/home/u", "/tmp/w", "/tmp", "/opt", "/srv"]);
+    expect(allowedRoots({ userHome: "/home/u", workspaceRoot: "/tmp/w", policyRoots: undefined })).toEqual([
+      "/home/u",
+      "/tmp/w",
+      "/tmp",
+      "/opt",
+      "/srv",
+    ]);
     expect(allowedRoots({ userHome: "/home/u", workspaceRoot: "/tmp/w", policyRoots: ["/only"] })).toEqual(["/only"]);
   });
 });
@@ -155,7 +180,8 @@ describe("policy", () => {
 });
 
 describe("settings", () => {
-  const parse = (env: Record<string, string>, file?: string, flags = {}) => parseSettings({ flags, env, file: file === undefined ? undefined : { name: "config.json", text: file } });
+  const parse = (env: Record<string, string>, file?: string, flags = {}) =>
+    parseSettings({ flags, env, file: file === undefined ? undefined : { name: "config.json", text: file } });
 
   test("flags win over environment, environment over file, file over default", () => {
     expect(parse({}).ok && parse({})).toEqual({ ok: true, value: DEFAULT_SETTINGS });
@@ -171,7 +197,10 @@ describe("settings", () => {
     [{}, "{", "json_invalid", undefined],
     [{}, `{"logLevl":"info"}`, "unknown_field", "logLevl"],
   ])("%j with file %j is refused", (env, file, code, field) => {
-    expect(parse(env as Record<string, string>, file)).toMatchObject({ ok: false, error: { code, ...(field === undefined ? {} : { field }) } });
+    expect(parse(env as Record<string, string>, file)).toMatchObject({
+      ok: false,
+      error: { code, ...(field === undefined ? {} : { field }) },
+    });
   });
 });
 
@@ -188,7 +217,11 @@ describe("paths", () => {
   });
 
   test("a system service keeps state and configuration where systems do", () => {
-    expect(derivePaths({ ...base, scope: "system", env: {} })).toMatchObject({ home: "/var/lib/maestro", configDir: "/etc/maestro", policyFile: "/etc/maestro/policy.yaml" });
+    expect(derivePaths({ ...base, scope: "system", env: {} })).toMatchObject({
+      home: "/var/lib/maestro",
+      configDir: "/etc/maestro",
+      policyFile: "/etc/maestro/policy.yaml",
+    });
   });
 
   test("a directory of ours is closed to others", () => {
@@ -201,27 +234,50 @@ describe("paths", () => {
 
 describe("log", () => {
   test("a line holds no secret and no control character", () => {
-    const line = formatLine(new Date(0), "info", "join with mst_join_abcdefghijkl_SECRETSECRETSECRETSECRETSECRETSECRETSECRETSEC_abc123\u001b[31m", { title: "a\nb" });
+    const line = formatLine(
+      new Date(0),
+      "info",
+      "join with mst_join_abcdefghijkl_SECRETSECRETSECRETSECRETSECRETSECRETSECRETSEC_abc123\u001b[31m",
+      { title: "a\nb" },
+    );
     expect(line).not.toContain("SECRET");
     expect(line).not.toContain("\u001b");
     expect(line.split("\n")).toHaveLength(2);
   });
 
   test("a sink that fails stops nobody", () => {
-    const log = createLog("info", { write: () => { throw new Error("full"); } }, () => new Date(0));
+    const log = createLog(
+      "info",
+      {
+        write: () => {
+          throw new Error("full");
+        },
+      },
+      () => new Date(0),
+    );
     expect(() => log.error("x")).not.toThrow();
   });
 });
 
 describe("service", () => {
-  const spec = { argv: ["/usr/bin/node", "/h ome/50%/$x/bin.js", "host", "run"], env: { MAESTRO_HOME: "/h ome/.maestro" }, user: "root", scope: "system" as const, logFile: "/l" };
+  const spec = {
+    argv: ["/usr/bin/node", "/h ome/50%/$x/bin.js", "host", "run"],
+    env: { MAESTRO_HOME: "/h ome/.maestro" },
+    user: "root",
+    scope: "system" as const,
+    logFile: "/l",
+  };
 
   test.each(["user", "system"] as const)("the %s unit satisfies systemd and leaves children alone", (scope) => {
     const file = path.join(dir, "maestro-host.service");
     const unit = systemdUnit({ ...spec, scope, argv: [process.execPath, "/h ome/50%/$x/bin.js", "host", "run"] });
     writeFileSync(file, unit);
     expect(unit).toContain("KillMode=process");
-    const out = execFileSync("systemd-analyze", [...(scope === "user" ? ["--user"] : []), "verify", "--man=no", file], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, XDG_RUNTIME_DIR: dir } });
+    const out = execFileSync("systemd-analyze", [...(scope === "user" ? ["--user"] : []), "verify", "--man=no", file], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, XDG_RUNTIME_DIR: dir },
+    });
     expect(out).toBe("");
   });
 
@@ -233,7 +289,14 @@ describe("service", () => {
 
   test("a user's service carries its home, the machine's service its user", () => {
     const paths = derivePaths({ env: { MAESTRO_HOME: "/x" }, userHome: "/home/u", uid: 1, tmpDir: "/tmp", scope: "user" });
-    expect(serviceSpec({ paths, program: ["node", "bin.js"], args: ["host", "run"] })).toMatchObject({ argv: ["node", "bin.js", "host", "run"], env: { MAESTRO_HOME: "/x" }, user: undefined });
-    expect(serviceSpec({ paths: { ...paths, scope: "system" }, program: ["n"], args: [], user: "dev" })).toMatchObject({ user: "dev", env: {} });
+    expect(serviceSpec({ paths, program: ["node", "bin.js"], args: ["host", "run"] })).toMatchObject({
+      argv: ["node", "bin.js", "host", "run"],
+      env: { MAESTRO_HOME: "/x" },
+      user: undefined,
+    });
+    expect(serviceSpec({ paths: { ...paths, scope: "system" }, program: ["n"], args: [], user: "dev" })).toMatchObject({
+      user: "dev",
+      env: {},
+    });
   });
 });

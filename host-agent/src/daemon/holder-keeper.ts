@@ -55,14 +55,22 @@ export class HolderKeeper {
 
   client(): Result<HolderClient> {
     if (this.#client !== undefined) return { ok: true, value: this.#client };
-    return err(this.#problem ?? maestroError("backend_unavailable", "The process that holds this host's terminals is not running.", { hint: "It is being started again; try once more in a moment." }));
+    return err(
+      this.#problem ??
+        maestroError("backend_unavailable", "The process that holds this host's terminals is not running.", {
+          hint: "It is being started again; try once more in a moment.",
+        }),
+    );
   }
 
   async run(signal: AbortSignal): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
     while (!signal.aborted) {
       const closed = Promise.withResolvers<string>();
-      const opened = await this.#open(this.#events((reason) => closed.resolve(reason)), signal);
+      const opened = await this.#open(
+        this.#events((reason) => closed.resolve(reason)),
+        signal,
+      );
       if (signal.aborted) {
         if (opened.ok) opened.value.close();
         return;
@@ -95,7 +103,10 @@ export class HolderKeeper {
     const listed = await client.list();
     if (listed.ok) {
       const present = new Set(listed.value.map(({ id }) => id));
-      this.#apply(listed.value, [...this.#sessions.keys()].filter((id) => !present.has(id)));
+      this.#apply(
+        listed.value,
+        [...this.#sessions.keys()].filter((id) => !present.has(id)),
+      );
     }
     for (const { code, detail } of client.facts.warnings) this.#log.warn("the holder warns", { code, detail });
     this.#log.info("the holder is there", { pid: client.facts.pid, tmux: client.facts.tmux, sessions: this.#sessions.size });

@@ -30,7 +30,8 @@ export interface ActionDeps {
 export function createHostActions(deps: ActionDeps): HostActions {
   const { keeper, policy, rules, log } = deps;
   let draining = false;
-  const refuseNew = (): MaestroError | undefined => (draining ? maestroError("host_draining", "This host takes no new sessions.", { hint: "Resume it: maestro host resume." }) : undefined);
+  const refuseNew = (): MaestroError | undefined =>
+    draining ? maestroError("host_draining", "This host takes no new sessions.", { hint: "Resume it: maestro host resume." }) : undefined;
 
   return {
     async createSession(frame) {
@@ -43,7 +44,16 @@ export function createHostActions(deps: ActionDeps): HostActions {
       const holder = keeper.client();
       if (!holder.ok) return holder;
       const { cols, rows } = frame.size;
-      const made = await holder.value.create({ id: id.value, name: frame.name, argv: frame.argv, cwd: cwd.value, env: frame.env, cols, rows, backend: frame.backend });
+      const made = await holder.value.create({
+        id: id.value,
+        name: frame.name,
+        argv: frame.argv,
+        cwd: cwd.value,
+        env: frame.env,
+        cols,
+        rows,
+        backend: frame.backend,
+      });
       return made.ok ? ok({ session: made.value }) : made;
     },
 
@@ -101,7 +111,10 @@ export function createHostActions(deps: ActionDeps): HostActions {
   };
 }
 
-async function startAgent({ session, agent, size, backend }: FrameOf<"agent.start">, { keeper, catalogue, detector, policy, rules }: ActionDeps): ReturnType<HostActions["startAgent"]> {
+async function startAgent(
+  { session, agent, size, backend }: FrameOf<"agent.start">,
+  { keeper, catalogue, detector, policy, rules }: ActionDeps,
+): ReturnType<HostActions["startAgent"]> {
   const id = parseId("session", session);
   if (!id.ok) return id;
   catalogue.refresh();
@@ -126,7 +139,15 @@ async function startAgent({ session, agent, size, backend }: FrameOf<"agent.star
   }
   const launch = planAgent(agent, type.value, adapter, program, workspace.value.path);
   if (!launch.ok) return launch;
-  const made = await holder.value.create({ id: id.value, name: agent.name, ...launch.value, cwd: workspace.value.path, ...size, backend, agent: agent.id });
+  const made = await holder.value.create({
+    id: id.value,
+    name: agent.name,
+    ...launch.value,
+    cwd: workspace.value.path,
+    ...size,
+    backend,
+    agent: agent.id,
+  });
   return made.ok ? ok({ session: made.value }) : made;
 }
 
@@ -139,7 +160,13 @@ async function copyTemplate({ workspace_template: template }: AgentType, workspa
     return ok(undefined);
   } catch (cause) {
     if (cause instanceof MaestroFailure) return err(cause.error);
-    return err(fail("workspace_error", `The template '${template}' cannot be copied: ${cause instanceof Error ? cause.message : "unknown reason"}.`, { field: "workspace_template" }).error);
+    return err(
+      fail(
+        "workspace_error",
+        `The template '${template}' cannot be copied: ${cause instanceof Error ? cause.message : "unknown reason"}.`,
+        { field: "workspace_template" },
+      ).error,
+    );
   }
 }
 
@@ -150,7 +177,12 @@ function defaultCwd(rules: WorkspaceRules): string {
 
 function refuseEnv(env: Readonly<Record<string, string>>): MaestroError | undefined {
   const denied = Object.keys(env).find(isDeniedEnv);
-  return denied === undefined ? undefined : maestroError("env_denied", `The variable ${denied} may not be set for a session.`, { field: `env.${denied}` });
+  return denied === undefined
+    ? undefined
+    : maestroError("env_denied", `The variable ${denied} may not be set for a session.`, { field: `env.${denied}` });
 }
 
-const shellDenied = (): MaestroError => maestroError("policy_denied", "This host's policy allows agents only: no shell and no free command.", { hint: "`shell: deny` in its policy file says so." });
+const shellDenied = (): MaestroError =>
+  maestroError("policy_denied", "This host's policy allows agents only: no shell and no free command.", {
+    hint: "`shell: deny` in its policy file says so.",
+  });

@@ -110,12 +110,19 @@ test("[CH4] a snapshot is announced and its frames are contiguous and end with t
   await link.until(() => (link.data(channel).some(({ kind }) => kind === "output") ? true : undefined));
   const begin = await link.frame("snapshot");
   expect(begin).toMatchObject({ bytes: 600_000, viewer: "v1", channel });
-  await link.until(() => (link.data(channel).some(({ kind, flags }) => kind === "snapshot" && (flags & FLAG.last) !== 0) ? true : undefined));
+  await link.until(() =>
+    link.data(channel).some(({ kind, flags }) => kind === "snapshot" && (flags & FLAG.last) !== 0) ? true : undefined,
+  );
   const kinds = link.data(channel).map(({ kind }) => kind);
   const first = kinds.indexOf("snapshot");
   const count = kinds.filter((kind) => kind === "snapshot").length;
   expect(kinds.slice(first, first + count).every((kind) => kind === "snapshot")).toBe(true);
-  expect(link.data(channel).filter(({ kind }) => kind === "snapshot").reduce((sum, { payload }) => sum + payload.byteLength, 0)).toBe(600_000);
+  expect(
+    link
+      .data(channel)
+      .filter(({ kind }) => kind === "snapshot")
+      .reduce((sum, { payload }) => sum + payload.byteLength, 0),
+  ).toBe(600_000);
 });
 
 test("[CH4] a link that broke is taken up from the relay's offset, and nothing is missing", async () => {
@@ -162,7 +169,7 @@ test("[CH1] a new epoch is told, and output goes on with it", async () => {
 test("[CH5] a hole in the stream is told with its exact offsets, and credit goes on behind it", async () => {
   const { relay, holder } = await setUp();
   const link = await relay.link(0);
-  const { channel, epoch } = await watch(link, "ses_a");
+  const { channel } = await watch(link, "ses_a");
   holder.produce("ses_a", Buffer.alloc(LINK_CREDIT_BYTES, 65));
   await link.until(() => (assemble(link, channel, 0).byteLength === LINK_CREDIT_BYTES ? true : undefined));
   holder.produce("ses_a", Buffer.alloc(12 * 1024 * 1024, 66));

@@ -92,7 +92,15 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     clock,
     log,
   );
-  const reporter = new Reporter({ catalogue, clock, timeScale, log, dir: paths.home, send: (frame) => link.send(frame), isUp: () => link.state.type === "up" });
+  const reporter = new Reporter({
+    catalogue,
+    clock,
+    timeScale,
+    log,
+    dir: paths.home,
+    send: (frame) => link.send(frame),
+    isUp: () => link.state.type === "up",
+  });
   const claimant = () => ({ hostId: identity.record.hostId, origin: identity.record.origin, instance, bootId });
 
   const actions = createHostActions({
@@ -158,7 +166,9 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
       keys.promote();
       log.info("the host has a new key");
     } catch (cause) {
-      log.warn("the host's new key could not be kept; the old one goes on", { cause: cause instanceof Error ? cause.message : String(cause) });
+      log.warn("the host's new key could not be kept; the old one goes on", {
+        cause: cause instanceof Error ? cause.message : String(cause),
+      });
     }
   }
 

@@ -5,7 +5,13 @@ import { pause, type Clock } from "./clock.ts";
 const LOOK_EVERY_MS = 2_000;
 
 /** Resolves when one of the files is another than at the call, after `ms`, or on abort. */
-export async function untilChanged(files: readonly string[], ms: number, clock: Clock, timeScale: number, signal: AbortSignal): Promise<void> {
+export async function untilChanged(
+  files: readonly string[],
+  ms: number,
+  clock: Clock,
+  timeScale: number,
+  signal: AbortSignal,
+): Promise<void> {
   const first = stampOf(files);
   const untilMs = clock.monotonicMs() + ms;
   while (!signal.aborted && clock.monotonicMs() < untilMs) {

@@ -51,7 +51,10 @@ export function readIdentity(paths: Paths): Identity | undefined {
   if (text === undefined) return undefined;
   const parsed = IdentityFile.safeParse(parseJson(text));
   if (!parsed.success) {
-    throw fail("json_invalid", `'${paths.identityFile}' is damaged.`, { field: paths.identityFile, hint: "Join this machine again: maestro host join <url>." });
+    throw fail("json_invalid", `'${paths.identityFile}' is damaged.`, {
+      field: paths.identityFile,
+      hint: "Join this machine again: maestro host join <url>.",
+    });
   }
   return parsed.data;
 }

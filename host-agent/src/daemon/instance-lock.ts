@@ -6,7 +6,14 @@ import { fail } from "@maestro/shared/errors";
 import { errnoOf } from "./durable-file.ts";
 import { isAlive, ownIdentity } from "./process-identity.ts";
 
-const LockFile = z.object({ pid: z.int(), started: z.string(), bootId: z.string(), what: z.string(), version: z.string(), sinceMs: z.number() });
+const LockFile = z.object({
+  pid: z.int(),
+  started: z.string(),
+  bootId: z.string(),
+  what: z.string(),
+  version: z.string(),
+  sinceMs: z.number(),
+});
 export type LockOwner = z.infer<typeof LockFile>;
 
 export interface InstanceLock {
@@ -55,10 +62,14 @@ function acquireAt(file: string, what: string, version: string): InstanceLock {
     const owner = readLock(file);
     // The same process again: an upgrade in place keeps pid and start time.
     if (owner !== undefined && isAlive(owner) && !isSame(owner, own)) {
-      throw fail("already_running", `A host-agent (${owner.what}, version ${owner.version}, pid ${owner.pid}) already runs with ${path.dirname(path.dirname(file))}.`, {
-        hint: `Stop it first: kill ${owner.pid}; or use another MAESTRO_HOME.`,
-        extra: { pid: owner.pid },
-      });
+      throw fail(
+        "already_running",
+        `A host-agent (${owner.what}, version ${owner.version}, pid ${owner.pid}) already runs with ${path.dirname(path.dirname(file))}.`,
+        {
+          hint: `Stop it first: kill ${owner.pid}; or use another MAESTRO_HOME.`,
+          extra: { pid: owner.pid },
+        },
+      );
     }
     takeAway(file, owner);
   }

@@ -28,8 +28,18 @@ async function server(tls?: { key: string; cert: string }, refuse?: { status: nu
       if (asked["proof"] === undefined) return { status: 200, json: { step: "prove", nonce: "nonce-1" } };
       const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: asked["signingKey"] ?? "" }, format: "jwk" });
       const text = joinSigningText(relay.origin, "nonce-1", asked["signingKey"] ?? "", asked["sealingKey"] ?? "");
-      if (!verify(null, Buffer.from(text), key, Buffer.from(asked["proof"], "base64url"))) return { status: 401, json: toProblem(maestroError("proof_invalid", "no"), "r") };
-      return { status: 200, json: { step: "joined", host: { id: "hst_01j9zzzzzzzzzzzzzzzzzzzzzz", name: "box" }, fleet: "flt_1", origin: relay.origin, serverTime: new Date().toISOString() } };
+      if (!verify(null, Buffer.from(text), key, Buffer.from(asked["proof"], "base64url")))
+        return { status: 401, json: toProblem(maestroError("proof_invalid", "no"), "r") };
+      return {
+        status: 200,
+        json: {
+          step: "joined",
+          host: { id: "hst_01j9zzzzzzzzzzzzzzzzzzzzzz", name: "box" },
+          fleet: "flt_1",
+          origin: relay.origin,
+          serverTime: new Date().toISOString(),
+        },
+      };
     },
   }).listen();
   undo.push(() => relay.close());
@@ -59,18 +69,28 @@ test("a machine that already joined is told so before a token is spent, unless f
 });
 
 test("the server's refusal comes back with its own code, and nothing is written", async () => {
-  const { relay, home } = await server(undefined, { status: 401, json: toProblem(maestroError("join_token_used", "used", { hint: "make one" }), "r") });
-  expect(await joinHost({ paths: home.paths, url: relay.origin, token, labels: {}, allowHttp: [] })).toMatchObject({ ok: false, error: { code: "join_token_used", hint: "make one" } });
+  const { relay, home } = await server(undefined, {
+    status: 401,
+    json: toProblem(maestroError("join_token_used", "used", { hint: "make one" }), "r"),
+  });
+  expect(await joinHost({ paths: home.paths, url: relay.origin, token, labels: {}, allowHttp: [] })).toMatchObject({
+    ok: false,
+    error: { code: "join_token_used", hint: "make one" },
+  });
   expect(existsSync(home.paths.identityFile)).toBe(false);
 });
 
 test("a mistyped token, an insecure address and a server that is not there are told apart", async () => {
   const { relay, home } = await server();
   const base = { paths: home.paths, labels: {}, allowHttp: [] };
-  expect(await joinHost({ ...base, url: relay.origin, token: `${token.slice(0, -1)}x` })).toMatchObject({ error: { code: "token_malformed" } });
+  expect(await joinHost({ ...base, url: relay.origin, token: `${token.slice(0, -1)}x` })).toMatchObject({
+    error: { code: "token_malformed" },
+  });
   expect(await joinHost({ ...base, url: "http://192.0.2.1", token })).toMatchObject({ error: { code: "insecure_url" } });
   expect(await joinHost({ ...base, url: "http://127.0.0.1:1", token })).toMatchObject({ error: { code: "server_unreachable" } });
-  expect(await joinHost({ ...base, url: relay.origin, token, pin: "zz" })).toMatchObject({ error: { code: "field_invalid", field: "pin" } });
+  expect(await joinHost({ ...base, url: relay.origin, token, pin: "zz" })).toMatchObject({
+    error: { code: "field_invalid", field: "pin" },
+  });
 });
 
 test("a self-signed server is joined by its pin; without or with a wrong pin it hears nothing", async () => {

@@ -1,7 +1,7 @@
 /** Enrolment: keys are made here, their possession proven to the control plane, and the host's record kept. */
-import * as z from "zod";
+import type * as z from "zod";
 import { fail, maestroError, MaestroFailure } from "@maestro/shared/errors";
-import { JoinBody, JoinResult } from "@maestro/shared/contract/resources";
+import { JoinResult, type JoinBody } from "@maestro/shared/contract/resources";
 import { REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
 import { joinSigningText } from "@maestro/shared/protocol/link-auth";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -46,11 +46,19 @@ async function join({ paths, url, token, name, labels, pin, allowHttp, force = f
   ensurePrivateDir(paths.hostDir, process.getuid?.() ?? 0);
   const existing = readIdentity(paths);
   if (existing !== undefined && !force) {
-    throw fail("host_exists", `This machine already is host '${existing.record.name}' of ${existing.record.origin}.`, { hint: "Remove it there and join with --force, or use another MAESTRO_HOME." });
+    throw fail("host_exists", `This machine already is host '${existing.record.name}' of ${existing.record.origin}.`, {
+      hint: "Remove it there and join with --force, or use another MAESTRO_HOME.",
+    });
   }
   const signing = generateSigningKey();
   const sealing = generateSealingKey();
-  const body = { token, ...(name === undefined ? {} : { name }), labels: { ...labels }, signingKey: signing.public, sealingKey: sealing.public };
+  const body = {
+    token,
+    ...(name === undefined ? {} : { name }),
+    labels: { ...labels },
+    signingKey: signing.public,
+    sealingKey: sealing.public,
+  };
   const post = (content: z.infer<typeof JoinBody>) => postJoin(server, pinned, content);
 
   const first = await post(body);
@@ -73,7 +81,15 @@ async function join({ paths, url, token, name, labels, pin, allowHttp, force = f
 
 async function postJoin(url: URL, pin: string | undefined, body: z.infer<typeof JoinBody>): Promise<z.infer<typeof JoinResult>> {
   const answer = unwrap(
-    await callServer({ url, ...(pin === undefined ? {} : { pin }), method: "POST", path: "/api/v1/hosts/join", headers: {}, body, timeoutMs: REQUEST_TIMEOUT_MS }),
+    await callServer({
+      url,
+      ...(pin === undefined ? {} : { pin }),
+      method: "POST",
+      path: "/api/v1/hosts/join",
+      headers: {},
+      body,
+      timeoutMs: REQUEST_TIMEOUT_MS,
+    }),
   );
   if (answer.status >= 300) throw new MaestroFailure(readProblem(answer.status, answer.json));
   const parsed = JoinResult.safeParse(answer.json);
@@ -87,4 +103,8 @@ function unwrap<T>(result: Result<T>): T {
 }
 
 const unexpected = (): MaestroFailure =>
-  new MaestroFailure(maestroError("server_error", "The control plane's answer to the join was not understood.", { hint: "Use a maestro of the control plane's own version: its /install.sh installs it." }));
+  new MaestroFailure(
+    maestroError("server_error", "The control plane's answer to the join was not understood.", {
+      hint: "Use a maestro of the control plane's own version: its /install.sh installs it.",
+    }),
+  );

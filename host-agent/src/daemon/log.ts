@@ -17,14 +17,16 @@ export interface LogSink {
 
 export function createLog(level: LogLevel, sink: LogSink, now: () => Date): Log {
   const least = LOG_LEVELS.indexOf(level);
-  const at = (own: LogLevel) => (message: string, fields: LogFields = {}) => {
-    if (LOG_LEVELS.indexOf(own) < least) return;
-    try {
-      sink.write(formatLine(now(), own, message, fields));
-    } catch {
-      // A full disk or a closed terminal must not stop the daemon it is telling about.
-    }
-  };
+  const at =
+    (own: LogLevel) =>
+    (message: string, fields: LogFields = {}) => {
+      if (LOG_LEVELS.indexOf(own) < least) return;
+      try {
+        sink.write(formatLine(now(), own, message, fields));
+      } catch {
+        // A full disk or a closed terminal must not stop the daemon it is telling about.
+      }
+    };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 

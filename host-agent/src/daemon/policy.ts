@@ -27,11 +27,13 @@ export function readPolicy(file: string): Policy {
   let bytes: Buffer;
   try {
     // Whoever may write it could lift every restriction in it.
-    if ((statSync(file).mode & 0o022) !== 0) throw fail("insecure_permissions", `'${file}' can be written by others.`, { field: file, hint: `chmod go-w '${file}'` });
+    if ((statSync(file).mode & 0o022) !== 0)
+      throw fail("insecure_permissions", `'${file}' can be written by others.`, { field: file, hint: `chmod go-w '${file}'` });
     bytes = readFileSync(file);
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT") return openPolicy;
-    if (errnoOf(cause) === "EACCES") throw fail("insecure_permissions", `'${file}' cannot be read by this user.`, { field: file, hint: `chmod a+r '${file}'` }, cause);
+    if (errnoOf(cause) === "EACCES")
+      throw fail("insecure_permissions", `'${file}' cannot be read by this user.`, { field: file, hint: `chmod a+r '${file}'` }, cause);
     throw cause;
   }
   return parsePolicy(file, bytes);
@@ -56,4 +58,7 @@ export function parsePolicy(file: string, bytes: Uint8Array): Policy {
 }
 
 const refuse = (file: string, line: number | undefined, problem: string) =>
-  fail("field_invalid", `The policy ${file}${line === undefined ? "" : `:${line}`}: ${problem}.`, { field: file, hint: "A policy that is not understood is not guessed at: correct it, or take it away." });
+  fail("field_invalid", `The policy ${file}${line === undefined ? "" : `:${line}`}: ${problem}.`, {
+    field: file,
+    hint: "A policy that is not understood is not guessed at: correct it, or take it away.",
+  });

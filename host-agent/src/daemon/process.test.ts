@@ -42,7 +42,12 @@ class Follower {
   #epoch: number | undefined;
 
   async follow(link: RelayLink, until: () => boolean): Promise<void> {
-    const reply = await link.request({ t: "watch", id: link.nextId(), session: SESSION, from: { epoch: this.#epoch ?? 1, offset: this.bytes } });
+    const reply = await link.request({
+      t: "watch",
+      id: link.nextId(),
+      session: SESSION,
+      from: { epoch: this.#epoch ?? 1, offset: this.bytes },
+    });
     if (reply.t !== "reply") throw new Error(`watch was refused: ${JSON.stringify(reply.error)}`);
     const { channel, epoch, resumed } = WatchResult.parse(reply.value);
     this.#epoch = epoch;
@@ -50,24 +55,28 @@ class Follower {
     if (this.bytes === 0) link.sendInput(channel, Buffer.from("x"));
     let acked = this.bytes;
     let read = 0;
-    await link.until(() => {
-      for (; read < link.received.length; read++) {
-        const entry = link.received[read];
-        if (entry?.type === "control" && entry.frame.t === "gap") this.gaps += 1;
-        if (entry?.type !== "data" || entry.frame.channel !== channel) continue;
-        const { offset, payload } = entry.frame;
-        if (offset > this.bytes) throw new Error(`bytes ${this.bytes}..${offset} are missing`);
-        const fresh = payload.subarray(Math.min(payload.byteLength, this.bytes - offset));
-        this.hash.update(fresh);
-        this.bytes += fresh.byteLength;
-        entry.frame.payload = new Uint8Array();
-      }
-      if (this.bytes - acked >= 64 * 1024) {
-        acked = this.bytes;
-        link.send({ t: "ack", channel, epoch, offset: acked });
-      }
-      return until() || link.closed !== undefined ? true : undefined;
-    }, "the whole output", 45_000);
+    await link.until(
+      () => {
+        for (; read < link.received.length; read++) {
+          const entry = link.received[read];
+          if (entry?.type === "control" && entry.frame.t === "gap") this.gaps += 1;
+          if (entry?.type !== "data" || entry.frame.channel !== channel) continue;
+          const { offset, payload } = entry.frame;
+          if (offset > this.bytes) throw new Error(`bytes ${this.bytes}..${offset} are missing`);
+          const fresh = payload.subarray(Math.min(payload.byteLength, this.bytes - offset));
+          this.hash.update(fresh);
+          this.bytes += fresh.byteLength;
+          entry.frame.payload = new Uint8Array();
+        }
+        if (this.bytes - acked >= 64 * 1024) {
+          acked = this.bytes;
+          link.send({ t: "ack", channel, epoch, offset: acked });
+        }
+        return until() || link.closed !== undefined ? true : undefined;
+      },
+      "the whole output",
+      45_000,
+    );
   }
 }
 
@@ -85,7 +94,16 @@ function expected(): { bytes: number; sha256: string } {
 /** A program that floods once it is told to. */
 async function flood(link: RelayLink): Promise<void> {
   const argv = ["/bin/sh", "-c", 'stty raw -echo; head -c 1 >/dev/null; seq 1 "$1"; exec sleep 600', "sh", String(LINES)];
-  const reply = await link.request({ t: "session.create", id: link.nextId(), session: SESSION, name: "flood", argv, env: {}, size: { cols: 80, rows: 24 }, backend: "pty" });
+  const reply = await link.request({
+    t: "session.create",
+    id: link.nextId(),
+    session: SESSION,
+    name: "flood",
+    argv,
+    env: {},
+    size: { cols: 80, rows: 24 },
+    backend: "pty",
+  });
   if (reply.t !== "reply") throw new Error(`session.create was refused: ${JSON.stringify(reply.error)}`);
 }
 
@@ -159,20 +177,32 @@ test("a machine that has not joined is told how to, without a stack", async () =
   expect(daemon.said()).not.toMatch(/^\s+at /m);
 });
 
-test.skipIf(process.getuid?.() !== 0)("[LK2] on a read-only state directory the host still connects, says so, and comes back (F25)", async () => {
-  const { relay, home } = await setUp();
-  const readOnly = ["unshare", "-m", "sh", "-c", 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"', "sh", home.paths.home];
-  const first = run(home, { wrapper: readOnly });
-  const link = await relay.link(0);
-  expect((await link.frame("hello")).capabilities).toContain("degraded:state_unwritable");
-  link.tcp.destroy();
-  const again = await relay.link(1);
-  first.child.kill("SIGTERM");
-  await first.exited;
-  run(home, { wrapper: readOnly });
-  const later = await relay.link(2);
-  expect(later.claim.epoch.start).toBeGreaterThan(again.claim.epoch.start);
-}, 60_000);
+test.skipIf(process.getuid?.() !== 0)(
+  "[LK2] on a read-only state directory the host still connects, says so, and comes back (F25)",
+  async () => {
+    const { relay, home } = await setUp();
+    const readOnly = [
+      "unshare",
+      "-m",
+      "sh",
+      "-c",
+      'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"',
+      "sh",
+      home.paths.home,
+    ];
+    const first = run(home, { wrapper: readOnly });
+    const link = await relay.link(0);
+    expect((await link.frame("hello")).capabilities).toContain("degraded:state_unwritable");
+    link.tcp.destroy();
+    const again = await relay.link(1);
+    first.child.kill("SIGTERM");
+    await first.exited;
+    run(home, { wrapper: readOnly });
+    const later = await relay.link(2);
+    expect(later.claim.epoch.start).toBeGreaterThan(again.claim.epoch.start);
+  },
+  60_000,
+);
 
 test("with 64 file descriptors the daemon works or refuses clearly, and never with a stack (F28)", async () => {
   const { relay, home } = await setUp();
@@ -182,11 +212,22 @@ test("with 64 file descriptors the daemon works or refuses clearly, and never wi
   for (let i = 0; i < 40; i++) {
     const id = link.nextId();
     const session = `ses_01j9zzzzzzzzzzzzzzzzzzzz${String(i).padStart(2, "0")}`;
-    const reply = await link.request({ t: "session.create", id, session, name: `n${i}`, argv: ["/bin/cat"], env: {}, size: { cols: 80, rows: 24 }, backend: "pty" });
+    const reply = await link.request({
+      t: "session.create",
+      id,
+      session,
+      name: `n${i}`,
+      argv: ["/bin/cat"],
+      env: {},
+      size: { cols: 80, rows: 24 },
+      backend: "pty",
+    });
     codes.add(reply.t === "reply" ? "made" : reply.error.code);
   }
-  expect([...codes].every((code) => ["made", "descriptors_exhausted", "session_limit"].includes(code)), [...codes].join()).toBe(true);
+  expect(
+    [...codes].every((code) => ["made", "descriptors_exhausted", "session_limit"].includes(code)),
+    [...codes].join(),
+  ).toBe(true);
   expect(await link.request({ t: "detect", id: link.nextId() })).toMatchObject({ t: "reply" });
   expect(daemon.said()).not.toMatch(/^\s+at /m);
 }, 60_000);
-

@@ -35,13 +35,17 @@ export class Reporter {
   /** A new link knows nothing yet. */
   afterWelcome(): HostFrame[] {
     this.#told = this.#latest;
-    return [...(this.#inventory === undefined ? [] : inventoryFrames(this.#inventory)), ...(this.#latest === undefined ? [] : [{ t: "metrics" as const, metrics: this.#latest }])];
+    return [
+      ...(this.#inventory === undefined ? [] : inventoryFrames(this.#inventory)),
+      ...(this.#latest === undefined ? [] : [{ t: "metrics" as const, metrics: this.#latest }]),
+    ];
   }
 
   /** Looks again at files and CLIs. */
   async detect(): Promise<number> {
     const { catalogue, log, send } = this.#deps;
-    if (catalogue.refresh()) for (const { file, line, problem } of catalogue.problems) log.warn("an agent type cannot be used", { file, line, problem });
+    if (catalogue.refresh())
+      for (const { file, line, problem } of catalogue.problems) log.warn("an agent type cannot be used", { file, line, problem });
     const inventory = await catalogue.report();
     if (JSON.stringify(inventory) !== JSON.stringify(this.#inventory)) {
       this.#inventory = inventory;

@@ -43,11 +43,23 @@ export function beginRotation(paths: Paths, hostId: string): KeyPair {
   return next;
 }
 
-async function post({ identity, claimant, epoch, serverTime }: RotationDeps, key: KeyPair, body: { signingKey: string; proof: string }): Promise<Result<void>> {
+async function post(
+  { identity, claimant, epoch, serverTime }: RotationDeps,
+  key: KeyPair,
+  body: { signingKey: string; proof: string },
+): Promise<Result<void>> {
   const { url, pin } = identity.record;
   for (const attempt of ["first", "corrected"] as const) {
     const authorization = hostAuthorization(claimant, { key, epoch, timeMs: serverTime.nowMs(), method: "POST", path: KEY_PATH });
-    const answer = await callServer({ url: new URL(url), ...(pin === undefined ? {} : { pin }), method: "POST", path: KEY_PATH, headers: { authorization }, body, timeoutMs: REQUEST_TIMEOUT_MS });
+    const answer = await callServer({
+      url: new URL(url),
+      ...(pin === undefined ? {} : { pin }),
+      method: "POST",
+      path: KEY_PATH,
+      headers: { authorization },
+      body,
+      timeoutMs: REQUEST_TIMEOUT_MS,
+    });
     if (!answer.ok) return answer;
     if (answer.value.status < 300) return ok(undefined);
     const error = readProblem(answer.value.status, answer.value.json);

@@ -19,7 +19,9 @@ export const LAUNCHD_LABEL = "dev.maestro.host";
  * limits on the unit would count the agents in; the holder therefore moves to a scope of its own where it can.
  */
 export function systemdUnit({ argv, env, user, scope }: ServiceSpec): string {
-  const environment = Object.entries(env).map(([name, value]) => `Environment=${systemdQuote(`${name}=${value}`)}\n`).join("");
+  const environment = Object.entries(env)
+    .map(([name, value]) => `Environment=${systemdQuote(`${name}=${value}`)}\n`)
+    .join("");
   return `[Unit]
 Description=Maestro host-agent
 Wants=network-online.target
@@ -46,7 +48,9 @@ WantedBy=${scope === "system" ? "multi-user.target" : "default.target"}
 /** `AbandonProcessGroup` is launchd's KillMode=process. */
 export function launchdPlist({ argv, env, user, scope, logFile }: ServiceSpec): string {
   const strings = (values: readonly string[]) => values.map((value) => `    <string>${xml(value)}</string>\n`).join("");
-  const pairs = Object.entries(env).map(([name, value]) => `    <key>${xml(name)}</key>\n    <string>${xml(value)}</string>\n`).join("");
+  const pairs = Object.entries(env)
+    .map(([name, value]) => `    <key>${xml(name)}</key>\n    <string>${xml(value)}</string>\n`)
+    .join("");
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
@@ -74,7 +78,12 @@ ${user === undefined || scope === "user" ? "" : `  <key>UserName</key>\n  <strin
 
 /** One word of a unit file: `%` starts a specifier, `$` a variable. */
 function systemdQuote(word: string): string {
-  const escaped = word.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%").replaceAll("$", "$$$$").replaceAll("\n", "\\n");
+  const escaped = word
+    .replaceAll("\\", "\\\\")
+    .replaceAll('"', '\\"')
+    .replaceAll("%", "%%")
+    .replaceAll("$", "$$$$")
+    .replaceAll("\n", "\\n");
   return /^[\w./:=@+,-]+$/.test(word) ? word : `"${escaped}"`;
 }
 

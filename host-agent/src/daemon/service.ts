@@ -76,10 +76,17 @@ function servicePlace({ scope }: Paths): Result<{ kind: Kind; file: string }> {
     return ok({ kind: "launchd", file: path.join(dir, `${LAUNCHD_LABEL}.plist`) });
   }
   if (!existsSync("/run/systemd/system")) {
-    return err(maestroError("backend_unavailable", "This machine is not run by systemd, so no service can be installed.", { hint: "Start it by what runs this machine: maestro host run" }));
+    return err(
+      maestroError("backend_unavailable", "This machine is not run by systemd, so no service can be installed.", {
+        hint: "Start it by what runs this machine: maestro host run",
+      }),
+    );
   }
   const configHome = process.env["XDG_CONFIG_HOME"] ?? path.join(homedir(), ".config");
-  return ok({ kind: "systemd", file: path.join(scope === "system" ? "/etc/systemd/system" : path.join(configHome, "systemd/user"), SYSTEMD_NAME) });
+  return ok({
+    kind: "systemd",
+    file: path.join(scope === "system" ? "/etc/systemd/system" : path.join(configHome, "systemd/user"), SYSTEMD_NAME),
+  });
 }
 
 const systemctl = (scope: Paths["scope"]): string[] => (scope === "system" ? ["systemctl"] : ["systemctl", "--user"]);
@@ -125,7 +132,10 @@ function write(file: string, text: string): MaestroError | undefined {
 }
 
 const unwritable = (file: string, cause: unknown): MaestroError =>
-  maestroError("state_unwritable", `'${file}' cannot be written (${errnoOf(cause) ?? "unknown reason"}).`, { field: file, hint: "A system service needs root: use sudo, or --user." });
+  maestroError("state_unwritable", `'${file}' cannot be written (${errnoOf(cause) ?? "unknown reason"}).`, {
+    field: file,
+    hint: "A system service needs root: use sudo, or --user.",
+  });
 
 function run(argv: readonly string[]): Promise<Result<string>> {
   const [file = "", ...args] = argv;

@@ -31,9 +31,16 @@ export function resolveWorkspace(text: string, rules: WorkspaceRules): Result<st
   const real = realOf(path.normalize(expanded));
   if (!real.ok) return real;
   const roots = rules.roots.map(realIfThere);
-  if (!roots.some((root) => isInside(real.value, root))) return err(outside(text, real.value === expanded ? "it is in none of them" : `it leads to ${real.value}`, rules));
+  if (!roots.some((root) => isInside(real.value, root)))
+    return err(outside(text, real.value === expanded ? "it is in none of them" : `it leads to ${real.value}`, rules));
   const own = rules.forbidden.map(realIfThere).find((dir) => isInside(real.value, dir));
-  if (own !== undefined) return err(maestroError("path_outside_roots", `'${text}' is inside Maestro's own directory ${own}.`, { field: "path", hint: "Choose a directory of the project." }));
+  if (own !== undefined)
+    return err(
+      maestroError("path_outside_roots", `'${text}' is inside Maestro's own directory ${own}.`, {
+        field: "path",
+        hint: "Choose a directory of the project.",
+      }),
+    );
   return ok(real.value);
 }
 
@@ -57,8 +64,14 @@ export function ensureWorkspace(text: string, rules: WorkspaceRules): Result<Wor
     return again.ok ? ok({ path: again.value, created: true }) : again;
   } catch (cause) {
     const code = errnoOf(cause);
-    if (code === "ENOSPC" || code === "EDQUOT") return err(maestroError("disk_full", `No space left to create '${resolved.value}'.`, { field: "path" }));
-    return err(maestroError("workspace_error", `'${resolved.value}' cannot be created (${code ?? "unknown reason"}).`, { field: "path", hint: "Its parent must be writable by the user who runs the host-agent." }));
+    if (code === "ENOSPC" || code === "EDQUOT")
+      return err(maestroError("disk_full", `No space left to create '${resolved.value}'.`, { field: "path" }));
+    return err(
+      maestroError("workspace_error", `'${resolved.value}' cannot be created (${code ?? "unknown reason"}).`, {
+        field: "path",
+        hint: "Its parent must be writable by the user who runs the host-agent.",
+      }),
+    );
   }
 }
 
@@ -70,8 +83,10 @@ function realOf(target: string): Result<string> {
     } catch (cause) {
       const code = errnoOf(cause);
       // A link to nowhere exists, and what it will lead to is not known.
-      if (code === "ENOENT" && isLink(at)) return err(maestroError("workspace_error", `'${at}' is a link that leads nowhere.`, { field: "path" }));
-      if (code !== "ENOENT") return err(maestroError("workspace_error", `'${at}' cannot be followed (${code ?? "unknown reason"}).`, { field: "path" }));
+      if (code === "ENOENT" && isLink(at))
+        return err(maestroError("workspace_error", `'${at}' is a link that leads nowhere.`, { field: "path" }));
+      if (code !== "ENOENT")
+        return err(maestroError("workspace_error", `'${at}' cannot be followed (${code ?? "unknown reason"}).`, { field: "path" }));
       if (at === path.dirname(at)) return ok(target);
       rest.unshift(path.basename(at));
     }
@@ -79,7 +94,10 @@ function realOf(target: string): Result<string> {
 }
 
 function outside(text: string, why: string, { roots }: WorkspaceRules): MaestroError {
-  return maestroError("path_outside_roots", `'${text.slice(0, 512)}' is outside this host's allowed directories: ${why}.`, { field: "path", hint: `Allowed: ${roots.join(", ")}.` });
+  return maestroError("path_outside_roots", `'${text.slice(0, 512)}' is outside this host's allowed directories: ${why}.`, {
+    field: "path",
+    hint: `Allowed: ${roots.join(", ")}.`,
+  });
 }
 
 const isInside = (target: string, dir: string): boolean => target === dir || target.startsWith(dir.endsWith("/") ? dir : `${dir}/`);

@@ -20,7 +20,10 @@ export interface ClaimedCall {
 
 const NONCE_BYTES = 18;
 
-export function hostAuthorization({ hostId, origin, instance, bootId }: Claimant, { key, epoch, timeMs, method, path }: ClaimedCall): string {
+export function hostAuthorization(
+  { hostId, origin, instance, bootId }: Claimant,
+  { key, epoch, timeMs, method, path }: ClaimedCall,
+): string {
   const claim = { id: hostId, epoch, instance, bootId, timeMs, nonce: randomBytes(NONCE_BYTES).toString("base64url") };
   return formatHostAuthorization(claim, signText(key, hostSigningText(claim, origin, method, path)));
 }

@@ -45,8 +45,14 @@ export class Connection {
     this.#socket = socket;
     this.#deps = deps;
     const { clock, timeScale, log, terminals } = deps;
-    this.#egress = new Egress(socket, clock, { overflow: () => this.#abandon("the far end does not read"), sent: (channel) => terminals.sent(channel) });
-    this.#heartbeat = new Heartbeat(clock, timeScale, { ping: () => socket.sendText(PING), dead: () => this.#abandon("no answer to two pings") });
+    this.#egress = new Egress(socket, clock, {
+      overflow: () => this.#abandon("the far end does not read"),
+      sent: (channel) => terminals.sent(channel),
+    });
+    this.#heartbeat = new Heartbeat(clock, timeScale, {
+      ping: () => socket.sendText(PING),
+      dead: () => this.#abandon("no answer to two pings"),
+    });
     this.#requests = new Requests((frame) => this.send(frame), { clock, timeScale, log });
     this.#cancelWelcome = clock.after(WELCOME_TIMEOUT_MS * timeScale, () => this.#abandon("no welcome"));
     terminals.linkUp(this.#egress);
@@ -74,7 +80,12 @@ export class Connection {
       this.#cancelWelcome();
       this.#deps.up();
     }
-    dispatch(frame, { ...this.#deps, requests: this.#requests, send: (reply) => this.send(reply), blob: (channel, bytes) => this.#blob(channel, bytes) });
+    dispatch(frame, {
+      ...this.#deps,
+      requests: this.#requests,
+      send: (reply) => this.send(reply),
+      blob: (channel, bytes) => this.#blob(channel, bytes),
+    });
   }
 
   binary(bytes: Uint8Array): void {
@@ -114,7 +125,14 @@ export class Connection {
   #ignore(name: string, id: number | undefined): void {
     this.#unknown += 1;
     this.#deps.log.debug("an unknown frame was ignored", { type: name });
-    if (id !== undefined && id > 0) this.send({ t: "reply-error", id, error: toWire(maestroError("type_unknown", `This host does not know the request '${name.slice(0, 64)}'.`, { hint: "Upgrade the host-agent." })) });
+    if (id !== undefined && id > 0)
+      this.send({
+        t: "reply-error",
+        id,
+        error: toWire(
+          maestroError("type_unknown", `This host does not know the request '${name.slice(0, 64)}'.`, { hint: "Upgrade the host-agent." }),
+        ),
+      });
   }
 
   /** [VR2] A malformed known frame is fatal to this socket only; the redial finds both sides afresh. */

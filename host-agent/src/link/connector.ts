@@ -26,7 +26,13 @@ export function connectorTo({ url, pin, timeoutMs }: ConnectTarget): Connector {
   const port = Number(url.port === "" ? (secure ? 443 : 80) : url.port);
   const dialTls = (settle: (error: Error | null) => void): Socket => {
     // A pinned server usually signed its certificate itself: its key is the authority, compared below.
-    const socket = connectTls({ host, port, ALPNProtocols: ["http/1.1"], rejectUnauthorized: pin === undefined, ...(isIP(host) === 0 ? { servername: host } : {}) });
+    const socket = connectTls({
+      host,
+      port,
+      ALPNProtocols: ["http/1.1"],
+      rejectUnauthorized: pin === undefined,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+    });
     socket.once("secureConnect", () => {
       if (pin === undefined) return settle(null);
       const key = socket.getPeerX509Certificate()?.publicKey;
@@ -52,7 +58,10 @@ export function connectorTo({ url, pin, timeoutMs }: ConnectTarget): Connector {
     const onError = (error: Error) => settle(error);
     const socket: Socket = secure ? dialTls(settle) : connectTcp({ host, port }, () => settle(null));
     socket.setNoDelay(true);
-    const timer = setTimeout(() => settle(Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: "ETIMEDOUT" })), timeoutMs);
+    const timer = setTimeout(
+      () => settle(Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: "ETIMEDOUT" })),
+      timeoutMs,
+    );
     socket.once("error", onError);
     return undefined;
   };
@@ -66,10 +75,19 @@ export function parsePin(text: string): Result<string> {
   const hex = body.replaceAll(":", "").toLowerCase();
   if (/^[0-9a-f]{64}$/.test(hex)) return ok(hex);
   if (/^[A-Za-z0-9+/_-]{43}=?$/.test(body)) return ok(Buffer.from(body, "base64").toString("hex"));
-  return err(maestroError("field_invalid", `'${text.slice(0, 80)}' is not a SHA-256 fingerprint.`, { field: "pin", hint: "Copy it from the join line of the console, whole." }));
+  return err(
+    maestroError("field_invalid", `'${text.slice(0, 80)}' is not a SHA-256 fingerprint.`, {
+      field: "pin",
+      hint: "Copy it from the join line of the console, whole.",
+    }),
+  );
 }
 
 const pinMismatch = (url: URL, pin: string, seen: string): Error =>
-  fail("tls_pin_mismatch", `The server at ${url.origin} has key sha256:${seen.slice(0, 16)}…, not sha256:${pin.slice(0, 16)}…: nothing was sent to it.`, {
-    hint: "Either the control plane has a new certificate (join again with a fresh line) or somebody is in between.",
-  });
+  fail(
+    "tls_pin_mismatch",
+    `The server at ${url.origin} has key sha256:${seen.slice(0, 16)}…, not sha256:${pin.slice(0, 16)}…: nothing was sent to it.`,
+    {
+      hint: "Either the control plane has a new certificate (join again with a fresh line) or somebody is in between.",
+    },
+  );

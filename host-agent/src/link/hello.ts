@@ -22,9 +22,17 @@ export function helloFrames(facts: HelloFacts, sessions: readonly SessionInfo[],
 }
 
 export function sessionsFrames(upsert: readonly SessionInfo[], removed: readonly string[], offsetMs: number): HostFrame[] {
-  const chunks = pages(upsert.map((session) => corrected(session, offsetMs)), PAGE_BYTES, MAX_UPSERTS);
+  const chunks = pages(
+    upsert.map((session) => corrected(session, offsetMs)),
+    PAGE_BYTES,
+    MAX_UPSERTS,
+  );
   const gone = pages(removed, PAGE_BYTES, MAX_SESSIONS_PER_HOST);
-  return Array.from({ length: Math.max(chunks.length, gone.length) }, (_, i) => ({ t: "sessions" as const, upsert: chunks[i] ?? [], removed: gone[i] ?? [] }));
+  return Array.from({ length: Math.max(chunks.length, gone.length) }, (_, i) => ({
+    t: "sessions" as const,
+    upsert: chunks[i] ?? [],
+    removed: gone[i] ?? [],
+  }));
 }
 
 export function inventoryFrames(types: readonly AgentTypeReport[]): HostFrame[] {

@@ -35,12 +35,19 @@ export async function callServer(call: HttpCall): Promise<Result<HttpAnswer>> {
             port: url.port === "" ? undefined : url.port,
             method,
             path,
-            headers: { ...call.headers, accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }) },
+            headers: {
+              ...call.headers,
+              accept: "application/json",
+              ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+            },
             createConnection: connectorTo(call),
           },
           (response) => void readAnswer(response).then(resolve, reject),
         );
-        const timer = setTimeout(() => request.destroy(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: "ETIMEDOUT" })), timeoutMs);
+        const timer = setTimeout(
+          () => request.destroy(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: "ETIMEDOUT" })),
+          timeoutMs,
+        );
         request.once("close", () => clearTimeout(timer));
         request.once("error", reject);
         request.end(body);
@@ -56,19 +63,32 @@ export function readProblem(status: number, json: unknown): MaestroError {
   const problem = Problem.safeParse(json);
   if (problem.success && isErrorCode(problem.data.code)) {
     const { code, detail, field, hint, serverTime } = problem.data;
-    return maestroError(code, detail, { ...(field === undefined ? {} : { field }), ...(hint === undefined ? {} : { hint }), ...(serverTime === undefined ? {} : { extra: { serverTime } }) });
+    return maestroError(code, detail, {
+      ...(field === undefined ? {} : { field }),
+      ...(hint === undefined ? {} : { hint }),
+      ...(serverTime === undefined ? {} : { extra: { serverTime } }),
+    });
   }
-  return maestroError("server_error", `The server answered ${status} and not as Maestro does.`, { hint: "Is the address that of a Maestro control plane?" });
+  return maestroError("server_error", `The server answered ${status} and not as Maestro does.`, {
+    hint: "Is the address that of a Maestro control plane?",
+  });
 }
 
 export function describeConnectFailure(url: URL, cause: unknown): MaestroError {
   if (cause instanceof MaestroFailure) return cause.error;
   const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined;
-  if (code === "EMFILE" || code === "ENFILE") return maestroError("descriptors_exhausted", `No file descriptor left to dial ${url.origin}.`, { hint: "Raise `ulimit -n`." });
+  if (code === "EMFILE" || code === "ENFILE")
+    return maestroError("descriptors_exhausted", `No file descriptor left to dial ${url.origin}.`, { hint: "Raise `ulimit -n`." });
   const certificate = code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO_/.test(code);
-  return maestroError("server_unreachable", `${url.origin} cannot be reached: ${code ?? (cause instanceof Error ? cause.message : "connection failed")}.`, {
-    hint: certificate ? "Its certificate is not trusted here. Use the join line with its fingerprint." : "Check the address, and that the control plane runs.",
-  });
+  return maestroError(
+    "server_unreachable",
+    `${url.origin} cannot be reached: ${code ?? (cause instanceof Error ? cause.message : "connection failed")}.`,
+    {
+      hint: certificate
+        ? "Its certificate is not trusted here. Use the join line with its fingerprint."
+        : "Check the address, and that the control plane runs.",
+    },
+  );
 }
 
 const Problem = z.looseObject({
@@ -88,7 +108,11 @@ async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
     if (bytes > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
     chunks.push(part);
   }
-  return { status: response.statusCode ?? 0, json: parseJson(Buffer.concat(chunks).toString("utf8")), retryAfterMs: readRetryAfter(response.headers["retry-after"], Date.now()) };
+  return {
+    status: response.statusCode ?? 0,
+    json: parseJson(Buffer.concat(chunks).toString("utf8")),
+    retryAfterMs: readRetryAfter(response.headers["retry-after"], Date.now()),
+  };
 }
 
 /** Seconds or an HTTP date, as milliseconds from now; at most five minutes, so that nobody can park a host. */

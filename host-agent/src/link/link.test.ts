@@ -155,7 +155,16 @@ describe("frames", () => {
     const { relay, home, holder } = await relayAndHome();
     start(home, holder);
     const link = await relay.link(0);
-    const create = { t: "session.create" as const, id: 5, session: "ses_01j9zzzzzzzzzzzzzzzzzzzzzz", name: "n", argv: [], env: {}, size: { cols: 80, rows: 24 }, backend: "echo" as const };
+    const create = {
+      t: "session.create" as const,
+      id: 5,
+      session: "ses_01j9zzzzzzzzzzzzzzzzzzzzzz",
+      name: "n",
+      argv: [],
+      env: {},
+      size: { cols: 80, rows: 24 },
+      backend: "echo" as const,
+    };
     link.send({ t: "ack", channel: 9, epoch: 0, offset: 5 });
     link.send({ t: "unwatch", channel: 9 });
     link.send(create);
@@ -234,7 +243,14 @@ test("[LK1] every attempt is signed anew with the host's key over the server's o
     const claim = relay.claims[i];
     const signature = /sig=([\w-]+)$/.exec(header)?.[1] ?? "";
     if (claim === undefined) throw new Error("no claim");
-    expect(verify(null, Buffer.from(hostSigningText(claim, relay.origin, "GET", "/api/v1/hosts/self/link")), publicKey, Buffer.from(signature, "base64url"))).toBe(true);
+    expect(
+      verify(
+        null,
+        Buffer.from(hostSigningText(claim, relay.origin, "GET", "/api/v1/hosts/self/link")),
+        publicKey,
+        Buffer.from(signature, "base64url"),
+      ),
+    ).toBe(true);
   });
   expect(relay.claims[1]?.epoch.connect).toBe((relay.claims[0]?.epoch.connect ?? 0) + 1);
 });

@@ -115,7 +115,13 @@ export class Link {
     const { url, pin, claimant } = this.#deps.target();
     this.#connects += 1;
     this.#become({ type: "dialling" });
-    const authorization = hostAuthorization(claimant, { key: keys.active, epoch: this.epoch, timeMs: serverTime.nowMs(), method: "GET", path: LINK_PATH });
+    const authorization = hostAuthorization(claimant, {
+      key: keys.active,
+      epoch: this.epoch,
+      timeMs: serverTime.nowMs(),
+      method: "GET",
+      path: LINK_PATH,
+    });
     const ended = Promise.withResolvers<{ code: number; reason: string }>();
     const opened = await openSocket({
       url,
@@ -171,7 +177,9 @@ export class Link {
 
   #correct(outcome: Extract<Outcome, { type: "refused" }>): boolean {
     if (this.#deps.serverTime.learnFrom(outcome.error)) {
-      this.#deps.log.warn("this machine's clock differs from the control plane's; its offset is used", { offsetMs: this.#deps.serverTime.offsetMs() });
+      this.#deps.log.warn("this machine's clock differs from the control plane's; its offset is used", {
+        offsetMs: this.#deps.serverTime.offsetMs(),
+      });
       return true;
     }
     const keyRefused = outcome.error.code === "signature_invalid" || outcome.error.code === "host_unknown";

@@ -21,7 +21,8 @@ export function readCpuTimes(): CpuTimes {
   return { busy, total };
 }
 
-export const cpuShare = (before: CpuTimes, after: CpuTimes): number => (after.total > before.total ? clamp((after.busy - before.busy) / (after.total - before.total)) : 0);
+export const cpuShare = (before: CpuTimes, after: CpuTimes): number =>
+  after.total > before.total ? clamp((after.busy - before.busy) / (after.total - before.total)) : 0;
 
 export async function sampleMetrics(before: CpuTimes, after: CpuTimes, dir: string): Promise<Metrics> {
   const disk = await statfs(dir).then(
@@ -40,7 +41,12 @@ export async function sampleMetrics(before: CpuTimes, after: CpuTimes, dir: stri
 export function isMaterial(last: Metrics | undefined, now: Metrics): boolean {
   if (last === undefined) return true;
   const loadStep = Math.max(0.25, last.load1 * 0.2);
-  return Math.abs(now.cpu - last.cpu) >= 0.1 || Math.abs(now.memory - last.memory) >= 0.03 || Math.abs(now.disk - last.disk) >= 0.01 || Math.abs(now.load1 - last.load1) >= loadStep;
+  return (
+    Math.abs(now.cpu - last.cpu) >= 0.1 ||
+    Math.abs(now.memory - last.memory) >= 0.03 ||
+    Math.abs(now.disk - last.disk) >= 0.01 ||
+    Math.abs(now.load1 - last.load1) >= loadStep
+  );
 }
 
 const clamp = (share: number): number => Math.min(1, Math.max(0, share));

@@ -24,7 +24,10 @@ describe("heartbeat", () => {
   function setUp() {
     const clock = new VirtualClock();
     const seen: string[] = [];
-    const heartbeat = new Heartbeat(clock, 1, { ping: () => seen.push(`ping ${clock.monotonicMs()}`), dead: () => seen.push(`dead ${clock.monotonicMs()}`) });
+    const heartbeat = new Heartbeat(clock, 1, {
+      ping: () => seen.push(`ping ${clock.monotonicMs()}`),
+      dead: () => seen.push(`dead ${clock.monotonicMs()}`),
+    });
     heartbeat.start();
     return { clock, seen, heartbeat };
   }
@@ -121,16 +124,31 @@ describe("hello", () => {
     roots: ["/tmp"],
   };
   const session = (i: number) => ({
-    id: `ses_${i}`, name: "n".repeat(100), backend: "pty" as const, title: "t".repeat(256), cwd: `/${"d".repeat(1_000)}`, command: "c".repeat(500),
-    cols: 80, rows: 24, createdMs: 1_000, lastActivityMs: 2_000, epoch: 0,
+    id: `ses_${i}`,
+    name: "n".repeat(100),
+    backend: "pty" as const,
+    title: "t".repeat(256),
+    cwd: `/${"d".repeat(1_000)}`,
+    command: "c".repeat(500),
+    cols: 80,
+    rows: 24,
+    createdMs: 1_000,
+    lastActivityMs: 2_000,
+    epoch: 0,
   });
 
   test("[LK3] 500 sessions travel in pages that each fit a control frame, in order, the last one saying so", () => {
-    const frames = helloFrames(facts, Array.from({ length: 500 }, (_, i) => session(i)), 0);
+    const frames = helloFrames(
+      facts,
+      Array.from({ length: 500 }, (_, i) => session(i)),
+      0,
+    );
     const texts = frames.map(hostText);
     expect(Math.max(...texts.map((text) => Buffer.byteLength(text)))).toBeLessThanOrEqual(MAX_CONTROL_BYTES);
     for (const text of texts) expect(decodeControl(text, HostFrames).ok).toBe(true);
-    expect(frames.flatMap((frame) => ("sessions" in frame ? frame.sessions.map(({ id }) => id) : []))).toEqual(Array.from({ length: 500 }, (_, i) => `ses_${i}`));
+    expect(frames.flatMap((frame) => ("sessions" in frame ? frame.sessions.map(({ id }) => id) : []))).toEqual(
+      Array.from({ length: 500 }, (_, i) => `ses_${i}`),
+    );
     expect(frames.map((frame) => "more" in frame && frame.more)).toEqual(frames.map((_, i) => i < frames.length - 1));
   });
 
@@ -156,7 +174,13 @@ test("[LK1] the header is signed over origin, method, path and claim, and verifi
   const parsed = parseHostAuthorization(header);
   if (!parsed.ok) throw new Error(parsed.error.detail);
   const publicKey = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: key.public }, format: "jwk" });
-  const check = (path: string) => verify(null, Buffer.from(hostSigningText(parsed.value.claim, "https://x", "GET", path)), publicKey, Buffer.from(parsed.value.signature, "base64url"));
+  const check = (path: string) =>
+    verify(
+      null,
+      Buffer.from(hostSigningText(parsed.value.claim, "https://x", "GET", path)),
+      publicKey,
+      Buffer.from(parsed.value.signature, "base64url"),
+    );
   expect(check("/p")).toBe(true);
   expect(check("/q")).toBe(false);
 });
@@ -191,7 +215,15 @@ test.each([
 test("a pin is read in the forms people paste", () => {
   const hex = "ab".repeat(32);
   const base64 = Buffer.from(hex, "hex").toString("base64");
-  for (const text of [hex, hex.toUpperCase(), `sha256:${hex}`, `SHA256:${hex.match(/../g)?.join(":")}`, `sha256//${base64}`, base64.replace("=", "")]) expect(parsePin(text)).toEqual(ok(hex));
+  for (const text of [
+    hex,
+    hex.toUpperCase(),
+    `sha256:${hex}`,
+    `SHA256:${hex.match(/../g)?.join(":")}`,
+    `sha256//${base64}`,
+    base64.replace("=", ""),
+  ])
+    expect(parsePin(text)).toEqual(ok(hex));
   expect(parsePin("nonsense").ok).toBe(false);
 });
 

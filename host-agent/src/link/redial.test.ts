@@ -4,8 +4,14 @@ import { CLOSE_TABLE } from "@maestro/shared/protocol/close-codes";
 import { decideRedial, freshRedial, WAIT_MS, type Outcome } from "./redial.ts";
 
 const closed = (code: number, openMs = 0): Outcome => ({ type: "closed", code, reason: "", openMs });
-const refused = (code: ErrorCode, status: number, retryAfterMs?: number): Outcome => ({ type: "refused", status, error: maestroError(code, "x"), retryAfterMs });
-const decide = (outcome: Outcome, state = freshRedial, corrected = false, random = 0.5) => decideRedial(state, outcome, corrected, random, 1);
+const refused = (code: ErrorCode, status: number, retryAfterMs?: number): Outcome => ({
+  type: "refused",
+  status,
+  error: maestroError(code, "x"),
+  retryAfterMs,
+});
+const decide = (outcome: Outcome, state = freshRedial, corrected = false, random = 0.5) =>
+  decideRedial(state, outcome, corrected, random, 1);
 
 test("[LK5] the first redial comes within 5 s, then twice as late at most, up to 60 s", () => {
   let state = freshRedial;

@@ -41,8 +41,10 @@ export function decideRedial(state: RedialState, outcome: Outcome, corrected: bo
       return backoff(state, random, scale, 0);
     case "refused": {
       const { error, status, retryAfterMs } = outcome;
-      if (corrected && state.corrections < MAX_CORRECTIONS) return { type: "after", ms: 0, state: { ...state, corrections: state.corrections + 1 } };
-      if (error.code === "server_error" || ERRORS[error.code].retryable || status === 429 || status >= 500) return backoff(state, random, scale, retryAfterMs ?? 0);
+      if (corrected && state.corrections < MAX_CORRECTIONS)
+        return { type: "after", ms: 0, state: { ...state, corrections: state.corrections + 1 } };
+      if (error.code === "server_error" || ERRORS[error.code].retryable || status === 429 || status >= 500)
+        return backoff(state, random, scale, retryAfterMs ?? 0);
       return { type: "wait", ms: WAIT_MS * scale, why: error.code, state: { ...state, attempt: state.attempt + 1 } };
     }
     case "closed": {

@@ -48,13 +48,20 @@ export class Requests {
     void this.#run(name, work, finish);
   }
 
-  async #run(name: string, work: (done: (result: Result<unknown>) => void) => void | Promise<void>, finish: (result: Result<unknown>) => void): Promise<void> {
+  async #run(
+    name: string,
+    work: (done: (result: Result<unknown>) => void) => void | Promise<void>,
+    finish: (result: Result<unknown>) => void,
+  ): Promise<void> {
     try {
       await work(finish);
     } catch (cause) {
       if (cause instanceof MaestroFailure) return finish({ ok: false, error: cause.error });
       // A bug here must not strand whoever waits; the log has the rest.
-      this.#log.error("a request failed", { request: name, cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) });
+      this.#log.error("a request failed", {
+        request: name,
+        cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+      });
       finish({ ok: false, error: maestroError("internal", `The host failed at '${name}'.`, { hint: "Its log says more." }) });
     }
   }

@@ -31,7 +31,8 @@ export class ServerTime {
   learnFrom(error: MaestroError): boolean {
     const told = error.extra?.["serverTime"];
     if (error.code !== "clock_skew" || told === undefined) return false;
-    const serverMs = typeof told === "number" ? told : typeof told === "string" ? (/^\d+$/.test(told) ? Number(told) : Date.parse(told)) : Number.NaN;
+    const serverMs =
+      typeof told === "number" ? told : typeof told === "string" ? (/^\d+$/.test(told) ? Number(told) : Date.parse(told)) : Number.NaN;
     if (!Number.isFinite(serverMs)) return false;
     this.learn(serverMs);
     return true;

@@ -7,10 +7,20 @@ import { err, ok, type Result } from "@maestro/shared/result";
 export function checkServerUrl(text: string, allowHttp: readonly string[]): Result<URL> {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    return err(maestroError("field_invalid", `'${text.slice(0, 128)}' is not an http or https URL.`, { field: "url", hint: "For example https://maestro.example.com" }));
+    return err(
+      maestroError("field_invalid", `'${text.slice(0, 128)}' is not an http or https URL.`, {
+        field: "url",
+        hint: "For example https://maestro.example.com",
+      }),
+    );
   }
   if (url.username !== "" || url.password !== "") {
-    return err(maestroError("field_invalid", "The URL contains a user name or password.", { field: "url", hint: "Use the bare address of the control plane." }));
+    return err(
+      maestroError("field_invalid", "The URL contains a user name or password.", {
+        field: "url",
+        hint: "Use the bare address of the control plane.",
+      }),
+    );
   }
   if (url.protocol === "http:" && !isLoopback(url.hostname) && !isAllowed(url.hostname, allowHttp)) {
     return err(

@@ -74,7 +74,12 @@ export function openSocket({ path, headers, events, signal, ...target }: OpenOpt
       let bytes = 0;
       const finish = () => {
         const error = readProblem(response.statusCode ?? 0, parseJson(Buffer.concat(chunks).toString("utf8")));
-        settle({ type: "refused", status: response.statusCode ?? 0, error, retryAfterMs: readRetryAfter(response.headers["retry-after"], Date.now()) });
+        settle({
+          type: "refused",
+          status: response.statusCode ?? 0,
+          error,
+          retryAfterMs: readRetryAfter(response.headers["retry-after"], Date.now()),
+        });
         request.destroy();
       };
       response.on("data", (chunk: Buffer) => {

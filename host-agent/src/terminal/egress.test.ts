@@ -91,5 +91,8 @@ test("[CH3] what was held goes out when its window ends", () => {
   egress.touch(channel);
   expect(sink.out).toHaveLength(1);
   clock.advance(5);
-  expect(sink.out).toEqual([{ channel: 1, bytes: 5_000 }, { channel: 1, bytes: 10 }]);
+  expect(sink.out).toEqual([
+    { channel: 1, bytes: 5_000 },
+    { channel: 1, bytes: 10 },
+  ]);
 });

@@ -105,7 +105,17 @@ export class Terminals {
   snapshot({ session, epoch, offset, cols, rows, lines, viewer, bytes }: SnapshotEvent): void {
     const entry = this.#bySession.get(session);
     if (entry === undefined) return;
-    const begin = { t: "snapshot" as const, channel: entry.channel.id, epoch, offset, bytes: bytes.byteLength, cols, rows, lines, ...(viewer === undefined ? {} : { viewer }) };
+    const begin = {
+      t: "snapshot" as const,
+      channel: entry.channel.id,
+      epoch,
+      offset,
+      bytes: bytes.byteLength,
+      cols,
+      rows,
+      lines,
+      ...(viewer === undefined ? {} : { viewer }),
+    };
     entry.channel.snapshot(begin, bytes);
     entry.snapshots.arrived();
     this.#egress?.touch(entry.channel);
@@ -206,7 +216,11 @@ export class Terminals {
   }
 
   sync(): Extract<HostFrame, { t: "host-sync" }> {
-    const channels = [...this.#byChannel.values()].map(({ channel }) => ({ channel: channel.id, session: channel.session, ...channel.standing }));
+    const channels = [...this.#byChannel.values()].map(({ channel }) => ({
+      channel: channel.id,
+      session: channel.session,
+      ...channel.standing,
+    }));
     return { t: "host-sync", channels };
   }
 
@@ -269,4 +283,6 @@ export class Terminals {
 }
 
 const holderAway = (): MaestroError =>
-  maestroError("backend_unavailable", "The process that holds this host's terminals is not running.", { hint: "It is being started again; try once more in a moment." });
+  maestroError("backend_unavailable", "The process that holds this host's terminals is not running.", {
+    hint: "It is being started again; try once more in a moment.",
+  });

@@ -12,15 +12,41 @@ export interface AgentType extends Omit<AgentTypeFile, "adapter" | "resources"> 
 export function checkAgentType(file: AgentTypeFile): Result<AgentType> {
   const { resources, adapter: named, ...rest } = file;
   const adapter = named ?? (file.argv !== undefined ? "custom" : file.mode !== undefined ? "kilo" : undefined);
-  if (adapter === undefined) return err(maestroError("field_missing", "Neither `adapter` nor `mode` nor `argv` is given.", { field: "adapter", hint: "For example adapter: claude" }));
-  if (adapter === "custom" && file.argv === undefined) return err(maestroError("field_missing", "A custom type needs `argv`.", { field: "argv", hint: 'For example argv: ["tool", "--ask", "{{prompt}}"]' }));
-  if (adapter !== "custom" && file.argv !== undefined) return err(maestroError("field_invalid", `\`argv\` belongs to the custom adapter; this type's is '${adapter}'.`, { field: "argv" }));
-  if (adapter !== "custom" && file.prompt !== undefined) return err(maestroError("field_invalid", `\`prompt\` belongs to the custom adapter; this type's is '${adapter}'.`, { field: "prompt" }));
-  if (resources !== undefined && file.resource_limits !== undefined) return err(maestroError("field_invalid", "`resources` and `resource_limits` are the same thing; give one.", { field: "resources" }));
+  if (adapter === undefined)
+    return err(
+      maestroError("field_missing", "Neither `adapter` nor `mode` nor `argv` is given.", {
+        field: "adapter",
+        hint: "For example adapter: claude",
+      }),
+    );
+  if (adapter === "custom" && file.argv === undefined)
+    return err(
+      maestroError("field_missing", "A custom type needs `argv`.", {
+        field: "argv",
+        hint: 'For example argv: ["tool", "--ask", "{{prompt}}"]',
+      }),
+    );
+  if (adapter !== "custom" && file.argv !== undefined)
+    return err(maestroError("field_invalid", `\`argv\` belongs to the custom adapter; this type's is '${adapter}'.`, { field: "argv" }));
+  if (adapter !== "custom" && file.prompt !== undefined)
+    return err(
+      maestroError("field_invalid", `\`prompt\` belongs to the custom adapter; this type's is '${adapter}'.`, { field: "prompt" }),
+    );
+  if (resources !== undefined && file.resource_limits !== undefined)
+    return err(maestroError("field_invalid", "`resources` and `resource_limits` are the same thing; give one.", { field: "resources" }));
   const denied = Object.keys(file.env ?? {}).find((name) => isDeniedEnv(name));
-  if (denied !== undefined) return err(maestroError("env_denied", `The variable ${denied} may not be set by a type.`, { field: `env.${denied}` }));
-  const placeholder = file.argv?.flatMap((argument) => argument.match(/\{\{[^}]*\}\}/g) ?? []).find((found) => !PLACEHOLDERS.includes(found));
-  if (placeholder !== undefined) return err(maestroError("field_invalid", `'${placeholder}' is not a placeholder.`, { field: "argv", hint: `Known are ${PLACEHOLDERS.join(", ")}.` }));
+  if (denied !== undefined)
+    return err(maestroError("env_denied", `The variable ${denied} may not be set by a type.`, { field: `env.${denied}` }));
+  const placeholder = file.argv
+    ?.flatMap((argument) => argument.match(/\{\{[^}]*\}\}/g) ?? [])
+    .find((found) => !PLACEHOLDERS.includes(found));
+  if (placeholder !== undefined)
+    return err(
+      maestroError("field_invalid", `'${placeholder}' is not a placeholder.`, {
+        field: "argv",
+        hint: `Known are ${PLACEHOLDERS.join(", ")}.`,
+      }),
+    );
   return ok({ ...rest, adapter, ...(resources === undefined ? {} : { resource_limits: resources }) });
 }
 

@@ -50,10 +50,21 @@ export class TypeCatalogue {
     if (builtin !== undefined) return ok({ slug, adapter: builtin.name });
     const broken = this.#files.problems.find((problem) => problem.slug === slug);
     if (broken !== undefined) {
-      return err(maestroError("agent_type_invalid", `The type '${slug}' cannot be used: ${broken.file}${broken.line === undefined ? "" : `:${broken.line}`}: ${broken.problem}.`, { field: "type" }));
+      return err(
+        maestroError(
+          "agent_type_invalid",
+          `The type '${slug}' cannot be used: ${broken.file}${broken.line === undefined ? "" : `:${broken.line}`}: ${broken.problem}.`,
+          { field: "type" },
+        ),
+      );
     }
     const near = nearest(slug, [...this.#files.types.map(({ type }) => type.slug), ...BUILTIN_TYPES.map(({ name }) => name)], 3);
-    return err(maestroError("agent_type_not_found", `This host has no agent type '${slug}'.`, { field: "type", ...(near.length === 0 ? {} : { hint: `Nearest: ${near.join(", ")}` }) }));
+    return err(
+      maestroError("agent_type_not_found", `This host has no agent type '${slug}'.`, {
+        field: "type",
+        ...(near.length === 0 ? {} : { hint: `Nearest: ${near.join(", ")}` }),
+      }),
+    );
   }
 
   /** For `hello`'s inventory; asks each CLI for its version unless it is known. */
@@ -91,7 +102,9 @@ export class TypeCatalogue {
     const name = type.argv?.[0] ?? "";
     const binary = locateProgram([name], this.#searchPath());
     // A program we know nothing of is not started to ask it something.
-    return binary === undefined ? { state: "missing", lookedFor: name.slice(0, 256), install: BUILTIN.custom.install } : { state: "found", binary, version: "" };
+    return binary === undefined
+      ? { state: "missing", lookedFor: name.slice(0, 256), install: BUILTIN.custom.install }
+      : { state: "found", binary, version: "" };
   }
 }
 
@@ -99,5 +112,9 @@ function readDefinition(definition: unknown): Result<AgentType> {
   const parsed = AgentTypeFile.safeParse(definition);
   if (parsed.success) return checkAgentType(parsed.data);
   const issue = parsed.error.issues[0];
-  return err(maestroError("agent_type_invalid", `The type's definition: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "invalid"}.`, { field: "type" }));
+  return err(
+    maestroError("agent_type_invalid", `The type's definition: ${issue?.path.join(".") ?? ""} ${issue?.message ?? "invalid"}.`, {
+      field: "type",
+    }),
+  );
 }

@@ -75,7 +75,8 @@ function listTypeFiles(dir: string): string[] {
 function parseOne(file: string): ReturnType<typeof parseTypeFile> {
   try {
     const { size } = statSync(file);
-    if (size > MAX_YAML_BYTES) return { type: "problem", problem: `the file has ${size} bytes; at most ${MAX_YAML_BYTES} are read`, line: undefined };
+    if (size > MAX_YAML_BYTES)
+      return { type: "problem", problem: `the file has ${size} bytes; at most ${MAX_YAML_BYTES} are read`, line: undefined };
     return parseTypeFile(readFileSync(file));
   } catch (cause) {
     return { type: "problem", problem: `it cannot be read: ${cause instanceof Error ? cause.message : "unknown reason"}`, line: undefined };

@@ -14,11 +14,17 @@ permissions: edit
 isolate_with: docker
 shared_network: false
 `);
-  expect(parsed).toMatchObject({ type: "type", value: { slug: "code-reviewer", adapter: "claude", permissions: "edit", resource_limits: { pids: 256 } } });
+  expect(parsed).toMatchObject({
+    type: "type",
+    value: { slug: "code-reviewer", adapter: "claude", permissions: "edit", resource_limits: { pids: 256 } },
+  });
 });
 
 test("the seed's file, with a mode and `resources`, is a kilo type", () => {
-  expect(parse("slug: a\nmode: code-reviewer\nresources:\n  memory: 1g\n")).toMatchObject({ type: "type", value: { adapter: "kilo", mode: "code-reviewer", resource_limits: { memory: "1g" } } });
+  expect(parse("slug: a\nmode: code-reviewer\nresources:\n  memory: 1g\n")).toMatchObject({
+    type: "type",
+    value: { adapter: "kilo", mode: "code-reviewer", resource_limits: { memory: "1g" } },
+  });
 });
 
 test("argv alone is a custom type", () => {
@@ -27,7 +33,12 @@ test("argv alone is a custom type", () => {
 
 test.each<[string, string, number | undefined, RegExp]>([
   ["an unknown key", "slug: a\nmode: m\nadaptor: kilo\n", 3, /unknown key 'adaptor', did you mean 'adapter'/],
-  ["an unknown key inside limits", "slug: a\nmode: m\nresource_limits:\n  memroy: 1g\n", 4, /unknown key 'resource_limits.memroy', did you mean 'memory'/],
+  [
+    "an unknown key inside limits",
+    "slug: a\nmode: m\nresource_limits:\n  memroy: 1g\n",
+    4,
+    /unknown key 'resource_limits.memroy', did you mean 'memory'/,
+  ],
   ["a missing slug", "mode: m\n", 1, /'slug' is missing/],
   ["a slug with a capital", "mode: m\nslug: Abc\n", 2, /'slug': must match/],
   ["an unknown adapter", "slug: a\nadapter: clippy\n", 2, /'adapter'/],
@@ -53,9 +64,18 @@ test.each<[string, string, number | undefined, RegExp]>([
 });
 
 test("an alias bomb, a deep file, a huge file and UTF-16 are refused, quickly", () => {
-  const bomb = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]", ...Array.from({ length: 9 }, (_, i) => `a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(10)}]`)].join("\n");
+  const bomb = [
+    "a0: &a0 [x,x,x,x,x,x,x,x,x,x]",
+    ...Array.from({ length: 9 }, (_, i) => `a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(10)}]`),
+  ].join("\n");
   expect(parse(bomb)).toMatchObject({ type: "problem", problem: expect.stringMatching(/alias/) });
-  expect(parse(`slug: ${"[".repeat(100)}${"]".repeat(100)}\n`)).toMatchObject({ type: "problem", problem: expect.stringMatching(/deeper/) });
+  expect(parse(`slug: ${"[".repeat(100)}${"]".repeat(100)}\n`)).toMatchObject({
+    type: "problem",
+    problem: expect.stringMatching(/deeper/),
+  });
   expect(parse(`slug: ${"a".repeat(300_000)}`)).toMatchObject({ type: "problem", problem: expect.stringMatching(/262144/) });
-  expect(parseTypeFile(Buffer.from("\ufeffslug: a", "utf16le"))).toMatchObject({ type: "problem", problem: expect.stringMatching(/UTF-8/) });
+  expect(parseTypeFile(Buffer.from("\ufeffslug: a", "utf16le"))).toMatchObject({
+    type: "problem",
+    problem: expect.stringMatching(/UTF-8/),
+  });
 });

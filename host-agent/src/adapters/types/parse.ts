@@ -17,7 +17,10 @@ export function parseTypeFile(bytes: Uint8Array): ParsedType {
     if (issue.code === "unrecognized_keys") {
       const key = issue.keys[0] ?? "";
       const [near] = nearest(key, knownKeys(path), 1);
-      return bad(`unknown key '${[...path, key].join(".")}'${near === undefined ? "" : `, did you mean '${near}'?`}`, yaml.lineOf([...path, key]));
+      return bad(
+        `unknown key '${[...path, key].join(".")}'${near === undefined ? "" : `, did you mean '${near}'?`}`,
+        yaml.lineOf([...path, key]),
+      );
     }
     const missing = issue.code === "invalid_type" && !yaml.has(path);
     return bad(missing ? `'${path.join(".")}' is missing` : `'${path.join(".")}': ${issue.message}`, yaml.lineOf(path));
@@ -27,6 +30,7 @@ export function parseTypeFile(bytes: Uint8Array): ParsedType {
   return bad(checked.error.detail, yaml.lineOf((checked.error.field ?? "").split(".")));
 }
 
-const knownKeys = (path: readonly (string | number)[]): string[] => Object.keys(path.length === 0 ? AgentTypeFile.shape : ResourceLimits.shape);
+const knownKeys = (path: readonly (string | number)[]): string[] =>
+  Object.keys(path.length === 0 ? AgentTypeFile.shape : ResourceLimits.shape);
 
 const bad = (problem: string, line: number | undefined): ParsedType => ({ type: "problem", problem, line });

@@ -24,7 +24,10 @@ export interface DaemonOptions {
 
 export function spawnDaemon(paths: Paths, { wrapper = [], flags = [], env = {}, stdin = "ignore" }: DaemonOptions = {}): DaemonProcess {
   const [file = "", ...args] = [...wrapper, process.execPath, ENTRY, "host", "run", ...flags];
-  const child = spawn(file, args, { env: { ...process.env, MAESTRO_HOME: paths.home, MAESTRO_TIME_SCALE: "0.05", ...env }, stdio: [stdin, "ignore", "pipe"] });
+  const child = spawn(file, args, {
+    env: { ...process.env, MAESTRO_HOME: paths.home, MAESTRO_TIME_SCALE: "0.05", ...env },
+    stdio: [stdin, "ignore", "pipe"],
+  });
   let text = "";
   child.stderr?.on("data", (chunk: Buffer) => (text += chunk.toString()));
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
@@ -36,7 +39,14 @@ export function spawnDaemon(paths: Paths, { wrapper = [], flags = [], env = {}, 
 /** Ends the home's holder and what it holds; for the end of a test. */
 export async function stopHolder(paths: Paths): Promise<void> {
   const nothing = () => {};
-  const client = await connectHolder(holderPaths(paths.home, paths.runDir), { output: nothing, snapshot: nothing, gap: nothing, epoch: nothing, sessions: nothing, closed: nothing });
+  const client = await connectHolder(holderPaths(paths.home, paths.runDir), {
+    output: nothing,
+    snapshot: nothing,
+    gap: nothing,
+    epoch: nothing,
+    sessions: nothing,
+    closed: nothing,
+  });
   if (!client.ok) return;
   await client.value.stop(true);
   client.value.close();

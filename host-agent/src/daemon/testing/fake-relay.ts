@@ -1,7 +1,7 @@
 /** The far side of the link for tests: a real HTTP and WebSocket server that speaks as the Worker and HostRelay do. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import { decodeControl, encodeControl } from "@maestro/shared/protocol/codec";
@@ -115,7 +115,10 @@ export class RelayLink {
     return this.answer(frame.id);
   }
   answer(id: number): Promise<HostFrameOf<"reply"> | HostFrameOf<"reply-error">> {
-    return this.until(() => [...this.frames("reply"), ...this.frames("reply-error")].find((reply) => reply.id === id), `the answer to request ${id}`);
+    return this.until(
+      () => [...this.frames("reply"), ...this.frames("reply-error")].find((reply) => reply.id === id),
+      `the answer to request ${id}`,
+    );
   }
 
   untilClosed(): Promise<{ code: number; reason: string }> {
@@ -147,7 +150,12 @@ export class FakeRelay {
   constructor({ tls, http }: FakeRelayOptions = {}) {
     this.#secure = tls !== undefined;
     this.server = tls === undefined ? createServer() : createTlsServer(tls);
-    const wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 1024 * 1024, handleProtocols: () => SUBPROTOCOL });
+    const wss = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      maxPayload: 1024 * 1024,
+      handleProtocols: () => SUBPROTOCOL,
+    });
     this.server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
@@ -158,7 +166,9 @@ export class FakeRelay {
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
         const answer = http?.(request, Buffer.concat(chunks).toString("utf8")) ?? { status: 404, json: {} };
-        response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers }).end(answer.status === 204 ? undefined : JSON.stringify(answer.json));
+        response
+          .writeHead(answer.status, { "content-type": "application/json", ...answer.headers })
+          .end(answer.status === 204 ? undefined : JSON.stringify(answer.json));
       });
     });
     this.server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -182,7 +192,9 @@ export class FakeRelay {
     return this;
   }
   get port(): number {
-    return (this.server.address() as AddressInfo).port;
+    const address = this.server.address();
+    if (typeof address !== "object" || address === null) throw new Error("the relay does not listen");
+    return address.port;
   }
   get origin(): string {
     return `${this.#secure ? "https" : "http"}://127.0.0.1:${this.port}`;
@@ -217,7 +229,8 @@ export class FakeRelay {
 
   #onFrame(link: RelayLink, frame: HostFrame): void {
     const ended = (frame.t === "hello" || frame.t === "hello-page") && !frame.more;
-    if (ended && this.welcomes) link.send({ t: "welcome", version: 1, serverTimeMs: this.serverTimeMs(), hostName: "fake", registryVersion: 1, draining: false });
+    if (ended && this.welcomes)
+      link.send({ t: "welcome", version: 1, serverTimeMs: this.serverTimeMs(), hostName: "fake", registryVersion: 1, draining: false });
   }
 
   #wake(): void {
@@ -229,6 +242,10 @@ export class FakeRelay {
 
 function refuse(socket: Socket, { status, error, headers = {} }: Refusal): void {
   const body = JSON.stringify(toProblem(error, "req_test"));
-  const extra = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  socket.end(`HTTP/1.1 ${status} Refused\r\ncontent-type: application/problem+json\r\n${extra}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+  const extra = Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("");
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\ncontent-type: application/problem+json\r\n${extra}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }

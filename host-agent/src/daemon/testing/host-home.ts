@@ -18,8 +18,18 @@ export interface TestHome {
 
 export function makeHome(): TestHome {
   const dir = mkdtempSync(path.join(tmpdir(), "mh-"));
-  const paths = derivePaths({ env: { MAESTRO_HOME: path.join(dir, "h") }, userHome: dir, uid: process.getuid?.() ?? 0, tmpDir: dir, scope: "user" });
-  return { paths: { ...paths, agentTypeDirs: [path.join(paths.home, "agents.d")] }, dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
+  const paths = derivePaths({
+    env: { MAESTRO_HOME: path.join(dir, "h") },
+    userHome: dir,
+    uid: process.getuid?.() ?? 0,
+    tmpDir: dir,
+    scope: "user",
+  });
+  return {
+    paths: { ...paths, agentTypeDirs: [path.join(paths.home, "agents.d")] },
+    dir,
+    remove: () => rmSync(dir, { recursive: true, force: true }),
+  };
 }
 
 export function joinedHome(origin: string): TestHome & { identity: Identity } {
@@ -27,7 +37,13 @@ export function joinedHome(origin: string): TestHome & { identity: Identity } {
   ensurePrivateDir(home.paths.home, process.getuid?.() ?? 0);
   ensurePrivateDir(home.paths.hostDir, process.getuid?.() ?? 0);
   const identity: Identity = {
-    record: { hostId: makeId("host", Date.now(), crypto.getRandomValues(new Uint8Array(10))), name: "test-host", fleet: "flt_test", url: origin, origin },
+    record: {
+      hostId: makeId("host", Date.now(), crypto.getRandomValues(new Uint8Array(10))),
+      name: "test-host",
+      fleet: "flt_test",
+      url: origin,
+      origin,
+    },
     signing: generateSigningKey(),
     sealing: generateSealingKey(),
   };
@@ -35,10 +51,16 @@ export function joinedHome(origin: string): TestHome & { identity: Identity } {
   return { ...home, identity };
 }
 
-export const testLog: Log = process.env["MAESTRO_TEST_LOG"] === undefined ? silentLog : createLog("debug", { write: (line) => void process.stderr.write(line) }, () => new Date());
+export const testLog: Log =
+  process.env["MAESTRO_TEST_LOG"] === undefined
+    ? silentLog
+    : createLog("debug", { write: (line) => void process.stderr.write(line) }, () => new Date());
 
 export function startTestAgent(paths: Paths, openHolder: OpenHolder, settings: Partial<Settings> = {}): RunningHostAgent {
-  const agent = startHostAgent({ paths, settings: { ...DEFAULT_SETTINGS, timeScale: 0.01, ...settings }, version: "0.0.0-test", log: testLog }, openHolder);
+  const agent = startHostAgent(
+    { paths, settings: { ...DEFAULT_SETTINGS, timeScale: 0.01, ...settings }, version: "0.0.0-test", log: testLog },
+    openHolder,
+  );
   agent.failed.catch(() => {});
   return agent;
 }

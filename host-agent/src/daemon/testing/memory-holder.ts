@@ -49,7 +49,19 @@ export class MemoryHolder {
   }
 
   add(id: string, name = id): Session {
-    const info: SessionInfo = { id, name, backend: "echo", title: "", cwd: "/", command: "echo", cols: 80, rows: 24, createdMs: Date.now(), lastActivityMs: Date.now(), epoch: 1 };
+    const info: SessionInfo = {
+      id,
+      name,
+      backend: "echo",
+      title: "",
+      cwd: "/",
+      command: "echo",
+      cols: 80,
+      rows: 24,
+      createdMs: Date.now(),
+      lastActivityMs: Date.now(),
+      epoch: 1,
+    };
     const session: Session = { info, epoch: 1, bytes: Buffer.alloc(0), lost: 0, sub: undefined, hold: undefined };
     this.sessions.set(id, session);
     this.#events?.sessions({ upsert: [info], removed: [] });
@@ -111,7 +123,9 @@ export class MemoryHolder {
       },
       screen: async (id) => {
         const session = find(id);
-        return session === undefined ? missing(id) : ok({ epoch: session.epoch, offset: session.bytes.byteLength, bytes: this.screen, cols: 80, rows: 24 });
+        return session === undefined
+          ? missing(id)
+          : ok({ epoch: session.epoch, offset: session.bytes.byteLength, bytes: this.screen, cols: 80, rows: 24 });
       },
       input: (id, bytes) => {
         this.inputs.push({ session: id, bytes: Buffer.from(bytes) });
@@ -130,7 +144,8 @@ export class MemoryHolder {
       subscribe: async (id, { from, credit }) => {
         const session = find(id);
         if (session === undefined) return missing(id);
-        const resumed = from !== undefined && from.epoch === session.epoch && from.offset >= session.lost && from.offset <= session.bytes.byteLength;
+        const resumed =
+          from !== undefined && from.epoch === session.epoch && from.offset >= session.lost && from.offset <= session.bytes.byteLength;
         const offset = resumed ? from.offset : session.bytes.byteLength;
         session.sub = { cursor: offset, upTo: offset + credit };
         queueMicrotask(() => this.#pump(id, session));
@@ -159,7 +174,13 @@ export class MemoryHolder {
         if (session === undefined || epoch !== session.epoch) return;
         if (from < session.lost) return this.#events?.gap({ session: id, epoch, from, to: session.lost });
         for (let at = from; at < to; at += CHUNK) {
-          this.#events?.output({ session: id, epoch, offset: at, replay: true, bytes: session.bytes.subarray(at, Math.min(to, at + CHUNK)) });
+          this.#events?.output({
+            session: id,
+            epoch,
+            offset: at,
+            replay: true,
+            bytes: session.bytes.subarray(at, Math.min(to, at + CHUNK)),
+          });
         }
       },
       hold: (id, ms) => {

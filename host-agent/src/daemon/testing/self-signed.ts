@@ -10,7 +10,29 @@ export function selfSigned(): { key: string; cert: string; pin: string } {
   const dir = mkdtempSync(path.join(tmpdir(), "mc-"));
   try {
     const [keyFile, certFile] = [path.join(dir, "key"), path.join(dir, "cert")];
-    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", keyFile, "-out", certFile, "-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"], { stdio: "ignore" });
+    execFileSync(
+      "openssl",
+      [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-keyout",
+        keyFile,
+        "-out",
+        certFile,
+        "-days",
+        "1",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+      ],
+      { stdio: "ignore" },
+    );
     const cert = readFileSync(certFile, "utf8");
     return { key: readFileSync(keyFile, "utf8"), cert, pin: spkiDigest(createPublicKey(cert).export({ type: "spki", format: "der" })) };
   } finally {

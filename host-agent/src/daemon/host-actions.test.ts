@@ -1,0 +1,168 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import * as path from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { DEFAULT_SETTINGS } from "../config/env.ts";
+import { FakeRelay } from "./testing/fake-relay.ts";
+import { joinedHome, startTestAgent } from "./testing/host-home.ts";
+import { MemoryHolder } from "./testing/memory-holder.ts";
+
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+const SESSION = "ses_01j9zzzzzzzzzzzzzzzzzzzzzz";
+const SIZE = { cols: 80, rows: 24 };
+
+async function setUp(policy?: string) {
+  const relay = await new FakeRelay().listen();
+  undo.push(() => relay.close());
+  const home = joinedHome(relay.origin);
+  undo.push(() => home.remove());
+  if (policy !== undefined) writeFileSync(home.paths.policyFile, policy, { mode: 0o600 });
+  const kilo = path.join(home.dir, "my-kilo");
+  writeFileSync(kilo, "#!/bin/sh\necho 1.2.3\n");
+  chmodSync(kilo, 0o755);
+  mkdirSync(path.join(home.paths.home, "agents.d"));
+  const holder = new MemoryHolder();
+  const agent = startTestAgent(home.paths, holder.open, { ...DEFAULT_SETTINGS, timeScale: 0.01, kilocodeBin: kilo });
+  undo.push(() => agent.stop());
+  const link = await relay.link(0);
+  const work = path.join(realpathSync(home.dir), "work");
+  const start = (more: object = {}) =>
+    link.request({
+      t: "agent.start",
+      id: link.nextId(),
+      session: SESSION,
+      agent: { id: "agt_1", name: "rev", type: "kilo", workspace: work, args: [], env: {}, ...more },
+      size: SIZE,
+      backend: "auto",
+    });
+  const create = (more: object = {}) =>
+    link.request({
+      t: "session.create",
+      id: link.nextId(),
+      session: SESSION,
+      name: "n",
+      argv: ["top"],
+      env: {},
+      size: SIZE,
+      backend: "auto",
+      ...more,
+    });
+  return { relay, home, holder, link, work, kilo, start, create };
+}
+
+test("an agent starts in its workspace, which is made for it, with its adapter's argv", async () => {
+  const { holder, start, work, kilo } = await setUp();
+  expect(await start({ model: "m/1", args: ["--x"], env: { A: "1" } })).toMatchObject({ t: "reply", value: { session: { id: SESSION } } });
+  expect(holder.created).toMatchObject([
+    { id: SESSION, name: "rev", argv: [kilo, "--model", "m/1", "--x"], cwd: work, agent: "agt_1", env: { A: "1", MAESTRO_AGENT: "rev" } },
+  ]);
+  expect(statSync(work).mode & 0o777).toBe(0o700);
+});
+
+test("a type of agents.d is used as soon as its file is there, with its template copied into a new workspace", async () => {
+  const { home, holder, start, work, kilo } = await setUp();
+  const template = path.join(home.dir, "template");
+  mkdirSync(template);
+  writeFileSync(path.join(template, "README"), "hi");
+  writeFileSync(
+    path.join(home.paths.home, "agents.d/reviewer.yaml"),
+    `slug: reviewer\nmode: code-reviewer\nworkspace_template: ${template}\nenv: { LOG: debug }\n`,
+  );
+  expect(await start({ type: "reviewer" })).toMatchObject({ t: "reply" });
+  expect(holder.created).toMatchObject([{ argv: [kilo, "--agent", "code-reviewer"], env: { LOG: "debug" } }]);
+  expect(readFileSync(path.join(work, "README"), "utf8")).toBe("hi");
+});
+
+test.each<[string, object, string]>([
+  ["a type nobody knows", { type: "klio" }, "agent_type_not_found"],
+  ["a CLI that is not installed", { type: "amp" }, "agent_cli_missing"],
+  ["a workspace outside the roots", { workspace: "/etc/x" }, "path_outside_roots"],
+  ["a relative workspace", { workspace: "x" }, "path_outside_roots"],
+  ["a denied variable", { env: { LD_PRELOAD: "x" } }, "env_denied"],
+  ["a definition of nonsense", { definition: { slug: "a", bogus: true } }, "agent_type_invalid"],
+])("%s is refused, and nothing is made or started", async (_what, more, code) => {
+  const { holder, start, work } = await setUp();
+  expect(await start(more)).toMatchObject({ t: "reply-error", error: { code } });
+  expect(holder.created).toHaveLength(0);
+  expect(existsSync(work)).toBe(false);
+});
+
+test.each<[string, object, string]>([
+  ["a working directory outside the roots", { cwd: "/etc" }, "path_outside_roots"],
+  ["the daemon's own directory", { cwd: "HOME" }, "path_outside_roots"],
+  ["a denied variable", { env: { NODE_OPTIONS: "x" } }, "env_denied"],
+  ["an id that is none", { session: "ses_x" }, "field_invalid"],
+])("a session with %s is refused", async (_what, more, code) => {
+  const { home, holder, create } = await setUp();
+  const filled = JSON.parse(JSON.stringify(more).replace("HOME", home.paths.hostDir));
+  expect(await create(filled)).toMatchObject({ t: "reply-error", error: { code } });
+  expect(holder.created).toHaveLength(0);
+});
+
+test("`shell: deny` leaves agents, and no shell or free command", async () => {
+  const { holder, create, start } = await setUp("shell: deny\n");
+  expect(await create()).toMatchObject({ error: { code: "policy_denied" } });
+  expect(await start({ type: "shell" })).toMatchObject({ error: { code: "policy_denied" } });
+  expect(await start({ type: "x", definition: { slug: "x", argv: ["/bin/sh"] } })).toMatchObject({ error: { code: "policy_denied" } });
+  expect(holder.created).toHaveLength(0);
+  expect(await start()).toMatchObject({ t: "reply" });
+});
+
+test("a narrowed policy is told in hello, and sessions start inside it", async () => {
+  const { link, create, holder } = await setUp("roots: [/srv]\n");
+  const hello = await link.frame("hello");
+  expect(hello.roots).toEqual(["/srv"]);
+  expect(hello.policyDigest).toMatch(/^[0-9a-f]{64}$/);
+  expect(await create()).toMatchObject({ t: "reply" });
+  expect(holder.created).toMatchObject([{ cwd: "/srv" }]);
+});
+
+test("a draining host refuses new sessions and keeps those it has", async () => {
+  const { link, create, start, holder } = await setUp();
+  holder.add("ses_old");
+  link.send({ t: "drain", draining: true });
+  expect(await create()).toMatchObject({ error: { code: "host_draining" } });
+  expect(await start()).toMatchObject({ error: { code: "host_draining" } });
+  expect(await link.request({ t: "watch", id: link.nextId(), session: "ses_old" })).toMatchObject({ t: "reply" });
+  link.send({ t: "drain", draining: false });
+  expect(await create()).toMatchObject({ t: "reply" });
+});
+
+test("[VR3] a screen comes as blob frames before its answer", async () => {
+  const { link, holder } = await setUp();
+  holder.add("ses_a");
+  holder.screen = Buffer.alloc(300_000, 65);
+  const reply = await link.request({ t: "session.screen", id: 90, session: "ses_a", format: "text", blob: 90 });
+  expect(reply).toMatchObject({ t: "reply", value: { bytes: 300_000 } });
+  const blobs = link.data(90);
+  expect(blobs.map(({ kind }) => kind)).toEqual(["blob", "blob"]);
+  expect(blobs.map(({ flags }) => flags & 1)).toEqual([0, 1]);
+  expect(link.received.findLastIndex((entry) => entry.type === "data")).toBeLessThan(
+    link.received.findIndex((entry) => entry.type === "control" && entry.frame.t === "reply" && entry.frame.id === 90),
+  );
+});
+
+test("input by request arrives as its bytes; an ended session is forgotten when it is killed again", async () => {
+  const { link, holder } = await setUp();
+  holder.add("ses_a");
+  const base64 = Buffer.from([0, 255, 10]).toString("base64");
+  expect(await link.request({ t: "session.input", id: link.nextId(), session: "ses_a", base64 })).toMatchObject({ value: { accepted: 3 } });
+  expect(holder.inputs[0]?.bytes).toEqual(Buffer.from([0, 255, 10]));
+  expect(await link.request({ t: "session.kill", id: link.nextId(), session: "ses_a" })).toMatchObject({ value: { killed: true } });
+  expect(await link.request({ t: "session.kill", id: link.nextId(), session: "ses_none" })).toMatchObject({
+    error: { code: "session_not_found" },
+  });
+});
+
+test("a holder that went is found again, and the session can be watched", async () => {
+  const { link, holder } = await setUp();
+  holder.add("ses_a");
+  holder.drop();
+  const during = await link.request({ t: "watch", id: link.nextId(), session: "ses_a" });
+  if (during.t === "reply-error") expect(during.error.code).toBe("backend_unavailable");
+  await link.until(() => (holder.connected ? true : undefined), "the new connection");
+  expect(await link.request({ t: "watch", id: link.nextId(), session: "ses_a" })).toMatchObject({ t: "reply" });
+});
