@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative, sep } from "node:path";
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import * as z from "zod";
 import { bundleNode, bundleWorker } from "../host-agent/bundle.ts";
 import { filesUnder, runStep, type Step } from "./build/step.ts";
 import { tarball, type TarEntry } from "./build/tarball.ts";
@@ -87,21 +88,31 @@ interface Manifest {
 /** What the embedded control plane has to repeat of wrangler.toml, the one place where it is written. */
 async function readWrangler(): Promise<Manifest> {
   const { unstable_readConfig } = await import("wrangler");
-  const config = unstable_readConfig({ config: at("wrangler.toml") }, { hideWarnings: true });
-  const first = config.assets?.run_worker_first;
+  const config = Wrangler.parse(unstable_readConfig({ config: at("wrangler.toml") }, { hideWarnings: true }));
   return {
-    compatibilityDate: config.compatibility_date ?? "",
+    compatibilityDate: config.compatibility_date,
     compatibilityFlags: config.compatibility_flags,
-    workerFirst: Array.isArray(first) ? first : [],
+    workerFirst: config.assets.run_worker_first,
     objects: config.durable_objects.bindings.map(({ name, class_name }) => ({ binding: name, className: class_name })),
     rateLimits: config.ratelimits.map(({ name, namespace_id, simple }) => ({ binding: name, namespaceId: namespace_id, limit: simple.limit, periodSeconds: simple.period })),
-    vars: Object.fromEntries(Object.entries(config.vars).map(([name, value]) => [name, String(value)])),
+    vars: config.vars,
   };
 }
 
+/** What we use of it; anything else there is wrangler's own business. */
+const Wrangler = z.object({
+  compatibility_date: z.string(),
+  compatibility_flags: z.array(z.string()),
+  assets: z.object({ run_worker_first: z.array(z.string()) }),
+  durable_objects: z.object({ bindings: z.array(z.object({ name: z.string(), class_name: z.string() })) }),
+  ratelimits: z.array(z.object({ name: z.string(), namespace_id: z.string(), simple: z.object({ limit: z.number(), period: z.number() }) })),
+  vars: z.record(z.string(), z.string()),
+});
+const Package = z.object({ name: z.string(), version: z.string(), license: z.string(), engines: z.record(z.string(), z.string()) });
+
 /** The package as npm would pack it, without the embedded control plane: hosts only need to join. */
 function packageEntries(): TarEntry[] {
-  const { name, version, license, engines } = JSON.parse(readFileSync(at("host-agent/package.json"), "utf8"));
+  const { name, version, license, engines } = Package.parse(JSON.parse(readFileSync(at("host-agent/package.json"), "utf8")));
   const manifest = { name, version, license, type: "module", bin: { maestro: "dist/bin.js" }, engines };
   const entries: TarEntry[] = [{ path: "package/package.json", bytes: Buffer.from(JSON.stringify(manifest, null, 2)), executable: false }];
   for (const file of [at(DIST, "bin.js"), ...[...filesUnder(at("host-agent/src"))].filter((f) => f.endsWith("-worker.ts")).map(bundledName)]) {

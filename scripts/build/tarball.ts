@@ -32,7 +32,7 @@ function header({ path, bytes, executable }: TarEntry): Buffer {
   block.write(octal(0, 11), 136);
   block.write("        ", 148);
   block.write("0", 156);
-  block.write("ustar\0" + "00", 257);
+  block.write("ustar\u000000", 257);
   block.write(prefix, 345);
   let sum = 0;
   for (const byte of block) sum += byte;

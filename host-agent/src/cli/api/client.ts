@@ -37,7 +37,7 @@ export class ApiClient {
   }
 
   async call<N extends RouteName>(name: N, input: CallInput = {}): Promise<Result<N>> {
-    // The table pairs each name with the schema that has just been applied.
+    // oxlint-disable-next-line typescript/consistent-type-assertions -- the table pairs each name with the schema that was just applied
     return (await this.#checked(name, input)) as Result<N>;
   }
 
@@ -60,6 +60,7 @@ export class ApiClient {
     let cursor: string | undefined;
     do {
       const page = Page.parse(await this.#checked(name, { ...input, query: { ...input.query, cursor } }));
+      // oxlint-disable-next-line typescript/consistent-type-assertions -- each item was checked as part of its page
       items.push(...(page.items as Item<N>[]));
       cursor = page.nextCursor;
     } while (cursor !== undefined);

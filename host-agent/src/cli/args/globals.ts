@@ -12,4 +12,3 @@ export const globalFlags = {
   yes: flag.toggle("do not ask before something is destroyed"),
   help: flag.toggle("show help for this command", "h"),
 } as const;
-export type GlobalFlags = typeof globalFlags;

@@ -41,7 +41,7 @@ export function readFlags<F extends Flags>(specs: F, texts: Scanned["texts"]): R
     if (!value.ok) return value;
     values[name] = value.value;
   }
-  // Every name was read by its own spec: this is where texts become typed values.
+  // oxlint-disable-next-line typescript/consistent-type-assertions -- texts become typed values here: every name was read by its own spec
   return ok(values as FlagValues<F>);
 }
 
@@ -56,6 +56,7 @@ export function readParams<P extends Params>(grammar: Grammar<Flags, P>, words: 
   }
   const extra = words[at];
   if (extra !== undefined) return err(usage(grammar, `'${extra.slice(0, 64)}' is one argument too many.`, undefined));
+  // oxlint-disable-next-line typescript/consistent-type-assertions -- as above
   return ok(values as ParamValues<P>);
 }
 

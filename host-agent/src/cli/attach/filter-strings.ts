@@ -22,7 +22,7 @@ export function escVerdict(intermediates: string, final: string): Verdict {
 }
 
 export function oscVerdict(body: string): Verdict {
-  const [, number, rest = ""] = /^(\d{1,5})(?:;([\s\S]*))?$/.exec(body) ?? [];
+  const [, number = "", rest = ""] = /^(\d{1,5})(?:;([\s\S]*))?$/.exec(body) ?? [];
   switch (number) {
     case "0":
     case "1":

@@ -1,9 +1,7 @@
 /** `maestro completion`: shell code made from the command table, so it never lags behind. */
-import { EXIT } from "@maestro/shared/errors";
+import { EXIT, fail } from "@maestro/shared/errors";
 import { param } from "../args/spec.ts";
-import type { Command } from "../command.ts";
-import { defineCommand } from "../command.ts";
-import { fail } from "@maestro/shared/errors";
+import { defineCommand, type Command } from "../command.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 

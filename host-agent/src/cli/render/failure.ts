@@ -1,5 +1,5 @@
 /** A refusal on stderr: what went wrong, what to do, the request's id. Never a stack. */
-import { ERRORS, exitCodeFor, MaestroFailure, type ExitCode } from "@maestro/shared/errors";
+import { ERRORS, exitCodeFor, type ExitCode, type MaestroFailure } from "@maestro/shared/errors";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
 
 /** A refusal of the server, possibly with a code this version does not know. */
