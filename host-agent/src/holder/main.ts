@@ -76,7 +76,8 @@ export async function runHolder(options: HolderOptions): Promise<number> {
     // The answer goes out first.
     stopping: () => void setImmediate(() => stopped.resolve()),
   });
-  const idle = idleExit(clock, idleExitMs, () => holder.living === 0 && server.connections === 0, () => stopped.resolve());
+  let ending = false;
+  const idle = idleExit(clock, idleExitMs, () => !ending && holder.living === 0 && server.connections === 0, () => stopped.resolve());
   const server = new HolderServer(paths.socket, holder, clock, () => idle());
   await restoreSessions({ holder, left, bootId, tmux: tmuxBackend, report });
   await server.listen();
@@ -90,6 +91,9 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   process.on("SIGHUP", () => undefined);
 
   await stopped.promise;
+  // A pending idle timer would keep a process alive that has nothing left to do.
+  ending = true;
+  idle();
   clearInterval(looking);
   report("holder ends");
   holder.release();
