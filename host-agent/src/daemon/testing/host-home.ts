@@ -17,7 +17,7 @@ export interface TestHome {
 }
 
 export function makeHome(): TestHome {
-  const dir = mkdtempSync(path.join(tmpdir(), "mh-"));
+  const dir = mkdtempSync(path.join(tmpdir(), "mdh-"));
   const paths = derivePaths({
     env: { MAESTRO_HOME: path.join(dir, "h") },
     userHome: dir,
