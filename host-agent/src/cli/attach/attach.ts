@@ -16,6 +16,10 @@ export interface AttachOptions {
 
 /** Short breaks are not worth a line over the screen. */
 const COVER_AFTER_MS = 1_000;
+/** A line about something that passed stays this long. */
+const SHOWN_MS = 2_000;
+/** How often a fresh screen is asked for while a line of ours lies over the old one. */
+const UNCOVER_EVERY_MS = 500;
 /** A pause this long in the stream is acknowledged, so that the far end knows where we are. */
 const IDLE_ACK_MS = 50;
 const ACK_BYTES = 128 * 1024;
@@ -28,6 +32,8 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
   const outcome = Promise.withResolvers<Outcome>();
   let canWrite = false;
   let mine = false;
+  /** The host or the control plane is: there is nothing to be drawn anew. */
+  let away = false;
   let session: SessionInfo | undefined;
   let acked = 0;
   /** The size that the last screen was drawn for. */
@@ -36,6 +42,7 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
   let told: Size | undefined;
   let idle: NodeJS.Timeout | undefined;
   let cover: NodeJS.Timeout | undefined;
+  let uncover: NodeJS.Timeout | undefined;
   let entered = false;
 
   const link = open((event) => handle(event), () => screen.size);
@@ -49,6 +56,7 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
     else idle = setTimeout(acknowledge, IDLE_ACK_MS);
   };
   const tell = (text: string): void => {
+    clearTimeout(uncover);
     if (entered) screen.cover(` ${text}`);
     else io.stderr.write(`maestro: ${text}\n`);
   };
@@ -56,9 +64,13 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
     clearTimeout(cover);
     cover = setTimeout(() => tell(text), COVER_AFTER_MS);
   };
+  /** Asks again until the screen came: right after a reconnection the far end may not be able to give one yet. */
   const uncovered = (): void => {
     clearTimeout(cover);
-    if (screen.covered) link.redraw();
+    clearTimeout(uncover);
+    if (!screen.covered) return;
+    link.redraw();
+    uncover = setTimeout(uncovered, UNCOVER_EVERY_MS);
   };
   /** A screen made for another size was drawn wrongly, and not every program draws itself anew. Once for each size. */
   const mend = (): void => {
@@ -76,6 +88,7 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
         session = event.session;
         canWrite = event.canWrite;
         if (!entered) io.stderr.write(`Attached to ${stripUnsafe(session.name)}; ${detachKey.name} detaches${canWrite ? "" : ", watching only"}.\n`);
+        away = event.hostAway;
         if (event.hostAway) tell("The host is not connected; waiting for it.");
         else uncovered();
         return;
@@ -103,7 +116,10 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
         mine = event.mine;
         screen.answering = mine;
         if (mine) link.resize(screen.size.cols, screen.size.rows);
-        else if (entered && canWrite && event.writer !== undefined) tell(`${stripUnsafe(event.writer, 40)} writes. t takes the pen, q or ${detachKey.name} detaches.`);
+        else if (entered && canWrite && event.writer !== undefined) {
+          tell(`${stripUnsafe(event.writer, 40)} writes. t takes the pen, q or ${detachKey.name} detaches.`);
+          cover = setTimeout(uncovered, SHOWN_MS);
+        }
         return;
       case "size":
         told = { cols: event.cols, rows: event.rows };
@@ -111,6 +127,7 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
         if (!mine && entered && (event.cols > screen.size.cols || event.rows > screen.size.rows)) tell(`The session is ${event.cols}x${event.rows}, larger than this terminal.`);
         return;
       case "host":
+        away = event.away;
         if (event.away) later("The host is away. What you type is not sent.");
         else uncovered();
         return;
@@ -122,9 +139,13 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
         return;
       }
       case "refused":
-        return tell(stripUnsafe(event.detail, 200));
+        tell(stripUnsafe(event.detail, 200));
+        if (!away) cover = setTimeout(uncovered, SHOWN_MS);
+        return;
       case "disconnected":
-        return later(`Not connected: ${stripUnsafe(event.why, 120)}. Trying again.`);
+        away = true;
+        clearTimeout(uncover);
+        return later(`Not connected: ${stripUnsafe(event.why, 120).replace(/\.$/, "")}. Trying again.`);
       case "over":
         clearTimeout(cover);
         if (event.failure === undefined) outcome.resolve({ type: "detached" });
@@ -163,6 +184,7 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
     io.stdout.off("resize", resized);
     clearTimeout(idle);
     clearTimeout(cover);
+    clearTimeout(uncover);
     screen.leave();
     link.close();
   }
