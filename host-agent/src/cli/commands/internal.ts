@@ -44,6 +44,7 @@ export const holder = defineCommand({
   async run({ io, paths }, { flags }) {
     const places = flags.home === undefined ? paths : pathsFor({ ...io.env, MAESTRO_HOME: flags.home }, "user");
     const { runHolder } = await import("../../holder/main.ts");
-    return runHolder({ paths: holderPaths(places.home, places.runDir) });
+    // Timers of ended sessions would keep a stopped holder alive for nothing.
+    process.exit(await runHolder({ paths: holderPaths(places.home, places.runDir) }));
   },
 });
