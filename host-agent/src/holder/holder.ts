@@ -174,6 +174,8 @@ export class Holder implements HolderCore {
     }
     session.began(started.value);
     this.#add(session);
+    // Whoever is told that it exists may count on hearing how it ended, also after this holder's death.
+    this.#parts.registry.flush();
     return ok(session.info());
   }
 
