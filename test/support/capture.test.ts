@@ -36,6 +36,13 @@ test("a screen of the past does not move what was captured back", () => {
   expect(capture.missing).toEqual([]);
 });
 
+test("what is accounted for is known as soon as it came", async () => {
+  const capture = from(0);
+  const accounted = capture.accounts(3, 1_000);
+  capture.output(1, 0, bytes("abc"));
+  await accounted;
+});
+
 test("hashing ends after exactly the limit", async () => {
   const capture = from(0, 4);
   capture.output(1, 0, bytes("abc"));

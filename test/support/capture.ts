@@ -58,8 +58,8 @@ export class Capture {
         return this.output(epoch, offset, payload);
       case "take":
         this.duplicates += step.skip;
-        this.#take(payload.subarray(step.skip));
         this.#cursor = step.next;
+        this.#take(payload.subarray(step.skip));
     }
   }
 
