@@ -71,11 +71,16 @@ export async function terminateAll(leader: number): Promise<boolean> {
   return false;
 }
 
-/** Working directory of the foreground process of `leader`'s terminal. */
-export async function foregroundCwd(leader: number): Promise<string | undefined> {
-  if (process.platform !== "linux") return lsofCwd(leader);
+/**
+ * Working directory of the foreground process of `leader`'s terminal.
+ * @param behind `leader` only waits for the program: its child is meant.
+ */
+export async function foregroundCwd(leader: number, { behind = false } = {}): Promise<string | undefined> {
+  if (process.platform !== "linux") return behind ? undefined : lsofCwd(leader);
   const tpgid = readStat(leader)?.tpgid ?? -1;
-  for (const pid of tpgid > 0 ? [tpgid, leader] : [leader]) {
+  const child = behind && (tpgid === leader || tpgid <= 0) ? firstChild(leader) : undefined;
+  for (const pid of [child, tpgid, leader]) {
+    if (pid === undefined || pid <= 0) continue;
     try {
       return await readlink(`/proc/${pid}/cwd`);
     } catch {
@@ -83,6 +88,14 @@ export async function foregroundCwd(leader: number): Promise<string | undefined>
     }
   }
   return undefined;
+}
+
+function firstChild(pid: number): number | undefined {
+  try {
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ")[0]) || undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function emptied(living: () => number[], withinMs: number): Promise<boolean> {

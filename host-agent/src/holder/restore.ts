@@ -22,13 +22,13 @@ export async function restoreSessions({ holder, left, bootId, tmux, report }: Re
     const living = found.get(info.id);
     found.delete(info.id);
     if (info.end !== undefined) holder.restore(info, info.end);
-    else if (living !== undefined && tmux !== undefined) adoptions.push(holder.adopt(merged(info, living), (events) => tmux.adopt(info.id, events)));
+    else if (living !== undefined && tmux !== undefined) adoptions.push(holder.adopt(merged(info, living), (events) => tmux.adopt(living, events)));
     else holder.restore(info, { reason: rebooted ? "host_reboot" : info.backend === "tmux" ? "server_lost" : "holder_lost", atMs: Date.now() });
     if (info.backend === "pty" && living === undefined && !rebooted) await endStraggler(stored);
   }
   // The registry was lost or torn: tmux itself says enough.
   for (const living of found.values()) {
-    if (tmux !== undefined) adoptions.push(holder.adopt(fromTmux(living), (events) => tmux.adopt(living.id, events)));
+    if (tmux !== undefined) adoptions.push(holder.adopt(fromTmux(living), (events) => tmux.adopt(living, events)));
   }
   const results = await Promise.allSettled(adoptions);
   for (const result of results) if (result.status === "rejected") report("a session could not be adopted", result.reason);

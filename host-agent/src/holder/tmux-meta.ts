@@ -8,6 +8,8 @@ export const TmuxMeta = z.object({
   createdMs: z.number(),
   epoch: z.int().min(0).max(0xffff),
   agent: z.string().optional(),
+  /** Of the mark that tells the program's end. */
+  nonce: z.string(),
 });
 export type TmuxMeta = z.infer<typeof TmuxMeta>;
 

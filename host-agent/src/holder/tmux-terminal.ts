@@ -1,7 +1,8 @@
 /** One tmux session of ours and the control client that is attached to it. */
 import { constants } from "node:os";
 import type { Seed, Terminal, TerminalEnd, TerminalEvents } from "./backend.ts";
-import { terminateAll } from "./processes.ts";
+import { foregroundCwd, terminateAll } from "./processes.ts";
+import { EndMarkScanner } from "./tmux-end-mark.ts";
 import { TmuxControl, type CommandAnswer } from "./tmux-control.ts";
 import { commandLine } from "./tmux-escape.ts";
 import { MODES_FORMAT, seedOf } from "./tmux-seed.ts";
@@ -14,6 +15,8 @@ const KEYS_PER_COMMAND = 1 * KiB;
 /** Commands waiting for tmux, in bytes: about 2 MiB of input. */
 const MAX_BACKLOG_BYTES = 6 * KiB * KiB;
 const STATUS_FORMAT = "#{pane_dead}|#{pane_dead_status}|#{pane_dead_signal}|#{window_name}";
+/** How long bytes that may begin an end mark are held back. */
+const RELEASE_MS = 30;
 /** Reattaching to a session that is there but whose client was dropped. */
 const REATTACH_TRIES = 3;
 
@@ -27,6 +30,8 @@ export class TmuxTerminal implements Terminal {
   readonly #id: string;
   readonly #events: TerminalEvents;
   readonly #whenEnded = Promise.withResolvers<void>();
+  readonly #mark: EndMarkScanner;
+  #release: NodeJS.Timeout | undefined;
   #control: TmuxControl | undefined;
   #serverPid = 0;
   #state: "opening" | "running" | "released" | "ended" = "opening";
@@ -34,10 +39,11 @@ export class TmuxTerminal implements Terminal {
   #said = "";
   #size: { cols: number; rows: number } | undefined;
 
-  constructor(server: TmuxServer, reaper: TmuxReaper, id: string, events: TerminalEvents) {
+  constructor(server: TmuxServer, reaper: TmuxReaper, id: string, nonce: string, events: TerminalEvents) {
     this.#server = server;
     this.#reaper = reaper;
     this.#id = id;
+    this.#mark = new EndMarkScanner(nonce);
     this.#events = events;
   }
 
@@ -51,7 +57,7 @@ export class TmuxTerminal implements Terminal {
     return new Promise((resolve) => {
       this.#attached = resolve;
       this.#control = new TmuxControl(this.#server.control(command), {
-        output: (bytes) => this.#events.output(bytes),
+        output: (bytes) => this.#output(bytes),
         notification: (name, rest) => this.#notified(name, rest),
         closed: (said) => this.#closed(said),
       });
@@ -142,8 +148,9 @@ export class TmuxTerminal implements Terminal {
   async cwd(): Promise<string | undefined> {
     // Asked now and then anyway: a chance to notice an end that no hook told (tmux before 3.2).
     void this.#askStatus();
-    const path = text(await this.#ask(["display-message", "-p", "#{pane_current_path}"]));
-    return path === "" ? undefined : path;
+    const [pid, path] = text(await this.#ask(["display-message", "-p", "#{pane_pid} #{pane_current_path}"])).split(/ (.*)/);
+    // The pane's own process is our shell, which never moves.
+    return (await foregroundCwd(Number(pid), { behind: true })) ?? (path === "" ? undefined : path);
   }
 
   capture(take: (seed: Seed | undefined) => void): void {
@@ -168,6 +175,7 @@ export class TmuxTerminal implements Terminal {
 
   #leave(state: "released" | "ended"): void {
     this.#state = state;
+    clearTimeout(this.#release);
     if (this.#serverPid > 1) this.#reaper.unwatch(this.#serverPid);
     this.#serverPid = 0;
   }
@@ -178,6 +186,23 @@ export class TmuxTerminal implements Terminal {
 
   #ask(words: readonly string[]): Promise<CommandAnswer> {
     return this.#control?.ask(commandLine(words)) ?? Promise.resolve({ ok: false, lines: [] });
+  }
+
+  #output(chunk: Buffer): void {
+    clearTimeout(this.#release);
+    const { bytes, code } = this.#mark.push(chunk);
+    if (this.#state === "ended" || this.#state === "released") return;
+    if (bytes.byteLength > 0) this.#events.output(bytes);
+    if (code !== undefined) this.#finish(endOf(code));
+    // A mark comes in one piece, or its rest at once.
+    else if (this.#mark.holding) this.#release = setTimeout(() => this.#events.output(this.#mark.release()), RELEASE_MS);
+  }
+
+  /** The session stays until its end was told; then nothing of it is needed in tmux. */
+  #finish(end: TerminalEnd): void {
+    if (this.#state === "opening") this.#state = "running";
+    this.#end(end);
+    this.#control?.send("kill-session", () => this.#control?.detach());
   }
 
   #notified(name: string, rest: string): void {
@@ -193,9 +218,7 @@ export class TmuxTerminal implements Terminal {
     // Its terminal closes a moment before its status is known; then the hook comes.
     const known = status !== "" || signal !== "" || window === DEAD_WINDOW;
     if (dead !== "1" || !known || this.#state !== "running") return;
-    // The session stays until its end was told; then nothing of it is needed in tmux.
-    this.#end({ reason: "exited", ...(signal === "" ? { code: Number(status) || 0 } : { signal: signalName(signal) }) });
-    this.#control?.send("kill-session", () => this.#control?.detach());
+    this.#finish(signal === "" ? endOf(Number(status) || 0) : { reason: "exited", signal: signalName(signal) });
   }
 
   #closed(said: string): void {
@@ -227,6 +250,12 @@ export class TmuxTerminal implements Terminal {
 }
 
 const text = (answer: CommandAnswer): string => (answer.ok ? Buffer.concat(answer.lines).toString("utf8") : "");
+
+/** As a shell tells it: above 128 is a signal, where there is one of that number. */
+function endOf(code: number): TerminalEnd {
+  const signal = code > 128 ? signalName(String(code - 128)) : "";
+  return signal.startsWith("SIG") ? { reason: "exited", signal } : { reason: "exited", code };
+}
 
 /** tmux tells numbers; newer ones may tell names. */
 function signalName(told: string): string {
