@@ -43,7 +43,7 @@ export interface Flood {
   session: string;
   bytes: number;
   /** Of exactly the flood's bytes. */
-  sha256: string;
+  readonly sha256: string;
   /** Lets it go; the viewer must have the pen. Capture first: the next byte is the flood's first. */
   go(viewer: Viewer): void;
 }
@@ -63,5 +63,13 @@ export async function openFlood(
     ...(host === undefined ? {} : { host }),
   });
   await api.screenShows(id, "FLOOD READY");
-  return { session: id, bytes: program.bytes, sha256: floodSha256(program.seed, program.bytes), go: (viewer) => viewer.type("g") };
+  return {
+    session: id,
+    bytes: program.bytes,
+    // Only when asked for: endless floods have none.
+    get sha256() {
+      return floodSha256(program.seed, program.bytes);
+    },
+    go: (viewer) => viewer.type("g"),
+  };
 }
