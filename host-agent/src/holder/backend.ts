@@ -35,7 +35,17 @@ export interface TerminalEvents {
   ended(end: TerminalEnd): void;
 }
 
+/** A pid is used again; with its start time it is not. */
+export interface ProcessName {
+  pid: number;
+  started: string;
+}
+
 export interface Terminal {
+  /** [VW2] The backend is a terminal itself and answers its program's queries; viewers' answers come too late. */
+  readonly answersQueries: boolean;
+  /** Process that dies with the holder, so that one which did not can be found later. */
+  readonly leader: ProcessName | undefined;
   /** [CH5] Whether `pause` holds the program; a tmux server is never left unread. */
   readonly pausable: boolean;
   pause(): void;

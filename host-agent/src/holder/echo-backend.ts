@@ -16,6 +16,8 @@ export class EchoBackend implements TerminalBackend {
 
 class EchoTerminal implements Terminal {
   readonly pausable = true;
+  readonly answersQueries = false;
+  readonly leader = undefined;
   readonly streaming = true;
   readonly #events: TerminalEvents;
   #held: Uint8Array[] = [];

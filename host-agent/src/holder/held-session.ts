@@ -3,9 +3,10 @@ import type { Result } from "@maestro/shared/result";
 import { err, ok } from "@maestro/shared/result";
 import { maestroError } from "@maestro/shared/errors";
 import type { Backend, SessionEnd, SessionInfo } from "@maestro/shared/protocol/session";
-import type { Seed, Terminal, TerminalEnd, TerminalEvents } from "./backend.ts";
+import type { ProcessName, Seed, Terminal, TerminalEnd, TerminalEvents } from "./backend.ts";
 import type { Clock } from "./clock.ts";
 import { decideFlow, type WatcherFlow } from "./flow.ts";
+import { ReplyFilter } from "./reply-filter.ts";
 import { Ring } from "./ring.ts";
 import { ScreenFeed } from "./screen-feed.ts";
 import type { ScreenHost } from "./screen-host.ts";
@@ -68,17 +69,17 @@ export class HeldSession {
   #cancelFlow: (() => void) | undefined;
   #cancelArchive: (() => void) | undefined;
   #cwdAtMs = 0;
-  /** Answers this session's screen gave to its program's queries, for backends that answer by themselves. */
-  readonly #replies: string[] = [];
+  readonly #replies: ReplyFilter;
 
   constructor(facts: SessionFacts, deps: SessionDeps) {
     this.#facts = facts;
     this.#deps = deps;
     this.#ring = new Ring(deps.ringBytes);
+    this.#replies = new ReplyFilter(() => deps.clock.now());
     this.#feed = new ScreenFeed(deps.screens, this.#ring, facts, {
       progress: () => this.updateFlow(),
       title: (title) => this.#retitle(title),
-      reply: (text) => this.#remember(text),
+      reply: (text) => this.#replies.expect(text),
       lapped: () => this.#reseed(),
     });
   }
@@ -101,6 +102,10 @@ export class HeldSession {
 
   get end(): SessionEnd | undefined {
     return this.#life.type === "ended" || this.#life.type === "archived" ? this.#life.end : undefined;
+  }
+
+  get leader(): ProcessName | undefined {
+    return this.#life.type === "running" ? this.#life.terminal.leader : undefined;
   }
 
   get watched(): boolean {
@@ -141,8 +146,8 @@ export class HeldSession {
 
   write(bytes: Uint8Array): Result<number> {
     if (this.#life.type !== "running") return err(this.#notRunning());
-    if (this.#isEcho(bytes)) return ok(bytes.byteLength);
-    if (!this.#life.terminal.write(bytes)) {
+    const input = this.#life.terminal.answersQueries ? this.#replies.strip(bytes) : bytes;
+    if (input.byteLength > 0 && !this.#life.terminal.write(input)) {
       return err(maestroError("input_refused", `The program in '${this.#facts.name}' does not read: its input queue is full.`, { hint: "Wait until it reads, or end it." }));
     }
     this.#touch();
@@ -157,13 +162,13 @@ export class HeldSession {
 
   /** [CH4] The screen at an offset that is not past the ring's end. Undefined when there is none to be had. */
   async snapshot(lines: number): Promise<ScreenState | undefined> {
-    if (this.#life.type === "archived") return this.#life.ansi;
+    if (this.#life.type === "archived") return this.#life.ansi ?? this.#emptyScreen();
     await this.#freshen();
     return this.#feed?.snapshot(lines);
   }
 
   async text(): Promise<ScreenState | undefined> {
-    if (this.#life.type === "archived") return this.#life.text;
+    if (this.#life.type === "archived") return this.#life.text ?? this.#emptyScreen();
     await this.#freshen();
     return this.#feed?.text();
   }
@@ -203,6 +208,13 @@ export class HeldSession {
     this.#cancelArchive = this.#deps.clock.after(ENDED_RING_MS, () => void this.#archive());
     for (const watcher of this.#watchers) watcher.wake();
     this.#deps.changed(this);
+  }
+
+  /** A session that an earlier holder had: of its screen nothing is left. */
+  endedBefore(end: SessionEnd): void {
+    this.#life = { type: "archived", end, ansi: undefined, text: undefined };
+    this.#feed?.dispose();
+    this.#feed = undefined;
   }
 
   dispose(): void {
@@ -298,28 +310,11 @@ export class HeldSession {
     this.#ring.clear();
   }
 
-  #remember(text: string): void {
-    if (this.#life.type !== "running" || this.#life.terminal.pausable) return;
-    this.#replies.push(text);
-    if (this.#replies.length > MAX_REMEMBERED_REPLIES) this.#replies.shift();
-  }
-
-  /**
-   * [VW2] tmux answers its program's queries itself; the writer's terminal, which reads the same bytes,
-   * answers once more, and with the very words of ours. Those go no further.
-   */
-  #isEcho(bytes: Uint8Array): boolean {
-    if (this.#replies.length === 0 || bytes[0] !== ESC) return false;
-    const at = this.#replies.indexOf(Buffer.from(bytes).toString("latin1"));
-    if (at < 0) return false;
-    this.#replies.splice(at, 1);
-    return true;
+  #emptyScreen(): ScreenState {
+    return { offset: this.#ring.end, cols: this.#facts.cols, rows: this.#facts.rows, lines: 0, bytes: new Uint8Array(0) };
   }
 
   #notRunning(): ReturnType<typeof maestroError> {
     return maestroError("session_ended", `The session '${this.#facts.name}' has ended.`, { hint: "Start another one." });
   }
 }
-
-const MAX_REMEMBERED_REPLIES = 32;
-const ESC = 0x1b;

@@ -136,11 +136,8 @@ export class Holder implements HolderCore {
 
   /** A session that was there before this holder: it ended with the last one, or goes on. */
   restore(info: SessionInfo, end: SessionInfo["end"]): HeldSession {
-    const session = this.#make({ ...info, agent: info.agent, title: info.title });
-    if (end !== undefined) {
-      const { atMs: _, ...how } = end;
-      session.ended(how);
-    }
+    const session = this.#make({ ...info, agent: info.agent });
+    if (end !== undefined) session.endedBefore(end);
     this.#add(session);
     return session;
   }
@@ -156,7 +153,7 @@ export class Holder implements HolderCore {
 
   /** For the registry file. */
   stored(): StoredSession[] {
-    return [...this.#sessions.values()].filter(({ facts }) => facts.backend !== "user-tmux").map((session) => ({ info: session.info() }));
+    return [...this.#sessions.values()].filter(({ facts }) => facts.backend !== "user-tmux").map((session) => ({ info: session.info(), ...(session.leader === undefined ? {} : { leader: session.leader }) }));
   }
 
   release(): void {

@@ -79,7 +79,7 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   let ending = false;
   const idle = idleExit(clock, idleExitMs, () => !ending && holder.living === 0 && server.connections === 0, () => stopped.resolve());
   const server = new HolderServer(paths.socket, holder, clock, () => idle());
-  await restoreSessions({ holder, left, bootId, tmux: tmuxBackend, report });
+  await restoreSessions({ holder, left, bootId, tmux: tmuxBackend, nowMs: clock.now(), report });
   await server.listen();
   report(`holder ${process.pid} listens on ${paths.socket} of ${hostname()}`);
   idle();

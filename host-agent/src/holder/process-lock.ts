@@ -1,19 +1,15 @@
 /** One holder per home: a file that names its process by pid and start time, so that a stale one is known. */
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { errnoOf } from "../daemon/durable-file.ts";
+import type { ProcessName } from "./backend.ts";
 import { readStat } from "./processes.ts";
 
-export interface LockOwner {
-  pid: number;
-  started: string;
-}
-
-export function thisProcess(): LockOwner {
+export function thisProcess(): ProcessName {
   return { pid: process.pid, started: readStat(process.pid)?.started ?? String(Math.round(performance.timeOrigin)) };
 }
 
 /** True when this process holds the lock now; false when a living one does. */
-export function acquireLock(file: string, me: LockOwner): boolean {
+export function acquireLock(file: string, me: ProcessName): boolean {
   const mine = `${file}.${me.pid}`;
   writeFileSync(mine, JSON.stringify(me), { mode: 0o600 });
   try {
@@ -29,12 +25,12 @@ export function acquireLock(file: string, me: LockOwner): boolean {
   }
 }
 
-export function releaseLock(file: string, me: LockOwner): void {
+export function releaseLock(file: string, me: ProcessName): void {
   const owner = parse(read(file) ?? "");
   if (owner?.pid === me.pid && owner.started === me.started) unlinkSync(file);
 }
 
-export function lockOwner(file: string): LockOwner | undefined {
+export function lockOwner(file: string): ProcessName | undefined {
   const owner = parse(read(file) ?? "");
   return isAlive(owner) ? owner : undefined;
 }
@@ -51,7 +47,7 @@ function stealStale(file: string, text: string, pid: number): void {
   unlinkSync(aside);
 }
 
-function isAlive(owner: LockOwner | undefined): boolean {
+function isAlive(owner: ProcessName | undefined): boolean {
   if (owner === undefined) return false;
   if (process.platform === "linux") return readStat(owner.pid)?.started === owner.started;
   try {
@@ -80,7 +76,7 @@ function read(file: string): string | undefined {
   }
 }
 
-function parse(text: string): LockOwner | undefined {
+function parse(text: string): ProcessName | undefined {
   try {
     const value: unknown = JSON.parse(text);
     const [pid, started]: unknown[] = typeof value === "object" && value !== null ? [Reflect.get(value, "pid"), Reflect.get(value, "started")] : [];

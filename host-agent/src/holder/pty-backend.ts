@@ -6,11 +6,11 @@ import { ReadStream } from "node:tty";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { maestroError } from "@maestro/shared/errors";
 import { errnoOf } from "../daemon/durable-file.ts";
-import type { LaunchPlan, Seed, Terminal, TerminalBackend, TerminalEnd, TerminalEvents } from "./backend.ts";
+import type { LaunchPlan, ProcessName, Seed, Terminal, TerminalBackend, TerminalEnd, TerminalEvents } from "./backend.ts";
 import { loadNativePty, type NativePty, type OpenPty } from "./native-pty.ts";
 import { concealFd, exposeFd, spawnShielded } from "./shielded-spawn.ts";
 import { SentinelScanner } from "./drain-sentinel.ts";
-import { foregroundCwd, terminateAll } from "./processes.ts";
+import { foregroundCwd, readStat, terminateAll } from "./processes.ts";
 import { refuseSpawn } from "./spawn-refusal.ts";
 import { WriteQueue } from "./write-queue.ts";
 
@@ -63,6 +63,8 @@ type Phase =
 
 class PtyTerminal implements Terminal {
   readonly pausable = true;
+  readonly answersQueries = false;
+  readonly leader: ProcessName;
   readonly streaming = true;
   readonly #native: NativePty;
   readonly #master: number;
@@ -81,6 +83,7 @@ class PtyTerminal implements Terminal {
     this.#master = master;
     this.#slave = slave;
     this.#pid = child.pid ?? -1;
+    this.leader = { pid: this.#pid, started: readStat(this.#pid)?.started ?? "" };
     this.#events = events;
     this.#input = new WriteQueue((bytes) => writeNow(master, bytes), () => undefined);
     this.#stream = new ReadStream(master);

@@ -10,10 +10,11 @@ export interface RestoreParts {
   left: LoadedRegistry;
   bootId: string;
   tmux: TmuxBackend | undefined;
+  nowMs: number;
   report(what: string, cause?: unknown): void;
 }
 
-export async function restoreSessions({ holder, left, bootId, tmux, report }: RestoreParts): Promise<void> {
+export async function restoreSessions({ holder, left, bootId, tmux, nowMs, report }: RestoreParts): Promise<void> {
   const found = new Map(((await tmux?.found()) ?? []).map((session) => [session.id, session]));
   const rebooted = left.bootId !== undefined && left.bootId !== bootId;
   const adoptions: Promise<void>[] = [];
@@ -22,27 +23,27 @@ export async function restoreSessions({ holder, left, bootId, tmux, report }: Re
     const living = found.get(info.id);
     found.delete(info.id);
     if (info.end !== undefined) holder.restore(info, info.end);
-    else if (living !== undefined && tmux !== undefined) adoptions.push(holder.adopt(merged(info, living), (events) => tmux.adopt(living, events)));
-    else holder.restore(info, { reason: rebooted ? "host_reboot" : info.backend === "tmux" ? "server_lost" : "holder_lost", atMs: Date.now() });
+    else if (living !== undefined && tmux !== undefined) adoptions.push(holder.adopt(info, (events) => tmux.adopt(living, events)));
+    else holder.restore(info, { reason: rebooted ? "host_reboot" : info.backend === "tmux" ? "server_lost" : "holder_lost", atMs: nowMs });
     if (info.backend === "pty" && living === undefined && !rebooted) await endStraggler(stored);
   }
   // The registry was lost or torn: tmux itself says enough.
   for (const living of found.values()) {
-    if (tmux !== undefined) adoptions.push(holder.adopt(fromTmux(living), (events) => tmux.adopt(living, events)));
+    if (tmux !== undefined) adoptions.push(holder.adopt(fromTmux(living, nowMs), (events) => tmux.adopt(living, events)));
   }
   const results = await Promise.allSettled(adoptions);
   for (const result of results) if (result.status === "rejected") report("a session could not be adopted", result.reason);
 }
 
-/** The higher epoch of the two witnesses: a viewer must never take new numbers for old ones. */
-const merged = (info: SessionInfo, { meta }: TmuxFound): SessionInfo => ({ ...info, epoch: Math.max(info.epoch, meta?.epoch ?? 0) });
-
-function fromTmux({ id, meta, createdMs }: TmuxFound): SessionInfo {
+/** Which epoch was used last nobody knows: one at random is hardly that. */
+function fromTmux({ id, meta, createdMs }: TmuxFound, nowMs: number): SessionInfo {
   return {
     id, name: meta?.name ?? id, backend: "tmux", title: "", cwd: meta?.cwd ?? "", command: meta?.command ?? "", cols: 80, rows: 24,
-    createdMs: meta?.createdMs ?? createdMs, lastActivityMs: createdMs, epoch: meta?.epoch ?? 1, ...(meta?.agent === undefined ? {} : { agent: meta.agent }),
+    createdMs: meta?.createdMs ?? createdMs, lastActivityMs: createdMs, epoch: nowMs % EPOCHS, ...(meta?.agent === undefined ? {} : { agent: meta.agent }),
   };
 }
+
+const EPOCHS = 0x1_0000;
 
 /** A program that ignored the hang-up would run on where nobody sees it. */
 async function endStraggler({ leader }: StoredSession): Promise<void> {

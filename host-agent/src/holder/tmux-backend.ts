@@ -72,5 +72,5 @@ export class TmuxBackend implements TerminalBackend {
 }
 
 const metaOf = ({ name, argv, cwd, createdMs, agent }: LaunchPlan, nonce: string): TmuxMeta => ({
-  name, command: commandLine(argv).slice(0, 512), cwd, createdMs, epoch: 1, nonce, ...(agent === undefined ? {} : { agent }),
+  name, command: commandLine(argv).slice(0, 512), cwd, createdMs, nonce, ...(agent === undefined ? {} : { agent }),
 });

@@ -6,7 +6,6 @@ export const TmuxMeta = z.object({
   command: z.string(),
   cwd: z.string(),
   createdMs: z.number(),
-  epoch: z.int().min(0).max(0xffff),
   agent: z.string().optional(),
   /** Of the mark that tells the program's end. */
   nonce: z.string(),

@@ -24,6 +24,8 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 
 export class TmuxTerminal implements Terminal {
   readonly pausable = false;
+  readonly answersQueries = true;
+  readonly leader = undefined;
   readonly streaming = true;
   readonly #server: TmuxServer;
   readonly #reaper: TmuxReaper;

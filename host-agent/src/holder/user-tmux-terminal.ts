@@ -11,6 +11,8 @@ const SIZE_EVERY_MS = 1_000;
 
 export class UserTmuxTerminal implements Terminal {
   readonly pausable = true;
+  readonly answersQueries = false;
+  readonly leader = undefined;
   readonly #parts: UserTmuxParts;
   readonly #id: string;
   readonly #name: string;

@@ -1,0 +1,30 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { acquireLock, lockOwner, releaseLock, thisProcess } from "./process-lock.ts";
+
+const dir = mkdtempSync(path.join(tmpdir(), "ml-"));
+const file = path.join(dir, "lock");
+const me = thisProcess();
+afterEach(() => rmSync(file, { force: true }));
+process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
+
+test("a living holder keeps the lock; it can be given back", () => {
+  expect(acquireLock(file, me)).toBe(true);
+  expect(acquireLock(file, { pid: 1, started: "x" })).toBe(false);
+  expect(lockOwner(file)).toEqual(me);
+  releaseLock(file, { pid: 1, started: "x" });
+  expect(lockOwner(file)).toEqual(me);
+  releaseLock(file, me);
+  expect(lockOwner(file)).toBeUndefined();
+});
+
+test("a stale lock is taken over: a dead pid, a pid that is somebody else's now, or what is no lock", () => {
+  for (const stale of [JSON.stringify({ pid: 4_194_300, started: "1" }), JSON.stringify({ pid: process.pid, started: "another start" }), "", "{torn"]) {
+    writeFileSync(file, stale);
+    expect(acquireLock(file, me)).toBe(true);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(me);
+    releaseLock(file, me);
+  }
+});
