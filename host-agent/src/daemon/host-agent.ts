@@ -74,7 +74,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const sessionEnv = () => baseEnv(process.env);
   const detector = new Detector({ env: sessionEnv, overrides: { kilo: [settings.kilocodeBin] }, clock });
   const catalogue = new TypeCatalogue(paths.agentTypeDirs, detector, () => sessionEnv()["PATH"] ?? "");
-  const terminals = new Terminals({ clock, log, timeScale });
+  const terminals = new Terminals({ clock, log });
 
   const keeper = new HolderKeeper(
     openHolder,

@@ -31,7 +31,6 @@ const REPLAY_LOW_WATER_BYTES = 2 * MAX_REPLAY_BYTES;
 export class Terminals {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #scale: number;
   #holder: HolderClient | undefined;
   #egress: Egress | undefined;
   #nextChannel = 1;
@@ -42,10 +41,10 @@ export class Terminals {
   readonly #orphans = new Set<string>();
   #cancelGrace: Cancel = noCancel;
 
-  constructor({ clock, log, timeScale }: { clock: Clock; log: Log; timeScale: number }) {
+  /** Tests shorten waits, never these budgets: how long bytes are kept safe is not waited for. */
+  constructor({ clock, log }: { clock: Clock; log: Log }) {
     this.#clock = clock;
     this.#log = log;
-    this.#scale = timeScale;
   }
 
   get watched(): number {
@@ -65,11 +64,11 @@ export class Terminals {
     this.#cancelGrace();
     for (const session of this.#bySession.keys()) {
       this.#orphans.add(session);
-      this.#holder?.hold(session, HOLD_LINK_AWAY_MS * this.#scale);
+      this.#holder?.hold(session, HOLD_LINK_AWAY_MS);
     }
     this.#byChannel.clear();
     this.#bySession.clear();
-    this.#cancelGrace = this.#clock.after(VIEWER_GRACE_MS * this.#scale, () => {
+    this.#cancelGrace = this.#clock.after(VIEWER_GRACE_MS, () => {
       for (const session of this.#orphans) this.#holder?.unsubscribe(session);
       this.#orphans.clear();
     });
@@ -165,7 +164,7 @@ export class Terminals {
     }
     const { epoch, offset, resumed, session: info } = subscribed.value;
     this.#orphans.delete(session);
-    holder.hold(session, HOLD_MS * this.#scale);
+    holder.hold(session, HOLD_MS);
     reply(ok({ channel: entry.channel.id, epoch, offset, resumed, session: info }));
     entry.channel.open({ epoch, offset });
     egress.add(entry.channel);
