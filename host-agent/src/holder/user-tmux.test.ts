@@ -1,0 +1,99 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import * as path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { isId, idTime } from "@maestro/shared/ids";
+import type { HolderClient } from "./client.ts";
+import type { SessionInfo } from "./types.ts";
+import { AMPLE, Ear, HolderFixture, value } from "./testing/fixture.ts";
+
+let fixture: HolderFixture;
+let client: HolderClient;
+let ear: Ear;
+
+/** The user's own tmux, on a default socket of this test's own. */
+const user = (...args: string[]): string => spawnSync("tmux", ["-f", "/dev/null", ...args], { encoding: "utf8", env: { PATH: process.env["PATH"] ?? "", HOME: "/root", TERM: "xterm", LANG: "C.UTF-8", TMUX_TMPDIR: fixture.dir } }).stdout;
+const userSocket = (): string => path.join(fixture.dir, `tmux-${process.getuid?.() ?? 0}`, "default");
+
+beforeEach(async () => {
+  fixture = new HolderFixture();
+  await fixture.start();
+  ear = new Ear();
+  client = await fixture.connect(ear);
+}, 20_000);
+afterEach(async () => {
+  user("kill-server");
+  await fixture.dispose();
+}, 20_000);
+
+async function found(): Promise<SessionInfo> {
+  for (;;) {
+    const session = value(await client.list()).find(({ backend }) => backend === "user-tmux");
+    if (session !== undefined) return session;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Everything a guest could have changed. */
+const state = (): string =>
+  ["show-options -g", "show-options -s", "show-options -t mine", "show-window-options -g", "show-environment -g", "show-environment -t mine", "list-windows -t mine", "list-panes -a"]
+    .map((command) => user(...command.split(" ")))
+    .join("\n");
+
+test("listing starts no server and makes no file", async () => {
+  value(await client.list());
+  expect(existsSync(path.dirname(userSocket()))).toBe(false);
+});
+
+test("the user's sessions are on the list, always under the same id, and go when they go", async () => {
+  user("new-session", "-d", "-s", "mine", "-x", "101", "-y", "31", "cat");
+  const session = await found();
+  expect(isId("session", session.id)).toBe(true);
+  expect(idTime(session.id)).toBe(session.createdMs);
+  expect(session).toMatchObject({ name: "mine", backend: "user-tmux" });
+  await fixture.kill("SIGKILL");
+  await fixture.start();
+  client = await fixture.connect(ear);
+  expect((await found()).id).toBe(session.id);
+  user("kill-session", "-t", "=mine");
+  await ear.until(() => ear.changes.some(({ removed }) => removed.includes(session.id)));
+}, 30_000);
+
+test("[VW3] it can be watched and typed into at the user's size, and is left as it was found", async () => {
+  user("new-session", "-d", "-s", "mine", "-x", "101", "-y", "31", "sh -c 'stty size; echo theirs; exec cat'");
+  user("set", "-t", "mine", "status", "off");
+  const before = state();
+  const session = await found();
+  expect(Buffer.from(value(await client.screen(session.id, "text")).bytes).toString()).toContain("theirs");
+  expect(user("list-clients")).toBe("");
+  value(await client.subscribe(session.id, { credit: AMPLE }));
+  await ear.until(() => ear.text(session.id).includes("theirs"));
+  client.input(session.id, Buffer.from("typed\r"));
+  await ear.until(() => ear.text(session.id).includes("typed"));
+  expect(value(await client.resize(session.id, 20, 10))).toEqual({ cols: 101, rows: 31 });
+  expect(user("display-message", "-p", "-t", "=mine:", "#{window_width}x#{window_height}").trim()).toBe("101x31");
+  expect(user("list-clients", "-F", "#{client_flags}")).toContain("ignore-size");
+  client.unsubscribe(session.id);
+  while (user("list-clients") !== "") await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(state()).toBe(before);
+}, 30_000);
+
+test("[VW3] when the user's window changes its size, the session follows", async () => {
+  user("new-session", "-d", "-s", "mine", "-x", "90", "-y", "30", "cat");
+  const session = await found();
+  value(await client.subscribe(session.id, { credit: AMPLE }));
+  await ear.until(() => ear.outputs.length > 0);
+  user("resize-window", "-t", "=mine:", "-x", "70", "-y", "25");
+  await ear.until(() => ear.changes.some(({ upsert }) => upsert.some(({ id, cols, rows }) => id === session.id && cols === 70 && rows === 26)));
+}, 30_000);
+
+test("Maestro ends none of the user's sessions, nor does its own end", async () => {
+  user("new-session", "-d", "-s", "mine", "cat");
+  const session = await found();
+  expect(await client.kill(session.id)).toMatchObject({ ok: false, error: { code: "session_foreign" } });
+  value(await client.subscribe(session.id, { credit: AMPLE }));
+  await ear.until(() => ear.outputs.length > 0);
+  value(await client.stop(true));
+  await ear.until(() => ear.closedBecause !== undefined);
+  expect(user("list-sessions", "-F", "#{session_name}")).toBe("mine\n");
+}, 30_000);
