@@ -10,8 +10,6 @@ const MODES = new Set([4, 20]);
  * output, graphemes. Not 3 and 40 (resize the window), 67, 95, 2031 and 2048 (talk unasked).
  */
 const PRIVATE_MODES = new Set([1, 5, 6, 7, 8, 9, 12, 25, 45, 47, 66, 69, 1000, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1016, 1047, 1048, 1049, 2004, 2026, 2027]);
-/** Window reports a program may ask for: size in pixels, of a cell, in characters. Never the title. */
-const SIZE_REPORTS = new Set(["14", "16", "18"]);
 /** Larger counts only cost time: no screen is that large. */
 const MAX_COUNT = 10_000;
 
@@ -53,8 +51,7 @@ function plain(params: string, final: string, whole: string): Verdict {
     case "n":
     case "x":
       return question(whole);
-    case "t":
-      return SIZE_REPORTS.has(params) ? question(whole) : DROP;
+    // All of `t`, the window's reports included: the size is the PTY's to tell.
     default:
       return DROP;
   }

@@ -64,9 +64,6 @@ const QUESTIONS: readonly [string, string][] = [
   ["DECRQSS of SGR", `${E}P$qm${ST}`],
   ["DECRQSS of the cursor shape", `${E}P$q q${ST}`],
   ["XTGETTCAP", `${E}P+q544e${ST}`],
-  ["window size in pixels", `${E}[14t`],
-  ["cell size", `${E}[16t`],
-  ["text area size", `${E}[18t`],
   ["background colour", `${E}]11;?\u0007`],
   ["palette colour", `${E}]4;1;?\u0007`],
 ];
@@ -90,6 +87,7 @@ const HOSTILE: readonly [string, string | Uint8Array, string][] = [
   ["screen's title", `${E}ktitle${ST}x`, "x"],
   ["title report", `${E}[21t`, ""],
   ["icon name report", `${E}[20t`, ""],
+  ["window size in pixels, of a cell, in characters", `${E}[14t${E}[16t${E}[18t${E}[19t`, ""],
   ["resize the window", `${E}[8;1;1t`, ""],
   ["resize in pixels", `${E}[4;10;10t`, ""],
   ["minimise", `${E}[2t`, ""],
