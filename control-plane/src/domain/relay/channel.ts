@@ -30,6 +30,8 @@ type Place =
 interface Transfer<V> {
   viewers: V[];
   left: number;
+  /** Somebody's share did not fit into the memory: another screen now would not either. */
+  refused: boolean;
 }
 
 export class Channel<V extends object> {
@@ -134,9 +136,16 @@ export class Channel<V extends object> {
     const span = { epoch: frame.epoch, offset: frame.offset, length: frame.payload.byteLength };
     if (!replay) this.#live = Math.max(this.#live, span.offset + span.length);
     let cut: { skip: number; bytes: ArrayBuffer } | undefined;
+    let ahead = false;
     for (const [viewer, entry] of this.#viewers) {
       const decision = offer(entry.stream, span, replay, this.#memory.room);
-      if (decision.type === "skip") continue;
+      if (decision.type === "skip") {
+        if (replay || entry.stream.type !== "following") continue;
+        // A viewer that is ahead has nothing new to confirm, and yet the host waits for word; one behind may not ask by itself.
+        if (entry.stream.sent >= this.#live) ahead = true;
+        else this.#catchUp(viewer);
+        continue;
+      }
       if (decision.type === "refuse") {
         if (decision.memory) this.#memory.refused();
         this.#set(viewer, decision.next);
@@ -151,6 +160,7 @@ export class Channel<V extends object> {
       this.#set(viewer, decision.next);
       if (replay) this.#catchUp(viewer);
     }
+    if (ahead) this.#ackHost();
   }
 
   ack(viewer: V, epoch: number, offset: number): void {
@@ -177,10 +187,12 @@ export class Channel<V extends object> {
     if (begin.viewer === undefined) this.#wanted = false;
     if (begin.epoch !== this.#epoch) return;
     const viewers: V[] = [];
+    let refused = false;
     for (const [viewer, entry] of this.#viewers) {
       if (!this.#wants(entry, begin)) continue;
       if (begin.bytes > this.#memory.room) {
         this.#memory.refused();
+        refused = true;
         continue;
       }
       entry.history = false;
@@ -193,7 +205,7 @@ export class Channel<V extends object> {
       this.#set(viewer, { type: "receiving", epoch, offset, bytes });
       viewers.push(viewer);
     }
-    this.#transfer = { viewers, left: begin.bytes };
+    this.#transfer = { viewers, left: begin.bytes, refused };
     if (begin.bytes === 0) this.#endTransfer();
   }
 
@@ -214,9 +226,14 @@ export class Channel<V extends object> {
     }
   }
 
+  /** The host says anew where the channel stands: whatever was under way, replays included, will not come. */
   epochChanged(epoch: number, offset: number): void {
     this.#abortTransfer();
     this.#wanted = false;
+    for (const [viewer, entry] of this.#viewers) {
+      entry.history = false;
+      this.#set(viewer, afterLinkLoss(entry.stream));
+    }
     this.#standAt(epoch, offset);
   }
 
@@ -283,8 +300,8 @@ export class Channel<V extends object> {
       const entry = this.#viewers.get(viewer);
       if (entry !== undefined) this.#set(viewer, afterScreen(entry.stream, this.#live));
     }
-    // Somebody may have come while this one was under way.
-    for (const { stream } of this.#viewers.values()) if (stream.type === "awaiting") this.#want();
+    // Somebody may have come while this one was under way. Who was refused waits for `retry`.
+    if (transfer?.refused !== true) for (const { stream } of this.#viewers.values()) if (stream.type === "awaiting") this.#want();
     this.#ackHost();
   }
 

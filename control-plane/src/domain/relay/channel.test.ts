@@ -1,0 +1,115 @@
+/** Positions of host and viewer that need no luck to meet, only a slow link: each once stopped a terminal for good. */
+import { beforeEach, describe, expect, test } from "vitest";
+import { LINK_CREDIT_BYTES, RELAY_MEMORY_BYTES } from "@maestro/shared/limits";
+import { encodeFrame, decodeFrame, FLAG } from "@maestro/shared/protocol/frame";
+import type { RelayFrame } from "@maestro/shared/protocol/link";
+import type { ToViewerFrame } from "@maestro/shared/protocol/viewer";
+import { Channel } from "./channel.ts";
+import { Memory } from "./memory.ts";
+
+interface Someone {
+  frames: ToViewerFrame[];
+  bytes: number;
+}
+
+let asked: RelayFrame[];
+let memory: Memory;
+let channel: Channel<Someone>;
+
+beforeEach(() => {
+  asked = [];
+  memory = new Memory();
+  channel = new Channel<Someone>(
+    {
+      watch: () => undefined,
+      toHost: (frame) => void asked.push(frame),
+      toViewer: (viewer, frame) => void viewer.frames.push(frame),
+      bytes: (viewer, frame) => {
+        viewer.bytes += frame.byteLength;
+      },
+      moved: () => undefined,
+    },
+    memory,
+  );
+});
+
+const someone = (): Someone => ({ frames: [], bytes: 0 });
+
+function output(offset: number, length: number, flags = 0): void {
+  const whole = encodeFrame({ kind: "output", flags, epoch: 1, channel: 7, offset, payload: new Uint8Array(length) });
+  const frame = decodeFrame(whole);
+  if (!frame.ok || frame.value === undefined) throw new Error("not a frame");
+  channel.output(frame.value, whole.buffer);
+}
+
+function screen(offset: number, bytes = 0): void {
+  channel.snapshotBegins({ t: "snapshot", channel: 7, epoch: 1, offset, bytes, cols: 80, rows: 24, lines: 0 });
+}
+
+const told = (t: RelayFrame["t"]): RelayFrame[] => asked.filter((frame) => frame.t === t);
+
+describe("a viewer that follows", () => {
+  test("[VW4] from a screen far ahead of the link's position gets what the host still has to send before it acknowledged", () => {
+    const viewer = someone();
+    channel.join(viewer, "vwr_1", undefined, true);
+    channel.opened({ channel: 7, epoch: 1, offset: 0 });
+    // Nobody read for a while: the program ran on into the ring, and the screen is of its end.
+    const head = 5 * LINK_CREDIT_BYTES;
+    screen(head);
+    channel.ack(viewer, 1, head);
+    let acked = 0;
+    for (let sent = 0; sent < head;) {
+      const to = Math.min(head, acked + LINK_CREDIT_BYTES);
+      // Were it to stop here, the host would have no credit left and the viewer nothing to confirm.
+      expect(to).toBeGreaterThan(sent);
+      while (sent < to) {
+        output(sent, 64 * 1024);
+        sent += 64 * 1024;
+      }
+      acked = Math.max(0, ...told("ack").map((frame) => (frame.t === "ack" ? frame.offset : 0)));
+    }
+    expect(viewer.bytes).toBe(0);
+    output(head, 5);
+    expect(viewer.bytes).toBe(16 + 5);
+  });
+
+  test("[CH1] asks for a hole in the live stream by itself, though it has confirmed everything", () => {
+    const viewer = someone();
+    channel.join(viewer, "vwr_1", { epoch: 1, offset: 100 }, true);
+    channel.opened({ channel: 7, epoch: 1, offset: 100 });
+    output(100, 50);
+    channel.ack(viewer, 1, 150);
+    output(200, 10);
+    expect(told("need")).toMatchObject([{ epoch: 1, from: 150 }]);
+    output(150, 60, FLAG.replay);
+    output(210, 5);
+    expect(channel.streamOf(viewer)).toMatchObject({ type: "following", sent: 215 });
+  });
+
+  test("[CH1] asks again for a replay that the host's restart took with it", () => {
+    const viewer = someone();
+    channel.join(viewer, "vwr_1", { epoch: 1, offset: 0 }, true);
+    channel.opened({ channel: 7, epoch: 1, offset: 1000 });
+    expect(told("need")).toHaveLength(1);
+    channel.epochChanged(1, 1000);
+    expect(told("need")).toHaveLength(2);
+  });
+});
+
+test("[VW4] a screen that does not fit is asked for again when there is room, not at once", () => {
+  const viewer = someone();
+  channel.join(viewer, "vwr_1", undefined, true);
+  channel.opened({ channel: 7, epoch: 1, offset: 0 });
+  memory.move(0, RELAY_MEMORY_BYTES);
+  expect(told("want-snapshot")).toHaveLength(1);
+  screen(0, 100);
+  channel.snapshotPart(
+    { kind: "snapshot", flags: FLAG.last, epoch: 1, channel: 7, offset: 0, payload: new Uint8Array(100) },
+    new ArrayBuffer(116),
+  );
+  expect(told("want-snapshot")).toHaveLength(1);
+  memory.move(RELAY_MEMORY_BYTES, 0);
+  expect(memory.takeRetry()).toBe(true);
+  channel.retry();
+  expect(told("want-snapshot")).toHaveLength(2);
+});
