@@ -1,5 +1,6 @@
 /** The HTTP API as a script uses it: bearer token, JSON, and the answer checked against the contract when asked. */
 import * as z from "zod";
+import { MAX_PAGE_ITEMS } from "@maestro/shared/limits";
 import * as r from "@maestro/shared/contract/resources";
 import { poll } from "./wait.ts";
 
@@ -78,6 +79,18 @@ export class Api {
     return schema.parse(answer.json);
   }
 
+  /** Every page of a list. */
+  async all<T>(item: z.ZodType<T>, path: string): Promise<T[]> {
+    const items: T[] = [];
+    for (let cursor: string | undefined = ""; cursor !== undefined;) {
+      const from: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+      const page: { items: T[]; nextCursor?: string | undefined } = await this.call(r.list(item), "GET", `${path}?limit=${MAX_PAGE_ITEMS}${from}`);
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    }
+    return items;
+  }
+
   /** The problem of a request that must be refused. */
   async refused(
     method: Method,
@@ -90,7 +103,7 @@ export class Api {
     return { ...Problem.parse(answer.json), status: answer.status };
   }
 
-  hosts = () => this.call(r.list(r.Host), "GET", "/api/v1/hosts").then(({ items }) => items);
+  hosts = () => this.all(r.Host, "/api/v1/hosts");
   sessions = () => this.call(r.list(r.Session), "GET", "/api/v1/sessions").then(({ items }) => items);
   session = (id: string) => this.call(r.Session, "GET", `/api/v1/sessions/${id}`);
   createSession = (body: z.input<typeof r.SessionBody> = {}) =>
