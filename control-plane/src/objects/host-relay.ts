@@ -4,28 +4,31 @@
  * from attachments and rows, and both ends are asked to restate their offsets [VW4]. Terminal bytes are never stored.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { AgentTypeReport } from "@maestro/shared/contract/agent-types";
-import type { Presence } from "@maestro/shared/contract/resources";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
-import { isId, makeId } from "@maestro/shared/ids";
+import { isId } from "@maestro/shared/ids";
 import { MAX_VIEWERS_PER_SESSION, VIEWER_GRACE_MS } from "@maestro/shared/limits";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
-import type { Metrics } from "@maestro/shared/protocol/link";
-import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { SUBPROTOCOL } from "@maestro/shared/protocol/version";
 import { openDb } from "../db/client.ts";
 import { setHostLock } from "../db/hosts.ts";
 import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
-import type { HostUpdate } from "../domain/events/present.ts";
-import { earliestOf, type Deadlines } from "../domain/relay/next-alarm.ts";
+import type { Deadlines } from "../domain/relay/next-alarm.ts";
 import { problemResponse } from "../problem.ts";
 import { SocketGate } from "./feed-gate.ts";
 import { AlarmClock } from "./host-relay/alarm-clock.ts";
-import { readAttachment, type Attachment, type LinkAttachment, type ViewerAttachment } from "./host-relay/attachments.ts";
+import {
+  newLink,
+  newViewer,
+  readAttachment,
+  type Attachment,
+  type LinkAttachment,
+  type ViewerAttachment,
+} from "./host-relay/attachments.ts";
 import { RelayContext, type LinkContext, type ViewerContext } from "./host-relay/context.ts";
 import { HostRequests, type RelayReply, type ScreenReply } from "./host-relay/host-requests.ts";
+import { relayStatus, wholeUpdate, type RelayStatus } from "./host-relay/host-status.ts";
 import { Inventory } from "./host-relay/inventory.ts";
-import { admitLink } from "./host-relay/link-gate.ts";
+import { admitLink, lockEvents } from "./host-relay/link-gate.ts";
 import { linkNews, type Listeners } from "./host-relay/link-news.ts";
 import { LinkSocket, type RequestWithoutId } from "./host-relay/link-socket.ts";
 import { PresenceWatch } from "./host-relay/presence-watch.ts";
@@ -35,21 +38,10 @@ import { migrateRelay } from "./host-relay/schema.ts";
 import { ScreenReads } from "./host-relay/screen-reads.ts";
 import { SessionBook } from "./host-relay/session-book.ts";
 import { close } from "./host-relay/socket.ts";
-import { Store, type StateOf } from "./host-relay/store.ts";
-import { onViewerBinary, onViewerText, viewerHelloDueMs, type ViewerFramesPort } from "./host-relay/viewer-frames.ts";
+import { Store } from "./host-relay/store.ts";
+import { onViewerBinary, onViewerText, type ViewerFramesPort } from "./host-relay/viewer-frames.ts";
 import { Viewer } from "./host-relay/viewer.ts";
-
-export interface RelayStatus {
-  connected: boolean;
-  lastSeenMs?: number;
-  presence: Presence;
-  facts?: StateOf<"facts">;
-  metrics?: Metrics;
-  locked?: StateOf<"locked">;
-  draining: boolean;
-  sessions: SessionInfo[];
-  types: AgentTypeReport[];
-}
+import { Viewers } from "./host-relay/viewers.ts";
 
 export class HostRelay extends DurableObject<Env> {
   /** Tests move it; everything here asks it for the time. */
@@ -65,9 +57,8 @@ export class HostRelay extends DurableObject<Env> {
   readonly #rooms: Rooms;
   readonly #requests: HostRequests;
   readonly #alarm: AlarmClock;
-  readonly #viewers = new Map<WebSocket, Viewer>();
+  readonly #viewers: Viewers;
   readonly #frames: ViewerFramesPort;
-  readonly #scale: number;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -77,14 +68,14 @@ export class HostRelay extends DurableObject<Env> {
     const nowMs = () => this.now();
     const rearm = () => this.#alarm.arm(this.#deadlines());
     const scale = scaleOf(env);
-    this.#scale = scale;
+    this.#viewers = new Viewers(scale);
     this.#alarm = new AlarmClock(ctx.storage);
     this.#store = new Store(sql);
     this.#gate = new SocketGate(sql);
     this.#inventory = new Inventory(sql);
     this.#reporter = new Reporter(this.#store, sql, {
       feed: (fleet) => env.FEED.get(env.FEED.idFromName(fleet)),
-      whole: () => this.#whole(),
+      whole: () => wholeUpdate(this.#known()),
       nowMs,
       rearm,
     });
@@ -127,7 +118,6 @@ export class HostRelay extends DurableObject<Env> {
     });
     this.#frames = {
       nowMs,
-      scale,
       rooms: this.#rooms,
       session: (id) => this.#inventory.session(id),
       linked: () => this.#link.ready,
@@ -152,7 +142,7 @@ export class HostRelay extends DurableObject<Env> {
       screens,
       nowMs,
       mark: () => this.#link.mark,
-      whole: () => this.#whole(),
+      whole: () => wholeUpdate(this.#known()),
       settleAlarm: () => this.#alarm.settle(this.#deadlines()),
     };
     this.#wake();
@@ -174,19 +164,7 @@ export class HostRelay extends DurableObject<Env> {
     this.#link.drop(CLOSE.superseded, "superseded");
     this.#store.set("draining", context.draining);
     this.#store.set("registry", context.registryVersion);
-    const { epoch, instance } = context.claim;
-    const attachment: LinkAttachment = {
-      v: 1,
-      kind: "link",
-      epoch,
-      instance,
-      acceptedMs: nowMs,
-      phase: "greeting",
-      version: 0,
-      mark: nowMs,
-      typesMark: nowMs,
-      metrics: undefined,
-    };
+    const attachment = newLink(context, nowMs);
     const { client, server } = this.#accept(attachment, ["link"]);
     this.#link.adopt(server, attachment);
     this.#alarm.arm(this.#deadlines());
@@ -198,27 +176,11 @@ export class HostRelay extends DurableObject<Env> {
     const nowMs = this.now();
     const admitted = this.#gate.admit(context.credential, context.ticket, nowMs);
     if (!admitted.ok) return problemResponse(admitted.error, context.requestId);
-    if (this.#watching(context.session) >= MAX_VIEWERS_PER_SESSION) return problemResponse(tooManyViewers(), context.requestId);
+    if (this.#viewers.of(context.session) >= MAX_VIEWERS_PER_SESSION) return problemResponse(tooManyViewers(), context.requestId);
     if (this.#inventory.session(context.session) === undefined) return problemResponse(sessionGone(context.session), context.requestId);
-    const attachment: ViewerAttachment = {
-      v: 1,
-      kind: "viewer",
-      id: makeId("viewer", nowMs, random(10)),
-      resume: makeId("viewer", nowMs, random(20)).slice(4) + makeId("viewer", nowMs, random(20)).slice(14),
-      session: context.session,
-      credential: context.credential,
-      name: context.name,
-      canWrite: context.canWrite,
-      readOnly: false,
-      acceptedMs: nowMs,
-      expiresMs: context.expiresMs,
-      phase: "greeting",
-      size: undefined,
-      stream: undefined,
-      channel: undefined,
-    };
+    const attachment = newViewer(context, nowMs);
     const { client, server } = this.#accept(attachment, ["viewer", `ses:${context.session}`, `cred:${context.credential}`]);
-    this.#viewers.set(server, new Viewer(server, attachment, nowMs));
+    this.#viewers.add(new Viewer(server, attachment, nowMs));
     this.#alarm.arm(this.#deadlines());
     return switching(client);
   }
@@ -230,12 +192,6 @@ export class HostRelay extends DurableObject<Env> {
     return { client, server };
   }
 
-  #watching(session: string): number {
-    let count = 0;
-    for (const { at } of this.#viewers.values()) if (at.session === session && at.phase !== "closing") count += 1;
-    return count;
-  }
-
   // ---- sockets ------------------------------------------------------------------------------
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
@@ -244,9 +200,9 @@ export class HostRelay extends DurableObject<Env> {
       else this.#link.onBinary(message);
       return;
     }
-    const viewer = this.#viewers.get(socket);
+    const viewer = this.#viewers.at(socket);
     // A socket that was superseded or refused may still say something before its close reaches it.
-    if (viewer === undefined || viewer.at.phase === "closing") return;
+    if (viewer === undefined || viewer.closing) return;
     const greeting = viewer.at.phase === "greeting";
     if (typeof message === "string") onViewerText(viewer, message, this.#frames);
     else onViewerBinary(viewer, message, this.#frames);
@@ -270,9 +226,9 @@ export class HostRelay extends DurableObject<Env> {
   }
 
   #gone(socket: WebSocket, goodbye: boolean): void {
-    const viewer = this.#viewers.get(socket);
+    const viewer = this.#viewers.at(socket);
     if (viewer !== undefined) {
-      this.#viewers.delete(socket);
+      this.#viewers.forget(viewer);
       this.#rooms.leave(viewer, goodbye);
     } else if (this.#link.isCurrent(socket)) this.#link.closed(socket);
     else this.#goneAsleep(readAttachment(socket), goodbye, this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0);
@@ -295,12 +251,7 @@ export class HostRelay extends DurableObject<Env> {
     this.#alarm.fired();
     const nowMs = this.now();
     this.#link.expire(nowMs);
-    for (const viewer of [...this.#viewers.values()]) {
-      const dueMs = viewerHelloDueMs(viewer, this.#scale);
-      if (dueMs !== undefined && dueMs <= nowMs) this.#end(viewer, maestroError("hello_timeout", "No hello within 5 s."));
-      else if (viewer.at.expiresMs !== undefined && viewer.at.expiresMs <= nowMs)
-        this.#end(viewer, maestroError("token_expired", "The credential of this socket expired.", { hint: "Log in again." }));
-    }
+    for (const { viewer, error } of this.#viewers.overdue(nowMs)) this.#end(viewer, error);
     this.#book.flush(this.#link.mark);
     this.#presence.report();
     await this.#presence.look();
@@ -309,11 +260,9 @@ export class HostRelay extends DurableObject<Env> {
   }
 
   #deadlines(): Deadlines {
-    const viewers = [...this.#viewers.values()].filter(({ at }) => at.phase !== "closing");
     return {
       link: this.#link.nextDeadlineMs(),
-      hello: earliestOf(viewers.map((viewer) => viewerHelloDueMs(viewer, this.#scale))),
-      expiry: earliestOf(viewers.map(({ at }) => at.expiresMs)),
+      ...this.#viewers.deadlines(),
       presence: this.#presence.dueMs(),
       sessions: this.#book.flushDueMs(),
       feed: this.#store.get("feedRetryMs"),
@@ -325,21 +274,7 @@ export class HostRelay extends DurableObject<Env> {
   status(): RelayStatus {
     this.#presence.report();
     void this.#presence.look();
-    const { lastSeenMs, presence } = this.#presence;
-    const facts = this.#store.get("facts");
-    const locked = this.#store.get("locked");
-    const { metrics } = this.#link;
-    return {
-      connected: this.#link.ready,
-      presence,
-      draining: this.#store.get("draining") ?? false,
-      sessions: this.#inventory.sessions(),
-      types: this.#inventory.types(),
-      ...(lastSeenMs === undefined ? {} : { lastSeenMs }),
-      ...(facts === undefined ? {} : { facts }),
-      ...(metrics === undefined ? {} : { metrics }),
-      ...(locked === undefined ? {} : { locked }),
-    };
+    return relayStatus(this.#known());
   }
 
   /** [VR5] */
@@ -355,9 +290,8 @@ export class HostRelay extends DurableObject<Env> {
   /** [VW5] Every socket of this credential ends now, and one that is on its way is refused. */
   closeCredential(credential: string): void {
     this.#gate.revoke(credential, this.now());
-    for (const viewer of [...this.#viewers.values()])
-      if (viewer.at.credential === credential)
-        this.#end(viewer, maestroError("token_revoked", "The credential of this socket was revoked.", { hint: "Log in again." }));
+    const error = maestroError("token_revoked", "The credential of this socket was revoked.", { hint: "Log in again." });
+    for (const viewer of this.#viewers.openedBy(credential)) this.#end(viewer, error);
   }
 
   setDraining(draining: boolean): void {
@@ -388,7 +322,7 @@ export class HostRelay extends DurableObject<Env> {
   async retire(): Promise<void> {
     // First its name: nothing of what follows is told to the Feed.
     this.#store.set("identity", undefined);
-    for (const viewer of [...this.#viewers.values()]) this.#end(viewer, maestroError("host_not_found", "The host was removed."));
+    for (const viewer of this.#viewers.served()) this.#end(viewer, maestroError("host_not_found", "The host was removed."));
     this.#link.drop(CLOSE.credential, "host_unknown");
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
@@ -413,7 +347,7 @@ export class HostRelay extends DurableObject<Env> {
     }
     if (link !== undefined) this.#link.adopt(link.socket, link.attachment);
     for (const viewer of restored) {
-      this.#viewers.set(viewer.socket, viewer);
+      this.#viewers.add(viewer);
       if (viewer.at.phase === "open") this.#rooms.restore(viewer);
     }
     if (this.#link.ready) this.#link.send({ t: "sync" });
@@ -422,41 +356,18 @@ export class HostRelay extends DurableObject<Env> {
 
   #lock(reason: string, nowMs: number): void {
     this.#link.drop(CLOSE.forbidden, "host_locked");
-    const { fleet = "", host = "", name = "" } = this.#store.get("identity") ?? {};
-    this.#reporter.tell({ facts: { connected: false, locked: { reason, atMs: nowMs } } }, [
-      { type: "host.locked", subject: host, summary: `Host '${name}' is locked: ${reason}`, data: { name } },
-      { type: "alert", subject: host, summary: `Two machines use the identity of host '${name}'.`, data: { name, code: "host_locked" } },
-    ]);
+    const identity = this.#store.get("identity");
+    if (identity === undefined) return;
+    const { fleet, host } = identity;
+    this.#reporter.tell({ facts: { connected: false, locked: { reason, atMs: nowMs } } }, lockEvents(identity, reason));
     if (isId("fleet", fleet) && isId("host", host))
       this.ctx.waitUntil(setHostLock(openDb(this.env.DB), fleet, host, { reason, atMs: nowMs }));
   }
 
-  #whole(): HostUpdate {
-    const { facts, locked } = { facts: this.#store.get("facts"), locked: this.#store.get("locked") };
-    const { lastSeenMs } = this.#presence;
-    return {
-      facts: {
-        connected: this.#link.ready,
-        lastSeenMs,
-        locked,
-        metrics: this.#link.metrics,
-        ...(facts === undefined
-          ? {}
-          : {
-              agentVersion: facts.agentVersion,
-              platform: facts.platform,
-              capabilities: facts.capabilities,
-              roots: facts.roots,
-              policyDigest: facts.policyDigest,
-            }),
-      },
-      sessions: { replace: true, upsert: this.#inventory.sessions(), removed: [] },
-      types: this.#inventory.types(),
-    };
+  #known() {
+    return { store: this.#store, link: this.#link, presence: this.#presence, inventory: this.#inventory };
   }
 }
-
-const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
 
 const switching = (client: WebSocket): Response =>
   new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": SUBPROTOCOL } });

@@ -6,7 +6,7 @@ import { WHOLE } from "../db/page.ts";
 import { toHost } from "../domain/fleet/host-view.ts";
 import { mayTouchHost } from "../domain/access/permissions.ts";
 import { defineRoutes } from "../http/define-route.ts";
-import type { RelayStatus } from "../objects/host-relay.ts";
+import type { RelayStatus } from "../objects/host-relay/host-status.ts";
 import { relayOf } from "../objects/relay-call.ts";
 import { hostFor, presentOf, type Asking } from "./placed-sessions.ts";
 

@@ -2,10 +2,12 @@
  * What each socket carries through hibernation, ≤ 16 KiB. Written on transitions, never per frame. Old and new
  * code coexist, so fields are only added, and a shape this version does not know is refused whole.
  */
+import { makeId } from "@maestro/shared/ids";
 import type { LinkEpoch } from "../../domain/relay/link-epoch.ts";
 import type { SavedStream } from "../../domain/relay/saved-stream.ts";
 import type { Metrics } from "@maestro/shared/protocol/link";
 import type { Size } from "@maestro/shared/protocol/session";
+import type { LinkContext, ViewerContext } from "./context.ts";
 
 export interface LinkAttachment {
   v: 1;
@@ -43,6 +45,43 @@ export interface ViewerAttachment {
 }
 
 export type Attachment = LinkAttachment | ViewerAttachment;
+
+export function newLink({ claim }: LinkContext, nowMs: number): LinkAttachment {
+  return {
+    v: 1,
+    kind: "link",
+    epoch: claim.epoch,
+    instance: claim.instance,
+    acceptedMs: nowMs,
+    phase: "greeting",
+    version: 0,
+    mark: nowMs,
+    typesMark: nowMs,
+    metrics: undefined,
+  };
+}
+
+export function newViewer(context: ViewerContext, nowMs: number): ViewerAttachment {
+  return {
+    v: 1,
+    kind: "viewer",
+    id: makeId("viewer", nowMs, random(10)),
+    resume: makeId("viewer", nowMs, random(20)).slice(4) + makeId("viewer", nowMs, random(20)).slice(14),
+    session: context.session,
+    credential: context.credential,
+    name: context.name,
+    canWrite: context.canWrite,
+    readOnly: false,
+    acceptedMs: nowMs,
+    expiresMs: context.expiresMs,
+    phase: "greeting",
+    size: undefined,
+    stream: undefined,
+    channel: undefined,
+  };
+}
+
+const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
 
 export function readAttachment(socket: WebSocket): Attachment | undefined {
   const value: unknown = socket.deserializeAttachment();

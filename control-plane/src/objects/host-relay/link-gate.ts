@@ -1,9 +1,10 @@
 /** [LK1] [LK2] Whether an authenticated connection may become the link; decided, and written, before it is accepted. */
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import type { NewEvent } from "../../domain/events/event.ts";
 import { decideLink } from "../../domain/relay/link-epoch.ts";
 import { nonceExpiryMs } from "../../domain/relay/nonces.ts";
 import type { LinkContext } from "./context.ts";
-import type { Store } from "./store.ts";
+import type { StateOf, Store } from "./store.ts";
 
 export type LinkGate =
   | { type: "accept" }
@@ -37,6 +38,14 @@ export function admitLink({ claim, hostName }: LinkContext, store: Store, nowMs:
       store.set("locked", { reason: decision.reason, atMs: nowMs });
       return { type: "lock", error: lockedError(hostName, decision.reason), reason: decision.reason };
   }
+}
+
+/** What followers hear of it. */
+export function lockEvents({ host, name }: StateOf<"identity">, reason: string): NewEvent[] {
+  return [
+    { type: "host.locked", subject: host, summary: `Host '${name}' is locked: ${reason}`, data: { name } },
+    { type: "alert", subject: host, summary: `Two machines use the identity of host '${name}'.`, data: { name, code: "host_locked" } },
+  ];
 }
 
 const lockedError = (name: string, reason: string): MaestroError =>

@@ -1,6 +1,6 @@
 /** What viewers say: text is control, binary is input; checked in the order of the table of bad inputs. */
 import { maestroError } from "@maestro/shared/errors";
-import { HELLO_TIMEOUT_MS, MAX_INPUT_BYTES_PER_FRAME } from "@maestro/shared/limits";
+import { MAX_INPUT_BYTES_PER_FRAME } from "@maestro/shared/limits";
 import { decodeControl } from "@maestro/shared/protocol/codec";
 import { decodeFrame } from "@maestro/shared/protocol/frame";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
@@ -16,7 +16,6 @@ import type { Viewer } from "./viewer.ts";
 
 export interface ViewerFramesPort {
   nowMs(): number;
-  scale: number;
   rooms: Rooms;
   session(id: string): SessionInfo | undefined;
   linked(): boolean;
@@ -85,11 +84,6 @@ export function onViewerText(viewer: Viewer, text: string, port: ViewerFramesPor
     return;
   }
   onFrame(viewer, value.frame, port);
-}
-
-/** Undefined once it said hello. */
-export function viewerHelloDueMs(viewer: Viewer, scale: number): number | undefined {
-  return viewer.at.phase === "greeting" ? viewer.at.acceptedMs + HELLO_TIMEOUT_MS * scale : undefined;
 }
 
 // Kind, flags and epoch come before it.

@@ -1,5 +1,6 @@
 /** One attached viewer: its socket, what it carries through hibernation, and its budgets. */
 import type { MaestroError } from "@maestro/shared/errors";
+import { HELLO_TIMEOUT_MS } from "@maestro/shared/limits";
 import { encodeControl } from "@maestro/shared/protocol/codec";
 import type { ToViewerFrame } from "@maestro/shared/protocol/viewer";
 import { CONTROL_RATE, fullBucket, INPUT_RATE, type Bucket } from "../../domain/relay/rate.ts";
@@ -33,6 +34,11 @@ export class Viewer {
 
   get closing(): boolean {
     return this.#attachment.phase === "closing";
+  }
+
+  /** [LK3] Unix ms; undefined once it said hello. */
+  helloDueMs(scale: number): number | undefined {
+    return this.#attachment.phase === "greeting" ? this.#attachment.acceptedMs + HELLO_TIMEOUT_MS * scale : undefined;
   }
 
   save(change: Partial<ViewerAttachment>): void {
