@@ -57,6 +57,11 @@ export class Channel<V extends object> {
     return this.#place.type === "open" ? this.#place.number : undefined;
   }
 
+  /** Asked for, and not answered yet. */
+  get opening(): boolean {
+    return this.#place.type === "opening";
+  }
+
   get empty(): boolean {
     return this.#viewers.size === 0;
   }

@@ -1,5 +1,5 @@
 /** All viewers of this host, by session and by channel, and what the link means to them. */
-import { maestroError } from "@maestro/shared/errors";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { MAX_VIEWERS_PER_SESSION } from "@maestro/shared/limits";
 import type { Frame } from "@maestro/shared/protocol/frame";
 import type { RelayFrame, SnapshotBegin, WatchResult } from "@maestro/shared/protocol/link";
@@ -63,7 +63,7 @@ export class Rooms {
     const room = this.#rooms.get(viewer.at.session);
     if (room === undefined) return;
     room.leave(viewer, goodbye);
-    if (room.viewers.size === 0) this.#rooms.delete(room.session);
+    this.#closeEmpty(room);
     this.afterAck();
   }
 
@@ -186,17 +186,32 @@ export class Rooms {
 
   #watch(room: Room, from: { epoch: number; offset: number } | undefined): void {
     this.#port.watch(room.session, from, (result) => {
-      if (!result.ok) {
-        room.channel.refused();
-        for (const viewer of room.viewers) viewer.complain(result.error);
-        return;
-      }
+      if (!result.ok) return this.#watchRefused(room, result.error);
       if (result.value.session.id !== room.session) return this.#port.foreignSession();
       this.#stray.delete(result.value.channel);
       this.#byNumber.set(result.value.channel, room);
       room.channel.opened(result.value);
       room.reapplySize(result.value.session);
+      this.#closeEmpty(room);
     });
+  }
+
+  /** Nothing would ask again: viewers come back by themselves, those of a link that went wait for the next one. */
+  #watchRefused(room: Room, error: MaestroError): void {
+    room.channel.refused();
+    for (const viewer of [...room.viewers]) {
+      if (!this.#port.linked()) viewer.complain(error);
+      else {
+        viewer.end(error);
+        this.leave(viewer, false);
+      }
+    }
+    this.#closeEmpty(room);
+  }
+
+  /** Not while its watch is unanswered: the answer belongs to whoever comes next, and is not asked for twice. */
+  #closeEmpty(room: Room): void {
+    if (room.viewers.size === 0 && !room.channel.opening) this.#rooms.delete(room.session);
   }
 
   #roomPort(): RoomPort {

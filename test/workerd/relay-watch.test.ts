@@ -1,0 +1,50 @@
+/** A session's channel between being asked for and being open. */
+import { expect, test } from "vitest";
+import { relayFixture, sessionInfo, type FakeHost } from "./support/relay-fixture.ts";
+import type { Text } from "./support/relay-frames.ts";
+
+const of = (host: FakeHost, t: string): Text[] => host.asked.filter((frame) => frame.t === t);
+
+/** What the relay asked of the host has arrived there. */
+const askedFor = (host: FakeHost, t: string): Promise<Text> => host.next(t);
+
+test("[CH2] a page that is reloaded before its session's channel is open gets that channel, and it stays open", async () => {
+  const session = sessionInfo();
+  const relay = relayFixture();
+  const host = await relay.host_([session]);
+  host.silent.add("watch");
+  const first = await relay.viewer(session.id);
+  await first.hello();
+  const watch = await askedFor(host, "watch");
+  first.socket.close(4000, "reload");
+  await relay.inside(async () => undefined);
+  const second = await relay.viewer(session.id);
+  await second.hello();
+  await second.next("pen", (frame) => frame["viewers"] === 1);
+  host.silent.delete("watch");
+  host.channels.set(7, { session: session.id, sent: 0, acked: 0 });
+  // A host answers a second watch of one session with the channel it has.
+  for (const { id } of of(host, "watch")) host.say({ t: "reply", id, value: { channel: 7, epoch: 1, offset: 0, resumed: false, session } });
+  await second.reaches(0);
+  host.write(5000);
+  await second.reaches(5000);
+  expect(of(host, "watch")).toEqual([watch]);
+  expect(of(host, "unwatch")).toEqual([]);
+});
+
+test("[VR5] a viewer whose session the host cannot open now is let go, to come back by itself", async () => {
+  const session = sessionInfo();
+  const relay = relayFixture();
+  const host = await relay.host_([session]);
+  host.silent.add("watch");
+  const viewer = await relay.viewer(session.id);
+  await viewer.hello();
+  const { id } = await askedFor(host, "watch");
+  host.say({ t: "reply-error", id, error: { code: "backend_unavailable", detail: "The holder is being started." } });
+  await viewer.next("error", (frame) => (frame["error"] as { code: string }).code === "backend_unavailable");
+  expect(await viewer.closed).toEqual({ code: 4400, reason: "backend_unavailable" });
+  host.silent.delete("watch");
+  const again = await relay.viewer(session.id);
+  await again.hello();
+  await again.reaches(0);
+});
