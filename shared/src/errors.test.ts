@@ -35,7 +35,14 @@ test("a problem carries code, field, hint and request id, and the extras of its 
 });
 
 test("a problem has no key that was not given", () => {
-  expect(Object.keys(toProblem(maestroError("timeout", "d"), "r")).toSorted()).toEqual(["code", "detail", "requestId", "status", "title", "type"]);
+  expect(Object.keys(toProblem(maestroError("timeout", "d"), "r")).toSorted()).toEqual([
+    "code",
+    "detail",
+    "requestId",
+    "status",
+    "title",
+    "type",
+  ]);
 });
 
 test("a failure keeps its cause, and its message says code and detail", () => {

@@ -50,7 +50,11 @@ export function isId<K extends IdKind>(kind: K, text: string): text is Id<K> {
 export function parseId<K extends IdKind>(kind: K, text: string): Result<Id<K>> {
   return isId(kind, text)
     ? ok(text)
-    : err(maestroError("field_invalid", `'${text.slice(0, 64)}' is not ${kind} id.`, { hint: `A ${kind} id looks like ${ID_PREFIXES[kind]}_01j9…` }));
+    : err(
+        maestroError("field_invalid", `'${text.slice(0, 64)}' is not ${kind} id.`, {
+          hint: `A ${kind} id looks like ${ID_PREFIXES[kind]}_01j9…`,
+        }),
+      );
 }
 
 /** The kind of a whole id or of a prefix of one (`hst_01j`), or undefined. */

@@ -2,9 +2,13 @@ import { expect, test } from "vitest";
 import { colourIndex, editDistance, NAME_PATTERN, nearest, SESSION_NAME_PATTERN, treePlace } from "./names.ts";
 
 test.each(["a", "web-1", "0", "code_reviewer", "a".repeat(63)])("'%s' is a name", (name) => expect(NAME_PATTERN.test(name)).toBe(true));
-test.each(["", "-a", "_a", "A", "a b", "a/b", "a.b", "ä", "a\n", "../x", "a".repeat(64)])("%j is no name", (name) => expect(NAME_PATTERN.test(name)).toBe(false));
+test.each(["", "-a", "_a", "A", "a b", "a/b", "a.b", "ä", "a\n", "../x", "a".repeat(64)])("%j is no name", (name) =>
+  expect(NAME_PATTERN.test(name)).toBe(false),
+);
 
-test.each(["build", "Müller", "日本", "a b", "fix/login", "_x", "c++"])("'%s' may name a session", (name) => expect(SESSION_NAME_PATTERN.test(name)).toBe(true));
+test.each(["build", "Müller", "日本", "a b", "fix/login", "_x", "c++"])("'%s' may name a session", (name) =>
+  expect(SESSION_NAME_PATTERN.test(name)).toBe(true),
+);
 test.each(["", "-x", ".x", ":x", "a:b", "a.b", " a", "a\u0007", "a\nb", "x".repeat(64), "\u202eabc"])("%j may not name a session", (name) =>
   expect(SESSION_NAME_PATTERN.test(name)).toBe(false),
 );

@@ -1,13 +1,35 @@
 import { expect, test } from "vitest";
 import { escapeUnsafe, isSafeText, stripUnsafe } from "./sanitize.ts";
 
-const unsafe = ["\u0000", "\u0007", "\u001b", "\n", "\u007f", "\u009b", "\u00ad", "\u061c", "\u200b", "\u200e", "\u200f", "\u2028", "\u202a", "\u202e", "\u2066", "\u2069", "\ufeff", "\u{e0041}"];
+const unsafe = [
+  "\u0000",
+  "\u0007",
+  "\u001b",
+  "\n",
+  "\u007f",
+  "\u009b",
+  "\u00ad",
+  "\u061c",
+  "\u200b",
+  "\u200e",
+  "\u200f",
+  "\u2028",
+  "\u202a",
+  "\u202e",
+  "\u2066",
+  "\u2069",
+  "\ufeff",
+  "\u{e0041}",
+];
 
-test.each(unsafe.map((char) => [char.codePointAt(0)?.toString(16) ?? "", char]))("U+%s is taken out of a title and shown to a person", (hex, char) => {
-  expect(stripUnsafe(`a${char}b`)).toBe("ab");
-  expect(escapeUnsafe(`a${char}b`)).toBe(`a\\u{${hex}}b`);
-  expect(isSafeText(`a${char}b`)).toBe(false);
-});
+test.each(unsafe.map((char) => [char.codePointAt(0)?.toString(16) ?? "", char]))(
+  "U+%s is taken out of a title and shown to a person",
+  (hex, char) => {
+    expect(stripUnsafe(`a${char}b`)).toBe("ab");
+    expect(escapeUnsafe(`a${char}b`)).toBe(`a\\u{${hex}}b`);
+    expect(isSafeText(`a${char}b`)).toBe(false);
+  },
+);
 
 test("ordinary text of any script stays as it is", () => {
   for (const text of ["", "vim ~/src", "日本語", "Grüße", "👩‍💻".replaceAll("\u200d", ""), "עברית", "café"]) {

@@ -52,7 +52,9 @@ test("too little randomness is a bug, not a weak token", () => {
 });
 
 test(`a thousand tokens share neither id nor secret (seed ${seed})`, () => {
-  const parsed = Array.from({ length: 1000 }, (_, i) => parseToken(formatToken("pat", bytes(i)), ["pat"])).flatMap((one) => (one.ok ? one.value : []));
+  const parsed = Array.from({ length: 1000 }, (_, i) => parseToken(formatToken("pat", bytes(i)), ["pat"])).flatMap((one) =>
+    one.ok ? one.value : [],
+  );
   expect(new Set(parsed.map(({ id }) => id)).size).toBe(1000);
   expect(new Set(parsed.map(({ secret }) => secret)).size).toBe(1000);
 });

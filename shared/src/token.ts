@@ -29,11 +29,19 @@ export function parseToken(text: string, kinds: readonly TokenKind[]): Result<Pa
   const match = SHAPE.exec(text);
   const [, kind, id, secret, crc] = match ?? [];
   if (kind === undefined || id === undefined || secret === undefined || crc !== checksum(text.slice(0, -7))) {
-    return err(maestroError("token_malformed", "The token is mistyped or truncated: its checksum does not match.", { hint: "Copy it again, whole: mst_…" }));
+    return err(
+      maestroError("token_malformed", "The token is mistyped or truncated: its checksum does not match.", {
+        hint: "Copy it again, whole: mst_…",
+      }),
+    );
   }
   const found = kinds.find((candidate) => candidate === kind);
   if (found === undefined) {
-    return err(maestroError("token_malformed", `A '${kind}' token cannot be used here.`, { hint: `Expected ${kinds.map((k) => `mst_${k}_…`).join(" or ")}.` }));
+    return err(
+      maestroError("token_malformed", `A '${kind}' token cannot be used here.`, {
+        hint: `Expected ${kinds.map((k) => `mst_${k}_…`).join(" or ")}.`,
+      }),
+    );
   }
   return ok({ kind: found, id, secret });
 }

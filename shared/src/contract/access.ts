@@ -6,11 +6,19 @@ export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
 
 export const SCOPES = [
-  "hosts:read", "hosts:enroll", "hosts:write",
-  "agents:read", "agents:write",
-  "tasks:read", "tasks:write", "tasks:cancel",
-  "terminals:read", "terminals:write",
-  "events:read", "audit:read", "admin",
+  "hosts:read",
+  "hosts:enroll",
+  "hosts:write",
+  "agents:read",
+  "agents:write",
+  "tasks:read",
+  "tasks:write",
+  "tasks:cancel",
+  "terminals:read",
+  "terminals:write",
+  "events:read",
+  "audit:read",
+  "admin",
 ] as const;
 export const Scope = z.enum(SCOPES);
 export type Scope = z.infer<typeof Scope>;
@@ -18,7 +26,17 @@ export type Scope = z.infer<typeof Scope>;
 /** What a role may ever do; a token's own scopes narrow it. `admin` contains every scope. */
 export const ROLE_SCOPES: Record<Role, readonly Scope[]> = {
   viewer: ["hosts:read", "agents:read", "tasks:read", "terminals:read", "events:read"],
-  operator: ["hosts:read", "agents:read", "agents:write", "tasks:read", "tasks:write", "tasks:cancel", "terminals:read", "terminals:write", "events:read"],
+  operator: [
+    "hosts:read",
+    "agents:read",
+    "agents:write",
+    "tasks:read",
+    "tasks:write",
+    "tasks:cancel",
+    "terminals:read",
+    "terminals:write",
+    "events:read",
+  ],
   owner: SCOPES,
 };
 

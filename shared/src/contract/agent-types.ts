@@ -11,9 +11,28 @@ export const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must match 
 
 /** Names that would let a type or a caller run code of their own inside another program. */
 export const DENIED_ENV = [
-  "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH", "NODE_OPTIONS", "NODE_PATH",
-  "BASH_ENV", "ENV", "PROMPT_COMMAND", "PYTHONSTARTUP", "PYTHONPATH", "PERL5OPT", "PERL5LIB", "RUBYOPT", "GIT_SSH_COMMAND",
-  "IFS", "PATH", "HOME", "SHELL", "TMUX", "TMUX_PANE",
+  "LD_PRELOAD",
+  "LD_LIBRARY_PATH",
+  "LD_AUDIT",
+  "DYLD_INSERT_LIBRARIES",
+  "DYLD_LIBRARY_PATH",
+  "NODE_OPTIONS",
+  "NODE_PATH",
+  "BASH_ENV",
+  "ENV",
+  "PROMPT_COMMAND",
+  "PYTHONSTARTUP",
+  "PYTHONPATH",
+  "PERL5OPT",
+  "PERL5LIB",
+  "RUBYOPT",
+  "GIT_SSH_COMMAND",
+  "IFS",
+  "PATH",
+  "HOME",
+  "SHELL",
+  "TMUX",
+  "TMUX_PANE",
 ] as const;
 
 const Memory = z.string().regex(/^[1-9][0-9]*[kmgKMG]?$/, "must be a size such as 512m or 4g");

@@ -13,7 +13,9 @@ export function auditChainText(previousHash: string, record: Omit<AuditRecord, "
   return `${previousHash}\n${JSON.stringify([seq, at, actor, credential, ip, action, target, outcome, code ?? null, requestId])}`;
 }
 
-export type AuditVerdict = { intact: true; records: number; head: string } | { intact: false; seq: number; problem: "edited" | "missing" | "reordered" };
+export type AuditVerdict =
+  | { intact: true; records: number; head: string }
+  | { intact: false; seq: number; problem: "edited" | "missing" | "reordered" };
 
 /**
  * @param records in the order they were read, from `from.seq + 1` on.

@@ -33,12 +33,16 @@ test("[VR3] a control frame past its limit is refused before it is parsed", () =
 });
 
 test("[VR2] a type this version does not know is told apart, with the id to answer", () => {
-  expect(relay('{"t":"session.fork","id":9,"whatever":true}')).toEqual({ ok: true, value: { type: "unknown", name: "session.fork", id: 9 } });
+  expect(relay('{"t":"session.fork","id":9,"whatever":true}')).toEqual({
+    ok: true,
+    value: { type: "unknown", name: "session.fork", id: 9 },
+  });
   expect(relay('{"t":"hint"}')).toEqual({ ok: true, value: { type: "unknown", name: "hint", id: undefined } });
 });
 
 test("[VR2] a property of Object is no frame type", () => {
-  for (const t of ["constructor", "toString", "__proto__"]) expect(viewer(JSON.stringify({ t }))).toMatchObject({ ok: true, value: { type: "unknown" } });
+  for (const t of ["constructor", "toString", "__proto__"])
+    expect(viewer(JSON.stringify({ t }))).toMatchObject({ ok: true, value: { type: "unknown" } });
 });
 
 test("[VR2] a malformed known frame names the frame and the field", () => {
@@ -47,7 +51,10 @@ test("[VR2] a malformed known frame names the frame and the field", () => {
 });
 
 test("[VR2] fields of a newer version are ignored, not refused", () => {
-  expect(viewer('{"t":"ack","epoch":1,"offset":5,"urgency":"high"}')).toMatchObject({ ok: true, value: { type: "frame", frame: { t: "ack" } } });
+  expect(viewer('{"t":"ack","epoch":1,"offset":5,"urgency":"high"}')).toMatchObject({
+    ok: true,
+    value: { type: "frame", frame: { t: "ack" } },
+  });
 });
 
 test.each([

@@ -15,7 +15,9 @@ const Envelope = z.looseObject({ t: z.string().max(64), id: z.int().min(0).optio
 export function decodeControl<T>(text: string, schemas: Readonly<Record<string, z.ZodType<T>>>): Result<Decoded<T>> {
   // A UTF-16 unit is at least one byte in UTF-8, so this is a lower bound; the socket's own limit is exact.
   if (text.length > MAX_CONTROL_BYTES) {
-    return err(maestroError("frame_too_large", `A control frame of ${text.length} characters; at most ${MAX_CONTROL_BYTES} bytes are taken.`));
+    return err(
+      maestroError("frame_too_large", `A control frame of ${text.length} characters; at most ${MAX_CONTROL_BYTES} bytes are taken.`),
+    );
   }
   let json: unknown;
   try {
@@ -32,7 +34,13 @@ export function decodeControl<T>(text: string, schemas: Readonly<Record<string, 
   if (frame.success) return ok({ type: "frame", frame: frame.data });
   const issue = frame.error.issues[0];
   const field = issue === undefined ? "" : issue.path.join(".");
-  return err(maestroError("frame_invalid", `Frame '${t}': ${field === "" ? "" : `${field}: `}${issue?.message ?? "invalid"}.`, field === "" ? {} : { field }));
+  return err(
+    maestroError(
+      "frame_invalid",
+      `Frame '${t}': ${field === "" ? "" : `${field}: `}${issue?.message ?? "invalid"}.`,
+      field === "" ? {} : { field },
+    ),
+  );
 }
 
 export const encodeControl = (frame: { t: string }): string => JSON.stringify(frame);

@@ -39,7 +39,10 @@ describe("fuzz", () => {
 
   const faults: [string, CreditRules][] = [
     ["adds acknowledgements up", { ...rules, acknowledge: (credit, offset) => ({ ...credit, acked: credit.acked + offset }) }],
-    ["lets an acknowledgement go back", { ...rules, acknowledge: (credit, offset) => ({ ...credit, acked: Math.min(credit.sent, offset) }) }],
+    [
+      "lets an acknowledgement go back",
+      { ...rules, acknowledge: (credit, offset) => ({ ...credit, acked: Math.min(credit.sent, offset) }) },
+    ],
     ["believes what was never sent", { ...rules, acknowledge: (credit, offset) => ({ ...credit, acked: Math.max(credit.acked, offset) }) }],
     ["forgets what it sent", { ...rules, spend: (credit) => credit }],
     ["has a window too many", { ...rules, available: (credit) => available(credit) + 1 }],

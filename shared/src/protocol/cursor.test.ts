@@ -42,9 +42,17 @@ describe("fuzz", () => {
   const faults: [string, AdvanceRule][] = [
     ["takes overlaps twice", mutate((verdict) => (verdict.type === "take" ? { ...verdict, skip: 0 } : verdict))],
     ["drops partial overlaps", mutate((verdict) => (verdict.type === "take" && verdict.skip > 0 ? { type: "duplicate" } : verdict))],
-    ["jumps over gaps", mutate((verdict, cursor, bytes) => (verdict.type === "gap" ? { type: "take", skip: 0, next: { epoch: cursor.epoch, offset: bytes.offset + bytes.length } } : verdict))],
+    [
+      "jumps over gaps",
+      mutate((verdict, cursor, bytes) =>
+        verdict.type === "gap" ? { type: "take", skip: 0, next: { epoch: cursor.epoch, offset: bytes.offset + bytes.length } } : verdict,
+      ),
+    ],
     ["ignores the epoch", (cursor, bytes) => advance(cursor, { ...bytes, epoch: cursor.epoch })],
-    ["is off by one at the end", mutate((verdict) => (verdict.type === "take" ? { ...verdict, next: { ...verdict.next, offset: verdict.next.offset + 1 } } : verdict))],
+    [
+      "is off by one at the end",
+      mutate((verdict) => (verdict.type === "take" ? { ...verdict, next: { ...verdict.next, offset: verdict.next.offset + 1 } } : verdict)),
+    ],
     ["tells the wrong gap", mutate((verdict) => (verdict.type === "gap" ? { ...verdict, to: verdict.to - 1 } : verdict))],
   ];
   test.each(faults)("[CH4] a cursor that %s does not pass the fuzz", (_, rule) => {

@@ -4,7 +4,14 @@ import { chooseSeed, seededRandom } from "../../../test/support/random.ts";
 import { MAX_FRAME_BYTES } from "../limits.ts";
 import { decodeFrame, encodeFrame, FLAG, HEADER_BYTES, KIND, MAX_PAYLOAD_BYTES, type Frame } from "./frame.ts";
 
-const frame: Frame = { kind: "output", flags: FLAG.replay, epoch: 0x0102, channel: 0x03040506, offset: 0x0007_0809_0a0b_0c0d, payload: Uint8Array.of(1, 2, 3) };
+const frame: Frame = {
+  kind: "output",
+  flags: FLAG.replay,
+  epoch: 0x0102,
+  channel: 0x03040506,
+  offset: 0x0007_0809_0a0b_0c0d,
+  payload: Uint8Array.of(1, 2, 3),
+};
 const refusal = (bytes: Uint8Array): string => {
   const decoded = decodeFrame(bytes);
   return decoded.ok ? "taken" : decoded.error.code;
@@ -88,9 +95,18 @@ describe("fuzz", () => {
     ["swapped halves of the channel", mutate((bytes) => [swap(bytes, 4, 6), swap(bytes, 5, 7)])],
     ["an offset cut to 32 bits", mutate((bytes) => bytes.fill(0, 8, 12))],
     ["reserved flags cleared", mutate((bytes) => bytes.set([(bytes[1] ?? 0) & 3], 1))],
-    ["the last payload byte lost", { encodeFrame, decodeFrame: (bytes) => decodeFrame(bytes.subarray(0, Math.max(HEADER_BYTES, bytes.byteLength - 1))) }],
-    ["a read from the start of the underlying buffer", { encodeFrame, decodeFrame: (bytes) => decodeFrame(new Uint8Array(bytes.buffer, 0, bytes.byteLength)) }],
-    ["a short header taken", { encodeFrame, decodeFrame: (bytes) => (bytes.byteLength < HEADER_BYTES ? { ok: true, value: undefined } : decodeFrame(bytes)) }],
+    [
+      "the last payload byte lost",
+      { encodeFrame, decodeFrame: (bytes) => decodeFrame(bytes.subarray(0, Math.max(HEADER_BYTES, bytes.byteLength - 1))) },
+    ],
+    [
+      "a read from the start of the underlying buffer",
+      { encodeFrame, decodeFrame: (bytes) => decodeFrame(new Uint8Array(bytes.buffer, 0, bytes.byteLength)) },
+    ],
+    [
+      "a short header taken",
+      { encodeFrame, decodeFrame: (bytes) => (bytes.byteLength < HEADER_BYTES ? { ok: true, value: undefined } : decodeFrame(bytes)) },
+    ],
   ];
   test.each(faults)("[VR4] a codec with %s does not pass the fuzz", (_, codec) => {
     expect(run(codec)).toThrow(`seed ${seed}`);

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { formatHostAuthorization, hostSigningText, joinSigningText, parseHostAuthorization, rotateSigningText, type HostClaim } from "./link-auth.ts";
+import {
+  formatHostAuthorization,
+  hostSigningText,
+  joinSigningText,
+  parseHostAuthorization,
+  rotateSigningText,
+  type HostClaim,
+} from "./link-auth.ts";
 
 const claim: HostClaim = {
   id: "hst_01j9zzzzzzzzzzzzzzzzzzzzzz",

@@ -22,7 +22,9 @@ export interface HostClaim {
 /** What is signed. The method and path keep a signature from being used for another call. */
 export function hostSigningText(claim: HostClaim, origin: string, method: string, path: string): string {
   const { id, epoch, instance, bootId, timeMs, nonce } = claim;
-  return ["maestro-host-v1", origin, method, path, id, `${epoch.start}.${epoch.connect}`, instance, bootId, String(timeMs), nonce].join("\n");
+  return ["maestro-host-v1", origin, method, path, id, `${epoch.start}.${epoch.connect}`, instance, bootId, String(timeMs), nonce].join(
+    "\n",
+  );
 }
 
 /** What a joining machine signs to prove it holds the keys it hands in. */
@@ -31,7 +33,8 @@ export function joinSigningText(origin: string, nonce: string, signingKey: strin
 }
 
 /** What the old key signs to hand over to a new one. */
-export const rotateSigningText = (origin: string, hostId: string, signingKey: string): string => ["maestro-rotate-v1", origin, hostId, signingKey].join("\n");
+export const rotateSigningText = (origin: string, hostId: string, signingKey: string): string =>
+  ["maestro-rotate-v1", origin, hostId, signingKey].join("\n");
 
 export function formatHostAuthorization(claim: HostClaim, signature: string): string {
   const { id, epoch, instance, bootId, timeMs, nonce } = claim;
@@ -45,7 +48,15 @@ export function parseHostAuthorization(header: string): Result<{ claim: HostClai
   const [, id, start, connect, instance, bootId, ts, nonce, signature] = SHAPE.exec(header) ?? [];
   if (id === undefined || start === undefined || connect === undefined || instance === undefined) return malformed();
   if (bootId === undefined || ts === undefined || nonce === undefined || signature === undefined) return malformed();
-  return ok({ claim: { id, epoch: { start: Number(start), connect: Number(connect) }, instance, bootId, timeMs: Number(ts), nonce }, signature });
+  return ok({
+    claim: { id, epoch: { start: Number(start), connect: Number(connect) }, instance, bootId, timeMs: Number(ts), nonce },
+    signature,
+  });
 }
 
-const malformed = () => err(maestroError("signature_invalid", "The host's authorization header is malformed.", { hint: "Upgrade the host-agent, or join the host again." }));
+const malformed = () =>
+  err(
+    maestroError("signature_invalid", "The host's authorization header is malformed.", {
+      hint: "Upgrade the host-agent, or join the host again.",
+    }),
+  );

@@ -61,7 +61,12 @@ export type Hello = z.infer<typeof Hello>;
 export const HelloPage = z.object({ t: z.literal("hello-page"), sessions: z.array(SessionInfo).max(500), more: z.boolean() });
 
 /** [LK8] Sent when it changes, after `welcome`; `types` in pages while `more`. */
-export const Inventory = z.object({ t: z.literal("inventory"), types: z.array(AgentTypeReport).max(100), first: z.boolean(), more: z.boolean() });
+export const Inventory = z.object({
+  t: z.literal("inventory"),
+  types: z.array(AgentTypeReport).max(100),
+  first: z.boolean(),
+  more: z.boolean(),
+});
 export type Inventory = z.infer<typeof Inventory>;
 
 export const SessionsChanged = z.object({
@@ -197,7 +202,13 @@ export const SessionResult = z.object({ session: SessionInfo });
 export const KillSession = z.object({ t: z.literal("session.kill"), id: RequestId, session: SessionId });
 export const KillResult = z.object({ killed: z.boolean() });
 /** [VR3] The screen as text or ANSI; comes as `blob` frames on channel `blob`, then the reply. */
-export const ReadScreen = z.object({ t: z.literal("session.screen"), id: RequestId, session: SessionId, format: z.enum(["text", "ansi"]), blob: Channel });
+export const ReadScreen = z.object({
+  t: z.literal("session.screen"),
+  id: RequestId,
+  session: SessionId,
+  format: z.enum(["text", "ansi"]),
+  blob: Channel,
+});
 export const ReadScreenResult = z.object({ bytes: z.int().min(0), epoch: Epoch, offset: Offset, cols: Cols, rows: Rows });
 /** Input that comes by HTTP rather than from a viewer; ≤ 48 KiB, base64 because it may be any bytes. */
 export const SendInput = z.object({ t: z.literal("session.input"), id: RequestId, session: SessionId, base64: z.string().max(65_536) });

@@ -16,7 +16,10 @@ test.each([
 
 test("[VR1] without a common version the refusal holds the supported range and says which side is old", () => {
   const older = negotiate({ min: 3, max: 4 }, { min: 1, max: 2 });
-  expect(older).toMatchObject({ ok: false, error: { code: "upgrade_required", extra: { min: 3, max: 4 }, hint: expect.stringContaining("older side") } });
+  expect(older).toMatchObject({
+    ok: false,
+    error: { code: "upgrade_required", extra: { min: 3, max: 4 }, hint: expect.stringContaining("older side") },
+  });
   const newer = negotiate({ min: 1, max: 2 }, { min: 3, max: 4 });
   expect(newer).toMatchObject({ ok: false, error: { code: "upgrade_required", hint: "Upgrade the control plane." } });
 });

@@ -82,7 +82,12 @@ export const ViewerSync = z.object({ t: z.literal("sync") });
 export const HostLink = z.object({ t: z.literal("host"), connected: z.boolean() });
 export const SessionUpdate = z.object({ t: z.literal("session"), session: SessionInfo });
 export const Taken = z.object({ t: z.literal("taken"), id: z.int().min(1) });
-export const ErrorFrame = z.object({ t: z.literal("error"), id: z.int().optional(), error: WireError, requestId: z.string().max(64).optional() });
+export const ErrorFrame = z.object({
+  t: z.literal("error"),
+  id: z.int().optional(),
+  error: WireError,
+  requestId: z.string().max(64).optional(),
+});
 
 export const ToViewerFrames = {
   welcome: ViewerWelcome,
