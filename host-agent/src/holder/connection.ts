@@ -33,6 +33,8 @@ export class Connection implements SubscriptionSink {
   readonly #cancelHello: () => void;
   #greeted = false;
   #pumping = false;
+  /** Something went out in this turn already. */
+  #batching = false;
   #lastIndex = 0;
 
   constructor(socket: Socket, core: HolderCore, clock: Clock, closed: (connection: Connection) => void) {
@@ -70,6 +72,12 @@ export class Connection implements SubscriptionSink {
     this.#write(encodeControlMessage(message));
   }
 
+  /** After the output that may go now: whoever hears that a session ended has seen its last bytes, if it has the credit and reads. */
+  tell(message: HolderMessage): void {
+    this.#pump();
+    this.control(message);
+  }
+
   output(index: number, epoch: number, offset: number, replay: boolean, bytes: Uint8Array): void {
     const head = encodeOutputHead({ index, epoch, offset, replay }, bytes.byteLength);
     if (bytes.byteLength < JOIN_BELOW_BYTES) return this.#write(Buffer.concat([head, bytes]));
@@ -83,9 +91,16 @@ export class Connection implements SubscriptionSink {
     this.#write(encodeMessage(TAG.part, [bytes]));
   }
 
+  /** At once for the first in a turn of the event loop, together for those that follow: a keystroke's echo waits for nobody. */
   ready(subscription: Subscription): void {
     this.#pending.add(subscription);
-    if (!this.#pumping) this.#pump();
+    if (this.#pumping || this.#batching) return;
+    this.#pump();
+    this.#batching = true;
+    setImmediate(() => {
+      this.#batching = false;
+      this.#pump();
+    });
   }
 
   /** The session left the list. */

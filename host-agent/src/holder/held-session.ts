@@ -244,7 +244,7 @@ export class HeldSession {
   #output(bytes: Uint8Array): void {
     this.#ring.append(bytes);
     for (const watcher of this.#watchers) watcher.wake();
-    this.#feed?.pump();
+    this.#feed?.grew();
     this.#touch();
     this.updateFlow();
   }

@@ -48,7 +48,7 @@ export class Holder implements HolderCore {
   readonly #starting = new Map<string, string>();
   readonly #changed = new Set<HeldSession>();
   readonly #removed = new Set<string>();
-  #cancelTell: (() => void) | undefined;
+  #telling = false;
 
   constructor(parts: HolderParts) {
     this.#parts = parts;
@@ -156,9 +156,9 @@ export class Holder implements HolderCore {
     return [...this.#sessions.values()].filter(({ facts }) => facts.backend !== "user-tmux").map((session) => ({ info: session.info(), ...(session.leader === undefined ? {} : { leader: session.leader }) }));
   }
 
-  release(): void {
+  async release(): Promise<void> {
     for (const session of this.#sessions.values()) session.release();
-    this.#parts.registry.flush();
+    await this.#parts.registry.flush();
   }
 
   async #start(backend: TerminalBackend, plan: LaunchPlan): Promise<Result<SessionInfo>> {
@@ -172,7 +172,7 @@ export class Holder implements HolderCore {
     session.began(started.value);
     this.#add(session);
     // Whoever is told that it exists may count on hearing how it ended, also after this holder's death.
-    this.#parts.registry.flush();
+    await this.#parts.registry.note();
     return ok(session.info());
   }
 
@@ -204,8 +204,10 @@ export class Holder implements HolderCore {
 
   #schedule(): void {
     this.#parts.registry.changed();
-    this.#cancelTell ??= this.#parts.clock.after(TELL_AFTER_MS, () => {
-      this.#cancelTell = undefined;
+    if (this.#telling) return;
+    this.#telling = true;
+    this.#parts.clock.after(TELL_AFTER_MS, () => {
+      this.#telling = false;
       const event = { upsert: [...this.#changed].map((session) => session.info()), removed: [...this.#removed] };
       this.#changed.clear();
       this.#removed.clear();

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { hostname, uptime, userInfo } from "node:os";
+import { inspect } from "node:util";
 import { RING_BYTES } from "@maestro/shared/limits";
 import { systemClock, type Clock } from "./clock.ts";
 import { EchoBackend } from "./echo-backend.ts";
@@ -46,7 +47,7 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   const me = thisProcess();
   if (!acquireLock(paths.lock, me)) return 0;
   const clock = systemClock;
-  const report = (what: string, cause?: unknown): void => log(`${new Date(clock.now()).toISOString()} ${what}${cause === undefined ? "" : `: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`}`);
+  const report = (what: string, cause?: unknown): void => log(`${new Date(clock.now()).toISOString()} ${what}${cause === undefined ? "" : `: ${inspect(cause)}`}`);
   preferToLive();
   // Sessions of people hang on this process: a bug in one place must not end them all.
   process.on("uncaughtException", (cause) => report("uncaught", cause));
@@ -96,7 +97,7 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   idle();
   clearInterval(looking);
   report("holder ends");
-  holder.release();
+  await holder.release();
   await server.close();
   await screens.close();
   releaseLock(paths.lock, me);

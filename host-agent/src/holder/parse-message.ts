@@ -11,6 +11,7 @@ export type ParsedMessage =
   | { type: "malformed"; id: number; error: MaestroError };
 
 const Envelope = z.looseObject({ t: z.string(), id: z.int().min(1).optional() });
+const answerSchemas: { [N in AnswerName]: z.ZodType<Answer<N>> } = Answers;
 const schemas: Readonly<Record<string, z.ZodType<ClientMessage>>> = ClientMessages;
 
 export function parseClientMessage(text: string): Result<ParsedMessage> {
@@ -35,9 +36,8 @@ export function parseClientMessage(text: string): Result<ParsedMessage> {
 
 /** The value of an answer, or undefined when it is not what this request is answered with. */
 export function parseAnswer<N extends AnswerName>(name: N, value: unknown): Answer<N> | undefined {
-  const parsed = Answers[name].safeParse(value);
-  // The table pairs each name with its schema; TypeScript cannot see that through an index.
-  return parsed.success ? (parsed.data as Answer<N>) : undefined;
+  const parsed = answerSchemas[name].safeParse(value);
+  return parsed.success ? parsed.data : undefined;
 }
 
 /** `unknown`: of a newer holder, to be ignored. */

@@ -1,6 +1,6 @@
 /** Terminals on PTYs of our own: exact to the last byte, gone with the holder. */
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import type { ChildProcess } from "node:child_process";
 import { ReadStream } from "node:tty";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -17,6 +17,9 @@ import { WriteQueue } from "./write-queue.ts";
 /** Longest wait for the sentinel while the reader runs: a stopped terminal (^S) never lets it through. */
 const DRAIN_TIMEOUT_MS = 2_000;
 const SENTINEL_RETRY_MS = 2;
+/** Less than that, and the terminal was empty. */
+const FULL_READ_BYTES = 4_000;
+const BATCH_BYTES = 64 * 1024;
 
 /** As leader of a new session (`detached`), opening the terminal makes it the controlling one. */
 const ATTACH_TO_TTY = 'exec <>"$0" >&0 2>&1; stty iutf8 2>/dev/null; exec "$@"';
@@ -40,8 +43,7 @@ export class PtyBackend implements TerminalBackend {
       // The native slave has no close-on-exec; one opened by path has, and is the one to keep.
       slave = openSync(opened.path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
       const child = spawnShielded("/bin/sh", ["-c", ATTACH_TO_TTY, opened.path, ...plan.argv], { cwd: plan.cwd, env: { ...plan.env }, detached: true }, ["ignore", "ignore", "ignore"]);
-      const failure = await spawned(child);
-      if (failure !== undefined) throw failure;
+      await spawned(child);
       return ok(new PtyTerminal(native.value, opened.master, slave, child, events));
     } catch (cause) {
       if (slave !== undefined) closeSync(slave);
@@ -75,6 +77,7 @@ class PtyTerminal implements Terminal {
   readonly #input: WriteQueue;
   readonly #whenEnded = Promise.withResolvers<void>();
   #phase: Phase = { type: "running" };
+  #batch: Buffer | undefined;
   #paused = false;
   #killing = false;
 
@@ -144,11 +147,24 @@ class PtyTerminal implements Terminal {
   }
 
   #read(chunk: Buffer): void {
-    if (this.#phase.type === "running") return this.#events.output(chunk);
+    if (this.#phase.type === "running") return this.#events.output(chunk.byteLength < FULL_READ_BYTES ? chunk : this.#readOn(chunk));
     if (this.#phase.type === "ended") return;
     const drained = this.#phase.scanner.push(chunk);
     if (drained.bytes.byteLength > 0) this.#events.output(drained.bytes);
     if (drained.type === "end") this.#finish("found");
+  }
+
+  /**
+   * libuv reads a PTY once per turn of the event loop, and a PTY gives 4 KiB at most. After a full read more
+   * is there for certain: it is taken now, up to what is worth a turn.
+   */
+  #readOn(chunk: Buffer): Buffer {
+    this.#batch ??= Buffer.allocUnsafeSlow(BATCH_BYTES);
+    let length = chunk.copy(this.#batch);
+    for (let got = FULL_READ_BYTES; got >= FULL_READ_BYTES && length < BATCH_BYTES; length += got) {
+      got = readNow(this.#master, this.#batch, length);
+    }
+    return this.#batch.subarray(0, length);
   }
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
@@ -194,6 +210,15 @@ class PtyTerminal implements Terminal {
   }
 }
 
+/** 0 when there is nothing now; what is wrong comes up in the stream as well. */
+function readNow(fd: number, into: Buffer, at: number): number {
+  try {
+    return readSync(fd, into, at, into.byteLength - at, null);
+  } catch {
+    return 0;
+  }
+}
+
 function writeNow(fd: number, bytes: Uint8Array): number | undefined {
   try {
     return writeSync(fd, bytes);
@@ -203,10 +228,10 @@ function writeNow(fd: number, bytes: Uint8Array): number | undefined {
   }
 }
 
-function spawned(child: ChildProcess): Promise<unknown> {
-  return new Promise((resolve) => {
-    child.once("spawn", () => resolve(undefined));
-    child.once("error", resolve);
+function spawned(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", reject);
   });
 }
 

@@ -1,9 +1,9 @@
 /** What the holder remembers of sessions across its own death: a small file, read once, written when something changed. */
 import { readFileSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
 import * as z from "zod";
-import { isErrorCode, MaestroFailure } from "@maestro/shared/errors";
 import { SessionInfo } from "@maestro/shared/protocol/session";
-import { errnoOf, writeDurably } from "../daemon/durable-file.ts";
+import { errnoOf } from "../daemon/durable-file.ts";
 import type { Clock } from "./clock.ts";
 import type { HolderWarning } from "./types.ts";
 
@@ -48,6 +48,7 @@ export class RegistryFile {
   readonly #clock: Clock;
   readonly #collect: () => StoredSession[];
   #cancel: (() => void) | undefined;
+  #writing: Promise<void> | undefined;
   #warning: HolderWarning | undefined;
 
   constructor(file: string, bootId: string, clock: Clock, collect: () => StoredSession[]) {
@@ -63,19 +64,51 @@ export class RegistryFile {
   }
 
   changed(): void {
-    this.#cancel ??= this.#clock.after(SETTLE_MS, () => this.flush());
+    this.#cancel ??= this.#clock.after(SETTLE_MS, () => void this.flush());
   }
 
-  flush(): void {
+  /**
+   * On the list for whoever comes after this process, though not for who comes after a power cut: that
+   * follows when it has settled. Cheap enough to be waited for.
+   */
+  async note(): Promise<void> {
+    await this.#enqueue(false);
+    this.changed();
+  }
+
+  /** One write at a time, off the event loop: a disk that is slow to sync must not delay a keystroke. */
+  async flush(): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
+    await this.#enqueue(true);
+  }
+
+  #enqueue(durably: boolean): Promise<void> {
+    this.#writing = (this.#writing ?? Promise.resolve()).then(() => this.#write(durably));
+    return this.#writing;
+  }
+
+  async #write(durably: boolean): Promise<void> {
+    const temporary = `${this.#file}.tmp`;
     try {
-      writeDurably(this.#file, JSON.stringify({ version: 1, bootId: this.#bootId, sessions: this.#collect() }));
+      const handle = await open(temporary, "w", 0o600);
+      try {
+        await handle.writeFile(JSON.stringify({ version: 1, bootId: this.#bootId, sessions: this.#collect() }));
+        if (durably) await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(temporary, this.#file);
       this.#warning = undefined;
     } catch (cause) {
-      this.#warning = cause instanceof MaestroFailure && isErrorCode(cause.error.code) ? { code: cause.error.code, detail: cause.error.detail } : { code: "state_unwritable", detail: `'${this.#file}' cannot be written.` };
+      this.#warning = describe(this.#file, errnoOf(cause));
     }
   }
+}
+
+function describe(file: string, code: string | undefined): HolderWarning {
+  if (code === "ENOSPC" || code === "EDQUOT") return { code: "disk_full", detail: `No space left to write '${file}': sessions are not remembered past this holder.` };
+  return { code: "state_unwritable", detail: `'${file}' cannot be written (${code ?? "unknown"}): sessions are not remembered past this holder.` };
 }
 
 function parseJson(text: string): unknown {

@@ -35,6 +35,7 @@ export class ScreenFeed {
   #cols: number;
   #rows: number;
   #disposed = false;
+  #scheduled = false;
 
   constructor(host: ScreenHost, ring: Ring, size: { cols: number; rows: number }, events: FeedEvents) {
     this.#host = host;
@@ -61,7 +62,16 @@ export class ScreenFeed {
     return this.#ring.end - this.#parsed;
   }
 
-  /** Call when the ring grew. */
+  /** Call when the ring grew. What comes in one turn of the event loop is fed together. */
+  grew(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.pump();
+    });
+  }
+
   pump(): void {
     if (this.#disposed) return;
     while (this.#posted - this.#parsed < WINDOW_BYTES) {
@@ -99,10 +109,12 @@ export class ScreenFeed {
   }
 
   snapshot(lines: number): Promise<ScreenState | undefined> {
+    this.pump();
     return this.#host.snapshot(this.#screen, lines);
   }
 
   text(): Promise<ScreenState | undefined> {
+    this.pump();
     return this.#host.text(this.#screen);
   }
 

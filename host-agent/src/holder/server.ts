@@ -56,7 +56,7 @@ export class HolderServer {
     for (let page = 0; page < pages; page++) {
       const upsert = event.upsert.slice(page * TOLD_AT_ONCE, (page + 1) * TOLD_AT_ONCE);
       for (const connection of this.#connections) {
-        if (connection.greeted) connection.control({ t: "sessions", upsert: [...upsert], removed: page === 0 ? [...event.removed] : [] });
+        if (connection.greeted) connection.tell({ t: "sessions", upsert: [...upsert], removed: page === 0 ? [...event.removed] : [] });
       }
     }
   }

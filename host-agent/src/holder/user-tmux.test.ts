@@ -36,7 +36,7 @@ async function found(): Promise<SessionInfo> {
 
 /** Everything a guest could have changed. */
 const state = (): string =>
-  ["show-options -g", "show-options -s", "show-options -t mine", "show-window-options -g", "show-environment -g", "show-environment -t mine", "list-windows -t mine", "list-panes -a"]
+  ["show-options -g", "show-options -s", "show-options -t mine", "show-window-options -g", "show-environment -g", "show-environment -t mine", "list-windows -t mine", "list-panes -a -F #{pane_id}:#{pane_width}x#{pane_height}:#{pane_mode}:#{pane_active}"]
     .map((command) => user(...command.split(" ")))
     .join("\n");
 
@@ -60,7 +60,7 @@ test("the user's sessions are on the list, always under the same id, and go when
 }, 30_000);
 
 test("[VW3] it can be watched and typed into at the user's size, and is left as it was found", async () => {
-  user("new-session", "-d", "-s", "mine", "-x", "101", "-y", "31", "sh -c 'stty size; echo theirs; exec cat'");
+  user("new-session", "-d", "-s", "mine", "-n", "win", "-x", "101", "-y", "31", "sh -c 'stty size; echo theirs; exec cat'");
   user("set", "-t", "mine", "status", "off");
   const before = state();
   const session = await found();
