@@ -1,5 +1,6 @@
 /** What the headless terminal knows and its public interface does not tell, read defensively. */
 import type { Terminal } from "@xterm/headless";
+import { boundMarks } from "@maestro/shared/joined-marks";
 import { PLAIN, sgrOf, type Styled } from "./screen-style.ts";
 
 export interface BufferInternals {
@@ -88,6 +89,14 @@ export function guardErase(terminal: Terminal): void {
   };
   terminal.parser.registerCsiHandler({ final: "J" }, erase);
   terminal.parser.registerCsiHandler({ prefix: "?", final: "J" }, erase);
+}
+
+/** As many combining marks in a cell as an honest text has: repeated (REP), a cell of thousands would fill the memory. */
+export function guardMarks(terminal: Terminal): void {
+  const provider = member(member(member(terminal, "_core"), "unicodeService"), "_activeProvider");
+  if (typeof provider !== "object" || provider === null) throw new TypeError("this @xterm/headless has no '_activeProvider'");
+  const properties = Reflect.get(provider, "charProperties");
+  Reflect.set(provider, "charProperties", boundMarks((codepoint, preceding) => Number(Reflect.apply(properties, provider, [codepoint, preceding]))));
 }
 
 function call(target: unknown, name: string, ...args: unknown[]): unknown {

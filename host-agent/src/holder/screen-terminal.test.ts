@@ -108,3 +108,10 @@ test("erasing up to the end of the last line empties the screen instead of break
     expect(shown(it.text())).toBe("goes on\n");
   }
 });
+
+test("combining marks without end, repeated, cost what a screen costs", () => {
+  const it = screen();
+  it.write(bytes(`a${"\u0301".repeat(20_000)}\x1b[9999bdone`));
+  expect(shown(it.text())).toContain("done");
+  expect(it.snapshot(0).bytes.byteLength).toBeLessThan(512 * 1024);
+});

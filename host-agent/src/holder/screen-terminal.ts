@@ -3,7 +3,7 @@ import headless from "@xterm/headless";
 import { SNAPSHOT_MAX_BYTES } from "@maestro/shared/limits";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 import { guardCounts } from "./screen-counts.ts";
-import { guardErase, isAtRest, parseNow } from "./screen-internals.ts";
+import { guardErase, guardMarks, isAtRest, parseNow } from "./screen-internals.ts";
 import { serializeScreen } from "./screen-serialize.ts";
 
 /** Scrollback a screen keeps; older lines are in the ring, if anywhere. */
@@ -32,6 +32,7 @@ export class ScreenTerminal {
     this.#terminal = new headless.Terminal({ cols, rows, scrollback: SCREEN_SCROLLBACK_LINES, allowProposedApi: true, logLevel: "off" });
     guardErase(this.#terminal);
     guardCounts(this.#terminal);
+    guardMarks(this.#terminal);
     this.#terminal.onTitleChange((title) => onTitle(stripUnsafe(title)));
     this.#terminal.onData(onReply);
     this.#offset = offset;

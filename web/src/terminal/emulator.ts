@@ -8,6 +8,7 @@ import { Terminal } from "@xterm/xterm";
 import { MAX_COLS, MAX_ROWS } from "@maestro/shared/limits";
 import type { Cursor } from "@maestro/shared/protocol/cursor";
 import { boundCounts } from "./bounded-counts.ts";
+import { boundJoinedMarks } from "./bounded-marks.ts";
 import { DARK, LIGHT } from "./palette.ts";
 import { ReplyBudget } from "./reply-budget.ts";
 import { guardClipboard, guardReplies } from "./replies.ts";
@@ -80,6 +81,7 @@ export class Emulator {
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(new WebLinksAddon((_event, uri) => owner.linkClicked(uri)));
     boundCounts(this.terminal.parser);
+    boundJoinedMarks(this.terminal);
     guardReplies(this.terminal.parser, { open: () => this.#mayReply(), suppress: () => this.#suppress() });
     guardClipboard(this.terminal, (data) => this.#parsing[0]?.live === true && owner.clipboardAsked(data));
     this.terminal.open(host);
