@@ -1,8 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { acquireLock, lockOwner, releaseLock, thisProcess } from "./process-lock.ts";
+import { readStat } from "./processes.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "ml-"));
 const file = path.join(dir, "lock");
@@ -21,10 +24,31 @@ test("a living holder keeps the lock; it can be given back", () => {
 });
 
 test("a stale lock is taken over: a dead pid, a pid that is somebody else's now, or what is no lock", () => {
-  for (const stale of [JSON.stringify({ pid: 4_194_300, started: "1" }), JSON.stringify({ pid: process.pid, started: "another start" }), "", "{torn"]) {
+  for (const stale of [
+    JSON.stringify({ pid: 4_194_300, started: "1" }),
+    JSON.stringify({ pid: process.pid, started: "another start" }),
+    "",
+    "{torn",
+  ]) {
     writeFileSync(file, stale);
     expect(acquireLock(file, me)).toBe(true);
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(me);
     releaseLock(file, me);
+  }
+});
+
+test.runIf(process.platform === "linux")("a zombie holds no lock: whoever started the holder was replaced in place and reaps nobody", async () => {
+  // The shell becomes `sleep`, which knows nothing of the child that it inherits.
+  const parent = spawn("/bin/sh", ["-c", "sleep 0.05 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+  try {
+    const [line]: unknown[] = await once(parent.stdout, "data");
+    const pid = Number(String(line));
+    const started = readStat(pid)?.started ?? "";
+    await expect.poll(() => readStat(pid)?.state).toBe("Z");
+    writeFileSync(file, JSON.stringify({ pid, started }));
+    expect(lockOwner(file)).toBeUndefined();
+    expect(acquireLock(file, me)).toBe(true);
+  } finally {
+    parent.kill("SIGKILL");
   }
 });

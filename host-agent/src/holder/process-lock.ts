@@ -47,9 +47,13 @@ function stealStale(file: string, text: string, pid: number): void {
   unlinkSync(aside);
 }
 
+/** A zombie is dead: a holder stays one for long when the daemon that started it was replaced in place meanwhile. */
 function isAlive(owner: ProcessName | undefined): boolean {
   if (owner === undefined) return false;
-  if (process.platform === "linux") return readStat(owner.pid)?.started === owner.started;
+  if (process.platform === "linux") {
+    const stat = readStat(owner.pid);
+    return stat !== undefined && stat.state !== "Z" && stat.started === owner.started;
+  }
   try {
     process.kill(owner.pid, 0);
     return true;
@@ -79,7 +83,8 @@ function read(file: string): string | undefined {
 function parse(text: string): ProcessName | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    const [pid, started]: unknown[] = typeof value === "object" && value !== null ? [Reflect.get(value, "pid"), Reflect.get(value, "started")] : [];
+    const [pid, started]: unknown[] =
+      typeof value === "object" && value !== null ? [Reflect.get(value, "pid"), Reflect.get(value, "started")] : [];
     return typeof pid === "number" && typeof started === "string" ? { pid, started } : undefined;
   } catch {
     return undefined;
