@@ -12,6 +12,7 @@ afterEach(async () => {
 });
 
 const SESSION = "ses_01j9zzzzzzzzzzzzzzzzzzzzzz";
+const OTHER = "ses_01j9zzzzzzzzzzzzzzzzzzzzzy";
 const SIZE = { cols: 80, rows: 24 };
 
 async function setUp(policy?: string) {
@@ -60,6 +61,13 @@ test("an agent starts in its workspace, which is made for it, with its adapter's
     { id: SESSION, name: "rev", argv: [kilo, "--model", "m/1", "--x"], cwd: work, agent: "agt_1", env: { A: "1", MAESTRO_AGENT: "rev" } },
   ]);
   expect(statSync(work).mode & 0o777).toBe(0o700);
+});
+
+test("a session that somebody gave the agent's name does not keep the agent from starting", async () => {
+  const { holder, start, create } = await setUp();
+  expect(await create({ session: OTHER, name: "rev" })).toMatchObject({ t: "reply", value: { session: { name: "rev" } } });
+  expect(await start()).toMatchObject({ t: "reply", value: { session: { id: SESSION, name: "rev-2" } } });
+  expect(holder.created).toHaveLength(2);
 });
 
 test("a type of agents.d is used as soon as its file is there, with its template copied into a new workspace", async () => {

@@ -14,6 +14,9 @@ import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
 import { ensureWorkspace, resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
 
+/** As SESSION_NAME_PATTERN allows. */
+const MAX_SESSION_NAME = 63;
+
 export interface ActionDeps {
   keeper: HolderKeeper;
   catalogue: TypeCatalogue;
@@ -139,9 +142,11 @@ async function startAgent(
   }
   const launch = planAgent(agent, type.value, adapter, program, workspace.value.path);
   if (!launch.ok) return launch;
+  const listed = await holder.value.list();
+  if (!listed.ok) return listed;
   const made = await holder.value.create({
     id: id.value,
-    name: agent.name,
+    name: freeSessionName(agent.name, listed.value),
     ...launch.value,
     cwd: workspace.value.path,
     ...size,
@@ -149,6 +154,16 @@ async function startAgent(
     agent: agent.id,
   });
   return made.ok ? ok({ session: made.value }) : made;
+}
+
+/** The agent's own, unless a session that somebody opened has it: that must not keep the agent from starting. */
+function freeSessionName(name: string, sessions: readonly { name: string; end?: unknown }[]): string {
+  const taken = new Set(sessions.filter(({ end }) => end === undefined).map((session) => session.name));
+  for (let n = 1; ; n++) {
+    const suffix = n === 1 ? "" : `-${n}`;
+    const free = `${name.slice(0, MAX_SESSION_NAME - suffix.length)}${suffix}`;
+    if (!taken.has(free)) return free;
+  }
 }
 
 async function copyTemplate({ workspace_template: template }: AgentType, workspace: string, rules: WorkspaceRules): Promise<Result<void>> {

@@ -86,10 +86,14 @@ export function describeConnectFailure(url: URL, cause: unknown): MaestroError {
     {
       hint: certificate
         ? "Its certificate is not trusted here. Use the join line with its fingerprint."
-        : "Check the address, and that the control plane runs.",
+        : code === "ECONNREFUSED" && isThisMachine(url)
+          ? "Nothing listens there now. Start it: maestro up"
+          : "Check the address, and that the control plane runs.",
     },
   );
 }
+
+const isThisMachine = ({ hostname }: URL): boolean => hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
 
 const Problem = z.looseObject({
   code: z.string(),

@@ -67,7 +67,7 @@ export function checkLaunchable(
     const near = nearest(slug, known);
     return maestroError("agent_type_not_found", `Host '${hostName}' knows no agent type '${slug}'.`, {
       field: "type",
-      hint: near.length === 0 ? "See: maestro agent list-types." : `Did you mean ${near.join(", ")}?`,
+      hint: near.length === 0 ? "See: maestro agent register" : `Did you mean ${near.join(", ")}?`,
     });
   }
   switch (report.detected.state) {

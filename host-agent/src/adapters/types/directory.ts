@@ -12,7 +12,7 @@ export interface FileType {
 }
 export interface FileProblem extends YamlProblem {
   file: string;
-  /** From the file's name, so that the problem has a place in lists. */
+  /** From the file, else from its name, so that the problem has a place in lists. */
   slug: string;
 }
 export interface FileTypes {
@@ -35,7 +35,7 @@ export function readTypeFiles(dirs: readonly string[]): FileTypes {
     }
     const parsed = parseOne(file);
     if (parsed.type === "problem") {
-      problems.push({ file, slug, problem: parsed.problem, line: parsed.line });
+      problems.push({ file, slug: parsed.slug ?? slug, problem: parsed.problem, line: parsed.line });
       continue;
     }
     const first = types.find(({ type }) => type.slug === parsed.value.slug);

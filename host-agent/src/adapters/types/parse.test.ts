@@ -63,6 +63,10 @@ test.each<[string, string, number | undefined, RegExp]>([
   if (line !== undefined) expect(parsed).toMatchObject({ line });
 });
 
+test("a mistake elsewhere leaves the slug known, so that asking for the type finds the mistake", () => {
+  expect(parse("slug: code-reviewer\nadaptor: kilo\n")).toMatchObject({ type: "problem", slug: "code-reviewer", line: 2 });
+});
+
 test("an alias bomb, a deep file, a huge file and UTF-16 are refused, quickly", () => {
   const bomb = [
     "a0: &a0 [x,x,x,x,x,x,x,x,x,x]",

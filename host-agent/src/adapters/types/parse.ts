@@ -1,14 +1,24 @@
 /** One `agents.d` file into a type, or into what is wrong with it and on which line. Pure. */
-import { AgentTypeFile, ResourceLimits } from "@maestro/shared/contract/agent-types";
+import * as z from "zod";
+import { AgentTypeFile, ResourceLimits, Slug } from "@maestro/shared/contract/agent-types";
 import { checkAgentType, type AgentType } from "@maestro/shared/contract/check-agent-type";
 import { nearest } from "@maestro/shared/names";
-import { parseStrictYaml, type YamlProblem } from "../../config/strict-yaml.ts";
+import { parseStrictYaml, type StrictYaml, type YamlProblem } from "../../config/strict-yaml.ts";
 
-export type ParsedType = { type: "type"; value: AgentType } | ({ type: "problem" } & YamlProblem);
+/** `slug`: what the file calls its type, where it can be told. */
+export type ParsedType = { type: "type"; value: AgentType } | ({ type: "problem"; slug?: string | undefined } & YamlProblem);
 
 export function parseTypeFile(bytes: Uint8Array): ParsedType {
   const yaml = parseStrictYaml(bytes);
   if (yaml.type === "problem") return yaml;
+  const parsed = checkTypeFile(yaml);
+  return parsed.type === "type" ? parsed : { ...parsed, slug: Slugged.safeParse(yaml.value).data?.slug };
+}
+
+/** A file with a mistake elsewhere still says which type it was to be. */
+const Slugged = z.object({ slug: Slug });
+
+function checkTypeFile(yaml: Extract<StrictYaml, { type: "value" }>): ParsedType {
   const parsed = AgentTypeFile.safeParse(yaml.value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];

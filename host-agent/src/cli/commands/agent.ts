@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
 import { EXIT, fail } from "@maestro/shared/errors";
-import { parse as parseYaml } from "yaml";
+import type { AgentType } from "@maestro/shared/contract/check-agent-type";
+import { parseTypeFile } from "../../adapters/types/parse.ts";
+import { errnoOf } from "../../daemon/durable-file.ts";
 import type { Item } from "../api/client.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
@@ -11,6 +13,7 @@ import { renderFields, type Column } from "../render/table.ts";
 import { resolveAgent, resolveHost } from "../resolve.ts";
 import { attachFlags, attachTo } from "./attach.ts";
 import { thisHost } from "./this-host.ts";
+import { placed, typeNote } from "./type-text.ts";
 
 type Agent = Item<"agents">;
 const which = param.required("name, id or unique beginning of an id");
@@ -63,7 +66,7 @@ export const agentRegister = defineCommand({
           { header: "adapter", value: ({ adapter }) => adapter },
           { header: "source", value: ({ source }) => source },
           { header: "found on", value: ({ hosts }) => hosts.filter(({ report }) => report.detected.state === "found").map(({ name }) => name).join(", ") },
-          { header: "install", value: ({ hosts }) => hosts.flatMap(({ report }) => (report.detected.state === "missing" ? [report.detected.install] : []))[0] ?? "", detail: true },
+          { header: "note", value: ({ hosts }) => typeNote(hosts.map(({ report }) => report)) },
         ],
         "No agent type is known yet.",
       );
@@ -75,22 +78,17 @@ export const agentRegister = defineCommand({
   },
 });
 
-/** Larger files are refused before they are parsed. */
-const MAX_TYPE_FILE_CHARS = 256 * 1024;
-
-function readType(file: string | number, shown: string): unknown {
-  let text: string;
+/** As a host reads its `agents.d`: the same rules, told with the same file and line. */
+function readType(file: string | number, shown: string): AgentType {
+  let bytes: Uint8Array;
   try {
-    text = readFileSync(file, "utf8");
+    bytes = readFileSync(file);
   } catch (cause) {
-    throw fail("agent_type_invalid", `'${shown}' cannot be read.`, { field: "file" }, cause);
+    throw fail("agent_type_invalid", `'${shown}' cannot be read (${errnoOf(cause) ?? "unknown reason"}).`, { field: "file" }, cause);
   }
-  if (text.length > MAX_TYPE_FILE_CHARS) throw fail("agent_type_invalid", `'${shown}' is larger than ${MAX_TYPE_FILE_CHARS} characters.`, { field: "file" });
-  try {
-    return parseYaml(text, { maxAliasCount: 50, strict: true, uniqueKeys: true });
-  } catch (cause) {
-    throw fail("agent_type_invalid", `'${shown}': ${cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : "not YAML"}`, { field: "file" }, cause);
-  }
+  const parsed = parseTypeFile(bytes);
+  if (parsed.type === "type") return parsed.value;
+  throw fail("agent_type_invalid", `${placed(shown, parsed.line, parsed.problem)}.`, { field: "file" });
 }
 
 export const agentAssign = defineCommand({

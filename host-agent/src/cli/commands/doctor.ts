@@ -9,8 +9,9 @@ import type { Context } from "../context.ts";
 import { ServerRefusal } from "../render/failure.ts";
 import { padEnd } from "../render/width.ts";
 import { thisHost } from "./this-host.ts";
+import { typeProblem } from "./type-text.ts";
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 
 export interface Check {
   id: string;
@@ -23,13 +24,16 @@ export interface Check {
 
 type Probe = (context: Context) => Promise<Check> | Check;
 
-const PROBES: readonly (readonly [id: string, probe: Probe])[] = [
+const LOCAL_PROBES: readonly (readonly [id: string, probe: Probe])[] = [
   ["node", checkNode],
   ["tmux", checkTmux],
   ["node-pty", checkPty],
   ["home", checkHome],
   ["disk", checkDisk],
-  ["server", checkServer],
+];
+
+/** What only the server can tell; asked once it has answered. */
+const SERVER_PROBES: readonly (readonly [id: string, probe: Probe])[] = [
   ["clock", checkClock],
   ["login", checkLogin],
   ["host", checkHost],
@@ -44,12 +48,20 @@ export const doctor = defineCommand({
   params: {},
   examples: ["maestro doctor", "maestro doctor --json"],
   async run(context) {
-    const checks = await Promise.all(PROBES.map(([id, probe]) => attempt(id, probe, context)));
+    const checks = await checkAll(context);
     const failed = checks.filter(({ state }) => state === "fail");
     context.out.one({ ok: failed.length === 0, checks }, () => checks.map(line).join("\n"));
     return failed.length === 0 ? EXIT.ok : EXIT.failure;
   },
 });
+
+async function checkAll(context: Context): Promise<Check[]> {
+  const run = (probes: typeof LOCAL_PROBES): Promise<Check[]> => Promise.all(probes.map(([id, probe]) => attempt(id, probe, context)));
+  const [local, server] = await Promise.all([run(LOCAL_PROBES), attempt("server", checkServer, context)]);
+  // One cause is told once.
+  if (server.state === "fail") return [...local, server, ...SERVER_PROBES.map(([id]): Check => ({ id, state: "warn", detail: "not checked: see 'server'" }))];
+  return [...local, server, ...(await run(SERVER_PROBES))];
+}
 
 function line({ id, state, detail, remedy }: Check): string {
   const mark = state === "ok" ? "ok  " : state === "warn" ? "warn" : "FAIL";
@@ -74,7 +86,7 @@ function checkNode(): Check {
 }
 
 async function checkTmux(): Promise<Check> {
-  const found = await run("tmux", ["-V"]).then(({ stdout }) => stdout.trim(), () => undefined);
+  const found = await execute("tmux", ["-V"]).then(({ stdout }) => stdout.trim(), () => undefined);
   if (found !== undefined) return { id: "tmux", state: "ok", detail: found };
   return { id: "tmux", state: "warn", detail: "tmux is not installed: sessions run on a plain PTY, and end when the holder does.", remedy: process.platform === "darwin" ? "brew install tmux" : "Install it, e.g. apt-get install tmux" };
 }
@@ -114,7 +126,7 @@ async function checkServer({ api }: Context): Promise<Check> {
   const client = api();
   const { version, bootstrapped } = await client.call("health");
   const { origin } = client.target.url;
-  if (!bootstrapped) return { id: "server", state: "fail", detail: `${origin} has no owner yet.`, remedy: "Finish its setup: docs/deploy.md" };
+  if (!bootstrapped) return { id: "server", state: "fail", detail: `${origin} has no owner yet.`, remedy: "Finish its setup: docs/operations.md, 'On Cloudflare'" };
   return { id: "server", state: "ok", detail: `${origin} answers (version ${version})` };
 }
 
@@ -146,11 +158,10 @@ async function checkHost({ api, paths }: Context): Promise<Check> {
 async function checkAgents({ api, paths }: Context): Promise<Check> {
   const here = thisHost(paths)?.hostId;
   const types = await api().all("agentTypes");
-  const reports = types.flatMap(({ slug, hosts }) => hosts.filter(({ host }) => here === undefined || host === here).map(({ report }) => ({ slug, ...report.detected })));
-  const found = reports.flatMap((report) => (report.state === "found" && report.slug !== "shell" ? [`${report.slug} ${report.version}`] : []));
-  const invalid = reports.flatMap((report) => (report.state === "invalid" ? [`${report.slug}: ${report.problem}`] : []));
-  if (invalid.length > 0) return { id: "agents", state: "warn", detail: `Agent type files with mistakes: ${invalid.join("; ")}`, remedy: "Mend them; they are read again at once." };
+  const reports = types.flatMap(({ hosts }) => hosts.filter(({ host }) => here === undefined || host === here).map(({ report }) => report));
+  const found = reports.flatMap(({ slug, detected }) => (detected.state === "found" && slug !== "shell" ? [`${slug} ${detected.version}`.trimEnd()] : []));
+  const invalid = reports.flatMap((report) => typeProblem(report) ?? []);
+  if (invalid.length > 0) return { id: "agents", state: "warn", detail: `Agent types that cannot be used: ${invalid.join("; ")}`, remedy: "Mend them; they are read again at once." };
   if (found.length > 0) return { id: "agents", state: "ok", detail: found.join(", ") };
-  const install = reports.flatMap((report) => (report.state === "missing" ? [report.install] : []))[0];
-  return { id: "agents", state: "warn", detail: "No agent CLI was found.", remedy: install === undefined ? "Install one, e.g. npm install -g @anthropic-ai/claude-code" : `For example: ${install}` };
+  return { id: "agents", state: "warn", detail: "No agent CLI was found.", remedy: "Install one, for example Claude Code: npm install -g @anthropic-ai/claude-code (others: maestro agent register)" };
 }
