@@ -91,6 +91,12 @@ async function setup(): Promise<{
 }
 
 describe("hosts", () => {
+  test("a name that is another host's id draws nothing to itself", async () => {
+    const { fleet, host, api } = await setup();
+    await joinHost(fleet, host.id);
+    expect((await json(api(`/api/v1/hosts/${host.id}`))).name).toBe("builder");
+  });
+
   test("a linked host is online, with what it said of itself; names, ids and prefixes find it", async () => {
     const { host, api } = await setup();
     const listed = await json(api("/api/v1/hosts"));

@@ -18,9 +18,16 @@ export interface FindBy<Row> {
 
 const MAX_LISTED = 5;
 const MAX_REF_CHARS = 64;
+/** Of an id, behind its prefix. */
+const ID_CHARS = 26;
 
-/** Name first, then id or prefix. Throws `notFound` with the nearest names, or `ambiguous` with the matches. */
+/**
+ * A whole id first: it is what consoles and scripts send, and nobody may take it by giving it to something as a name.
+ * Then the name, then a prefix. Throws `notFound` with the nearest names, or `ambiguous` with the matches.
+ */
 export async function findBy<Row>(ref: string, by: FindBy<Row>): Promise<Row> {
+  const [same] = isIdPrefix(ref, by.prefix) && ref.length === by.prefix.length + ID_CHARS ? await by.byIdRange(ref, `${ref}~`, 1) : [];
+  if (same !== undefined) return same;
   const named = await by.byName(ref);
   if (named !== undefined) return named;
   const matches = isIdPrefix(ref, by.prefix) ? await by.byIdRange(ref, `${ref}~`, MAX_LISTED + 1) : [];

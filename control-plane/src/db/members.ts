@@ -26,6 +26,8 @@ export async function findMember(db: Db, fleet: FleetId, ref: string): Promise<M
     .select()
     .from(members)
     .where(and(eq(members.fleet, fleet), or(eq(sql`${members.id}`, ref), eq(members.name, ref))))
+    // An id is meant before a name that looks like one.
+    .orderBy(sql`${members.id} = ${ref} desc`)
     .limit(1)
     .get();
   if (row === undefined)

@@ -60,6 +60,13 @@ test("a session is found by name first, the living one before the ended, then by
   expect(["x", "ses_a1", "ses_b", "ses_a", "nope"].map(found)).toEqual(["ses_a2", "ses_a1", "ses_b1", "ambiguous", "session_not_found"]);
 });
 
+test("a whole id is never taken for a name, whatever somebody calls a session of theirs", () => {
+  const mine = placed({ id: "ses_01m7x6whsypmry1h0000000000", name: "prod" });
+  const bait = placed({ id: "ses_01m7x6whsypmry1h0000000001", name: mine.info.id });
+  const found = findSession([bait, mine], mine.info.id);
+  expect(found.ok && found.value.info.name).toBe("prod");
+});
+
 test("a session without a name is called after its program", () => {
   expect(freeSessionName(["/usr/bin/htop", "-d"], new Set())).toBe("htop");
   expect(freeSessionName([], new Set(["shell"]))).toBe("shell-2");

@@ -35,9 +35,13 @@ export function toSession({ info, host, agent }: PlacedSession): Session {
 
 const MAX_LISTED = 5;
 
-/** Name first, then id or unique prefix. Of several with one name the only living one is meant. */
+/**
+ * A whole id first: nobody may draw what is typed there to a session of theirs by naming it so. Then the name, then a
+ * unique prefix. Of several with one name the only living one is meant.
+ */
 export function findSession(sessions: readonly PlacedSession[], ref: string): Result<PlacedSession> {
-  const named = sessions.filter(({ info }) => info.name === ref);
+  const same = sessions.filter(({ info }) => info.id === ref);
+  const named = same.length > 0 ? same : sessions.filter(({ info }) => info.name === ref);
   const living = named.filter(({ info }) => info.end === undefined);
   const byName = living.length > 0 ? living : named;
   const matches = byName.length > 0 ? byName : ref.startsWith("ses_") ? sessions.filter(({ info }) => info.id.startsWith(ref)) : [];
