@@ -166,6 +166,21 @@ describe("revocation", () => {
   });
 });
 
+describe("a browser session hangs on the token that opened it", () => {
+  it.each([
+    ["revoked while the login was under way", "revoked_ms", "token_revoked"],
+    ["at its own end", "expires_ms", "token_expired"],
+  ] as const)("%s, that token takes it along", async (_when, column, code) => {
+    const { id, token } = await makeToken(fleet, { name: "laptop" });
+    const { headers } = await logIn({ token });
+    expect((await call("/api/v1/me", { headers })).status).toBe(200);
+    await env.DB.prepare(`update tokens set ${column} = ? where id = ?`)
+      .bind(Date.now() - 1, id)
+      .run();
+    await refusal(call("/api/v1/me", { headers }), code);
+  });
+});
+
 describe("members", () => {
   it("join by a link in the answer, with the role they were given", async () => {
     const { member, login } = await json(call("/api/v1/members", { token: fleet.owner.token, body: { name: "ada", role: "operator" } }));

@@ -148,6 +148,27 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
     expect(await follower.next()).toMatchObject({ t: "closed", code: 4401 });
   });
 
+  it("a changed role closes a member's sockets, to be opened anew with the new rights", async () => {
+    const { member, login } = await json(call("/api/v1/members", { token: fleet.owner.token, body: { name: "bob", role: "operator" } }));
+    const { writeHeaders } = await logIn({ link: login.url.split("#")[1] });
+    const open = async (): Promise<Response> => {
+      const { ticket } = await json(call("/api/v1/tickets", { headers: writeHeaders, body: { feed: true } }));
+      return call("/api/v1/events", {
+        headers: { upgrade: "websocket", "sec-websocket-protocol": `maestro.v1, ticket.${ticket}`, origin: ORIGIN },
+      });
+    };
+    const follower = new Follower(await open());
+    await follower.next();
+    await call(`/api/v1/members/${member.id}`, { method: "PATCH", token: fleet.owner.token, body: { role: "viewer" } });
+    expect(await follower.next()).toMatchObject({ t: "closed", code: 1012 });
+    // One that was on its way meanwhile had the old rights.
+    await refusal(open(), "superseded");
+    await runInDurableObject(feed, (_, state) => state.storage.sql.exec("UPDATE revoked SET until_ms = 0"));
+    const again = new Follower(await open());
+    expect(await again.next()).toMatchObject({ t: "hello" });
+    again.socket.close(1000);
+  });
+
   it("logout closes the session's sockets", async () => {
     const { writeHeaders } = await logIn({ token: fleet.owner.token });
     const { ticket } = await json(call("/api/v1/tickets", { headers: writeHeaders, body: { feed: true } }));

@@ -1,12 +1,17 @@
 /** Browser sessions and the one-time links that open them. */
 import { and, eq, gt, isNull, lt, or } from "drizzle-orm";
-import type { BrowserSessionId, FleetId } from "@maestro/shared/ids";
+import type { BrowserSessionId, FleetId, TokenId } from "@maestro/shared/ids";
 import { SESSION_IDLE_MS } from "@maestro/shared/limits";
 import type { Db } from "./client.ts";
-import { browserSessions, loginLinks, members } from "./schema.ts";
+import { browserSessions, loginLinks, members, tokens } from "./schema.ts";
 
 export type BrowserSessionRow = typeof browserSessions.$inferSelect;
-export type SessionWithMember = { session: BrowserSessionRow; member: typeof members.$inferSelect | null };
+/** With the member and the token it hangs on as they are now; null when there is none. */
+export type SessionWithMember = {
+  session: BrowserSessionRow;
+  member: typeof members.$inferSelect | null;
+  parent: typeof tokens.$inferSelect | null;
+};
 export type LoginLinkRow = typeof loginLinks.$inferSelect;
 
 /** Idle time is kept this coarsely, to write seldom. */
@@ -14,18 +19,20 @@ export const LAST_SEEN_GRAIN_MS = 5 * 60_000;
 
 export async function sessionByDigest(db: Db, digest: string): Promise<SessionWithMember | undefined> {
   return db
-    .select({ session: browserSessions, member: members })
+    .select({ session: browserSessions, member: members, parent: tokens })
     .from(browserSessions)
     .leftJoin(members, eq(members.id, browserSessions.member))
+    .leftJoin(tokens, eq(tokens.id, browserSessions.parent))
     .where(eq(browserSessions.digest, digest))
     .get();
 }
 
 export async function sessionById(db: Db, id: BrowserSessionId): Promise<SessionWithMember | undefined> {
   return db
-    .select({ session: browserSessions, member: members })
+    .select({ session: browserSessions, member: members, parent: tokens })
     .from(browserSessions)
     .leftJoin(members, eq(members.id, browserSessions.member))
+    .leftJoin(tokens, eq(tokens.id, browserSessions.parent))
     .where(eq(browserSessions.id, id))
     .get();
 }
@@ -42,6 +49,11 @@ export async function insertSession(db: Db, session: BrowserSessionRow): Promise
 
 export async function endSession(db: Db, fleet: FleetId, id: BrowserSessionId): Promise<void> {
   await db.delete(browserSessions).where(and(eq(browserSessions.fleet, fleet), eq(browserSessions.id, id)));
+}
+
+/** Once their sockets are closed: until then a revocation that broke off finds them again. */
+export async function endSessionsOf(db: Db, fleet: FleetId, parent: TokenId): Promise<void> {
+  await db.delete(browserSessions).where(and(eq(browserSessions.fleet, fleet), eq(browserSessions.parent, parent)));
 }
 
 export async function touchSession(db: Db, id: BrowserSessionId, nowMs: number): Promise<void> {

@@ -60,6 +60,8 @@ export async function findToken(db: Db, fleet: FleetId, ref: string): Promise<To
     .select()
     .from(tokens)
     .where(and(eq(tokens.fleet, fleet), or(eq(sql`${tokens.id}`, ref), and(eq(tokens.name, ref), isNull(tokens.revokedMs)))))
+    // An id is meant before a name that looks like one.
+    .orderBy(sql`${tokens.id} = ${ref} desc`)
     .limit(1)
     .get();
   if (row === undefined) throw fail("token_not_found", `No token '${ref.slice(0, 64)}'.`, { hint: "List them with GET /api/v1/tokens." });
@@ -67,8 +69,8 @@ export async function findToken(db: Db, fleet: FleetId, ref: string): Promise<To
 }
 
 /**
- * Revokes the token, with the browser sessions it opened and the login links it made, in one transaction.
- * Returns every credential whose sockets must close now; revoking twice is harmless.
+ * Revokes the token, and with it the browser sessions it opened, in one transaction with the login links it made.
+ * Returns every credential whose sockets must close now; revoking twice finds them again.
  */
 export async function revokeToken(db: Db, fleet: FleetId, id: TokenId, nowMs: number): Promise<string[]> {
   const [, sessions] = await db.batch([
@@ -77,9 +79,9 @@ export async function revokeToken(db: Db, fleet: FleetId, id: TokenId, nowMs: nu
       .set({ revokedMs: nowMs })
       .where(and(eq(tokens.fleet, fleet), eq(tokens.id, id), isNull(tokens.revokedMs))),
     db
-      .delete(browserSessions)
-      .where(and(eq(browserSessions.fleet, fleet), eq(browserSessions.parent, id)))
-      .returning({ id: browserSessions.id }),
+      .select({ id: browserSessions.id })
+      .from(browserSessions)
+      .where(and(eq(browserSessions.fleet, fleet), eq(browserSessions.parent, id))),
     db.delete(loginLinks).where(and(eq(loginLinks.fleet, fleet), eq(loginLinks.parent, id))),
   ]);
   return [id, ...sessions.map((row) => row.id)];

@@ -4,7 +4,7 @@ import { HEADER_KEY } from "@maestro/shared/contract/routes";
 import { equalDigests, hmac, hmacHex } from "../crypto/digest.ts";
 import { toBase64Url } from "../crypto/encoding.ts";
 import { sessionByDigest, type BrowserSessionRow, type SessionWithMember } from "../db/browser-sessions.ts";
-import { sessionEndsMs, sessionLives, tokenRevoked } from "../domain/access/lifetime.ts";
+import { sessionEndsMs, sessionLives, tokenLives, tokenRevoked } from "../domain/access/lifetime.ts";
 import { effectiveScopes, lowerRole } from "../domain/access/permissions.ts";
 import type { BrowserPrincipal } from "../domain/access/principal.ts";
 import type { AuthInput } from "./auth-input.ts";
@@ -34,9 +34,11 @@ export async function principalOfCookie(
   return { principal: browserPrincipal(found, input.nowMs), session: found.session };
 }
 
-/** Throws when it ended or lost its member. */
-export function browserPrincipal({ session, member }: SessionWithMember, nowMs: number): BrowserPrincipal {
+/** Throws when it ended, lost its member, or the token it hangs on did. */
+export function browserPrincipal({ session, member, parent }: SessionWithMember, nowMs: number): BrowserPrincipal {
   unwrap(sessionLives(session, nowMs));
+  // A login may be under way while its token is revoked, and a session never outlives what opened it.
+  if (parent !== null) unwrap(tokenLives(parent, nowMs));
   if (member === null) throw new MaestroFailure(tokenRevoked("The member this session belonged to was removed."));
   const role = lowerRole(session.role, member.role);
   return {
@@ -49,7 +51,7 @@ export function browserPrincipal({ session, member }: SessionWithMember, nowMs: 
     scopes: effectiveScopes(role, session.scopes),
     agents: session.agents ?? undefined,
     hosts: session.hosts ?? undefined,
-    expiresMs: sessionEndsMs(session),
+    expiresMs: Math.min(sessionEndsMs(session), parent?.expiresMs ?? Infinity),
     ticket: undefined,
     parent: session.parent ?? undefined,
     stepUpUntilMs: session.stepUpUntilMs ?? undefined,

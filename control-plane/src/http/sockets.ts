@@ -16,26 +16,49 @@ const DEAD_AFTER_MS = 400 * 24 * 3_600_000;
  */
 export async function recordOpening(db: Db, fleet: FleetId, who: UserPrincipal, place: SocketPlace, nowMs: number): Promise<void> {
   await recordSocket(db, fleet, who.id, place, nowMs);
-  const stands =
-    who.kind === "token" ? (await tokenById(db, who.id))?.token.revokedMs === null : (await sessionById(db, who.id)) !== undefined;
-  if (!stands) throw fail("token_revoked", "The credential ended a moment ago.", { hint: "Log in again." });
+  if (!(await stands(db, who))) throw fail("token_revoked", "The credential ended a moment ago.", { hint: "Log in again." });
 }
 
-/** Every open socket of these credentials, in every object that may hold one. */
-export async function closeSockets(env: Env, db: Db, credentials: readonly string[], nowMs: number): Promise<void> {
+async function stands(db: Db, who: UserPrincipal): Promise<boolean> {
+  if (who.kind === "token") return (await tokenById(db, who.id))?.token.revokedMs === null;
+  const found = await sessionById(db, who.id);
+  return found !== undefined && (found.parent === null || found.parent.revokedMs === null);
+}
+
+/** An object that is just being moved is there again at once. */
+const CLOSE_TRIES = 3;
+
+/**
+ * Every open socket of these credentials, in every object that may hold one. All are tried, whatever one of them says.
+ * `changed`: the credential stands with other rights, and whoever has it comes back with those.
+ */
+export async function closeSockets(
+  env: Env,
+  db: Db,
+  credentials: readonly string[],
+  nowMs: number,
+  why: "revoked" | "changed" = "revoked",
+): Promise<void> {
   const places = await socketsOf(db, credentials);
-  await Promise.all(
-    places.map(async ({ kind, object, credential }) => {
-      switch (kind) {
-        case "feed":
-          return env.FEED.getByName(object).closeCredential(credential);
-        case "relay":
-          return env.HOST_RELAY.getByName(object).closeCredential(credential);
-      }
-    }),
-  );
+  const closed = await Promise.allSettled(places.map((place) => closeAt(env, place, why)));
+  for (const one of closed) if (one.status === "rejected") throw one.reason;
   await forgetSockets(db, credentials);
   await pruneSockets(db, nowMs - DEAD_AFTER_MS);
+}
+
+async function closeAt(
+  env: Env,
+  { kind, object, credential }: SocketPlace & { credential: string },
+  why: "revoked" | "changed",
+): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const holder = kind === "feed" ? env.FEED.getByName(object) : env.HOST_RELAY.getByName(object);
+    try {
+      return await holder.closeCredential(credential, why);
+    } catch (error) {
+      if (tries === CLOSE_TRIES) throw error;
+    }
+  }
 }
 
 /** The upgrade as the object gets it: with the Worker's word on who it is, and without the caller's proofs. */

@@ -94,9 +94,9 @@ export class Feed extends DurableObject<Env> {
   // ---- followers ----------------------------------------------------------------------------
 
   /** [VW5] Closes every socket of the credential, and refuses one that is on its way. */
-  closeCredential(credential: string): void {
-    this.#gate.revoke(credential, Date.now());
-    for (const socket of this.ctx.getWebSockets(credential)) close(socket, CLOSE.credential);
+  closeCredential(credential: string, why: "revoked" | "changed" = "revoked"): void {
+    this.#gate.revoke(credential, Date.now(), why);
+    for (const socket of this.ctx.getWebSockets(credential)) close(socket, why === "revoked" ? CLOSE.credential : CLOSE.restarting);
   }
 
   override async fetch(request: Request): Promise<Response> {

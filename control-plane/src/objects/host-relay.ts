@@ -288,9 +288,12 @@ export class HostRelay extends DurableObject<Env> {
   }
 
   /** [VW5] Every socket of this credential ends now, and one that is on its way is refused. */
-  closeCredential(credential: string): void {
-    this.#gate.revoke(credential, this.now());
-    const error = maestroError("token_revoked", "The credential of this socket was revoked.", { hint: "Log in again." });
+  closeCredential(credential: string, why: "revoked" | "changed" = "revoked"): void {
+    this.#gate.revoke(credential, this.now(), why);
+    const error =
+      why === "revoked"
+        ? maestroError("token_revoked", "The credential of this socket was revoked.", { hint: "Log in again." })
+        : maestroError("superseded", "The rights of this credential changed.", { hint: "Connect again." });
     for (const viewer of this.#viewers.openedBy(credential)) this.#end(viewer, error);
   }
 

@@ -38,7 +38,8 @@ export const memberRoutes = defineRoutes({
     const before = await findMember(rx.db, rx.fleet, rx.params.id);
     await rx.audit(before.id);
     const member = await updateMember(rx.db, rx.fleet, before.id, rx.body);
-    if (member.role !== before.role) await closeSockets(rx.env, rx.db, await credentialsOfMember(rx.db, rx.fleet, member.id), rx.nowMs);
+    if (member.role !== before.role)
+      await closeSockets(rx.env, rx.db, await credentialsOfMember(rx.db, rx.fleet, member.id), rx.nowMs, "changed");
     await rx.feed.append([{ type: "member.changed", subject: member.id, summary: `${member.name} is ${member.role}` }]);
     return toMember(member);
   },

@@ -4,6 +4,7 @@ import { ROLE_SCOPES, roleAtLeast } from "@maestro/shared/contract/access";
 import type { Token } from "@maestro/shared/contract/resources";
 import { fail } from "@maestro/shared/errors";
 import { TOKEN_TTL_DAYS } from "@maestro/shared/limits";
+import { endSessionsOf } from "../db/browser-sessions.ts";
 import { findToken, insertToken, listTokens, revokeToken, type TokenRow } from "../db/tokens.ts";
 import { defineRoutes } from "../http/define-route.ts";
 import { freshSecret } from "../http/secrets.ts";
@@ -59,6 +60,7 @@ export const tokenRoutes = defineRoutes({
     const token = await findToken(rx.db, rx.fleet, rx.params.id);
     await rx.audit(token.id);
     await closeSockets(rx.env, rx.db, await revokeToken(rx.db, rx.fleet, token.id, rx.nowMs), rx.nowMs);
+    await endSessionsOf(rx.db, rx.fleet, token.id);
     await rx.feed.append([{ type: "token.revoked", subject: token.id, summary: `Token ${token.name} was revoked` }]);
   },
 });
