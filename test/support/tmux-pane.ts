@@ -66,6 +66,10 @@ export class TmuxPane implements AsyncDisposable {
     return stdout.trim();
   }
 
+  async forgetClipboard(): Promise<void> {
+    while ((await this.clipboard()) !== "") await this.#tmux(["delete-buffer"]);
+  }
+
   /** The screen once it shows `wanted`. tmux announces no repaint to us, so it is asked. */
   async shows(wanted: string | RegExp, timeoutMs = 30_000): Promise<string> {
     let last = "";
