@@ -5,6 +5,7 @@ import * as agent from "./commands/agent.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { doctor } from "./commands/doctor.ts";
 import * as host from "./commands/host.ts";
+import { hostRotateKey } from "./commands/host-key.ts";
 import { hostJoin, hostRun } from "./commands/host-local.ts";
 import { controlPlane, holder } from "./commands/internal.ts";
 import { hostInstall, hostUninstall } from "./commands/service.ts";
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   hostRun,
   hostInstall,
   hostUninstall,
+  hostRotateKey,
   host.hostList,
   host.hostShow,
   host.hostDrain,

@@ -17,14 +17,14 @@ import { helloFacts } from "./facts.ts";
 import { createHostActions } from "./host-actions.ts";
 import { HostKeys } from "./host-keys.ts";
 import { HolderKeeper, type OpenHolder } from "./holder-keeper.ts";
-import { promoteKey, readIdentity, readNextKey, type Identity } from "./identity.ts";
+import { readIdentity, readNextKey, type Identity } from "./identity.ts";
 import { untilChanged } from "./identity-watch.ts";
 import { acquireLock } from "./instance-lock.ts";
+import { KeyRotation } from "./key-rotation.ts";
 import type { Log } from "./log.ts";
 import { readPolicy } from "./policy.ts";
 import { readBootId } from "./process-identity.ts";
 import { Reporter } from "./reporter.ts";
-import { rotateKey } from "./rotate-key.ts";
 import { nextStart } from "./start-counter.ts";
 import { allowedRoots } from "./workspace.ts";
 
@@ -113,7 +113,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     detect: () => reporter.detect(),
     welcomed: (serverTimeMs) => {
       serverTime.learn(serverTimeMs);
-      void settleRotation();
+      void rotation.settle();
     },
     registryVersion: (registry) => log.debug("the registry's version", { registry }),
   });
@@ -151,26 +151,20 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     stateChanged: (state) => log.debug("link", { state: state.type }),
   });
 
-  /** [F37] A rotation that was begun is ended as soon as the control plane is there. */
-  async function settleRotation(): Promise<void> {
-    const pending = keys.pending;
-    if (pending === undefined) return;
-    try {
-      if (keys.active === pending) {
-        identity = promoteKey(paths, identity, pending);
-      } else {
-        const rotated = await rotateKey({ paths, identity, claimant: claimant(), epoch: link.epoch, serverTime });
-        if (!rotated.ok) return log.warn("the host's key could not be rotated", { code: rotated.error.code });
-        identity = rotated.value;
-      }
-      keys.promote();
-      log.info("the host has a new key");
-    } catch (cause) {
-      log.warn("the host's new key could not be kept; the old one goes on", {
-        cause: cause instanceof Error ? cause.message : String(cause),
-      });
-    }
-  }
+  const rotation = new KeyRotation({
+    paths,
+    keys,
+    serverTime,
+    clock,
+    timeScale,
+    log,
+    identity: () => identity,
+    promoted: (next) => {
+      identity = next;
+    },
+    call: () => ({ claimant: claimant(), epoch: link.epoch }),
+    isUp: () => link.state.type === "up",
+  });
 
   /** Joined again, or repaired by hand: a damaged file leaves what was known. */
   function reloadIdentity(): void {
@@ -186,8 +180,9 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const holding = keeper.run(abort.signal);
   const linking = firstOf(keeper.tried, HOLDER_PATIENCE_MS, abort.signal).then(() => link.run(abort.signal));
   const reporting = reporter.run(abort.signal);
+  const rotating = rotation.run(abort.signal);
   log.info("the host-agent runs", { version, host: identity.record.name, server: identity.record.url, pid: process.pid });
-  const parts = Promise.all([holding, linking, reporting]);
+  const parts = Promise.all([holding, linking, reporting, rotating]);
   return {
     link,
     failed: parts.then(() => new Promise<never>(() => {})),

@@ -1,0 +1,80 @@
+/**
+ * [F37] Ends rotations of the host's key that somebody began (`maestro host rotate-key` writes the next key down):
+ * at every welcome, and soon after the file appears under a link that is up. Until one ends, both keys are kept.
+ */
+import { pause, type Clock } from "./clock.ts";
+import type { HostKeys } from "./host-keys.ts";
+import { promoteKey, readNextKey, type Identity } from "./identity.ts";
+import type { Log } from "./log.ts";
+import { rotateKey, type RotationDeps } from "./rotate-key.ts";
+
+const LOOK_EVERY_MS = 2_000;
+/** After a refusal; it is tried again at every welcome anyway. */
+const RETRY_MS = 60_000;
+
+export interface KeyRotationDeps extends Pick<RotationDeps, "paths" | "serverTime"> {
+  keys: HostKeys;
+  clock: Clock;
+  timeScale: number;
+  log: Log;
+  identity(): Identity;
+  promoted(identity: Identity): void;
+  /** Of the present process instance. */
+  call(): Pick<RotationDeps, "claimant" | "epoch">;
+  isUp(): boolean;
+}
+
+export class KeyRotation {
+  readonly #deps: KeyRotationDeps;
+  #settling = false;
+  #notBeforeMs = 0;
+
+  constructor(deps: KeyRotationDeps) {
+    this.#deps = deps;
+  }
+
+  /** Until aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, timeScale } = this.#deps;
+    while (!signal.aborted) {
+      await pause(clock, LOOK_EVERY_MS * timeScale, signal);
+      if (!signal.aborted && this.#deps.isUp() && clock.monotonicMs() >= this.#notBeforeMs) await this.settle();
+    }
+  }
+
+  /** The control plane is there: whatever is pending is ended now. */
+  async settle(): Promise<void> {
+    if (this.#settling) return;
+    this.#settling = true;
+    const { log, clock, timeScale } = this.#deps;
+    try {
+      if (await this.#settlePending()) log.info("the host has a new key");
+    } catch (cause) {
+      this.#notBeforeMs = clock.monotonicMs() + RETRY_MS * timeScale;
+      log.warn("the host's new key could not be kept; the old one goes on", { cause: cause instanceof Error ? cause.message : String(cause) });
+    } finally {
+      this.#settling = false;
+    }
+  }
+
+  async #settlePending(): Promise<boolean> {
+    const { paths, keys, serverTime, clock, timeScale, log, identity, promoted } = this.#deps;
+    const written = readNextKey(paths, identity().record.hostId);
+    if (written !== undefined && written.public !== keys.pending?.public) keys.begin(written);
+    const { pending } = keys;
+    if (pending === undefined) return false;
+    if (keys.active === pending) {
+      promoted(promoteKey(paths, identity(), pending));
+    } else {
+      const rotated = await rotateKey({ paths, identity: identity(), serverTime, ...this.#deps.call() });
+      if (!rotated.ok) {
+        this.#notBeforeMs = clock.monotonicMs() + RETRY_MS * timeScale;
+        log.warn("the host's key could not be rotated", { code: rotated.error.code });
+        return false;
+      }
+      promoted(rotated.value);
+    }
+    keys.promote();
+    return true;
+  }
+}
