@@ -1,6 +1,6 @@
 /** A connection to the holder: what the host-agent and `session attach --local` hold in their hands. */
 import type { Result } from "@maestro/shared/result";
-import type { CreateSpec, HolderEvents, HolderFacts, HolderPaths, Position, ScreenCopy, SessionInfo, SubscribeOptions, Subscription } from "./types.ts";
+import type { CreateSpec, HolderFacts, Position, ScreenCopy, SessionInfo, SubscribeOptions, Subscription } from "./types.ts";
 
 /** One subscription per session and connection; a second `subscribe` replaces the first. */
 export interface HolderClient {
@@ -40,8 +40,6 @@ export interface HolderClient {
   /** Ends this connection only; sessions live on. Idempotent. */
   close(): void;
 }
-
-export type ConnectHolder = (paths: HolderPaths, events: HolderEvents, signal?: AbortSignal) => Promise<Result<HolderClient>>;
 
 /**
  * Elsewhere: `holderPaths(home)` in paths.ts; `connectHolder` in connect.ts (fails with `not_running`);

@@ -9,13 +9,27 @@ import { decodeOutput, encodeControlMessage, encodeInput, MessageReader } from "
 import { PartCollector } from "./part-collector.ts";
 import { parseAnswer, parseHolderMessage } from "./parse-message.ts";
 import { Answers, HOLDER_VERSIONS, TAG, type Answer, type AnswerName, type ClientMessage, type ClientRequest } from "./protocol.ts";
-import type { CreateSpec, HolderEvents, HolderFacts, HolderPaths, Position, ScreenCopy, SessionInfo, SubscribeOptions, Subscription } from "./types.ts";
+import type {
+  CreateSpec,
+  HolderEvents,
+  HolderFacts,
+  HolderPaths,
+  Position,
+  ScreenCopy,
+  SessionInfo,
+  SubscribeOptions,
+  Subscription,
+} from "./types.ts";
 
 /** Input that the holder has not read: it hangs. More is refused to whoever types. */
 const MAX_INPUT_BACKLOG_BYTES = 4 * 1024 * 1024;
 
 /** Fails with `not_running` when nobody listens there. */
-export async function connectHolder(paths: Pick<HolderPaths, "socket">, events: HolderEvents, signal?: AbortSignal): Promise<Result<HolderClient>> {
+export async function connectHolder(
+  paths: Pick<HolderPaths, "socket">,
+  events: HolderEvents,
+  signal?: AbortSignal,
+): Promise<Result<HolderClient>> {
   const socket = createConnection(paths.socket);
   const opened = await new Promise<MaestroError | undefined>((resolve) => {
     socket.once("connect", () => resolve(undefined));
@@ -34,8 +48,11 @@ export async function connectHolder(paths: Pick<HolderPaths, "socket">, events: 
 
 function refuseConnect(socket: string, cause: unknown): MaestroError {
   const code = errnoOf(cause);
-  if (code === "EMFILE" || code === "ENFILE") return maestroError("descriptors_exhausted", `No file descriptor left to connect to '${socket}'.`, { hint: "Raise `ulimit -n`." });
-  return maestroError("not_running", `No holder listens on '${socket}' (${code ?? "unknown"}).`, { hint: "It is started with the host-agent." });
+  if (code === "EMFILE" || code === "ENFILE")
+    return maestroError("descriptors_exhausted", `No file descriptor left to connect to '${socket}'.`, { hint: "Raise `ulimit -n`." });
+  return maestroError("not_running", `No holder listens on '${socket}' (${code ?? "unknown"}).`, {
+    hint: "It is started with the host-agent.",
+  });
 }
 
 type Pending = (answer: Result<unknown>) => void;
@@ -244,11 +261,21 @@ class SocketClient implements HolderClient {
         return this.#settle(message.id, ok(message.value));
       case "error": {
         const { code, detail, field, hint } = message.error;
-        return this.#settle(message.id, err(maestroError(isErrorCode(code) ? code : "internal", detail, { ...(field === undefined ? {} : { field }), ...(hint === undefined ? {} : { hint }) })));
+        return this.#settle(
+          message.id,
+          err(
+            maestroError(isErrorCode(code) ? code : "internal", detail, {
+              ...(field === undefined ? {} : { field }),
+              ...(hint === undefined ? {} : { hint }),
+            }),
+          ),
+        );
       }
       case "snapshot": {
         const { session, epoch, offset, cols, rows, lines, viewer } = message;
-        return this.#parts.begin(message.bytes, (bytes) => this.#events.snapshot({ session, epoch, offset, cols, rows, lines, viewer, bytes }));
+        return this.#parts.begin(message.bytes, (bytes) =>
+          this.#events.snapshot({ session, epoch, offset, cols, rows, lines, viewer, bytes }),
+        );
       }
       case "screen": {
         const { epoch, offset, cols, rows } = message;
@@ -270,5 +297,7 @@ class SocketClient implements HolderClient {
   }
 }
 
-const gone = (reason: string): MaestroError => maestroError("not_running", `The connection to the holder ended: ${reason}.`, { hint: "Connect again." });
-const badAnswer = (name: string): MaestroError => maestroError("server_error", `The holder answered '${name}' with something unexpected.`, { hint: "It may be of another version." });
+const gone = (reason: string): MaestroError =>
+  maestroError("not_running", `The connection to the holder ended: ${reason}.`, { hint: "Connect again." });
+const badAnswer = (name: string): MaestroError =>
+  maestroError("server_error", `The holder answered '${name}' with something unexpected.`, { hint: "It may be of another version." });

@@ -158,7 +158,13 @@ export class Connection implements SubscriptionSink {
     if (!message.ok) return void this.#socket.destroy();
     switch (message.value.type) {
       case "unknown":
-        if (message.value.id !== undefined) this.#refuse(message.value.id, maestroError("type_unknown", `This holder does not know '${message.value.name}'.`, { hint: "It is older than this client; it is replaced once its sessions ended." }));
+        if (message.value.id !== undefined)
+          this.#refuse(
+            message.value.id,
+            maestroError("type_unknown", `This holder does not know '${message.value.name}'.`, {
+              hint: "It is older than this client; it is replaced once its sessions ended.",
+            }),
+          );
         return;
       case "malformed":
         return this.#refuse(message.value.id, message.value.error);
@@ -265,7 +271,11 @@ export class Connection implements SubscriptionSink {
     const offset = resumed ? from.offset : ring.end;
     const subscription = new Subscription(++this.#lastIndex, session.value, offset, request.credit, this, () => this.#clock.now());
     this.#subscriptions.set(session.value.id, subscription);
-    this.control({ t: "reply", id: request.id, value: { index: subscription.index, epoch, offset, resumed, session: session.value.info() } });
+    this.control({
+      t: "reply",
+      id: request.id,
+      value: { index: subscription.index, epoch, offset, resumed, session: session.value.info() },
+    });
     session.value.watch(subscription);
     subscription.wake();
   }
@@ -274,15 +284,28 @@ export class Connection implements SubscriptionSink {
     const session = this.#session(request.session);
     if (!session.ok) return session;
     const subscription = this.#subscriptions.get(request.session);
-    if (subscription === undefined) return err(maestroError("field_invalid", `Session '${request.session}' is not subscribed on this connection.`, { field: "session" }));
+    if (subscription === undefined)
+      return err(maestroError("field_invalid", `Session '${request.session}' is not subscribed on this connection.`, { field: "session" }));
     const { epoch } = session.value;
     const state = await session.value.snapshot(request.lines);
     if (state === undefined || epoch !== session.value.epoch || this.#subscriptions.get(request.session) !== subscription) {
-      return err(maestroError("internal", `The screen of '${request.session}' changed hands while it was asked for.`, { hint: "Ask again." }));
+      return err(
+        maestroError("internal", `The screen of '${request.session}' changed hands while it was asked for.`, { hint: "Ask again." }),
+      );
     }
     const { offset, cols, rows, lines, bytes } = state;
     const sent = Promise.withResolvers<void>();
-    const head = { t: "snapshot" as const, session: request.session, epoch, offset, cols, rows, lines, bytes: bytes.byteLength, ...(request.viewer === undefined ? {} : { viewer: request.viewer }) };
+    const head = {
+      t: "snapshot" as const,
+      session: request.session,
+      epoch,
+      offset,
+      cols,
+      rows,
+      lines,
+      bytes: bytes.byteLength,
+      ...(request.viewer === undefined ? {} : { viewer: request.viewer }),
+    };
     const taken =
       subscription.enqueue({ type: "snapshot", head, bytes, sent: -1, done: sent.resolve }) &&
       (offset >= subscription.sent || subscription.enqueue({ type: "replay", epoch, from: offset, to: subscription.sent }));
@@ -295,9 +318,21 @@ export class Connection implements SubscriptionSink {
     const session = this.#session(request.session);
     if (!session.ok) return this.#refuse(request.id, session.error);
     const state = await (request.format === "text" ? session.value.text() : session.value.snapshot(0));
-    if (state === undefined) return this.#refuse(request.id, maestroError("internal", `The screen of '${request.session}' is not to be had now.`, { hint: "Ask again." }));
+    if (state === undefined)
+      return this.#refuse(
+        request.id,
+        maestroError("internal", `The screen of '${request.session}' is not to be had now.`, { hint: "Ask again." }),
+      );
     const { offset, cols, rows, bytes } = state;
-    this.control({ t: "screen", id: request.id, epoch: session.value.epoch, offset: Math.max(0, offset), bytes: bytes.byteLength, cols, rows });
+    this.control({
+      t: "screen",
+      id: request.id,
+      epoch: session.value.epoch,
+      offset: Math.max(0, offset),
+      bytes: bytes.byteLength,
+      cols,
+      rows,
+    });
     for (let at = 0; at < bytes.byteLength; at += MAX_HOLDER_DATA_BYTES) this.part(bytes.subarray(at, at + MAX_HOLDER_DATA_BYTES));
   }
 
@@ -307,6 +342,10 @@ export class Connection implements SubscriptionSink {
   }
 
   #refuse(id: number, { code, detail, field, hint }: MaestroError): void {
-    this.control({ t: "error", id, error: { code, detail, ...(field === undefined ? {} : { field }), ...(hint === undefined ? {} : { hint }) } });
+    this.control({
+      t: "error",
+      id,
+      error: { code, detail, ...(field === undefined ? {} : { field }), ...(hint === undefined ? {} : { hint }) },
+    });
   }
 }

@@ -4,7 +4,8 @@ import { decideFlow, PAUSE_ABOVE_BYTES, RESUME_BELOW_BYTES, type WatcherFlow } f
 const KiB = 1024;
 const behind: WatcherFlow = { unsent: 300 * KiB, progressMs: 0, holdMs: 2_000 };
 const near: WatcherFlow = { unsent: 10 * KiB, progressMs: 0, holdMs: 2_000 };
-const decide = (nowMs: number, watchers: readonly WatcherFlow[], parserLag = 0, paused = false): string => decideFlow({ nowMs, paused, parserLag, watchers }).type;
+const decide = (nowMs: number, watchers: readonly WatcherFlow[], parserLag = 0, paused = false): string =>
+  decideFlow({ nowMs, paused, parserLag, watchers }).type;
 
 describe("[CH5] who holds a program", () => {
   test("a session that nobody watches never blocks its program", () => {
@@ -45,7 +46,10 @@ describe("[CH5] who holds a program", () => {
 
   test("the parser holds it above 256 KiB until it has come to 128 KiB, however long that takes", () => {
     expect(decide(0, [], PAUSE_ABOVE_BYTES)).toBe("run");
-    expect(decideFlow({ nowMs: 1e9, paused: false, parserLag: PAUSE_ABOVE_BYTES + 1, watchers: [] })).toEqual({ type: "pause", untilMs: undefined });
+    expect(decideFlow({ nowMs: 1e9, paused: false, parserLag: PAUSE_ABOVE_BYTES + 1, watchers: [] })).toEqual({
+      type: "pause",
+      untilMs: undefined,
+    });
     expect(decide(0, [], RESUME_BELOW_BYTES + 1, true)).toBe("pause");
     expect(decide(0, [], RESUME_BELOW_BYTES, true)).toBe("run");
   });

@@ -23,7 +23,9 @@ export interface FlowInput {
   watchers: readonly WatcherFlow[];
 }
 
-export type FlowDecision = { type: "run" } | { type: "pause"; /** When to decide again, if nothing happens before. */ untilMs: number | undefined };
+export type FlowDecision =
+  | { type: "run" }
+  | { type: "pause"; /** When to decide again, if nothing happens before. */ untilMs: number | undefined };
 
 /**
  * The parser always comes after, so it may hold without limit. Watchers may hold only together (the

@@ -6,17 +6,23 @@ import { pick, seededRandom } from "./testing/random.ts";
 test("messages cut into any pieces come out as they went in", () => {
   for (let seed = 1; seed <= 30; seed++) {
     const random = seededRandom(seed);
-    const sent = Array.from({ length: 30 }, () => ({ tag: pick(random, [1, 2, 3, 4, 9]), payload: Buffer.alloc(Math.floor(random() ** 4 * 200_000), Math.floor(random() * 256)) }));
+    const sent = Array.from({ length: 30 }, () => ({
+      tag: pick(random, [1, 2, 3, 4, 9]),
+      payload: Buffer.alloc(Math.floor(random() ** 4 * 200_000), Math.floor(random() * 256)),
+    }));
     const stream = Buffer.concat(sent.map(({ tag, payload }) => encodeMessage(tag, [payload])));
     const got: { tag: number; payload: Buffer }[] = [];
     const reader = new MessageReader((tag, payload) => got.push({ tag, payload: Buffer.from(payload) }));
-    for (let at = 0; at < stream.byteLength; ) {
+    for (let at = 0; at < stream.byteLength;) {
       const next = at + 1 + Math.floor(random() ** 2 * 70_000);
       expect(reader.push(stream.subarray(at, next))).toBe(true);
       at = next;
     }
     expect(got.length, `seed ${seed}`).toBe(sent.length);
-    expect(got.every(({ tag, payload }, i) => tag === sent[i]?.tag && payload.equals(sent[i].payload)), `seed ${seed}`).toBe(true);
+    expect(
+      got.every(({ tag, payload }, i) => tag === sent[i]?.tag && payload.equals(sent[i].payload)),
+      `seed ${seed}`,
+    ).toBe(true);
   }
 });
 
@@ -29,7 +35,10 @@ test("a length of nothing or beyond the limit ends the connection", () => {
 });
 
 test("output keeps its position, also beyond 2^32", () => {
-  for (const header of [{ index: 7, epoch: 65_535, offset: 2 ** 53 - 1, replay: true }, { index: 1, epoch: 0, offset: 0, replay: false }]) {
+  for (const header of [
+    { index: 7, epoch: 65_535, offset: 2 ** 53 - 1, replay: true },
+    { index: 1, epoch: 0, offset: 0, replay: false },
+  ]) {
     const message = Buffer.concat([encodeOutputHead(header, 3), Buffer.from("abc")]);
     let seen: unknown;
     new MessageReader((tag, payload) => {

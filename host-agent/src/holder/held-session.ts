@@ -129,7 +129,21 @@ export class HeldSession {
   info(): SessionInfo {
     const { id, name, backend, command, agent, cwd, title, cols, rows, createdMs, lastActivityMs, epoch } = this.#facts;
     const end = this.end;
-    return { id, name, backend, title, cwd, command, cols, rows, createdMs, lastActivityMs, epoch, ...(agent === undefined ? {} : { agent }), ...(end === undefined ? {} : { end }) };
+    return {
+      id,
+      name,
+      backend,
+      title,
+      cwd,
+      command,
+      cols,
+      rows,
+      createdMs,
+      lastActivityMs,
+      epoch,
+      ...(agent === undefined ? {} : { agent }),
+      ...(end === undefined ? {} : { end }),
+    };
   }
 
   watch(watcher: Watcher): void {
@@ -148,7 +162,11 @@ export class HeldSession {
     if (this.#life.type !== "running") return err(this.#notRunning());
     const input = this.#life.terminal.answersQueries ? this.#replies.strip(bytes) : bytes;
     if (input.byteLength > 0 && !this.#life.terminal.write(input)) {
-      return err(maestroError("input_refused", `The program in '${this.#facts.name}' does not read: its input queue is full.`, { hint: "Wait until it reads, or end it." }));
+      return err(
+        maestroError("input_refused", `The program in '${this.#facts.name}' does not read: its input queue is full.`, {
+          hint: "Wait until it reads, or end it.",
+        }),
+      );
     }
     this.#touch();
     return ok(bytes.byteLength);
@@ -228,7 +246,12 @@ export class HeldSession {
   updateFlow(): void {
     if (this.#life.type !== "running" || !this.#life.terminal.pausable) return;
     const { terminal } = this.#life;
-    const decision = decideFlow({ nowMs: this.#deps.clock.now(), paused: this.#paused, parserLag: this.#feed?.lag ?? 0, watchers: [...this.#watchers] });
+    const decision = decideFlow({
+      nowMs: this.#deps.clock.now(),
+      paused: this.#paused,
+      parserLag: this.#feed?.lag ?? 0,
+      watchers: [...this.#watchers],
+    });
     this.#cancelFlow?.();
     this.#cancelFlow = undefined;
     if (decision.type === "run") {
@@ -238,7 +261,8 @@ export class HeldSession {
     }
     if (!this.#paused) terminal.pause();
     this.#paused = true;
-    if (decision.untilMs !== undefined) this.#cancelFlow = this.#deps.clock.after(decision.untilMs - this.#deps.clock.now(), () => this.updateFlow());
+    if (decision.untilMs !== undefined)
+      this.#cancelFlow = this.#deps.clock.after(decision.untilMs - this.#deps.clock.now(), () => this.updateFlow());
   }
 
   #output(bytes: Uint8Array): void {

@@ -27,13 +27,26 @@ describe("[VW6] the holder is killed", () => {
     await fixture.start();
     const ear = new Ear();
     const client = await fixture.connect(ear);
-    const kept = await launch(client, { backend: "tmux", name: "kept one", agent: "agt_1", cwd: "/usr", cols: 90, rows: 20, argv: sh("i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i+1)); done; printf '\\033[1;32mgreen\\033[0m>'; read x; echo got $x; read y") });
+    const kept = await launch(client, {
+      backend: "tmux",
+      name: "kept one",
+      agent: "agt_1",
+      cwd: "/usr",
+      cols: 90,
+      rows: 20,
+      argv: sh(
+        "i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i+1)); done; printf '\\033[1;32mgreen\\033[0m>'; read x; echo got $x; read y",
+      ),
+    });
     const lost = await launch(client, { backend: "pty", argv: sh("trap '' HUP; echo up; while :; do sleep 0.05; done") });
     const done = await launch(client, { backend: "pty", argv: sh("exit 4") });
     await ear.until(() => ear.text(kept.id).includes(">") && ear.text(lost.id).includes("up"));
     await ear.ended(done.id);
     // The registry settles; the straggler's pid is in it.
-    await until(() => readFileSync(fixture.paths.registry, "utf8").includes(done.id) && readFileSync(fixture.paths.registry, "utf8").includes('"code":4'));
+    await until(
+      () =>
+        readFileSync(fixture.paths.registry, "utf8").includes(done.id) && readFileSync(fixture.paths.registry, "utf8").includes('"code":4'),
+    );
     const leader = Number(/"leader":\{"pid":(\d+)/.exec(readFileSync(fixture.paths.registry, "utf8"))?.[1]);
     expect(readStat(leader)).toBeDefined();
     await fixture.kill("SIGKILL");
@@ -44,7 +57,15 @@ describe("[VW6] the holder is killed", () => {
     const second = await fixture.connect(again);
     const listed = value(await second.list());
     const back = listed.find(({ id }) => id === kept.id);
-    expect(back).toMatchObject({ name: "kept one", agent: "agt_1", cols: 90, rows: 20, cwd: "/usr", backend: "tmux", createdMs: kept.createdMs });
+    expect(back).toMatchObject({
+      name: "kept one",
+      agent: "agt_1",
+      cols: 90,
+      rows: 20,
+      cwd: "/usr",
+      backend: "tmux",
+      createdMs: kept.createdMs,
+    });
     expect(back?.end).toBeUndefined();
     expect(back?.epoch).not.toBe(kept.epoch);
     expect(listed.find(({ id }) => id === lost.id)?.end).toMatchObject({ reason: "holder_lost" });
@@ -52,12 +73,20 @@ describe("[VW6] the holder is killed", () => {
     expect(readStat(leader)?.state ?? "Z").toBe("Z");
 
     // What the old epoch called offset 0 is nothing now.
-    expect(value(await second.subscribe(kept.id, { from: { epoch: kept.epoch, offset: 0 }, credit: AMPLE }))).toMatchObject({ resumed: false, epoch: back?.epoch });
+    expect(value(await second.subscribe(kept.id, { from: { epoch: kept.epoch, offset: 0 }, credit: AMPLE }))).toMatchObject({
+      resumed: false,
+      epoch: back?.epoch,
+    });
     value(await second.snapshot(kept.id, { lines: 500 }));
     const text = Buffer.from(again.snapshots[0]?.bytes ?? []).toString();
     for (const line of ["line 0\r\n", "line 100\r\n", "line 199\r\n", "green"]) expect(text).toContain(line);
     expect(text).toContain("\x1b[0;1;32mgreen");
-    expect(Buffer.from(value(await second.screen(kept.id, "text")).bytes).toString().trimEnd().endsWith("green>")).toBe(true);
+    expect(
+      Buffer.from(value(await second.screen(kept.id, "text")).bytes)
+        .toString()
+        .trimEnd()
+        .endsWith("green>"),
+    ).toBe(true);
     second.input(kept.id, Buffer.from("hello\r"));
     await again.until(() => again.text(kept.id).includes("got hello"));
     expect(again.outputs[0]?.offset).toBe(0);
@@ -72,7 +101,11 @@ describe("[VW6] the holder is killed", () => {
     const ear = new Ear();
     const client = await fixture.connect(ear);
     const flag = path.join(fixture.dir, "go");
-    const ends = await launch(client, { backend: "tmux", name: "ends", argv: sh(`while [ ! -e ${flag} ]; do sleep 0.02; done; echo last words; exit 9`) });
+    const ends = await launch(client, {
+      backend: "tmux",
+      name: "ends",
+      argv: sh(`while [ ! -e ${flag} ]; do sleep 0.02; done; echo last words; exit 9`),
+    });
     const stays = await launch(client, { backend: "tmux", name: "stays", argv: sh("echo here; read x") });
     await ear.until(() => ear.text(stays.id).includes("here"));
     await fixture.kill("SIGKILL");
@@ -154,7 +187,10 @@ describe("beginning and end", () => {
   test("a holder that cannot be started is refused by name", async () => {
     const fixture = make();
     expect(await ensureHolder(fixture.paths, ["/no/such/node"], new Ear())).toMatchObject({ ok: false, error: { code: "spawn_failed" } });
-    expect(await ensureHolder(fixture.paths, ["/bin/false"], new Ear())).toMatchObject({ ok: false, error: { code: "internal", hint: expect.stringContaining(fixture.paths.log) } });
+    expect(await ensureHolder(fixture.paths, ["/bin/false"], new Ear())).toMatchObject({
+      ok: false,
+      error: { code: "internal", hint: expect.stringContaining(fixture.paths.log) },
+    });
   });
 
   test("a stale socket and a stale lock are in nobody's way", async () => {
@@ -204,16 +240,33 @@ describe("refusals", () => {
     const one = spec({ backend: "echo", name: "same" });
     value(await client.create(one));
     expect(await client.create({ ...one, name: "other" })).toMatchObject({ ok: false, error: { code: "session_exists", field: "id" } });
-    expect(await client.create(spec({ backend: "echo", name: "same" }))).toMatchObject({ ok: false, error: { code: "session_exists", field: "name" } });
+    expect(await client.create(spec({ backend: "echo", name: "same" }))).toMatchObject({
+      ok: false,
+      error: { code: "session_exists", field: "name" },
+    });
     expect(await client.forget(one.id)).toMatchObject({ ok: false, error: { code: "session_exists" } });
     value(await client.kill(one.id));
     value(await client.create(spec({ backend: "echo", name: "same" })));
     expect(value(await client.forget(one.id))).toBe(true);
-    for (const refused of [await client.kill(one.id), await client.forget(one.id), await client.resize(one.id, 80, 24), await client.screen(one.id, "text"), await client.subscribe(one.id, { credit: 0 }), await client.snapshot(one.id, { lines: 0 }), await client.send(one.id, new Uint8Array(1))]) {
+    for (const refused of [
+      await client.kill(one.id),
+      await client.forget(one.id),
+      await client.resize(one.id, 80, 24),
+      await client.screen(one.id, "text"),
+      await client.subscribe(one.id, { credit: 0 }),
+      await client.snapshot(one.id, { lines: 0 }),
+      await client.send(one.id, new Uint8Array(1)),
+    ]) {
       expect(refused).toMatchObject({ ok: false, error: { code: "session_not_found" } });
     }
-    expect(await client.create({ ...spec({ backend: "echo" }), cols: 1001 })).toMatchObject({ ok: false, error: { code: "size_out_of_range", field: "cols" } });
-    expect(await client.create({ ...spec({ backend: "echo" }), name: "x".repeat(200) })).toMatchObject({ ok: false, error: { code: "field_invalid" } });
+    expect(await client.create({ ...spec({ backend: "echo" }), cols: 1001 })).toMatchObject({
+      ok: false,
+      error: { code: "size_out_of_range", field: "cols" },
+    });
+    expect(await client.create({ ...spec({ backend: "echo" }), name: "x".repeat(200) })).toMatchObject({
+      ok: false,
+      error: { code: "field_invalid" },
+    });
   });
 
   test("[VR2] an unknown request is answered, an unknown tag ignored, a malformed message ends that connection only", async () => {
@@ -234,7 +287,8 @@ describe("refusals", () => {
     socket.write(Buffer.from([0, 0, 0, 2, 99, 1]));
     socket.write(encodeControlMessage({ t: "kill", id: 3 }));
     while (said.length < 3) await new Promise<void>((resolve) => wake.push(resolve));
-    for (const answer of ['"t":"reply","id":1', '"id":2,"error":{"code":"type_unknown"', '"id":3,"error":{"code":"field_invalid"']) expect(said.join("\n")).toContain(answer);
+    for (const answer of ['"t":"reply","id":1', '"id":2,"error":{"code":"type_unknown"', '"id":3,"error":{"code":"field_invalid"'])
+      expect(said.join("\n")).toContain(answer);
     socket.write(Buffer.from([0, 0, 0, 3, 1, 0x7b, 0x7b]));
     await closed;
     value(await other.refreshFacts());
@@ -325,4 +379,3 @@ function tmux(fixture: HolderFixture, ...args: string[]): string {
 async function until(check: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await check())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
-

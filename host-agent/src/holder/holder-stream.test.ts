@@ -121,7 +121,8 @@ describe("credit", () => {
 
 describe("attach and replay", () => {
   test("[CH4] snapshot, replay and live stream together are the whole screen, at any moment of a busy session", async () => {
-    const script = "i=0; while [ $i -lt 1500 ]; do printf '\\033[3%dmline %d\\033[0m \\033[%d;%dHx\\r\\n' $((i%8)) $i $((i%20+1)) $((i%70+1)); i=$((i+1)); done; read x";
+    const script =
+      "i=0; while [ $i -lt 1500 ]; do printf '\\033[3%dmline %d\\033[0m \\033[%d;%dHx\\r\\n' $((i%8)) $i $((i%20+1)) $((i%70+1)); i=$((i+1)); done; read x";
     const { id, epoch } = await launch(client, { argv: sh(script) });
     for (let round = 0; round < 5; round++) {
       const mine = new Ear();
@@ -131,7 +132,13 @@ describe("attach and replay", () => {
       await ear.until(() => ear.text(id).includes("line 1499"));
       const last = ear.outputs.filter((event) => event.session === id).at(-1);
       const end = (last?.offset ?? 0) + (last?.bytes.byteLength ?? 0);
-      const screen = new ScreenTerminal(80, 24, offset, () => undefined, () => undefined);
+      const screen = new ScreenTerminal(
+        80,
+        24,
+        offset,
+        () => undefined,
+        () => undefined,
+      );
       screen.write(Uint8Array.from(mine.snapshots[0]?.bytes ?? []));
       let cursor: Cursor = { epoch, offset };
       const take = (): boolean => {
@@ -145,7 +152,13 @@ describe("attach and replay", () => {
         return cursor.offset >= end;
       };
       await mine.until(take);
-      const whole = new ScreenTerminal(80, 24, 0, () => undefined, () => undefined);
+      const whole = new ScreenTerminal(
+        80,
+        24,
+        0,
+        () => undefined,
+        () => undefined,
+      );
       whole.write(ear.live(id));
       expect(Buffer.from(screen.snapshot(0).bytes).toString()).toBe(Buffer.from(whole.snapshot(0).bytes).toString());
       viewer.close();
@@ -158,11 +171,18 @@ describe("attach and replay", () => {
     await ear.until(() => ear.text(id) === "0123456789");
     const mine = new Ear();
     const viewer = await fixture.connect(mine);
-    expect(value(await viewer.subscribe(id, { from: { epoch, offset: 6 }, credit: AMPLE }))).toMatchObject({ epoch, offset: 6, resumed: true });
+    expect(value(await viewer.subscribe(id, { from: { epoch, offset: 6 }, credit: AMPLE }))).toMatchObject({
+      epoch,
+      offset: 6,
+      resumed: true,
+    });
     await mine.until(() => mine.text(id) === "6789");
     client.input(id, Buffer.from("\r"));
     await mine.until(() => mine.text(id) === "6789more");
-    for (const from of [{ epoch: epoch + 1, offset: 6 }, { epoch, offset: 1_000 }]) {
+    for (const from of [
+      { epoch: epoch + 1, offset: 6 },
+      { epoch, offset: 1_000 },
+    ]) {
       expect(value(await viewer.subscribe(id, { from, credit: AMPLE }))).toMatchObject({ epoch, offset: 14, resumed: false });
     }
     value(await client.kill(id));

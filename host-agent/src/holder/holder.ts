@@ -56,7 +56,10 @@ export class Holder implements HolderCore {
 
   /** Sessions of ours with a program in them. */
   get living(): number {
-    return this.#starting.size + [...this.#sessions.values()].filter((session) => session.end === undefined && session.facts.backend !== "user-tmux").length;
+    return (
+      this.#starting.size +
+      [...this.#sessions.values()].filter((session) => session.end === undefined && session.facts.backend !== "user-tmux").length
+    );
   }
 
   find(id: string): HeldSession | undefined {
@@ -79,7 +82,8 @@ export class Holder implements HolderCore {
   async create(request: CreateRequest): Promise<Result<SessionInfo>> {
     const taken = this.#refuseCreate(request);
     if (taken !== undefined) return err(taken);
-    const backend = request.backend === "auto" ? this.#parts.backends[0] : this.#parts.backends.find(({ kind }) => kind === request.backend);
+    const backend =
+      request.backend === "auto" ? this.#parts.backends[0] : this.#parts.backends.find(({ kind }) => kind === request.backend);
     if (backend === undefined) return err(noBackend(request.backend));
     const plan = planLaunch(request, { env: this.#parts.env, nowMs: this.#parts.clock.now() });
     if (!plan.ok) return plan;
@@ -96,7 +100,11 @@ export class Holder implements HolderCore {
     const session = this.#sessions.get(id);
     if (session === undefined) return err(notFound(id));
     if (session.facts.backend === "user-tmux") {
-      return err(maestroError("session_foreign", `'${session.facts.name}' is the user's own tmux session; Maestro only shows it.`, { hint: "End it in tmux." }));
+      return err(
+        maestroError("session_foreign", `'${session.facts.name}' is the user's own tmux session; Maestro only shows it.`, {
+          hint: "End it in tmux.",
+        }),
+      );
     }
     return ok(await session.kill());
   }
@@ -104,7 +112,8 @@ export class Holder implements HolderCore {
   forget(id: string): Result<boolean> {
     const session = this.#sessions.get(id);
     if (session === undefined) return err(notFound(id));
-    if (session.end === undefined) return err(maestroError("session_exists", `'${session.facts.name}' still runs.`, { hint: "End it first." }));
+    if (session.end === undefined)
+      return err(maestroError("session_exists", `'${session.facts.name}' still runs.`, { hint: "End it first." }));
     this.#remove(session);
     return ok(true);
   }
@@ -112,8 +121,12 @@ export class Holder implements HolderCore {
   resize(id: string, cols: number, rows: number): Result<{ cols: number; rows: number }> {
     const session = this.#sessions.get(id);
     if (session === undefined) return err(notFound(id));
-    for (const [field, value, max] of [["cols", cols, MAX_COLS], ["rows", rows, MAX_ROWS]] as const) {
-      if (!Number.isInteger(value) || value < 1 || value > max) return err(maestroError("size_out_of_range", `${field} is ${value}; 1 to ${max} are possible.`, { field }));
+    for (const [field, value, max] of [
+      ["cols", cols, MAX_COLS],
+      ["rows", rows, MAX_ROWS],
+    ] as const) {
+      if (!Number.isInteger(value) || value < 1 || value > max)
+        return err(maestroError("size_out_of_range", `${field} is ${value}; 1 to ${max} are possible.`, { field }));
     }
     return session.resize(cols, rows);
   }
@@ -124,7 +137,8 @@ export class Holder implements HolderCore {
   }
 
   async stop(force: boolean): Promise<Result<{ stopping: boolean }>> {
-    if (this.living > 0 && !force) return err(maestroError("session_exists", `${this.living} sessions still run.`, { hint: "End them, or force it." }));
+    if (this.living > 0 && !force)
+      return err(maestroError("session_exists", `${this.living} sessions still run.`, { hint: "End them, or force it." }));
     await Promise.all([...this.#sessions.values()].filter(({ facts }) => facts.backend !== "user-tmux").map((session) => session.kill()));
     this.#parts.stopping();
     return ok({ stopping: true });
@@ -153,7 +167,9 @@ export class Holder implements HolderCore {
 
   /** For the registry file. */
   stored(): StoredSession[] {
-    return [...this.#sessions.values()].filter(({ facts }) => facts.backend !== "user-tmux").map((session) => ({ info: session.info(), ...(session.leader === undefined ? {} : { leader: session.leader }) }));
+    return [...this.#sessions.values()]
+      .filter(({ facts }) => facts.backend !== "user-tmux")
+      .map((session) => ({ info: session.info(), ...(session.leader === undefined ? {} : { leader: session.leader }) }));
   }
 
   async release(): Promise<void> {
@@ -163,7 +179,20 @@ export class Holder implements HolderCore {
 
   async #start(backend: TerminalBackend, plan: LaunchPlan): Promise<Result<SessionInfo>> {
     const { id, name, cols, rows, createdMs, agent, cwd } = plan;
-    const session = this.#make({ id, name, backend: backend.kind, command: plan.argv.join(" ").slice(0, 512), agent, cwd, title: "", cols, rows, createdMs, lastActivityMs: createdMs, epoch: 1 });
+    const session = this.#make({
+      id,
+      name,
+      backend: backend.kind,
+      command: plan.argv.join(" ").slice(0, 512),
+      agent,
+      cwd,
+      title: "",
+      cols,
+      rows,
+      createdMs,
+      lastActivityMs: createdMs,
+      epoch: 1,
+    });
     const started = await backend.start(plan, session.events);
     if (!started.ok) {
       session.dispose();
@@ -216,10 +245,18 @@ export class Holder implements HolderCore {
   }
 
   #refuseCreate({ id, name }: CreateRequest): ReturnType<typeof maestroError> | undefined {
-    if (this.#sessions.has(id) || this.#starting.has(id)) return maestroError("session_exists", `The session '${id}' is there already.`, { field: "id" });
-    const named = [...this.#sessions.values()].some((session) => session.end === undefined && session.facts.name === name) || [...this.#starting.values()].includes(name);
-    if (named) return maestroError("session_exists", `A session named '${name}' runs on this host.`, { field: "name", hint: "Choose another name, or attach to it." });
-    if (this.living >= MAX_SESSIONS_PER_HOST) return maestroError("session_limit", `${MAX_SESSIONS_PER_HOST} sessions run on this host; no more are taken.`, { hint: "End some." });
+    if (this.#sessions.has(id) || this.#starting.has(id))
+      return maestroError("session_exists", `The session '${id}' is there already.`, { field: "id" });
+    const named =
+      [...this.#sessions.values()].some((session) => session.end === undefined && session.facts.name === name) ||
+      [...this.#starting.values()].includes(name);
+    if (named)
+      return maestroError("session_exists", `A session named '${name}' runs on this host.`, {
+        field: "name",
+        hint: "Choose another name, or attach to it.",
+      });
+    if (this.living >= MAX_SESSIONS_PER_HOST)
+      return maestroError("session_limit", `${MAX_SESSIONS_PER_HOST} sessions run on this host; no more are taken.`, { hint: "End some." });
     return undefined;
   }
 
@@ -238,18 +275,25 @@ export class Holder implements HolderCore {
 
   #prune(): void {
     const now = this.#parts.clock.now();
-    const ended = [...this.#sessions.values()].filter((session) => session.end !== undefined && !session.watched).sort((a, b) => (b.end?.atMs ?? 0) - (a.end?.atMs ?? 0));
+    const ended = [...this.#sessions.values()]
+      .filter((session) => session.end !== undefined && !session.watched)
+      .sort((a, b) => (b.end?.atMs ?? 0) - (a.end?.atMs ?? 0));
     for (const [index, session] of ended.entries()) {
       if (index >= MAX_ENDED || now - (session.end?.atMs ?? 0) > DAY_MS) this.#remove(session);
     }
   }
 }
 
-const notFound = (id: string): ReturnType<typeof maestroError> => maestroError("session_not_found", `There is no session '${id}' on this host.`);
+const notFound = (id: string): ReturnType<typeof maestroError> =>
+  maestroError("session_not_found", `There is no session '${id}' on this host.`);
 
 function noBackend(wanted: Backend | "auto"): ReturnType<typeof maestroError> {
   const hint = wanted === "tmux" ? "Install tmux, or ask for the pty backend." : "Install tmux.";
-  return maestroError("backend_unavailable", wanted === "auto" ? "Neither tmux nor PTYs are available on this host." : `The backend '${wanted}' is not available on this host.`, { hint });
+  return maestroError(
+    "backend_unavailable",
+    wanted === "auto" ? "Neither tmux nor PTYs are available on this host." : `The backend '${wanted}' is not available on this host.`,
+    { hint },
+  );
 }
 
 function descriptorsLeft(count: number): boolean {

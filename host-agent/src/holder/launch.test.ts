@@ -9,8 +9,19 @@ import { newSessionId } from "./testing/fixture.ts";
 const home = mkdtempSync(path.join(tmpdir(), "mp-"));
 afterAll(() => rmSync(home, { recursive: true }));
 
-const request = (overrides: Partial<LaunchRequest> = {}): LaunchRequest => ({ id: newSessionId(), name: "name", argv: ["/bin/sh"], env: {}, cols: 80, rows: 24, ...overrides });
-const plan = (overrides: Partial<LaunchRequest>, env: Record<string, string> = { HOME: home, PATH: "/usr/bin:/bin" }): ReturnType<typeof planLaunch> => planLaunch(request(overrides), { env, nowMs: 1 });
+const request = (overrides: Partial<LaunchRequest> = {}): LaunchRequest => ({
+  id: newSessionId(),
+  name: "name",
+  argv: ["/bin/sh"],
+  env: {},
+  cols: 80,
+  rows: 24,
+  ...overrides,
+});
+const plan = (
+  overrides: Partial<LaunchRequest>,
+  env: Record<string, string> = { HOME: home, PATH: "/usr/bin:/bin" },
+): ReturnType<typeof planLaunch> => planLaunch(request(overrides), { env, nowMs: 1 });
 
 describe("a launch that cannot be is refused with the field that is wrong", () => {
   test.each([
@@ -33,7 +44,10 @@ describe("a launch that cannot be is refused with the field that is wrong", () =
 });
 
 test("no argv is the login shell, the directory is home, the environment is scrubbed", () => {
-  const planned = plan({ argv: [] }, { HOME: home, SHELL: "/bin/sh", PATH: "/usr/bin:/bin", MAESTRO_SECRET: "s", NODE_OPTIONS: "--x", LC_TIME: "C" });
+  const planned = plan(
+    { argv: [] },
+    { HOME: home, SHELL: "/bin/sh", PATH: "/usr/bin:/bin", MAESTRO_SECRET: "s", NODE_OPTIONS: "--x", LC_TIME: "C" },
+  );
   expect(planned).toMatchObject({ ok: true, value: { argv: ["/bin/sh", "-l"], cwd: home } });
   if (!planned.ok) return;
   expect(planned.value.env).toMatchObject({ HOME: home, LC_TIME: "C", TERM: "xterm-256color", COLORTERM: "truecolor", PWD: home });
@@ -47,8 +61,12 @@ test("without any locale there is one that knows UTF-8", () => {
 });
 
 test("[SSH20] directories that exist come first, in the bootstrap's order, nvm's newest before older ones", () => {
-  for (const dir of [".local/bin", "bin", ".nvm/versions/node/v9.1.0/bin", ".nvm/versions/node/v22.1.0/bin", ".asdf/shims"]) mkdirSync(path.join(home, dir), { recursive: true });
-  const own = bootstrapPath(home, "/usr/bin:relative:/bin").split(":").filter((dir) => dir.startsWith(home)).map((dir) => path.relative(home, dir));
+  for (const dir of [".local/bin", "bin", ".nvm/versions/node/v9.1.0/bin", ".nvm/versions/node/v22.1.0/bin", ".asdf/shims"])
+    mkdirSync(path.join(home, dir), { recursive: true });
+  const own = bootstrapPath(home, "/usr/bin:relative:/bin")
+    .split(":")
+    .filter((dir) => dir.startsWith(home))
+    .map((dir) => path.relative(home, dir));
   expect(own).toEqual([".local/bin", "bin", ".nvm/versions/node/v22.1.0/bin", ".nvm/versions/node/v9.1.0/bin", ".asdf/shims"]);
   expect(bootstrapPath(home, "/usr/bin:relative:/bin").endsWith("/usr/bin:/bin")).toBe(true);
 });

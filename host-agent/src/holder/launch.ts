@@ -45,7 +45,17 @@ export function planLaunch(request: LaunchRequest, host: LaunchHost): Result<Lau
   const file = resolveProgram(first ?? shell, cwd, env["PATH"] ?? "");
   if (!file.ok) return file;
   const argv: [string, ...string[]] = first === undefined ? [file.value, "-l"] : [file.value, ...rest];
-  return ok({ id: request.id, name: request.name, argv, cwd, env: { ...env, PWD: cwd }, cols: request.cols, rows: request.rows, createdMs: host.nowMs, agent: request.agent });
+  return ok({
+    id: request.id,
+    name: request.name,
+    argv,
+    cwd,
+    env: { ...env, PWD: cwd },
+    cols: request.cols,
+    rows: request.rows,
+    createdMs: host.nowMs,
+    agent: request.agent,
+  });
 }
 
 /** What every session starts from: who the user is, where programs are, and nothing the host-agent knows. */
@@ -64,30 +74,46 @@ export function baseEnv(own: Readonly<Record<string, string | undefined>>): Reco
 function refuseValues({ id, name, argv, cwd, env, cols, rows }: LaunchRequest): MaestroError | undefined {
   if (!isId("session", id)) return maestroError("field_invalid", `'${id}' is not a session id.`, { field: "id" });
   if (!SESSION_NAME_PATTERN.test(name)) {
-    return maestroError("field_invalid", `'${name.slice(0, 64)}' cannot be a session's name.`, { field: "name", hint: "Up to 63 letters, digits, blanks or _@+/-, beginning with a letter, digit or _." });
+    return maestroError("field_invalid", `'${name.slice(0, 64)}' cannot be a session's name.`, {
+      field: "name",
+      hint: "Up to 63 letters, digits, blanks or _@+/-, beginning with a letter, digit or _.",
+    });
   }
-  for (const [field, value, max] of [["cols", cols, MAX_COLS], ["rows", rows, MAX_ROWS]] as const) {
-    if (!Number.isInteger(value) || value < 1 || value > max) return maestroError("size_out_of_range", `${field} is ${value}; 1 to ${max} are possible.`, { field });
+  for (const [field, value, max] of [
+    ["cols", cols, MAX_COLS],
+    ["rows", rows, MAX_ROWS],
+  ] as const) {
+    if (!Number.isInteger(value) || value < 1 || value > max)
+      return maestroError("size_out_of_range", `${field} is ${value}; 1 to ${max} are possible.`, { field });
   }
   const nul = argv.findIndex((argument) => argument.includes("\0"));
   if (nul >= 0) return maestroError("nul_byte", "An argument holds a NUL byte, which no program can be given.", { field: `argv.${nul}` });
   if (argv[0] === "") return maestroError("field_invalid", "The program's name is empty.", { field: "argv.0" });
   if (cwd?.includes("\0") === true) return maestroError("nul_byte", "The working directory holds a NUL byte.", { field: "cwd" });
   for (const [key, value] of Object.entries(env)) {
-    if (!ENV_NAME.test(key)) return maestroError("env_name_invalid", `'${key.slice(0, 64)}' cannot name a variable.`, { field: "env", hint: "Letters, digits and _, not beginning with a digit." });
+    if (!ENV_NAME.test(key))
+      return maestroError("env_name_invalid", `'${key.slice(0, 64)}' cannot name a variable.`, {
+        field: "env",
+        hint: "Letters, digits and _, not beginning with a digit.",
+      });
     if (value.includes("\0")) return maestroError("nul_byte", `The value of ${key} holds a NUL byte.`, { field: `env.${key}` });
   }
   return undefined;
 }
 
 function refuseCwd(cwd: string): MaestroError | undefined {
-  if (!path.isAbsolute(cwd)) return maestroError("spawn_failed", `The working directory '${cwd}' is not an absolute path.`, { field: "cwd" });
+  if (!path.isAbsolute(cwd))
+    return maestroError("spawn_failed", `The working directory '${cwd}' is not an absolute path.`, { field: "cwd" });
   try {
-    if (!statSync(cwd).isDirectory()) return maestroError("spawn_failed", `The working directory '${cwd}' is not a directory.`, { field: "cwd" });
+    if (!statSync(cwd).isDirectory())
+      return maestroError("spawn_failed", `The working directory '${cwd}' is not a directory.`, { field: "cwd" });
     accessSync(cwd, constants.X_OK);
     return undefined;
   } catch (cause) {
-    return maestroError("spawn_failed", `The working directory '${cwd}' ${explain(cause)}.`, { field: "cwd", hint: "Create it, or choose another." });
+    return maestroError("spawn_failed", `The working directory '${cwd}' ${explain(cause)}.`, {
+      field: "cwd",
+      hint: "Create it, or choose another.",
+    });
   }
 }
 
@@ -105,7 +131,12 @@ function resolveProgram(program: string, cwd: string, searchPath: string): Resul
     if (reason === undefined) return ok(file);
     if (reason !== "does not exist") denied ??= `'${file}' ${reason}`;
   }
-  return err(maestroError("spawn_failed", denied === undefined ? `'${program}' was not found in ${searchPath}.` : `${denied}.`, { field: "argv.0", hint: "Install it, or give its whole path." }));
+  return err(
+    maestroError("spawn_failed", denied === undefined ? `'${program}' was not found in ${searchPath}.` : `${denied}.`, {
+      field: "argv.0",
+      hint: "Install it, or give its whole path.",
+    }),
+  );
 }
 
 function whyNotExecutable(file: string): string | undefined {

@@ -47,7 +47,8 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   const me = thisProcess();
   if (!acquireLock(paths.lock, me)) return 0;
   const clock = systemClock;
-  const report = (what: string, cause?: unknown): void => log(`${new Date(clock.now()).toISOString()} ${what}${cause === undefined ? "" : `: ${inspect(cause)}`}`);
+  const report = (what: string, cause?: unknown): void =>
+    log(`${new Date(clock.now()).toISOString()} ${what}${cause === undefined ? "" : `: ${inspect(cause)}`}`);
   preferToLive();
   // Sessions of people hang on this process: a bug in one place must not end them all.
   process.on("uncaughtException", (cause) => report("uncaught", cause));
@@ -64,12 +65,25 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   const left = loadRegistry(paths.registry);
   const registry = new RegistryFile(paths.registry, bootId, clock, () => holder.stored());
   const userSocket = userTmuxSocket(process.env, userInfo().uid);
-  const users = tmux === undefined || !pty.ok ? noUserSessions : new UserTmux({
-    server: userTmuxServer(tmux.program, userSocket, env), socket: userSocket, pty: ptyBackend, env, nowMs: () => clock.now(),
-    attachArgv: (name) => [tmux.program, "-u", "-S", userSocket, "attach-session", "-f", "ignore-size", "-t", `=${name}`],
-  });
+  const users =
+    tmux === undefined || !pty.ok
+      ? noUserSessions
+      : new UserTmux({
+          server: userTmuxServer(tmux.program, userSocket, env),
+          socket: userSocket,
+          pty: ptyBackend,
+          env,
+          nowMs: () => clock.now(),
+          attachArgv: (name) => [tmux.program, "-u", "-S", userSocket, "attach-session", "-f", "ignore-size", "-t", `=${name}`],
+        });
   const holder: Holder = new Holder({
-    clock, screens, ringBytes, env, users, registry, report,
+    clock,
+    screens,
+    ringBytes,
+    env,
+    users,
+    registry,
+    report,
     backends: [...(tmuxBackend === undefined ? [] : [tmuxBackend]), ...(pty.ok ? [ptyBackend] : []), new EchoBackend()],
     facts: { pid: process.pid, instance: randomBytes(12).toString("hex"), startedMs: clock.now(), tmux: tmux?.version, pty: pty.ok },
     warnings: left.warning === undefined ? [] : [left.warning],
@@ -78,7 +92,12 @@ export async function runHolder(options: HolderOptions): Promise<number> {
     stopping: () => void setImmediate(() => stopped.resolve()),
   });
   let ending = false;
-  const idle = idleExit(clock, idleExitMs, () => !ending && holder.living === 0 && server.connections === 0, () => stopped.resolve());
+  const idle = idleExit(
+    clock,
+    idleExitMs,
+    () => !ending && holder.living === 0 && server.connections === 0,
+    () => stopped.resolve(),
+  );
   const server = new HolderServer(paths.socket, holder, clock, () => idle());
   await restoreSessions({ holder, left, bootId, tmux: tmuxBackend, nowMs: clock.now(), report });
   await server.listen();

@@ -34,7 +34,11 @@ function load(): Result<NativePty> {
     });
   } catch (cause) {
     const reason = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-    return err(maestroError("backend_unavailable", `PTYs are not available on ${process.platform}-${process.arch}: ${reason}`, { hint: "Install tmux, or reinstall with optional dependencies." }));
+    return err(
+      maestroError("backend_unavailable", `PTYs are not available on ${process.platform}-${process.arch}: ${reason}`, {
+        hint: "Install tmux, or reinstall with optional dependencies.",
+      }),
+    );
   }
 }
 
@@ -47,6 +51,7 @@ function callMember(target: unknown, name: string, ...args: unknown[]): unknown 
 function checkOpened(value: unknown): OpenPty {
   if (typeof value !== "object" || value === null) throw new TypeError("node-pty opened nothing");
   const [master, slave, path]: unknown[] = [Reflect.get(value, "master"), Reflect.get(value, "slave"), Reflect.get(value, "pty")];
-  if (typeof master !== "number" || typeof slave !== "number" || typeof path !== "string") throw new TypeError("node-pty opened something else");
+  if (typeof master !== "number" || typeof slave !== "number" || typeof path !== "string")
+    throw new TypeError("node-pty opened something else");
   return { master, slave, path };
 }

@@ -2,7 +2,15 @@
 import { err, ok, type Result } from "@maestro/shared/result";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import * as z from "zod";
-import { Answers, ClientMessages, HolderMessages, type Answer, type AnswerName, type ClientMessage, type HolderMessage } from "./protocol.ts";
+import {
+  Answers,
+  ClientMessages,
+  HolderMessages,
+  type Answer,
+  type AnswerName,
+  type ClientMessage,
+  type HolderMessage,
+} from "./protocol.ts";
 
 export type ParsedMessage =
   | { type: "message"; message: ClientMessage }
@@ -50,7 +58,8 @@ export function parseHolderMessage(text: string): HolderMessage | "unknown" | un
   }
   const t: unknown = typeof json === "object" && json !== null ? Reflect.get(json, "t") : undefined;
   if (typeof t !== "string") return undefined;
-  const schemas: Readonly<Record<string, { safeParse(value: unknown): { success: true; data: HolderMessage } | { success: false } }>> = HolderMessages;
+  const schemas: Readonly<Record<string, { safeParse(value: unknown): { success: true; data: HolderMessage } | { success: false } }>> =
+    HolderMessages;
   const schema = Object.hasOwn(schemas, t) ? schemas[t] : undefined;
   if (schema === undefined) return "unknown";
   const parsed = schema.safeParse(json);

@@ -28,13 +28,19 @@ export function prepareHolderDirs(paths: HolderPaths): void {
     const stats = lstatSync(dir);
     const uid = process.getuid?.();
     if (!stats.isDirectory() || (uid !== undefined && stats.uid !== uid)) {
-      throw fail("insecure_permissions", `'${dir}' belongs to somebody else or is no directory.`, { field: dir, hint: "Choose another MAESTRO_HOME." });
+      throw fail("insecure_permissions", `'${dir}' belongs to somebody else or is no directory.`, {
+        field: dir,
+        hint: "Choose another MAESTRO_HOME.",
+      });
     }
     if ((stats.mode & 0o077) !== 0) chmodSync(dir, 0o700);
   }
   for (const socket of [paths.socket, paths.tmuxSocket]) {
     if (Buffer.byteLength(socket) > MAX_SOCKET_PATH_BYTES) {
-      throw fail("field_invalid", `The socket path '${socket}' is longer than ${MAX_SOCKET_PATH_BYTES} bytes.`, { field: "home", hint: "Choose a shorter MAESTRO_HOME." });
+      throw fail("field_invalid", `The socket path '${socket}' is longer than ${MAX_SOCKET_PATH_BYTES} bytes.`, {
+        field: "home",
+        hint: "Choose a shorter MAESTRO_HOME.",
+      });
     }
   }
 }

@@ -136,15 +136,24 @@ function statsFromProc(): Stat[] {
 
 /** macOS shows no session ids: the leader's terminal stands for its session. */
 async function statsFromPs(leader: number): Promise<Stat[]> {
-  const rows = (await run("ps", ["-axo", "pid=,ppid=,tty=,stat="]).catch(() => ({ stdout: "" }))).stdout.split("\n").map((line) => line.trim().split(/\s+/));
+  const rows = (await run("ps", ["-axo", "pid=,ppid=,tty=,stat="]).catch(() => ({ stdout: "" }))).stdout
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/));
   const tty = rows.find(([pid]) => Number(pid) === leader)?.[2];
   return rows.map(([pid, ppid, itsTty, state]) => ({
-    pid: Number(pid), ppid: Number(ppid), tpgid: -1, started: "", state: state?.startsWith("Z") === true ? "Z" : "R",
+    pid: Number(pid),
+    ppid: Number(ppid),
+    tpgid: -1,
+    started: "",
+    state: state?.startsWith("Z") === true ? "Z" : "R",
     session: tty !== undefined && tty !== "??" && itsTty === tty ? leader : -1,
   }));
 }
 
 async function lsofCwd(pid: number): Promise<string | undefined> {
   const found = await run("lsof", ["-a", "-p", String(pid), "-d", "cwd", "-Fn"]).catch(() => undefined);
-  return found?.stdout.split("\n").find((line) => line.startsWith("n"))?.slice(1);
+  return found?.stdout
+    .split("\n")
+    .find((line) => line.startsWith("n"))
+    ?.slice(1);
 }

@@ -15,11 +15,9 @@ export const TAG = { control: 1, output: 2, input: 3, part: 4 } as const;
 
 const KiB = 1024;
 /** Specs carry up to 256 arguments of 16 KiB, lists up to 550 sessions; this is a local socket of one user. */
-export const MAX_HOLDER_CONTROL_BYTES = 8 * KiB * KiB;
+export const MAX_HOLDER_MESSAGE_BYTES = 8 * KiB * KiB;
 /** Payload of one output, input or part message. */
 export const MAX_HOLDER_DATA_BYTES = 256 * KiB;
-/** What one message may measure, header of data included. */
-export const MAX_HOLDER_MESSAGE_BYTES = MAX_HOLDER_CONTROL_BYTES;
 
 const Id = z.int().min(1);
 const Session = z.string().min(1).max(40);
@@ -56,7 +54,13 @@ export const Screen = z.object({ t: z.literal("screen"), id: Id, session: Sessio
 export const Send = z.object({ t: z.literal("send"), id: Id, session: Session, base64: z.string().max(1024 * KiB) });
 export const Resize = z.object({ t: z.literal("resize"), id: Id, session: Session, cols: z.int(), rows: z.int() });
 export const Subscribe = z.object({ t: z.literal("subscribe"), id: Id, session: Session, from: Position.optional(), credit: Offset });
-export const Snapshot = z.object({ t: z.literal("snapshot"), id: Id, session: Session, lines: z.int().min(0).max(50_000), viewer: z.string().max(40).optional() });
+export const Snapshot = z.object({
+  t: z.literal("snapshot"),
+  id: Id,
+  session: Session,
+  lines: z.int().min(0).max(50_000),
+  viewer: z.string().max(40).optional(),
+});
 export const Facts = z.object({ t: z.literal("facts"), id: Id });
 /** Ends the holder when it holds no living session, or with `force` when it does. */
 export const Stop = z.object({ t: z.literal("stop"), id: Id, force: z.boolean() });
@@ -66,8 +70,22 @@ export const Need = z.object({ t: z.literal("need"), session: Session, epoch: Ep
 export const Hold = z.object({ t: z.literal("hold"), session: Session, ms: z.int().min(0).max(60_000) });
 
 export const ClientMessages = {
-  hello: Hello, list: List, create: Create, kill: Kill, forget: Forget, screen: Screen, send: Send, resize: Resize,
-  subscribe: Subscribe, snapshot: Snapshot, facts: Facts, stop: Stop, grant: Grant, unsubscribe: Unsubscribe, need: Need, hold: Hold,
+  hello: Hello,
+  list: List,
+  create: Create,
+  kill: Kill,
+  forget: Forget,
+  screen: Screen,
+  send: Send,
+  resize: Resize,
+  subscribe: Subscribe,
+  snapshot: Snapshot,
+  facts: Facts,
+  stop: Stop,
+  grant: Grant,
+  unsubscribe: Unsubscribe,
+  need: Need,
+  hold: Hold,
 } as const;
 export type ClientMessage = z.infer<(typeof ClientMessages)[keyof typeof ClientMessages]>;
 export type ClientRequest = Extract<ClientMessage, { id: number }>;
@@ -78,8 +96,15 @@ export const Reply = z.object({ t: z.literal("reply"), id: Id, value: z.unknown(
 export const ReplyError = z.object({ t: z.literal("error"), id: Id, error: WireError });
 /** `bytes` bytes follow in `TAG.part` messages, contiguous for this connection, before anything else of the session. */
 export const SnapshotHead = z.object({
-  t: z.literal("snapshot"), session: Session, epoch: Epoch, offset: Offset, bytes: Bytes, cols: Cols, rows: Rows,
-  lines: z.int().min(0), viewer: z.string().optional(),
+  t: z.literal("snapshot"),
+  session: Session,
+  epoch: Epoch,
+  offset: Offset,
+  bytes: Bytes,
+  cols: Cols,
+  rows: Rows,
+  lines: z.int().min(0),
+  viewer: z.string().optional(),
 });
 /** The same for the answer to `screen`. */
 export const ScreenHead = z.object({ t: z.literal("screen"), id: Id, epoch: Epoch, offset: Offset, bytes: Bytes, cols: Cols, rows: Rows });
@@ -88,12 +113,23 @@ export const EpochChanged = z.object({ t: z.literal("epoch"), session: Session, 
 export const Sessions = z.object({ t: z.literal("sessions"), upsert: z.array(SessionInfo), removed: z.array(Session) });
 
 export const HolderMessages = {
-  reply: Reply, error: ReplyError, snapshot: SnapshotHead, screen: ScreenHead, gap: Gap, epoch: EpochChanged, sessions: Sessions,
+  reply: Reply,
+  error: ReplyError,
+  snapshot: SnapshotHead,
+  screen: ScreenHead,
+  gap: Gap,
+  epoch: EpochChanged,
+  sessions: Sessions,
 } as const;
 export type HolderMessage = z.infer<(typeof HolderMessages)[keyof typeof HolderMessages]>;
 
 const HolderFactsSchema = z.object({
-  version: z.int(), pid: z.int(), instance: z.string(), startedMs: z.number(), tmux: z.string().optional(), pty: z.boolean(),
+  version: z.int(),
+  pid: z.int(),
+  instance: z.string(),
+  startedMs: z.number(),
+  tmux: z.string().optional(),
+  pty: z.boolean(),
   warnings: z.array(z.object({ code: z.string(), detail: z.string() })),
 });
 
@@ -110,7 +146,10 @@ export const Answers = {
   subscribe: z.object({
     /** Names the session in this connection's `TAG.output` messages. */
     index: z.int().min(1),
-    epoch: Epoch, offset: Offset, resumed: z.boolean(), session: SessionInfo,
+    epoch: Epoch,
+    offset: Offset,
+    resumed: z.boolean(),
+    session: SessionInfo,
   }),
   snapshot: z.object({ epoch: Epoch, offset: Offset }),
   stop: z.object({ stopping: z.boolean() }),

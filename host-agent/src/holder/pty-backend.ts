@@ -34,7 +34,11 @@ export class PtyBackend implements TerminalBackend {
     try {
       opened = native.value.open(plan.cols, plan.rows);
     } catch (cause) {
-      return err(maestroError("descriptors_exhausted", `No PTY could be opened: ${messageOf(cause)}.`, { hint: "End some sessions, or raise `ulimit -n` and the system's limit of PTYs." }));
+      return err(
+        maestroError("descriptors_exhausted", `No PTY could be opened: ${messageOf(cause)}.`, {
+          hint: "End some sessions, or raise `ulimit -n` and the system's limit of PTYs.",
+        }),
+      );
     }
     exposeFd(opened.master);
     exposeFd(opened.slave);
@@ -42,7 +46,12 @@ export class PtyBackend implements TerminalBackend {
     try {
       // The native slave has no close-on-exec; one opened by path has, and is the one to keep.
       slave = openSync(opened.path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
-      const child = spawnShielded("/bin/sh", ["-c", ATTACH_TO_TTY, opened.path, ...plan.argv], { cwd: plan.cwd, env: { ...plan.env }, detached: true }, ["ignore", "ignore", "ignore"]);
+      const child = spawnShielded(
+        "/bin/sh",
+        ["-c", ATTACH_TO_TTY, opened.path, ...plan.argv],
+        { cwd: plan.cwd, env: { ...plan.env }, detached: true },
+        ["ignore", "ignore", "ignore"],
+      );
       await spawned(child);
       return ok(new PtyTerminal(native.value, opened.master, slave, child, events));
     } catch (cause) {
@@ -88,7 +97,10 @@ class PtyTerminal implements Terminal {
     this.#pid = child.pid ?? -1;
     this.leader = { pid: this.#pid, started: readStat(this.#pid)?.started ?? "" };
     this.#events = events;
-    this.#input = new WriteQueue((bytes) => writeNow(master, bytes), () => undefined);
+    this.#input = new WriteQueue(
+      (bytes) => writeNow(master, bytes),
+      () => undefined,
+    );
     this.#stream = new ReadStream(master);
     this.#stream.on("data", (chunk: Buffer) => this.#read(chunk));
     this.#stream.on("error", () => this.#finish());
@@ -172,7 +184,12 @@ class PtyTerminal implements Terminal {
     this.#input.close();
     const sentinel = randomBytes(16).toString("hex");
     const end: TerminalEnd = { reason: "exited", ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }) };
-    this.#phase = { type: "draining", end, scanner: new SentinelScanner(Buffer.from(sentinel)), timer: this.#paused ? undefined : this.#drainTimer() };
+    this.#phase = {
+      type: "draining",
+      end,
+      scanner: new SentinelScanner(Buffer.from(sentinel)),
+      timer: this.#paused ? undefined : this.#drainTimer(),
+    };
     this.#writeSentinel(Buffer.from(sentinel));
   }
 

@@ -14,7 +14,19 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 const stored: StoredSession = {
-  info: { id: "ses_1", name: "n", backend: "pty", title: "", cwd: "/", command: "sh", cols: 80, rows: 24, createdMs: 1, lastActivityMs: 1, epoch: 3 },
+  info: {
+    id: "ses_1",
+    name: "n",
+    backend: "pty",
+    title: "",
+    cwd: "/",
+    command: "sh",
+    cols: 80,
+    rows: 24,
+    createdMs: 1,
+    lastActivityMs: 1,
+    epoch: 3,
+  },
   leader: { pid: 7, started: "9" },
 };
 const save = async (): Promise<RegistryFile> => {

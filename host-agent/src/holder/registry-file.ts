@@ -32,14 +32,27 @@ export function loadRegistry(file: string): LoadedRegistry {
     text = readFileSync(file, "utf8");
   } catch (cause) {
     const absent = errnoOf(cause) === "ENOENT";
-    return { bootId: undefined, sessions: [], warning: absent ? undefined : { code: "registry_unreadable", detail: `'${file}' cannot be read (${errnoOf(cause) ?? "unknown"}).` } };
+    return {
+      bootId: undefined,
+      sessions: [],
+      warning: absent ? undefined : { code: "registry_unreadable", detail: `'${file}' cannot be read (${errnoOf(cause) ?? "unknown"}).` },
+    };
   }
   const stored = Stored.safeParse(parseJson(text));
-  if (!stored.success) return { bootId: undefined, sessions: [], warning: { code: "registry_corrupt", detail: `'${file}' is not what was written; sessions are taken from tmux alone.` } };
+  if (!stored.success)
+    return {
+      bootId: undefined,
+      sessions: [],
+      warning: { code: "registry_corrupt", detail: `'${file}' is not what was written; sessions are taken from tmux alone.` },
+    };
   const parsed = stored.data.sessions.map((entry) => StoredSession.safeParse(entry));
   const sessions = parsed.flatMap((entry) => (entry.success ? [entry.data] : []));
   const lost = parsed.length - sessions.length;
-  return { bootId: stored.data.bootId, sessions, warning: lost === 0 ? undefined : { code: "registry_corrupt", detail: `${lost} entries of '${file}' could not be read.` } };
+  return {
+    bootId: stored.data.bootId,
+    sessions,
+    warning: lost === 0 ? undefined : { code: "registry_corrupt", detail: `${lost} entries of '${file}' could not be read.` },
+  };
 }
 
 export class RegistryFile {
@@ -107,8 +120,12 @@ export class RegistryFile {
 }
 
 function describe(file: string, code: string | undefined): HolderWarning {
-  if (code === "ENOSPC" || code === "EDQUOT") return { code: "disk_full", detail: `No space left to write '${file}': sessions are not remembered past this holder.` };
-  return { code: "state_unwritable", detail: `'${file}' cannot be written (${code ?? "unknown"}): sessions are not remembered past this holder.` };
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return { code: "disk_full", detail: `No space left to write '${file}': sessions are not remembered past this holder.` };
+  return {
+    code: "state_unwritable",
+    detail: `'${file}' cannot be written (${code ?? "unknown"}): sessions are not remembered past this holder.`,
+  };
 }
 
 function parseJson(text: string): unknown {

@@ -16,7 +16,8 @@ test("[VW2] answers that tmux does not give, keys and text pass", () => {
   filter.expect("\x1b[?2026;2$y");
   filter.expect("\x1b]11;rgb:0000/0000/0000\x1b\\");
   filter.expect("\x1b[1;1R");
-  for (const text of ["\x1b[?2026;2$y", "\x1b]11;rgb:0000/0000/0000\x1b\\", "\x1b[A", "a\x1b[1;1R", "ls\r"]) expect(strip(filter, text)).toBe(text);
+  for (const text of ["\x1b[?2026;2$y", "\x1b]11;rgb:0000/0000/0000\x1b\\", "\x1b[A", "a\x1b[1;1R", "ls\r"])
+    expect(strip(filter, text)).toBe(text);
 });
 
 test("[VW2] an answer that nobody sent is forgotten: later it is a key", () => {

@@ -38,8 +38,18 @@ export async function restoreSessions({ holder, left, bootId, tmux, nowMs, repor
 /** Which epoch was used last nobody knows: one at random is hardly that. */
 function fromTmux({ id, meta, createdMs }: TmuxFound, nowMs: number): SessionInfo {
   return {
-    id, name: meta?.name ?? id, backend: "tmux", title: "", cwd: meta?.cwd ?? "", command: meta?.command ?? "", cols: 80, rows: 24,
-    createdMs: meta?.createdMs ?? createdMs, lastActivityMs: createdMs, epoch: nowMs % EPOCHS, ...(meta?.agent === undefined ? {} : { agent: meta.agent }),
+    id,
+    name: meta?.name ?? id,
+    backend: "tmux",
+    title: "",
+    cwd: meta?.cwd ?? "",
+    command: meta?.command ?? "",
+    cols: 80,
+    rows: 24,
+    createdMs: meta?.createdMs ?? createdMs,
+    lastActivityMs: createdMs,
+    epoch: nowMs % EPOCHS,
+    ...(meta?.agent === undefined ? {} : { agent: meta.agent }),
   };
 }
 

@@ -33,7 +33,7 @@ test("[CH1] reading on from the end of each piece gives every byte once", () => 
   const ring = new Ring(1_000_000);
   for (let i = 0; i < 100; i++) ring.append(bytesFrom(ring.end, 7_919));
   const pieces: Uint8Array[] = [];
-  for (let at = ring.start; at < ring.end; ) {
+  for (let at = ring.start; at < ring.end;) {
     const piece = ring.read(at, 10_000);
     pieces.push(piece);
     at += piece.byteLength;

@@ -83,7 +83,11 @@ export class Ring {
   }
 
   #trim(): void {
-    for (let first = this.#slabs[0]; first !== undefined && this.#end - (first.start + first.used) >= this.#capacity; first = this.#slabs[0]) {
+    for (
+      let first = this.#slabs[0];
+      first !== undefined && this.#end - (first.start + first.used) >= this.#capacity;
+      first = this.#slabs[0]
+    ) {
       this.#slabs.shift();
       this.#start = first.start + first.used;
     }

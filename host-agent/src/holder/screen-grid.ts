@@ -86,7 +86,13 @@ function wrapsInto(previous: IBufferLine, line: IBufferLine, cols: number): bool
   if (!line.isWrapped) return false;
   const end = previous.getCell(cols - 1);
   const first = line.getCell(0);
-  return end !== undefined && (end.getChars() !== "" || end.getWidth() === 0) && first !== undefined && first.getChars() !== "" && first.getWidth() === 1;
+  return (
+    end !== undefined &&
+    (end.getChars() !== "" || end.getWidth() === 0) &&
+    first !== undefined &&
+    first.getChars() !== "" &&
+    first.getWidth() === 1
+  );
 }
 
 function isBlank(line: IBufferLine | undefined, cols: number): boolean {

@@ -5,9 +5,9 @@ import { Worker } from "node:worker_threads";
 import type { FromScreen, ToScreen } from "./screen-protocol.ts";
 import type { ScreenState } from "./screen-terminal.ts";
 
-/** Entry points for a bundler: the worker is a file of its own, beside the bundle, under this name. */
-export const SCREEN_WORKER_SOURCE = "screen-worker.ts";
-export const SCREEN_WORKER_BUNDLE = "screen-worker.js";
+/** A bundler makes the worker a file of its own, beside the bundle, under the second name. */
+const SCREEN_WORKER_SOURCE = "screen-worker.ts";
+const SCREEN_WORKER_BUNDLE = "screen-worker.js";
 
 export interface ScreenListener {
   parsed(offset: number): void;

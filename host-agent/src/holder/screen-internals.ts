@@ -96,7 +96,11 @@ export function guardMarks(terminal: Terminal): void {
   const provider = member(member(member(terminal, "_core"), "unicodeService"), "_activeProvider");
   if (typeof provider !== "object" || provider === null) throw new TypeError("this @xterm/headless has no '_activeProvider'");
   const properties = Reflect.get(provider, "charProperties");
-  Reflect.set(provider, "charProperties", boundMarks((codepoint, preceding) => Number(Reflect.apply(properties, provider, [codepoint, preceding]))));
+  Reflect.set(
+    provider,
+    "charProperties",
+    boundMarks((codepoint, preceding) => Number(Reflect.apply(properties, provider, [codepoint, preceding]))),
+  );
 }
 
 function call(target: unknown, name: string, ...args: unknown[]): unknown {
@@ -124,6 +128,8 @@ function graphicSets(sets: unknown): number[] {
 }
 
 const sgrOfUnknown = (style: unknown): string => (isStyled(style) ? sgrOf(style) : PLAIN);
-const isStyled = (value: unknown): value is Styled => typeof member(value, "isBold") === "function" && typeof member(value, "getBgColor") === "function";
-const member = (target: unknown, name: string): unknown => (typeof target === "object" && target !== null ? Reflect.get(target, name) : undefined);
+const isStyled = (value: unknown): value is Styled =>
+  typeof member(value, "isBold") === "function" && typeof member(value, "getBgColor") === "function";
+const member = (target: unknown, name: string): unknown =>
+  typeof target === "object" && target !== null ? Reflect.get(target, name) : undefined;
 const numberOf = (value: unknown): number => (typeof value === "number" ? value : 0);

@@ -41,7 +41,8 @@ function epilogue(terminal: Terminal, internals: ScreenInternals): string {
   if (modes.originMode) out += "\x1b[?6h";
   const top = modes.originMode ? active.scrollTop : 0;
   const { cursorX: x, cursorY: y } = terminal.buffer.active;
-  const again = internals.joinable && !modes.insertMode && charset.graphic.length === 0 ? characterBefore(terminal.buffer.active, x, y) : undefined;
+  const again =
+    internals.joinable && !modes.insertMode && charset.graphic.length === 0 ? characterBefore(terminal.buffer.active, x, y) : undefined;
   if (again !== undefined) return `${out}${internals.sgr}${moveTo(again.x, Math.max(0, y - top))}${again.chars}`;
   out += standAt(terminal.buffer.active, x, y, cols, top) + internals.sgr;
   for (const index of charset.graphic) out += `\x1b${DESIGNATE[index] ?? "("}0`;

@@ -3,7 +3,14 @@ import { SCREEN_BYTES_PLAIN } from "@maestro/shared/limits";
 import { ScreenTerminal } from "./screen-terminal.ts";
 import { seededRandom, pick, type Random } from "./testing/random.ts";
 
-const screen = (cols = 80, rows = 24, offset = 0): ScreenTerminal => new ScreenTerminal(cols, rows, offset, () => undefined, () => undefined);
+const screen = (cols = 80, rows = 24, offset = 0): ScreenTerminal =>
+  new ScreenTerminal(
+    cols,
+    rows,
+    offset,
+    () => undefined,
+    () => undefined,
+  );
 const bytes = (text: string): Buffer => Buffer.from(text, "utf8");
 const shown = (state: { bytes: Uint8Array }): string => Buffer.from(state.bytes).toString();
 
@@ -32,7 +39,21 @@ function piece(random: Random, cols: number, rows: number): string {
     () => `\x1b[${n(5)};${6 + n(rows - 7)}r`,
     () => "\x1b[r",
     () => pick(random, ["\x1b[?1049h", "\x1b[?1049l"]),
-    () => pick(random, ["\x1b[?25l", "\x1b[?25h", "\x1b[?1h", "\x1b[?1l", "\x1b[?2004h", "\x1b[?2004l", "\x1b[?1002h", "\x1b[?1006h", "\x1b[?7l", "\x1b[?7h", "\x1b=", "\x1b>"]),
+    () =>
+      pick(random, [
+        "\x1b[?25l",
+        "\x1b[?25h",
+        "\x1b[?1h",
+        "\x1b[?1l",
+        "\x1b[?2004h",
+        "\x1b[?2004l",
+        "\x1b[?1002h",
+        "\x1b[?1006h",
+        "\x1b[?7l",
+        "\x1b[?7h",
+        "\x1b=",
+        "\x1b>",
+      ]),
     () => "\x1b]0;title\x07",
     () => pick(random, ["\t", "\b", "\r", "\n", "\x1bM"]),
   ])();
@@ -43,7 +64,11 @@ describe("[CH4] a snapshot and the bytes after it make the same screen as the wh
     const seed = 0x5eed + round;
     test(`seed ${seed}`, () => {
       const random = seededRandom(seed);
-      const [cols, rows] = pick(random, [[80, 24], [20, 10], [132, 50]] as const);
+      const [cols, rows] = pick(random, [
+        [80, 24],
+        [20, 10],
+        [132, 50],
+      ] as const);
       const stream = bytes(Array.from({ length: 20 + Math.floor(random() * 400) }, () => piece(random, cols, rows)).join(""));
       const cut = Math.floor(random() * stream.byteLength);
       const whole = screen(cols, rows);
@@ -61,7 +86,13 @@ describe("[CH4] a snapshot and the bytes after it make the same screen as the wh
 });
 
 test("[CH4] a snapshot in the middle of an escape sequence or a character belongs to where that began", () => {
-  for (const [text, cut, offset] of [["ab\x1b[31mred", 4, 2], ["ab\x1b]0;title\x07", 9, 2], ["aé", 2, 1], ["a日", 3, 1], ["\x1b[1mb", 5, 5]] as const) {
+  for (const [text, cut, offset] of [
+    ["ab\x1b[31mred", 4, 2],
+    ["ab\x1b]0;title\x07", 9, 2],
+    ["aé", 2, 1],
+    ["a日", 3, 1],
+    ["\x1b[1mb", 5, 5],
+  ] as const) {
     const it = screen();
     it.write(bytes(text).subarray(0, cut));
     expect(it.snapshot(0).offset).toBe(offset);
@@ -94,7 +125,13 @@ test("[CH4] scrollback comes with the lines that were asked for", () => {
 
 test("titles lose control and bidi characters", () => {
   const titles: string[] = [];
-  const it = new ScreenTerminal(80, 24, 0, (title) => titles.push(title), () => undefined);
+  const it = new ScreenTerminal(
+    80,
+    24,
+    0,
+    (title) => titles.push(title),
+    () => undefined,
+  );
   it.write(bytes("\x1b]2;a\u202eb\u200bc\x07"));
   expect(titles).toEqual(["abc"]);
 });

@@ -14,7 +14,16 @@ port.on("message", (message: ToScreen) => {
     case "open": {
       const { screen, cols, rows, offset } = message;
       screens.get(screen)?.dispose();
-      screens.set(screen, new ScreenTerminal(cols, rows, offset, (title) => post({ t: "title", screen, title }), (text) => post({ t: "reply", screen, text })));
+      screens.set(
+        screen,
+        new ScreenTerminal(
+          cols,
+          rows,
+          offset,
+          (title) => post({ t: "title", screen, title }),
+          (text) => post({ t: "reply", screen, text }),
+        ),
+      );
       return;
     }
     case "write": {

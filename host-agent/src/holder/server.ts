@@ -20,10 +20,12 @@ export class HolderServer {
     this.#path = path;
     this.#idle = changed;
     this.#server = createServer((socket) => {
-      this.#connections.add(new Connection(socket, core, clock, (connection) => {
-        this.#connections.delete(connection);
-        this.#idle(this.#connections.size);
-      }));
+      this.#connections.add(
+        new Connection(socket, core, clock, (connection) => {
+          this.#connections.delete(connection);
+          this.#idle(this.#connections.size);
+        }),
+      );
       this.#idle(this.#connections.size);
     });
     // No descriptor left for a new client: those that are connected go on.

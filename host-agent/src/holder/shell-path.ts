@@ -2,7 +2,20 @@
 import { readdirSync, statSync } from "node:fs";
 import * as path from "node:path";
 
-const FIRST = [".local/bin", ".opencode/bin", ".claude/local", "bin", "/usr/local/bin", "/opt/homebrew/bin", ".cargo/bin", "go/bin", ".bun/bin", ".deno/bin", ".nix-profile/bin", "/snap/bin"];
+const FIRST = [
+  ".local/bin",
+  ".opencode/bin",
+  ".claude/local",
+  "bin",
+  "/usr/local/bin",
+  "/opt/homebrew/bin",
+  ".cargo/bin",
+  "go/bin",
+  ".bun/bin",
+  ".deno/bin",
+  ".nix-profile/bin",
+  "/snap/bin",
+];
 const FNM_ROOTS = [".local/share/fnm", ".fnm", "Library/Application Support/fnm"];
 const SHIMS = [".volta/bin", ".local/share/mise/shims", ".asdf/shims", "n/bin"];
 const FALLBACK = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -10,7 +23,8 @@ const FALLBACK = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", 
 /** Directories that exist, in the order of the bootstrap, before those of `inherited`; none twice. */
 export function bootstrapPath(home: string, inherited: string | undefined): string {
   const candidates = [...FIRST, ...nvmDirs(home), ...fnmDirs(home), ...SHIMS].map((dir) => path.resolve(home, dir)).filter(isDirectory);
-  const rest = inherited === undefined || inherited === "" ? FALLBACK : inherited.split(path.delimiter).filter((dir) => path.isAbsolute(dir));
+  const rest =
+    inherited === undefined || inherited === "" ? FALLBACK : inherited.split(path.delimiter).filter((dir) => path.isAbsolute(dir));
   return [...new Set([...candidates, ...rest])].join(path.delimiter);
 }
 
@@ -24,7 +38,11 @@ function fnmDirs(home: string): string[] {
   return FNM_ROOTS.flatMap((root) => {
     const base = path.join(home, root);
     const versions = path.join(base, "node-versions");
-    return [path.join(base, "aliases/default/bin"), path.join(base, "current/bin"), ...newestFirst(versions).map((name) => path.join(versions, name, "installation/bin"))];
+    return [
+      path.join(base, "aliases/default/bin"),
+      path.join(base, "current/bin"),
+      ...newestFirst(versions).map((name) => path.join(versions, name, "installation/bin")),
+    ];
   });
 }
 

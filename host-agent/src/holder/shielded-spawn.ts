@@ -15,7 +15,12 @@ export const concealFd = (fd: number): void => void exposed.delete(fd);
 
 type Stdio = "ignore" | "pipe" | number;
 
-export function spawnShielded(file: string, args: readonly string[], options: Omit<SpawnOptions, "stdio" | "shell">, stdio: readonly [Stdio, Stdio, Stdio]): ChildProcess {
+export function spawnShielded(
+  file: string,
+  args: readonly string[],
+  options: Omit<SpawnOptions, "stdio" | "shell">,
+  stdio: readonly [Stdio, Stdio, Stdio],
+): ChildProcess {
   const all: Stdio[] = [...stdio];
   if (exposed.size > 0) {
     devNull ??= openSync("/dev/null", "r+");

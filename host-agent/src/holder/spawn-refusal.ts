@@ -17,12 +17,19 @@ export function refuseSpawn({ argv, cwd }: Attempt, cause: unknown): MaestroErro
       return descriptorsExhausted(`starting '${file}'`);
     case "EAGAIN":
     case "ENOMEM":
-      return maestroError("spawn_failed", `'${file}' could not be started: the system has no room for another process (${code}).`, { hint: "End something, or raise `ulimit -u`." });
+      return maestroError("spawn_failed", `'${file}' could not be started: the system has no room for another process (${code}).`, {
+        hint: "End something, or raise `ulimit -u`.",
+      });
     case undefined:
     default:
-      return maestroError("spawn_failed", `'${file}' could not be started in '${cwd}': ${cause instanceof Error ? cause.message : String(cause)}.`);
+      return maestroError(
+        "spawn_failed",
+        `'${file}' could not be started in '${cwd}': ${cause instanceof Error ? cause.message : String(cause)}.`,
+      );
   }
 }
 
 export const descriptorsExhausted = (doing: string): MaestroError =>
-  maestroError("descriptors_exhausted", `No file descriptor left while ${doing}.`, { hint: "End some sessions, or raise `ulimit -n` before the holder starts." });
+  maestroError("descriptors_exhausted", `No file descriptor left while ${doing}.`, {
+    hint: "End some sessions, or raise `ulimit -n` before the holder starts.",
+  });

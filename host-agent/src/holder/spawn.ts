@@ -23,7 +23,12 @@ const PASSED_ON = ["MAESTRO_HOME", "MAESTRO_LOG_LEVEL", "TMUX_TMPDIR", "NODE_EXT
  *
  * @param launch whole argv of the holder, `[process.execPath, entry, "holder", "--home", home]`.
  */
-export async function ensureHolder(paths: HolderPaths, launch: readonly string[], events: HolderEvents, signal?: AbortSignal): Promise<Result<HolderClient>> {
+export async function ensureHolder(
+  paths: HolderPaths,
+  launch: readonly string[],
+  events: HolderEvents,
+  signal?: AbortSignal,
+): Promise<Result<HolderClient>> {
   const found = await connectHolder(paths, events, signal);
   if (found.ok || found.error.code !== "not_running") return found;
   const failed = start(paths, launch);
@@ -34,7 +39,11 @@ export async function ensureHolder(paths: HolderPaths, launch: readonly string[]
     if (client.ok || client.error.code !== "not_running") return client;
     if (failure !== "waiting") return err(failure);
     if (signal?.aborted === true || Date.now() > deadline) {
-      return err(maestroError("timeout", `The holder did not listen on '${paths.socket}' in ${START_TIMEOUT_MS / 1_000} s.`, { hint: `Its log is '${paths.log}'.` }));
+      return err(
+        maestroError("timeout", `The holder did not listen on '${paths.socket}' in ${START_TIMEOUT_MS / 1_000} s.`, {
+          hint: `Its log is '${paths.log}'.`,
+        }),
+      );
     }
   }
 }
@@ -50,7 +59,8 @@ function start(paths: HolderPaths, launch: readonly string[]): Promise<ReturnTyp
       const child = spawn(file, args, { cwd: "/", detached: true, env: holderEnv(), stdio: ["ignore", log ?? "ignore", log ?? "ignore"] });
       child.once("error", (cause) => resolve(refuseSpawn({ argv: launch, cwd: "/" }, cause)));
       child.once("exit", (code, by) => {
-        if (code !== 0) resolve(maestroError("internal", `The holder ended at once (${by ?? `exit ${code}`}).`, { hint: `Its log is '${paths.log}'.` }));
+        if (code !== 0)
+          resolve(maestroError("internal", `The holder ended at once (${by ?? `exit ${code}`}).`, { hint: `Its log is '${paths.log}'.` }));
       });
       child.unref();
     } catch (cause) {

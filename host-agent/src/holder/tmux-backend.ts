@@ -29,7 +29,12 @@ export class TmuxBackend implements TerminalBackend {
   /** The session is made with a placeholder whose program is then replaced: nothing is said before somebody listens. */
   async start(plan: LaunchPlan, events: TerminalEvents): Promise<Result<Terminal>> {
     const nonce = randomBytes(8).toString("hex");
-    const attached = await this.#open(plan.id, nonce, ["new-session", "-s", plan.id, "-x", String(plan.cols), "-y", String(plan.rows), "-c", "/", "--", "cat"], events);
+    const attached = await this.#open(
+      plan.id,
+      nonce,
+      ["new-session", "-s", plan.id, "-x", String(plan.cols), "-y", String(plan.rows), "-c", "/", "--", "cat"],
+      events,
+    );
     if (!attached.ok) return attached;
     const terminal = attached.value;
     const env = Object.entries(plan.env).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
@@ -67,10 +72,19 @@ export class TmuxBackend implements TerminalBackend {
   async #open(id: string, nonce: string, command: readonly string[], events: TerminalEvents): Promise<Result<TmuxTerminal>> {
     const terminal = new TmuxTerminal(this.#server, this.#reaper, id, nonce, events);
     if (await terminal.attach(command)) return ok(terminal);
-    return err(maestroError("backend_unavailable", `tmux could not open the session: ${terminal.said.trim() || "no answer"}.`, { hint: "Ask for the pty backend, or look at `tmux -V`." }));
+    return err(
+      maestroError("backend_unavailable", `tmux could not open the session: ${terminal.said.trim() || "no answer"}.`, {
+        hint: "Ask for the pty backend, or look at `tmux -V`.",
+      }),
+    );
   }
 }
 
 const metaOf = ({ name, argv, cwd, createdMs, agent }: LaunchPlan, nonce: string): TmuxMeta => ({
-  name, command: commandLine(argv).slice(0, 512), cwd, createdMs, nonce, ...(agent === undefined ? {} : { agent }),
+  name,
+  command: commandLine(argv).slice(0, 512),
+  cwd,
+  createdMs,
+  nonce,
+  ...(agent === undefined ? {} : { agent }),
 });

@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { EndMarkScanner, RUN_AND_MARK } from "./tmux-end-mark.ts";
 
-const run = (...argv: string[]): string => spawnSync("/bin/sh", ["-c", RUN_AND_MARK.replace("sleep 1", "sleep 0"), "n0nce", ...argv], { encoding: "latin1" }).stdout;
+const run = (...argv: string[]): string =>
+  spawnSync("/bin/sh", ["-c", RUN_AND_MARK.replace("sleep 1", "sleep 0"), "n0nce", ...argv], { encoding: "latin1" }).stdout;
 
 test("the program's output, then its code, cut at any place", () => {
   for (const [argv, output, code] of [

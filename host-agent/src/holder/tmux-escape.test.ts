@@ -18,13 +18,17 @@ afterAll(() => {
 
 /** As tmux does it: below 0x20 and the backslash. */
 function encodeOctal(bytes: Buffer): Buffer {
-  return Buffer.concat([...bytes].map((byte) => (byte < 0x20 || byte === 0x5c ? Buffer.from(`\\${byte.toString(8).padStart(3, "0")}`) : Buffer.from([byte]))));
+  return Buffer.concat(
+    [...bytes].map((byte) => (byte < 0x20 || byte === 0x5c ? Buffer.from(`\\${byte.toString(8).padStart(3, "0")}`) : Buffer.from([byte]))),
+  );
 }
 
 test("octal escapes are undone byte by byte, for any bytes", () => {
   for (let seed = 1; seed <= 200; seed++) {
     const random = seededRandom(seed);
-    const bytes = Buffer.from(Array.from({ length: Math.floor(random() * 500) }, () => (random() < 0.3 ? 0x5c : Math.floor(random() * 256))));
+    const bytes = Buffer.from(
+      Array.from({ length: Math.floor(random() * 500) }, () => (random() < 0.3 ? 0x5c : Math.floor(random() * 256))),
+    );
     expect(decodeOctal(encodeOctal(bytes)).equals(bytes), `seed ${seed}`).toBe(true);
   }
 });
@@ -36,10 +40,34 @@ test("bytes without escapes are not copied", () => {
 
 test("any words go through tmux's own parser unchanged", () => {
   const random = seededRandom(0x7a);
-  const alphabet = ["a", " ", "'", '"', "\\", "$HOME", "~", "#{pid}", "#(id)", ";", "{", "}", "\n", "\t", "%", "é", "日", "-", "=", "\x1b", "\x7f"];
+  const alphabet = [
+    "a",
+    " ",
+    "'",
+    '"',
+    "\\",
+    "$HOME",
+    "~",
+    "#{pid}",
+    "#(id)",
+    ";",
+    "{",
+    "}",
+    "\n",
+    "\t",
+    "%",
+    "é",
+    "日",
+    "-",
+    "=",
+    "\x1b",
+    "\x7f",
+  ];
   for (let round = 0; round < 60; round++) {
     const word = Array.from({ length: 1 + Math.floor(random() * 12) }, () => alphabet[Math.floor(random() * alphabet.length)]).join("");
-    execFileSync("tmux", ["-S", socket, "-f", "/dev/null", "-u", "source-file", "-"], { input: `${commandLine(["set-environment", "-t", "t", "WORD", word])}\n` });
+    execFileSync("tmux", ["-S", socket, "-f", "/dev/null", "-u", "source-file", "-"], {
+      input: `${commandLine(["set-environment", "-t", "t", "WORD", word])}\n`,
+    });
     // Shown with C escapes and quotes by newer versions, raw by older ones: the process environment is exact.
     const seen = tmux("show-environment", "-t", "t", "WORD");
     expect(seen.slice("WORD=".length, -1), JSON.stringify(word)).toBe(word);

@@ -2,7 +2,7 @@
  * Makes the tmux server look for ended children. While libutempter notes a closed terminal, a SIGCHLD is
  * lost (tmux 3.3a, about one in ten programs that end at once), and the session would never end.
  */
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 2_000;
 
 export class TmuxReaper {
   /** Server pid → sessions of it. */

@@ -2,9 +2,27 @@
 import type { Seed } from "./backend.ts";
 
 const MODE_FIELDS = [
-  "window_width", "window_height", "cursor_x", "cursor_y", "alternate_on", "history_size", "cursor_flag", "insert_flag", "keypad_cursor_flag", "keypad_flag",
-  "origin_flag", "wrap_flag", "mouse_standard_flag", "mouse_button_flag", "mouse_all_flag", "mouse_sgr_flag", "scroll_region_upper", "scroll_region_lower",
-  "alternate_saved_x", "alternate_saved_y", "bracket_paste_flag",
+  "window_width",
+  "window_height",
+  "cursor_x",
+  "cursor_y",
+  "alternate_on",
+  "history_size",
+  "cursor_flag",
+  "insert_flag",
+  "keypad_cursor_flag",
+  "keypad_flag",
+  "origin_flag",
+  "wrap_flag",
+  "mouse_standard_flag",
+  "mouse_button_flag",
+  "mouse_all_flag",
+  "mouse_sgr_flag",
+  "scroll_region_upper",
+  "scroll_region_lower",
+  "alternate_saved_x",
+  "alternate_saved_y",
+  "bracket_paste_flag",
 ] as const;
 type ModeField = (typeof MODE_FIELDS)[number];
 
@@ -32,7 +50,11 @@ export function seedOf({ modes, history, visible, behind }: PaneCapture): Seed {
   const parts: Buffer[] = [];
   if (alternate) {
     parts.push(...asText([...past, ...padded(behind, rows)]));
-    parts.push(moveTo(get("alternate_saved_x"), get("alternate_saved_y")), Buffer.from("\x1b[?1049h\x1b[0m\x1b[2J\x1b[H"), ...asText(visible));
+    parts.push(
+      moveTo(get("alternate_saved_x"), get("alternate_saved_y")),
+      Buffer.from("\x1b[?1049h\x1b[0m\x1b[2J\x1b[H"),
+      ...asText(visible),
+    );
   } else {
     parts.push(...asText([...past, ...visible]));
   }
@@ -83,7 +105,10 @@ function modesText(get: (field: ModeField) => number, rows: number): string {
 }
 
 /** Trailing empty lines of the screen are told by nobody, yet they push the history up. */
-const padded = (lines: readonly Buffer[], rows: number): Buffer[] => [...lines, ...Array.from({ length: Math.max(0, rows - lines.length) }, () => Buffer.alloc(0))];
+const padded = (lines: readonly Buffer[], rows: number): Buffer[] => [
+  ...lines,
+  ...Array.from({ length: Math.max(0, rows - lines.length) }, () => Buffer.alloc(0)),
+];
 const moveTo = (x: number, y: number): Buffer => Buffer.from(`\x1b[${y + 1};${x + 1}H`);
 const RESET = Buffer.from("\x1b[0m");
 /** Styles longer than that are nobody's honest work. */

@@ -44,7 +44,12 @@ export function ownTmuxServer(program: string, socket: string, env: Readonly<Rec
   const base = ["-S", socket, "-f", "/dev/null", "-u"];
   const options = OPTIONS.flatMap((words) => [...words, ";"]);
   return {
-    control: (command) => spawnShielded(program, [...base, "-C", "start-server", ";", ...options, ...command], { cwd: "/", env: { ...env }, detached: true }, ["pipe", "pipe", "pipe"]),
+    control: (command) =>
+      spawnShielded(program, [...base, "-C", "start-server", ";", ...options, ...command], { cwd: "/", env: { ...env }, detached: true }, [
+        "pipe",
+        "pipe",
+        "pipe",
+      ]),
     query: (command) => query(program, [...base, ...command], env),
   };
 }
@@ -76,6 +81,8 @@ export async function findTmux(env: Readonly<Record<string, string>>): Promise<F
 
 function query(program: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<string | undefined> {
   return new Promise((resolve) => {
-    execFile(program, [...args], { env: { ...env }, cwd: "/", timeout: QUERY_TIMEOUT_MS, maxBuffer: QUERY_MAX_BYTES }, (error, stdout) => resolve(error === null ? stdout : undefined));
+    execFile(program, [...args], { env: { ...env }, cwd: "/", timeout: QUERY_TIMEOUT_MS, maxBuffer: QUERY_MAX_BYTES }, (error, stdout) =>
+      resolve(error === null ? stdout : undefined),
+    );
   });
 }

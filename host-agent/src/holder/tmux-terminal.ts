@@ -158,14 +158,26 @@ export class TmuxTerminal implements Terminal {
   capture(take: (seed: Seed | undefined) => void): void {
     const control = this.#control;
     if (control === undefined || this.#state === "ended") return take(undefined);
-    const commands = [["display-message", "-p", MODES_FORMAT], ["capture-pane", "-epJ", "-S", "-", "-E", "-1"], ["capture-pane", "-epJ"], ["capture-pane", "-aepJq"]];
+    const commands = [
+      ["display-message", "-p", MODES_FORMAT],
+      ["capture-pane", "-epJ", "-S", "-", "-E", "-1"],
+      ["capture-pane", "-epJ"],
+      ["capture-pane", "-aepJq"],
+    ];
     const answers: CommandAnswer[] = [];
     control.sendAll(commands.map(commandLine), (answer) => {
       answers.push(answer);
       if (answers.length < commands.length) return;
       const [modes, history, visible, behind] = answers;
       if (modes?.ok !== true || visible?.ok !== true) return take(undefined);
-      take(seedOf({ modes: text(modes), history: history?.ok === true ? history.lines : [], visible: visible.lines, behind: behind?.ok === true ? behind.lines : [] }));
+      take(
+        seedOf({
+          modes: text(modes),
+          history: history?.ok === true ? history.lines : [],
+          visible: visible.lines,
+          behind: behind?.ok === true ? behind.lines : [],
+        }),
+      );
     });
   }
 

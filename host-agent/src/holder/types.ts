@@ -1,8 +1,8 @@
 /** What the holder and its clients speak about: specs of sessions in, positions and events out. */
 import type { SessionId } from "@maestro/shared/ids";
-import type { Backend, SessionEnd, SessionInfo } from "@maestro/shared/protocol/session";
+import type { SessionInfo } from "@maestro/shared/protocol/session";
 
-export type { Backend, SessionEnd, SessionInfo };
+export type { SessionInfo };
 
 /** Where one holder keeps its things; all inside a directory of mode 0700. */
 export interface HolderPaths {

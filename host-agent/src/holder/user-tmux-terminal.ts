@@ -96,7 +96,16 @@ export class UserTmuxTerminal implements Terminal {
   async #attach(): Promise<boolean> {
     await this.#followSize();
     const now = this.#parts.nowMs();
-    const plan = { id: this.#id, name: this.#name, argv: this.#parts.attachArgv(this.#name), cwd: "/", env: this.#parts.env, ...this.#size, createdMs: now, agent: undefined };
+    const plan = {
+      id: this.#id,
+      name: this.#name,
+      argv: this.#parts.attachArgv(this.#name),
+      cwd: "/",
+      env: this.#parts.env,
+      ...this.#size,
+      createdMs: now,
+      agent: undefined,
+    };
     let gone = false;
     const started = await this.#parts.pty.start(plan, {
       output: (bytes) => this.#events.output(bytes),

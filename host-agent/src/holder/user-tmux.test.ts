@@ -12,7 +12,11 @@ let client: HolderClient;
 let ear: Ear;
 
 /** The user's own tmux, on a default socket of this test's own. */
-const user = (...args: string[]): string => spawnSync("tmux", ["-f", "/dev/null", ...args], { encoding: "utf8", env: { PATH: process.env["PATH"] ?? "", HOME: "/root", TERM: "xterm", LANG: "C.UTF-8", TMUX_TMPDIR: fixture.dir } }).stdout;
+const user = (...args: string[]): string =>
+  spawnSync("tmux", ["-f", "/dev/null", ...args], {
+    encoding: "utf8",
+    env: { PATH: process.env["PATH"] ?? "", HOME: "/root", TERM: "xterm", LANG: "C.UTF-8", TMUX_TMPDIR: fixture.dir },
+  }).stdout;
 const userSocket = (): string => path.join(fixture.dir, `tmux-${process.getuid?.() ?? 0}`, "default");
 
 beforeEach(async () => {
@@ -36,7 +40,16 @@ async function found(): Promise<SessionInfo> {
 
 /** Everything a guest could have changed. */
 const state = (): string =>
-  ["show-options -g", "show-options -s", "show-options -t mine", "show-window-options -g", "show-environment -g", "show-environment -t mine", "list-windows -t mine", "list-panes -a -F #{pane_id}:#{pane_width}x#{pane_height}:#{pane_mode}:#{pane_active}"]
+  [
+    "show-options -g",
+    "show-options -s",
+    "show-options -t mine",
+    "show-window-options -g",
+    "show-environment -g",
+    "show-environment -t mine",
+    "list-windows -t mine",
+    "list-panes -a -F #{pane_id}:#{pane_width}x#{pane_height}:#{pane_mode}:#{pane_active}",
+  ]
     .map((command) => user(...command.split(" ")))
     .join("\n");
 
@@ -84,7 +97,9 @@ test("[VW3] when the user's window changes its size, the session follows", async
   value(await client.subscribe(session.id, { credit: AMPLE }));
   await ear.until(() => ear.outputs.length > 0);
   user("resize-window", "-t", "=mine:", "-x", "70", "-y", "25");
-  await ear.until(() => ear.changes.some(({ upsert }) => upsert.some(({ id, cols, rows }) => id === session.id && cols === 70 && rows === 26)));
+  await ear.until(() =>
+    ear.changes.some(({ upsert }) => upsert.some(({ id, cols, rows }) => id === session.id && cols === 70 && rows === 26)),
+  );
 }, 30_000);
 
 test("Maestro ends none of the user's sessions, nor does its own end", async () => {

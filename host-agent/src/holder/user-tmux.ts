@@ -71,8 +71,17 @@ export class UserTmux implements UserSessions {
     const id = userSessionId(this.#parts.socket, tmuxId, createdMs);
     const size = { cols: clamp(Number(width)), rows: clamp(Number(height)) };
     const facts: SessionFacts = {
-      id, name: stripUnsafe(name, 128) || tmuxId, backend: "user-tmux", command: "tmux", agent: undefined, cwd: "", title: "", ...size,
-      createdMs, lastActivityMs: Number(activity) * 1_000 || createdMs, epoch: 1,
+      id,
+      name: stripUnsafe(name, 128) || tmuxId,
+      backend: "user-tmux",
+      command: "tmux",
+      agent: undefined,
+      cwd: "",
+      title: "",
+      ...size,
+      createdMs,
+      lastActivityMs: Number(activity) * 1_000 || createdMs,
+      epoch: 1,
     };
     return [{ id, facts, open: (events) => new UserTmuxTerminal(this.#parts, id, name, size, events) }];
   }

@@ -61,7 +61,11 @@ export function backendContract({ kind, bulkBytes }: BackendUnderTest): void {
       client.input(id, bytes.subarray(100, 101));
       client.input(id, bytes.subarray(101));
       await ends(id);
-      const seen = ear.text(id).split("ready")[1]?.match(/\b[0-9a-f]{2}\b/g) ?? [];
+      const seen =
+        ear
+          .text(id)
+          .split("ready")[1]
+          ?.match(/\b[0-9a-f]{2}\b/g) ?? [];
       expect(Buffer.from(seen.join(""), "hex").equals(bytes)).toBe(true);
     });
 
@@ -76,19 +80,30 @@ export function backendContract({ kind, bulkBytes }: BackendUnderTest): void {
     });
 
     test("[VW3] a resize reaches the program as SIGWINCH and everybody as the session's size", async () => {
-      const { id } = await launch(client, { backend: kind, argv: sh("trap 'stty size' WINCH; stty size; while :; do sleep 0.05; done"), cols: 91, rows: 23 });
+      const { id } = await launch(client, {
+        backend: kind,
+        argv: sh("trap 'stty size' WINCH; stty size; while :; do sleep 0.05; done"),
+        cols: 91,
+        rows: 23,
+      });
       await ear.until(() => ear.text(id).includes("23 91\r\n"));
       expect(value(await client.resize(id, 100, 40))).toBeDefined();
-      await ear.until(() => ear.changes.some(({ upsert }) => upsert.some((info) => info.id === id && info.cols === 100 && info.rows === 40)));
+      await ear.until(() =>
+        ear.changes.some(({ upsert }) => upsert.some((info) => info.id === id && info.cols === 100 && info.rows === 40)),
+      );
       await ear.until(() => ear.text(id).includes("40 100\r\n"));
       value(await client.kill(id));
     });
 
     test("it is a terminal: job control, and Ctrl-C reaches the foreground", async () => {
-      const { id } = await launch(client, { backend: kind, argv: ["bash", "--norc", "-i"], env: { PS1: "$ " } });
+      const { id } = await launch(client, {
+        backend: kind,
+        argv: ["bash", "--norc", "-i"],
+        env: { PS1: "$ ", NODE: process.execPath, SCRIPT: STOPPABLE },
+      });
       const type = (line: string): boolean => client.input(id, Buffer.from(line));
       await ear.until(() => ear.text(id).includes("$ "));
-      type(`sh -c 'trap "echo co""nt" CONT; echo g""o; while :; do sleep 0.05; done'\r`);
+      type('"$NODE" -e "$SCRIPT"\r');
       await ear.until(() => ear.text(id).includes("go\r\n"));
       type("\x1a");
       await ear.until(() => ear.text(id).includes("Stopped"));
@@ -103,7 +118,12 @@ export function backendContract({ kind, bulkBytes }: BackendUnderTest): void {
     }, 20_000);
 
     test("the program starts in its directory with its variables and nothing of the holder's", async () => {
-      const { id } = await launch(client, { backend: kind, argv: sh("pwd; env"), cwd: "/tmp", env: { GIVEN: "a 'b' \"c\" $d \\ é\nnext" } });
+      const { id } = await launch(client, {
+        backend: kind,
+        argv: sh("pwd; env"),
+        cwd: "/tmp",
+        env: { GIVEN: "a 'b' \"c\" $d \\ é\nnext" },
+      });
       await ends(id);
       const text = ear.text(id).replaceAll("\r\n", "\n");
       expect(text).toContain("/tmp\n");
@@ -116,7 +136,10 @@ export function backendContract({ kind, bulkBytes }: BackendUnderTest): void {
 
     test("arguments are arguments: no shell sees them", async () => {
       const odd = ["a b", "'", '"', "$(touch /tmp/never)", ";", "\\", "new\nline", "~", "#{pid}", "-x", "é日本"];
-      const { id } = await launch(client, { backend: kind, argv: [process.execPath, "-e", "process.stdout.write(JSON.stringify(process.argv.slice(1)))", "--", ...odd] });
+      const { id } = await launch(client, {
+        backend: kind,
+        argv: [process.execPath, "-e", "process.stdout.write(JSON.stringify(process.argv.slice(1)))", "--", ...odd],
+      });
       await ends(id);
       expect(JSON.parse(ear.text(id))).toEqual(odd);
     });
@@ -145,7 +168,15 @@ export function backendContract({ kind, bulkBytes }: BackendUnderTest): void {
     });
 
     test("kill ends the whole session: children in the background and those that ignore the hang-up", async () => {
-      const { id } = await launch(client, { backend: kind, argv: ["bash", "--norc", "-c", "(trap '' HUP TERM; echo stubborn $BASHPID; while :; do sleep 0.05; done) & setsid sleep 1000 & echo free $!; wait"] });
+      const { id } = await launch(client, {
+        backend: kind,
+        argv: [
+          "bash",
+          "--norc",
+          "-c",
+          "(trap '' HUP TERM; echo stubborn $BASHPID; while :; do sleep 0.05; done) & setsid sleep 1000 & echo free $!; wait",
+        ],
+      });
       await ear.until(() => /stubborn \d+/.test(ear.text(id)) && /free \d+/.test(ear.text(id)));
       const pids = [...ear.text(id).matchAll(/(?:stubborn|free) (\d+)/g)].map(([, pid]) => Number(pid));
       expect(value(await client.kill(id))).toBe(true);
@@ -198,6 +229,9 @@ export function backendContract({ kind, bulkBytes }: BackendUnderTest): void {
   });
 }
 
+/** Says when it is the foreground again. One process: a shell that forks just then could stop half way. */
+const STOPPABLE = 'process.on("SIGCONT", () => console.log("cont")); console.log("go"); setInterval(() => {}, 1000)';
+
 /** Printable bytes that never repeat for long, without newlines that a terminal would change. */
 export const FLOOD = `
 const size = Number(process.argv[1]);
@@ -217,7 +251,7 @@ while (made < size) {
 export function floodDigest(size: number): string {
   const hash = createHash("sha256");
   let x = 1;
-  for (let made = 0; made < size; ) {
+  for (let made = 0; made < size;) {
     const chunk = Buffer.alloc(Math.min(65_536, size - made));
     for (let i = 0; i < chunk.length; i++) {
       // The very arithmetic of the program, rounding of large products included.

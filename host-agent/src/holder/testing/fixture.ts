@@ -48,7 +48,12 @@ export class HolderFixture {
     const argv = [process.execPath, HOLDER_ENTRY, this.paths.home, this.runDir, String(idleMs), String(ringBytes)];
     const limited = maxFiles === undefined ? argv : ["/bin/sh", "-c", 'ulimit -n "$0"; exec "$@"', String(maxFiles), ...argv];
     const [file = "", ...args] = limited;
-    const child = spawn(file, args, { detached: true, cwd: "/", stdio: ["ignore", "pipe", process.env["HOLDER_LOG"] === undefined ? "ignore" : "inherit"], env: { ...process.env, TMUX_TMPDIR: this.dir, ...env } });
+    const child = spawn(file, args, {
+      detached: true,
+      cwd: "/",
+      stdio: ["ignore", "pipe", process.env["HOLDER_LOG"] === undefined ? "ignore" : "inherit"],
+      env: { ...process.env, TMUX_TMPDIR: this.dir, ...env },
+    });
     this.#child = child;
     await new Promise<void>((resolve, reject) => {
       child.stdout?.on("data", (chunk: Buffer) => {
