@@ -128,6 +128,17 @@ describe("hosts", () => {
     expect((await api("/api/v1/sessions", { body: {} })).status).toBe(201);
   });
 
+  test("[LK9] a host that joins and one that is removed reach the links of the others", async () => {
+    const { fleet, link, api } = await setup();
+    const before = Number(link.texts.find(({ t }) => t === "welcome")?.["registryVersion"]);
+    const joined = await joinHost(fleet, "second");
+    await link.next("registry", ({ version }) => version === before + 1);
+    const second = await linkUp(joined);
+    expect(second.texts.find(({ t }) => t === "welcome")).toMatchObject({ registryVersion: before + 1 });
+    expect((await api("/api/v1/hosts/second", { method: "DELETE" })).status).toBe(204);
+    await link.next("registry", ({ version }) => version === before + 2);
+  });
+
   test("[LK2] a locked identity is shown, and an operator unlocks it", async () => {
     const { host, link, api } = await setup();
     const copy = await upgrade(LINK, {

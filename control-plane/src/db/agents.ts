@@ -1,5 +1,5 @@
 /** Agents: named instances of a type on a host. */
-import { and, asc, eq, gt, gte, lt, sql } from "drizzle-orm";
+import { and, asc, eq, gt, gte, inArray, lt, sql } from "drizzle-orm";
 import { fail } from "@maestro/shared/errors";
 import type { AgentId, FleetId, HostId, SessionId } from "@maestro/shared/ids";
 import type { Db } from "./client.ts";
@@ -68,6 +68,14 @@ export function findAgent(db: Db, fleet: FleetId, ref: string): Promise<AgentRow
       (await db.select({ name: agents.name }).from(agents).where(eq(agents.fleet, fleet)).limit(1000)).map((row) => row.name),
     label: (row) => `${row.name} (${row.id})`,
   });
+}
+
+/** @param ids as many as a statement of D1 takes: fewer than a hundred. */
+export function agentsByIds(db: Db, fleet: FleetId, ids: AgentId[]): Promise<AgentRow[]> {
+  return db
+    .select()
+    .from(agents)
+    .where(and(eq(agents.fleet, fleet), inArray(agents.id, ids)));
 }
 
 /** Throws `agent_exists` when the name is taken. */

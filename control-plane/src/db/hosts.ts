@@ -1,11 +1,11 @@
 /** Hosts: membership and identity. Whether one is online is not here; the Feed knows. */
-import { and, asc, eq, gt, gte, isNull, lt, sql } from "drizzle-orm";
+import { and, asc, eq, gt, gte, inArray, isNull, lt, sql } from "drizzle-orm";
 import { fail } from "@maestro/shared/errors";
 import type { FleetId, HostId } from "@maestro/shared/ids";
 import type { Db } from "./client.ts";
 import { findBy } from "./find.ts";
 import { toPage, type Page, type PageAsk } from "./page.ts";
-import { agents, hosts } from "./schema.ts";
+import { agents, fleets, hosts } from "./schema.ts";
 import { isUniqueViolation } from "./unique.ts";
 
 export type HostRow = typeof hosts.$inferSelect;
@@ -50,6 +50,14 @@ export async function hostById(db: Db, id: HostId): Promise<HostRow | undefined>
   return db.select().from(hosts).where(eq(hosts.id, id)).get();
 }
 
+/** @param ids as many as a statement of D1 takes: fewer than a hundred. */
+export function hostsByIds(db: Db, fleet: FleetId, ids: HostId[]): Promise<HostRow[]> {
+  return db
+    .select()
+    .from(hosts)
+    .where(and(eq(hosts.fleet, fleet), inArray(hosts.id, ids)));
+}
+
 export async function updateHost(
   db: Db,
   fleet: FleetId,
@@ -85,11 +93,15 @@ export async function setHostLock(db: Db, fleet: FleetId, id: HostId, lock: { re
       .where(and(mine, isNull(hosts.lockedMs)));
 }
 
-/** Removes the host with its agents in one transaction. */
+/** Removes the host with its agents in one transaction, which raises the registry's version [LK9]. */
 export async function removeHost(db: Db, fleet: FleetId, id: HostId): Promise<void> {
   await db.batch([
     db.delete(agents).where(and(eq(agents.fleet, fleet), eq(agents.host, id))),
     db.delete(hosts).where(and(eq(hosts.fleet, fleet), eq(hosts.id, id))),
+    db
+      .update(fleets)
+      .set({ registryVersion: sql`${fleets.registryVersion} + 1` })
+      .where(eq(fleets.id, fleet)),
   ]);
 }
 

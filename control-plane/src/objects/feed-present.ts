@@ -50,6 +50,30 @@ export class PresentTable {
     return this.#hosts(host).map((present) => ({ ...present, sessions: sessions.get(present.host) ?? [] }));
   }
 
+  /** Only the sessions of this name, or whose id begins with `ref`, with the facts of their hosts; at most `limit` of each. */
+  find(ref: string, limit: number): PresentHost[] {
+    const named = this.#sql.exec<SessionRow>(
+      "SELECT host, json FROM present_sessions WHERE json_extract(json, '$.name') = ? LIMIT ?",
+      ref,
+      limit,
+    );
+    const rows = named.toArray();
+    // `~` sorts after every character of an id, so [prefix, prefix~) is exactly what begins with it.
+    if (ref.startsWith("ses_"))
+      rows.push(
+        ...this.#sql.exec<SessionRow>(
+          "SELECT host, json FROM present_sessions WHERE session >= ? AND session < ? LIMIT ?",
+          ref,
+          `${ref}~`,
+          limit,
+        ),
+      );
+    const found = Map.groupBy(rows, ({ host }) => host);
+    return [...found].flatMap(([host, sessions]) =>
+      this.#hosts(host).map((present) => ({ ...present, sessions: sessions.flatMap(({ json }) => parse(StoredSession, json) ?? []) })),
+    );
+  }
+
   #hosts(host?: string): Omit<PresentHost, "sessions">[] {
     const rows =
       host === undefined

@@ -10,6 +10,11 @@ const STEPS: readonly (readonly string[])[] = [
     "CREATE TABLE spent_nonces (nonce TEXT PRIMARY KEY, until_ms INTEGER NOT NULL)",
     "CREATE TABLE revoked (credential TEXT PRIMARY KEY, until_ms INTEGER NOT NULL)",
   ],
+  // A session is looked up by what a person typed. An index over the row's text stays right whichever version wrote it.
+  [
+    "CREATE INDEX present_session_ids ON present_sessions (session)",
+    "CREATE INDEX present_session_names ON present_sessions (json_extract(json, '$.name'))",
+  ],
 ];
 
 /** `user_version` is refused in a Durable Object, so the version is a row. */

@@ -81,6 +81,11 @@ export class Feed extends DurableObject<Env> {
     return this.#present.read(host);
   }
 
+  /** The sessions a person may mean by `ref`, a name or the beginning of an id; the rest of their hosts is left out. */
+  findSessions(ref: string, limit: number): PresentHost[] {
+    return this.#present.find(ref, limit);
+  }
+
   // ---- audit --------------------------------------------------------------------------------
 
   audit(entry: AuditEntry): Promise<AuditRecord> {

@@ -1,14 +1,13 @@
 /** Hosts: who belongs to the fleet, and how each is doing. */
-import type { FleetId } from "@maestro/shared/ids";
 import { bumpRegistry } from "../db/fleets.ts";
 import { findHost, listHosts, removeHost, setHostLock, updateHost, type HostRow } from "../db/hosts.ts";
-import { WHOLE } from "../db/page.ts";
 import { toHost } from "../domain/fleet/host-view.ts";
 import { mayTouchHost } from "../domain/access/permissions.ts";
 import { defineRoutes } from "../http/define-route.ts";
 import type { RelayStatus } from "../objects/host-relay/host-status.ts";
 import { relayOf } from "../objects/relay-call.ts";
 import { hostFor, presentOf, type Asking } from "./placed-sessions.ts";
+import { tellRegistry } from "./registry.ts";
 
 /** Up to this many connected hosts of a page are asked themselves; beyond, the projection has to do. */
 const MAX_ASKED = 50;
@@ -36,7 +35,8 @@ export const hostRoutes = defineRoutes({
     const changed = await updateHost(rx.db, rx.fleet, host.id, rx.body, rx.nowMs);
     if (changed.name !== host.name) {
       await relayOf(rx.env, rx.fleet, host.id).rename(changed.name);
-      rx.c.executionCtx.waitUntil(tellRegistry(rx));
+      await bumpRegistry(rx.db, rx.fleet);
+      tellRegistry(rx, rx.fleet);
     }
     await rx.feed.append([
       { type: "host.updated", subject: host.id, summary: `Host '${changed.name}' was changed.`, data: { name: changed.name } },
@@ -54,7 +54,7 @@ export const hostRoutes = defineRoutes({
     await rx.feed.append([
       { type: "host.removed", subject: host.id, summary: `Host '${host.name}' was removed.`, data: { name: host.name } },
     ]);
-    rx.c.executionCtx.waitUntil(tellRegistry(rx));
+    tellRegistry(rx, rx.fleet);
   },
 
   async hostDrain(rx) {
@@ -95,10 +95,3 @@ async function view(rx: Asking, row: HostRow) {
 }
 
 const statusOf = async (env: Env, fleet: string, host: string): Promise<RelayStatus> => relayOf(env, fleet, host).status();
-
-/** [LK9] Every link learns the registry's new version. */
-async function tellRegistry(rx: { env: Env; db: Asking["db"]; fleet: FleetId }): Promise<void> {
-  const version = await bumpRegistry(rx.db, rx.fleet);
-  const { rows } = await listHosts(rx.db, rx.fleet, WHOLE);
-  await Promise.allSettled(rows.map(({ id }) => relayOf(rx.env, rx.fleet, id).registryChanged(version)));
-}

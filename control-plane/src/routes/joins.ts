@@ -15,6 +15,7 @@ import { freeName, joinLabels, joinName } from "../domain/access/join.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
 import { originsHere, serverOrigin } from "../http/origin.ts";
 import { freshSecret, parsedDigest } from "../http/secrets.ts";
+import { tellRegistry } from "./registry.ts";
 
 const NONCE_BYTES = 16;
 /** Between the two calls of an enrolment. */
@@ -96,6 +97,7 @@ export const joinRoutes = defineRoutes({
         : error;
     });
     if (host === undefined) throw joinUsed();
+    tellRegistry(rx, join.fleet);
     await rx.feed.append([{ type: "host.joined", subject: host.id, summary: `Host ${host.name} joined` }]);
     return {
       step: "joined" as const,
@@ -123,6 +125,7 @@ export const joinRoutes = defineRoutes({
     await rx.audit(principal.name);
     await rotateHostKey(rx.db, principal.fleet, principal.id, body.signingKey, rx.nowMs + KEY_OVERLAP_MS, rx.nowMs);
     await bumpRegistry(rx.db, principal.fleet);
+    tellRegistry(rx, principal.fleet);
   },
 });
 

@@ -1,9 +1,9 @@
 /** What several routes need to know at once: hosts with their sessions, within the reach of whoever asks. */
 import { fail } from "@maestro/shared/errors";
-import type { FleetId } from "@maestro/shared/ids";
-import { listAgents, type AgentRow } from "../db/agents.ts";
+import { isId, type FleetId } from "@maestro/shared/ids";
+import { agentsByIds, listAgents, type AgentRow } from "../db/agents.ts";
 import type { Db } from "../db/client.ts";
-import { findHost, listHosts, type HostRow } from "../db/hosts.ts";
+import { findHost, hostsByIds, listHosts, type HostRow } from "../db/hosts.ts";
 import { WHOLE } from "../db/page.ts";
 import type { Config } from "../config.ts";
 import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
@@ -13,6 +13,9 @@ import { hostPresence } from "../domain/fleet/host-view.ts";
 import { findSession, type PlacedSession } from "../domain/fleet/session-view.ts";
 import { unwrap } from "../http/define-route.ts";
 import type { Feed } from "../objects/feed.ts";
+
+/** Sessions that one name or prefix may mean before the whole list is cheaper; their ids have to fit one statement of D1. */
+const MAX_CANDIDATES = 50;
 
 /** The parts of a route's context that are the same for every route of people. */
 export interface Asking {
@@ -32,6 +35,11 @@ export async function placedSessions(rx: Asking, host?: HostRow): Promise<Placed
     host === undefined ? listHosts(rx.db, rx.fleet, WHOLE).then(({ rows }) => rows) : [host],
     listAgents(rx.db, rx.fleet, WHOLE, host === undefined ? {} : { host: host.id }).then(({ rows }) => rows),
   ]);
+  return place(rx, present, hosts, agents);
+}
+
+/** What is beyond the credential's reach, or on a host that was removed a moment ago, is left out. */
+function place(rx: Asking, present: readonly PresentHost[], hosts: readonly HostRow[], agents: readonly AgentRow[]): PlacedSession[] {
   const names = new Map(hosts.map(({ id, name }) => [String(id), name]));
   const agentNames = new Map(agents.map(({ id, name }) => [String(id), name]));
   return present.flatMap((at) => {
@@ -54,7 +62,26 @@ export async function placedSessions(rx: Asking, host?: HostRow): Promise<Placed
 
 /** By name, id or unique id prefix; throws `session_not_found` or `ambiguous`. */
 export async function sessionFor(rx: Asking, ref: string): Promise<PlacedSession> {
-  return unwrap(findSession(await placedSessions(rx), ref));
+  const few = await placedCandidates(rx, ref);
+  // The whole list is read for a refusal only, which names what is near, and for a name that very many share.
+  return unwrap(findSession(few.length > 0 ? few : await placedSessions(rx), ref));
+}
+
+/** None when there are too many to look at one by one. */
+async function placedCandidates(rx: Asking, ref: string): Promise<PlacedSession[]> {
+  const present = await rx.feed.findSessions(ref, MAX_CANDIDATES);
+  const sessions = present.flatMap((at) => at.sessions);
+  if (sessions.length === 0 || sessions.length >= MAX_CANDIDATES) return [];
+  const agentIds = sessions.flatMap(({ agent }) => (agent !== undefined && isId("agent", agent) ? [agent] : []));
+  const [hosts, agents] = await Promise.all([
+    hostsByIds(
+      rx.db,
+      rx.fleet,
+      present.flatMap(({ host }) => (isId("host", host) ? [host] : [])),
+    ),
+    agentIds.length === 0 ? [] : agentsByIds(rx.db, rx.fleet, agentIds),
+  ]);
+  return place(rx, present, hosts, agents);
 }
 
 export async function presentOf(rx: Pick<Asking, "feed">, host?: string): Promise<PresentHost[]> {
