@@ -41,6 +41,9 @@ export const MAX_INPUT_BYTES_PER_FRAME = 64 * KiB;
 export const INPUT_BYTES_PER_SECOND = 64 * KiB;
 export const CONTROL_MESSAGES_PER_SECOND = 100;
 export const CONTROL_MESSAGES_BURST = 200;
+/** News of a host, which the relay writes down and tells the fleet; answers to the relay are not counted. */
+export const LINK_NEWS_PER_SECOND = 200;
+export const LINK_NEWS_BURST = 1000;
 export const HISTORY_LIMIT_LINES = 50_000;
 export const SNAPSHOT_MAX_BYTES = 8 * MiB;
 

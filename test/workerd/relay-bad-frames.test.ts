@@ -234,6 +234,16 @@ describe("a link ends", () => {
     expect(await host.closed).toEqual({ code, reason });
   });
 
+  test("[LK8] by news beyond the rate → 4429; answers to the relay are not counted", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    for (let i = 0; i < 2_000; i++) host.say({ t: "reply", id: 1, value: {} });
+    await host.pingPong();
+    expect((await relay.stub.status()).connected).toBe(true);
+    for (let i = 0; i < 2_000; i++) host.say({ t: "teleport" });
+    expect(await host.closed).toEqual({ code: 4429, reason: "rate_limited" });
+  });
+
   test("[VR2] row 45: a watch answered with another session is foreign → 4403", async () => {
     const relay = relayFixture();
     const host = await relay.host_([session]);

@@ -3,6 +3,8 @@ import {
   CONTROL_MESSAGES_BURST,
   CONTROL_MESSAGES_PER_SECOND,
   INPUT_BYTES_PER_SECOND,
+  LINK_NEWS_BURST,
+  LINK_NEWS_PER_SECOND,
   MAX_INPUT_BYTES_PER_FRAME,
 } from "@maestro/shared/limits";
 
@@ -17,6 +19,8 @@ export interface BucketRate {
 }
 
 export const CONTROL_RATE: BucketRate = { perSecond: CONTROL_MESSAGES_PER_SECOND, burst: CONTROL_MESSAGES_BURST };
+/** [LK8] */
+export const LINK_NEWS_RATE: BucketRate = { perSecond: LINK_NEWS_PER_SECOND, burst: LINK_NEWS_BURST };
 /** A whole frame of paste may come at once on top of a second's worth. */
 export const INPUT_RATE: BucketRate = { perSecond: INPUT_BYTES_PER_SECOND, burst: INPUT_BYTES_PER_SECOND + MAX_INPUT_BYTES_PER_FRAME };
 

@@ -22,6 +22,7 @@ import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { negotiate, VERSIONS } from "@maestro/shared/protocol/version";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type * as z from "zod";
+import { fullBucket, LINK_NEWS_RATE, take, type Bucket } from "../../domain/relay/rate.ts";
 import { Requests } from "../../domain/relay/requests.ts";
 import type { LinkAttachment } from "./attachments.ts";
 import { asFrameError, close, closeCodeFor, REPLACEMENT, send } from "./socket.ts";
@@ -64,6 +65,7 @@ interface Current {
   socket: WebSocket;
   attachment: LinkAttachment;
   lastFrameMs: number;
+  news: Bucket;
 }
 
 export class LinkSocket {
@@ -114,7 +116,7 @@ export class LinkSocket {
 
   /** A socket that was just accepted, or one that was found after a wake. */
   adopt(socket: WebSocket, attachment: LinkAttachment): void {
-    this.#current = { socket, attachment, lastFrameMs: attachment.acceptedMs };
+    this.#current = { socket, attachment, lastFrameMs: attachment.acceptedMs, news: fullBucket(LINK_NEWS_RATE, this.#port.nowMs()) };
   }
 
   /** Ends the current link. The host redials by the table of close codes. */
@@ -218,9 +220,15 @@ export class LinkSocket {
       if (decoded.error.code === "frame_invalid" && text.includes(REPLACEMENT)) return this.drop(CLOSE.invalidText, "frame_invalid");
       return this.#refuse(asFrameError(decoded.error));
     }
+    const { value } = decoded;
+    if (value.type === "unknown" || !isAnswer(value.frame)) {
+      const news = take(current.news, LINK_NEWS_RATE, 1, this.#port.nowMs());
+      if (news === undefined) return this.#refuse(maestroError("rate_limited", `More than ${LINK_NEWS_RATE.perSecond} messages a second.`));
+      current.news = news;
+    }
     // [VR2] A newer host may speak it. Requests go from relay to host only, so there is nobody to answer.
-    if (decoded.value.type === "unknown") this.#unknown += 1;
-    else this.#dispatch(decoded.value.frame, current.attachment);
+    if (value.type === "unknown") this.#unknown += 1;
+    else this.#dispatch(value.frame, current.attachment);
   }
 
   #dispatch(frame: HostFrame, attachment: LinkAttachment): void {
@@ -293,3 +301,7 @@ export class LinkSocket {
     return attachment.acceptedMs + HELLO_TIMEOUT_MS * this.#port.scale;
   }
 }
+
+/** What the relay asked for is bounded by its asking. */
+const isAnswer = ({ t }: HostFrame): boolean =>
+  t === "reply" || t === "reply-error" || t === "snapshot" || t === "gap" || t === "host-sync";
