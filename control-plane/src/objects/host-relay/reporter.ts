@@ -6,12 +6,12 @@ import * as z from "zod";
 import { EVENT_TYPES } from "@maestro/shared/contract/resources";
 import type { NewEvent } from "../../domain/events/event.ts";
 import type { HostUpdate } from "../../domain/events/present.ts";
-import type { Store } from "./store.ts";
+import type { StateOf, Store } from "./store.ts";
 
 /** While the Feed is away the newest are kept; followers refetch what they missed. */
 export const MAX_OUTBOX_EVENTS = 500;
-/** Calls that wait for the one before them; past it they go to the outbox at once. */
-const MAX_QUEUED_CALLS = 100;
+/** Calls that wait for the one before them; past it the last of them tells for all that follow. */
+const MAX_WAITING_CALLS = 100;
 export const FEED_RETRY_MS = 5_000;
 
 export interface ReporterPort {
@@ -29,6 +29,12 @@ interface FeedCalls {
   followers(): Promise<number>;
 }
 
+interface Call {
+  identity: StateOf<"identity">;
+  update: HostUpdate | undefined;
+  events: NewEvent[];
+}
+
 const StoredEvent = z.object({
   type: z.enum(EVENT_TYPES),
   subject: z.string(),
@@ -40,9 +46,11 @@ export class Reporter {
   readonly #store: Store;
   readonly #sql: SqlStorage;
   readonly #port: ReporterPort;
-  /** One call after the other, so that followers hear things in order. */
-  #tail: Promise<void> = Promise.resolve();
-  #queued = 0;
+  /** Told one after the other, so that followers hear things in order. */
+  readonly #waiting: Call[] = [];
+  /** Resolved when nothing is being told. */
+  #telling: Promise<void> = Promise.resolve();
+  #busy = false;
 
   constructor(store: Store, sql: SqlStorage, port: ReporterPort) {
     this.#store = store;
@@ -54,24 +62,36 @@ export class Reporter {
   tell(update: HostUpdate | undefined, events: NewEvent[]): void {
     const identity = this.#store.get("identity");
     if (identity === undefined) return;
-    if (this.#queued >= MAX_QUEUED_CALLS || this.#store.get("feedRetryMs") !== undefined) return this.#keep(events);
-    this.#queued += 1;
-    this.#tail = this.#tail.then(async () => {
+    // What is kept already is told first.
+    if (this.#store.get("feedRetryMs") !== undefined) return this.#keep(events);
+    const last = this.#waiting.at(-1);
+    if (last === undefined || this.#waiting.length < MAX_WAITING_CALLS) this.#waiting.push({ identity, update, events });
+    else {
+      last.events = [...last.events, ...events].slice(-MAX_OUTBOX_EVENTS);
+      last.update = this.#port.whole();
+    }
+    if (!this.#busy) this.#telling = this.#tellAll();
+  }
+
+  async #tellAll(): Promise<void> {
+    this.#busy = true;
+    for (let call = this.#waiting.shift(); call !== undefined; call = this.#waiting.shift()) {
+      const { identity, update, events } = call;
       try {
         const feed = this.#port.feed(identity.fleet);
         if (update !== undefined) await feed.project(identity.host, update);
         if (events.length > 0) await feed.append(events);
       } catch {
-        this.#keep(events);
-      } finally {
-        this.#queued -= 1;
+        // What waits behind it must not be told before it.
+        this.#keep([call, ...this.#waiting.splice(0)].flatMap((kept) => kept.events));
       }
-    });
+    }
+    this.#busy = false;
   }
 
   /** Once everything told so far has reached the Feed, or its outbox: whoever asks the Feed then finds it. */
   settled(): Promise<void> {
-    return this.#tail;
+    return this.#telling;
   }
 
   /** Whether somebody looks; nobody when the Feed cannot be asked. */

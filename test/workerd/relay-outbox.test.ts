@@ -1,0 +1,133 @@
+/** A relay whose Feed fails: nothing is lost, nothing is told twice, and the link notices nothing. */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, test } from "vitest";
+import { FEED_RETRY_MS, MAX_OUTBOX_EVENTS } from "../../control-plane/src/objects/host-relay/reporter.ts";
+import { relayFixture, sessionInfo, type RelayFixture } from "./support/relay-fixture.ts";
+
+const feedOf = (relay: RelayFixture) => env.FEED.getByName(relay.fleet);
+
+/** Its tables are gone: every call that writes throws, over the real RPC. */
+async function breakFeed(relay: RelayFixture): Promise<void> {
+  await runInDurableObject(feedOf(relay), (_feed, { storage }) => {
+    storage.sql.exec("ALTER TABLE present_hosts RENAME TO away_hosts");
+    storage.sql.exec("ALTER TABLE events RENAME TO away_events");
+  });
+}
+
+async function mendFeed(relay: RelayFixture): Promise<void> {
+  await runInDurableObject(feedOf(relay), (_feed, { storage }) => {
+    storage.sql.exec("ALTER TABLE away_hosts RENAME TO present_hosts");
+    storage.sql.exec("ALTER TABLE away_events RENAME TO events");
+  });
+}
+
+async function told(relay: RelayFixture): Promise<string[]> {
+  const { items } = await feedOf(relay).events("0", 2 * MAX_OUTBOX_EVENTS);
+  return items.map(({ json }) => {
+    const { type, subject } = JSON.parse(json) as { type: string; subject: string };
+    return `${type} ${subject}`;
+  });
+}
+
+const kept = (relay: RelayFixture): Promise<number> =>
+  relay.inside((_relay, { storage }) => storage.sql.exec<{ count: number }>("SELECT count(*) AS count FROM outbox").one().count);
+
+/** The alarm as the platform delivers it, when `ms` have passed. */
+const alarmAfter = (relay: RelayFixture, ms: number): Promise<void> =>
+  relay.inside(async (object) => {
+    object.now = () => Date.now() + ms;
+    await object.alarm();
+  });
+
+describe("a Feed that fails", () => {
+  test("[F10] is told by alarm what happened meanwhile, in order and once, though the relay was evicted", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    await expect.poll(() => told(relay)).toEqual([`host.online ${relay.host}`]);
+    await breakFeed(relay);
+    const [one, two] = [sessionInfo({ name: "one" }), sessionInfo({ name: "two" })];
+    host.say({ t: "sessions", upsert: [one], removed: [] });
+    host.say({ t: "sessions", upsert: [two], removed: [] });
+    await expect.poll(() => kept(relay)).toBe(2);
+    expect((await relay.stub.status()).sessions).toHaveLength(2);
+    await relay.evict();
+
+    // The Feed is still away: nothing is lost by trying.
+    await alarmAfter(relay, FEED_RETRY_MS + 1);
+    expect(await kept(relay)).toBe(2);
+
+    await mendFeed(relay);
+    await relay.evict();
+    await alarmAfter(relay, 2 * FEED_RETRY_MS + 2);
+    const all = [`host.online ${relay.host}`, `session.created ${one.id}`, `session.created ${two.id}`];
+    expect(await told(relay)).toEqual(all);
+    expect(await kept(relay)).toBe(0);
+    const [present] = await feedOf(relay).present(relay.host);
+    expect(present?.sessions.map(({ name }) => name).sort()).toEqual(["one", "two"]);
+
+    host.say({ t: "sessions", upsert: [], removed: [one.id] });
+    await expect.poll(() => told(relay)).toEqual([...all, `session.removed ${one.id}`]);
+  });
+
+  test("costs a bounded outbox: the newest are kept", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    await expect.poll(() => told(relay)).toHaveLength(1);
+    await breakFeed(relay);
+    const sessions = Array.from({ length: MAX_OUTBOX_EVENTS + 20 }, () => sessionInfo());
+    for (let at = 0; at < sessions.length; at += 52) host.say({ t: "sessions", upsert: sessions.slice(at, at + 52), removed: [] });
+    await expect.poll(() => kept(relay)).toBe(MAX_OUTBOX_EVENTS);
+    await mendFeed(relay);
+    await alarmAfter(relay, FEED_RETRY_MS + 1);
+    expect((await told(relay)).slice(1)).toEqual(sessions.slice(20).map(({ id }) => `session.created ${id}`));
+  });
+});
+
+describe("an alarm that is delivered twice", () => {
+  test("[F11] tells the fleet once what a relay kept, ends a silent socket once, and leaves the others", async () => {
+    const relay = relayFixture();
+    const session = sessionInfo();
+    const host = await relay.host_([session]);
+    await expect.poll(() => told(relay)).toHaveLength(2);
+    const viewer = await relay.viewer(session.id);
+    await viewer.hello();
+    const silent = await relay.viewer(session.id);
+    await breakFeed(relay);
+    host.say({ t: "sessions", upsert: [{ ...session, end: { reason: "exited", code: 0, atMs: 1 } }], removed: [] });
+    await expect.poll(() => kept(relay)).toBe(1);
+    await mendFeed(relay);
+
+    await alarmAfter(relay, FEED_RETRY_MS + 1);
+    await alarmAfter(relay, FEED_RETRY_MS + 1);
+    await relay.evict();
+    await alarmAfter(relay, FEED_RETRY_MS + 1);
+    expect(await silent.closed).toEqual({ code: 4408, reason: "hello_timeout" });
+    expect(silent.texts.filter(({ t }) => t === "error")).toHaveLength(1);
+    expect((await told(relay)).slice(2)).toEqual([`session.ended ${session.id}`]);
+    await viewer.pingPong();
+    await host.pingPong();
+  });
+
+  test("[F11] tells a change of presence once", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    host.socket.close(4000, "cut");
+    await expect.poll(async () => (await relay.stub.status()).connected).toBe(false);
+    for (let i = 0; i < 3; i++) await alarmAfter(relay, 46_000);
+    await evictDurableObject(relay.stub);
+    await alarmAfter(relay, 46_000);
+    await expect.poll(() => told(relay)).toEqual([`host.online ${relay.host}`, `host.stale ${relay.host}`]);
+  });
+
+  test("[F11] set by no one does nothing", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    await expect.poll(() => told(relay)).toHaveLength(1);
+    await alarmAfter(relay, 0);
+    await alarmAfter(relay, 0);
+    await host.pingPong();
+    expect(await told(relay)).toHaveLength(1);
+    expect(await runDurableObjectAlarm(relay.stub)).toBe(false);
+  });
+});
