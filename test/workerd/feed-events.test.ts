@@ -201,6 +201,27 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
   });
 });
 
+describe("the Feed's alarm", () => {
+  it("[F11] delivered twice, closes an expired socket once, keeps the others and looks again when the next one ends", async () => {
+    const short = await makeToken(fleet, { name: "short" });
+    const long = await makeToken(fleet, { name: "long", ttlSeconds: 3600 });
+    const [ending, staying] = [await follow("", short.token), await follow("", long.token)];
+    await ending.next();
+    await staying.next();
+    await runInDurableObject(feed, async (object, state) => {
+      for (const socket of state.getWebSockets(short.id)) socket.serializeAttachment({ credential: short.id, expiresMs: 1 });
+      await object.alarm();
+      await object.alarm();
+    });
+    await evict();
+    await runInDurableObject(feed, (object) => object.alarm());
+    expect(await ending.next()).toMatchObject({ t: "closed", code: 4401 });
+    await tell("after");
+    expect((await staying.event()).summary).toBe("after");
+    expect(await runInDurableObject(feed, (_, state) => state.storage.getAlarm())).toBeGreaterThan(Date.now());
+  });
+});
+
 describe("[EV3] server-sent events", () => {
   const stream = async (
     query: string,

@@ -70,6 +70,32 @@ describe("[LK3] hello", () => {
   });
 });
 
+describe("[LK7] a redial", () => {
+  test("[LK7] restates what is: what happened meanwhile is told once, and what is watched is asked for again", async () => {
+    const relay = relayFixture();
+    const [stays, ends] = [sessionInfo({ name: "stays" }), sessionInfo({ name: "ends" })];
+    const first = await relay.host_([stays, ends]);
+    const viewer = await relay.viewer(stays.id);
+    await viewer.hello();
+    await first.next("watch");
+    first.socket.close(4000, "cut");
+    await viewer.next("host");
+    const ended = { ...ends, end: { reason: "exited" as const, code: 0, atMs: Date.now() } };
+    const second = await relay.host_([stays, ended]);
+    expect(await second.next("watch")).toMatchObject({ session: stays.id });
+    // Said again, control that was said before changes nothing.
+    for (let i = 0; i < 3; i++) second.say({ t: "sessions", upsert: [ended, stays], removed: ["ses_gone"] });
+    await relay.evict();
+    second.say({ t: "sessions", upsert: [ended], removed: [] });
+    await second.pingPong();
+    const third = await relay.host_([stays, ended]);
+    expect(await third.next("watch")).toMatchObject({ session: stays.id });
+    await expect
+      .poll(async () => (await events(relay)).filter((type) => type.startsWith("session.")))
+      .toEqual(["session.created", "session.created", "session.ended"]);
+  });
+});
+
 describe("[LK2] epochs", () => {
   test("[LK2] a newer connection of the same process takes over: the old one closes 4409", async () => {
     const relay = relayFixture();
