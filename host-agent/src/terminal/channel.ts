@@ -45,9 +45,9 @@ export class Channel {
     this.session = session;
   }
 
-  /** The next live byte wanted from the holder; where a new subscription has to go on. */
-  get cursor(): Cursor {
-    return this.#cursor;
+  /** Where a new subscription has to go on: behind what left on the link, since what is queued then is void. */
+  get resumeAt(): Cursor {
+    return { epoch: this.#cursor.epoch, offset: this.#credit.sent };
   }
   get queuedBytes(): number {
     return this.#queuedBytes;
@@ -68,14 +68,18 @@ export class Channel {
     this.#dropped = undefined;
   }
 
-  /** Events may overtake the answer to `subscribe`; those that do not continue it belong to the subscription before. */
-  open(position: Cursor): void {
+  /**
+   * Events may overtake the answer to `subscribe`; those that do not continue it belong to the subscription before.
+   * @param restate the relay knows this channel: it has to hear that what it asked for before is void, its epoch included.
+   */
+  open(position: Cursor, restate = false): void {
     this.#phase = "open";
     const early = this.#queue;
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#cursor = position;
     this.#credit = openCredit(LINK_CREDIT_BYTES, position.offset);
+    if (restate) this.#push({ type: "text", text: hostText({ t: "epoch", channel: this.id, ...position }) });
     for (const item of early) {
       if (item.type !== "output" || item.replay) this.#push(item);
       else for (const bytes of item.chunks) item.offset += this.#takeLive(item.epoch, item.offset, bytes, "void");

@@ -25,6 +25,8 @@ interface Watched {
 
 /** Stretches the relay asked for again that wait; the relay asks piecewise and gives up none, so more are repeats. */
 const MAX_NEEDS = 128;
+/** A screen that could not be taken is asked for again: its session was being started anew, or the screens' worker was. */
+const SNAPSHOT_RETRY_MS = 500;
 /** Further stretches are asked of the holder only while the channel has less than this to send. */
 const REPLAY_LOW_WATER_BYTES = 2 * MAX_REPLAY_BYTES;
 
@@ -151,6 +153,8 @@ export class Terminals {
     entry.needs = [];
     this.#bySession.set(session, entry);
     this.#byChannel.set(entry.channel.id, entry);
+    // Before the answer: the end of the grace must not take the new subscription for the old one.
+    this.#orphans.delete(session);
     const subscribed = await holder.subscribe(session, { ...(from === undefined ? {} : { from }), credit: LINK_CREDIT_BYTES });
     // A link that went meanwhile takes its requests with it.
     if (this.#egress !== egress) return;
@@ -163,7 +167,6 @@ export class Terminals {
       return reply(subscribed);
     }
     const { epoch, offset, resumed, session: info } = subscribed.value;
-    this.#orphans.delete(session);
     holder.hold(session, HOLD_MS);
     reply(ok({ channel: entry.channel.id, epoch, offset, resumed, session: info }));
     entry.channel.open({ epoch, offset });
@@ -244,7 +247,15 @@ export class Terminals {
       if (result.ok) return;
       this.#log.warn("a screen could not be taken", { session, code: result.error.code });
       entry.snapshots.failed();
-      if (this.#bySession.get(session) === entry) this.#startSnapshot(entry);
+      const isCurrent = (): boolean => this.#bySession.get(session) === entry && this.#holder === holder;
+      if (!isCurrent()) return;
+      this.#startSnapshot(entry);
+      // The relay asks once and waits; nobody else would try again.
+      this.#clock.after(SNAPSHOT_RETRY_MS, () => {
+        if (!isCurrent()) return;
+        entry.snapshots.add(wish);
+        this.#startSnapshot(entry);
+      });
     });
   }
 
@@ -258,9 +269,10 @@ export class Terminals {
 
   async #resubscribe(holder: HolderClient, entry: Watched): Promise<void> {
     const { channel } = entry;
-    const from = channel.cursor;
+    const from = channel.resumeAt;
     channel.reopen();
     entry.snapshots.clear();
+    entry.needs = [];
     const subscribed = await holder.subscribe(channel.session, { from, credit: LINK_CREDIT_BYTES });
     if (this.#bySession.get(channel.session) !== entry || this.#holder !== holder) return;
     if (!subscribed.ok) {
@@ -268,9 +280,8 @@ export class Terminals {
       return;
     }
     const { epoch, offset, resumed } = subscribed.value;
-    channel.open({ epoch, offset });
-    if (epoch !== from.epoch) channel.epoch(epoch, offset);
-    else if (!resumed) channel.gap(epoch, from.offset, offset);
+    channel.open({ epoch, offset }, true);
+    if (epoch === from.epoch && !resumed) channel.gap(epoch, from.offset, offset);
     this.#egress?.touch(channel);
   }
 
