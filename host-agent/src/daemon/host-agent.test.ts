@@ -142,18 +142,6 @@ test("[CH4] a link that broke is taken up from the relay's offset, and nothing i
   expect(second.claim.instance).toBe(first.claim.instance);
 });
 
-test("[CH5] while the link is away a watched program may be held longer, and after the viewers' grace it is let go", async () => {
-  const { relay, holder } = await setUp();
-  const link = await relay.link(0);
-  await watch(link, "ses_a");
-  expect(holder.sessions.get("ses_a")?.hold).toBe(20);
-  link.tcp.destroy();
-  const next = await relay.link(1);
-  expect(holder.sessions.get("ses_a")?.hold).toBe(100);
-  await next.until(() => (holder.unsubscribed.includes("ses_a") ? true : undefined)).catch(() => {});
-  expect(holder.unsubscribed).toContain("ses_a");
-});
-
 test("[CH1] a new epoch is told, and output goes on with it", async () => {
   const { relay, holder } = await setUp();
   const link = await relay.link(0);

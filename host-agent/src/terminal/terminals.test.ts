@@ -1,112 +1,46 @@
-/** Watched sessions while the link or the holder's connection comes and goes. */
 import { expect, test } from "vitest";
-import { maestroError } from "@maestro/shared/errors";
-import { VIEWER_GRACE_MS } from "@maestro/shared/limits";
-import { decodeFrame, type Frame } from "@maestro/shared/protocol/frame";
-import type { WatchResult } from "@maestro/shared/protocol/link";
-import { err, type Result } from "@maestro/shared/result";
+import { HOLD_LINK_AWAY_MS, HOLD_MS, VIEWER_GRACE_MS } from "@maestro/shared/limits";
 import { silentLog } from "../daemon/log.ts";
 import { MemoryHolder } from "../daemon/testing/memory-holder.ts";
 import { VirtualClock } from "../daemon/testing/virtual-clock.ts";
-import type { HolderClient } from "../holder/client.ts";
-import { Egress } from "./egress.ts";
+import { Egress, type FrameSink } from "./egress.ts";
 import { Terminals } from "./terminals.ts";
 
-const SESSION = "ses_a";
+const nowhere: FrameSink = { bufferedBytes: 0, sendText: () => {}, sendBinary: () => {} };
 
 async function setUp() {
   const clock = new VirtualClock();
-  const memory = new MemoryHolder();
-  memory.add(SESSION);
+  const holder = new MemoryHolder();
+  holder.add("ses_a");
   const terminals = new Terminals({ clock, log: silentLog });
-  const texts: { t: string; [field: string]: unknown }[] = [];
-  const frames: Frame[] = [];
-  const sink = {
-    bufferedBytes: 0,
-    sendText: (text: string) => void texts.push(JSON.parse(text)),
-    sendBinary: (bytes: Uint8Array) => {
-      const frame = decodeFrame(bytes);
-      if (frame.ok && frame.value !== undefined) frames.push(frame.value);
-    },
-  };
-  const linkUp = (): Egress => {
-    const egress = new Egress(sink, clock, { overflow: () => undefined, sent: (channel) => terminals.sent(channel) });
-    terminals.linkUp(egress);
-    return egress;
-  };
-  const connect = async (): Promise<HolderClient> => {
-    const opened = await memory.open(
-      {
-        output: (event) => terminals.output(event),
-        snapshot: (event) => terminals.snapshot(event),
-        gap: (event) => terminals.gap(event),
-        epoch: (event) => terminals.epoch(event),
-        sessions: () => undefined,
-        closed: () => terminals.holderDown(),
-      },
-      new AbortController().signal,
-    );
-    if (!opened.ok) throw new Error(opened.error.detail);
-    terminals.holderUp(opened.value);
-    return opened.value;
-  };
-  const watch = async (id: number): Promise<Result<WatchResult>> => {
-    const { promise, resolve } = Promise.withResolvers<Result<WatchResult>>();
-    void terminals.watch({ t: "watch", id, session: SESSION }, resolve);
-    return promise;
-  };
-  return { clock, memory, terminals, texts, frames, sink, linkUp, connect, watch };
+  const client = await holder.open({ output: () => {}, snapshot: () => {}, gap: () => {}, epoch: () => {}, sessions: () => {}, closed: () => {} }, new AbortController().signal);
+  if (!client.ok) throw new Error("a holder in memory is always there");
+  terminals.holderUp(client.value);
+  const linkUp = () => terminals.linkUp(new Egress(nowhere, clock, { overflow: () => {}, sent: () => {} }));
+  const watch = () => terminals.watch({ t: "watch", id: 1, session: "ses_a" }, () => {});
+  const hold = () => holder.sessions.get("ses_a")?.hold;
+  linkUp();
+  await watch();
+  return { clock, holder, terminals, linkUp, watch, hold };
 }
 
-/** Everything that waits for answers of the memory holder has gone on. */
-const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
-
-test("[CH1] output that waited for the link when the holder's connection broke comes all the same", async () => {
-  const { memory, texts, frames, sink, linkUp, connect, watch, clock } = await setUp();
-  const egress = linkUp();
-  await connect();
-  await watch(1);
-  sink.bufferedBytes = 1024 * 1024;
-  memory.produce(SESSION, new Uint8Array(1000));
-  memory.drop();
-  await connect();
-  await settled();
-  sink.bufferedBytes = 0;
-  egress.pump();
-  clock.advance(1000);
-  expect(frames.filter(({ kind }) => kind === "output").map(({ offset, payload }) => [offset, payload.byteLength])).toEqual([[0, 1000]]);
-  // What the relay had asked for is void; it hears so and asks again.
-  expect(texts.map(({ t }) => t)).toEqual(["epoch"]);
+test("[CH5] while the link is away a watched program may be held longer, and after the viewers' grace it is let go", async () => {
+  const { clock, holder, terminals, hold } = await setUp();
+  expect(hold()).toBe(HOLD_MS);
+  terminals.linkDown();
+  expect(hold()).toBe(HOLD_LINK_AWAY_MS);
+  clock.advance(VIEWER_GRACE_MS - 1);
+  expect(holder.unsubscribed).toEqual([]);
+  clock.advance(1);
+  expect(holder.unsubscribed).toEqual(["ses_a"]);
 });
 
-test("[CH5] the grace of the link before does not end a session that is just being watched again", async () => {
-  const { memory, terminals, frames, linkUp, connect, watch, clock } = await setUp();
-  linkUp();
-  await connect();
-  await watch(1);
+test("[CH5] watched again within the grace, it is held as before and stays subscribed to", async () => {
+  const { clock, holder, terminals, linkUp, watch, hold } = await setUp();
   terminals.linkDown();
   linkUp();
-  const watched = watch(2);
-  clock.advance(VIEWER_GRACE_MS);
-  await watched;
-  await settled();
-  memory.produce(SESSION, new Uint8Array(10));
-  clock.advance(100);
-  expect(memory.unsubscribed).toEqual([]);
-  expect(frames).toHaveLength(1);
-});
-
-test("[CH4] a screen that could not be taken is taken a moment later", async () => {
-  const { terminals, texts, linkUp, connect, watch, clock } = await setUp();
-  linkUp();
-  const client = await connect();
-  await watch(1);
-  const take = client.snapshot.bind(client);
-  client.snapshot = async () => err(maestroError("internal", "The worker is being started."));
-  terminals.wantSnapshot({ t: "want-snapshot", channel: 1, lines: 0 });
-  await settled();
-  client.snapshot = take;
-  clock.advance(1000);
-  await settled();
-  expect(texts.map(({ t }) => t)).toEqual(["snapshot"]);
+  await watch();
+  expect(hold()).toBe(HOLD_MS);
+  clock.advance(2 * VIEWER_GRACE_MS);
+  expect(holder.unsubscribed).toEqual([]);
 });
