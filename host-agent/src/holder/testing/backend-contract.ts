@@ -13,8 +13,6 @@ export interface BackendUnderTest {
   bulkBytes: number;
 }
 
-const fixture = new HolderFixture();
-
 /** A program in a session that is subscribed from its first byte. */
 export async function launch(client: HolderClient, overrides: Partial<CreateSpec>): Promise<SessionInfo> {
   const info = value(await client.create(spec(overrides)));
@@ -26,6 +24,7 @@ const sh = (script: string): string[] => ["/bin/sh", "-c", script];
 
 export function backendContract({ kind, bulkBytes }: BackendUnderTest): void {
   describe(`${kind} backend`, () => {
+    const fixture = new HolderFixture();
     let client: HolderClient;
     const ear = new Ear();
 
