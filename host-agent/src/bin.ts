@@ -1,8 +1,10 @@
 /** The one program of an installation: calls main and sets the exit code. */
+import { MaestroFailure } from "@maestro/shared/errors";
 import { main } from "./cli/main.ts";
 import { reportCrash } from "./cli/crash.ts";
 import type { Io } from "./cli/io.ts";
-import { renderProblem } from "./cli/render/failure.ts";
+import { nodeProblem } from "./cli/node-version.ts";
+import { asProblem, exitFor, renderProblem } from "./cli/render/failure.ts";
 
 const io: Io = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd(), nowMs: Date.now };
 
@@ -22,4 +24,10 @@ if (process.argv[2] !== "holder") {
   process.on("unhandledRejection", crash);
 }
 
-process.exitCode = await main(process.argv.slice(2), io);
+const tooOld = nodeProblem(process.versions.node);
+if (tooOld === undefined) process.exitCode = await main(process.argv.slice(2), io);
+else {
+  const problem = asProblem(new MaestroFailure(tooOld));
+  process.stderr.write(`${renderProblem(problem, process.argv.includes("--json"))}\n`);
+  process.exitCode = exitFor(problem);
+}

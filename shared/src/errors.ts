@@ -129,7 +129,6 @@ export const ERRORS = {
   member_exists: row(409, 10, "Member exists"),
   member_last_owner: row(409, 10, "Last owner"),
   policy_denied: row(403, 11, "Refused by policy"),
-  event_gap: row(410, 10, "Events gone"),
   audit_unavailable: row(503, 1, "Audit log unavailable", true),
   timeout: row(504, 5, "Timed out", true),
   backend_unavailable: row(409, 1, "Terminal backend unavailable"),

@@ -3,9 +3,10 @@ import { accessSync, constants, statfsSync, statSync } from "node:fs";
 import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
-import { EXIT, MaestroFailure } from "@maestro/shared/errors";
+import { EXIT, fail, MaestroFailure } from "@maestro/shared/errors";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
+import { nodeProblem } from "../node-version.ts";
 import { ServerRefusal } from "../render/failure.ts";
 import { padEnd } from "../render/width.ts";
 import { thisHost } from "./this-host.ts";
@@ -51,7 +52,9 @@ export const doctor = defineCommand({
     const checks = await checkAll(context);
     const failed = checks.filter(({ state }) => state === "fail");
     context.out.one({ ok: failed.length === 0, checks }, () => checks.map(line).join("\n"));
-    return failed.length === 0 ? EXIT.ok : EXIT.failure;
+    if (failed.length > 0)
+      throw fail("doctor_failed", `Not everything works here: ${failed.map(({ id }) => `'${id}'`).join(", ")}.`, { hint: "Each of them says above what to do." });
+    return EXIT.ok;
   },
 });
 
@@ -80,9 +83,10 @@ async function attempt(id: string, probe: Probe, context: Context): Promise<Chec
 }
 
 function checkNode(): Check {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  const good = major > 22 || (major === 22 && minor >= 12);
-  return good ? { id: "node", state: "ok", detail: `Node ${process.versions.node}` } : { id: "node", state: "fail", detail: `Node ${process.versions.node} is too old.`, remedy: "Install Node 22.12 or newer." };
+  const problem = nodeProblem(process.versions.node);
+  return problem === undefined
+    ? { id: "node", state: "ok", detail: `Node ${process.versions.node}` }
+    : { id: "node", state: "fail", detail: problem.detail, ...(problem.hint === undefined ? {} : { remedy: problem.hint }) };
 }
 
 async function checkTmux(): Promise<Check> {
