@@ -28,7 +28,12 @@ const worker: Step = {
   async run() {
     const manifest = await readWrangler();
     mkdirSync(at(DIST, "control-plane"), { recursive: true });
-    await bundleWorker({ worker: at("control-plane/src/worker.ts"), workerFirst: manifest.workerFirst, root, outfile: at(DIST, "control-plane/worker.js") });
+    await bundleWorker({
+      worker: at("control-plane/src/worker.ts"),
+      workerFirst: manifest.workerFirst,
+      root,
+      outfile: at(DIST, "control-plane/worker.js"),
+    });
     writeFileSync(at(DIST, "control-plane/manifest.json"), JSON.stringify(manifest, null, 2));
     rmSync(at(DIST, "migrations"), { recursive: true, force: true });
     cpSync(at("migrations"), at(DIST, "migrations"), { recursive: true });
@@ -94,7 +99,12 @@ async function readWrangler(): Promise<Manifest> {
     compatibilityFlags: config.compatibility_flags,
     workerFirst: config.assets.run_worker_first,
     objects: config.durable_objects.bindings.map(({ name, class_name }) => ({ binding: name, className: class_name })),
-    rateLimits: config.ratelimits.map(({ name, namespace_id, simple }) => ({ binding: name, namespaceId: namespace_id, limit: simple.limit, periodSeconds: simple.period })),
+    rateLimits: config.ratelimits.map(({ name, namespace_id, simple }) => ({
+      binding: name,
+      namespaceId: namespace_id,
+      limit: simple.limit,
+      periodSeconds: simple.period,
+    })),
     vars: config.vars,
   };
 }
@@ -105,7 +115,9 @@ const Wrangler = z.object({
   compatibility_flags: z.array(z.string()),
   assets: z.object({ run_worker_first: z.array(z.string()) }),
   durable_objects: z.object({ bindings: z.array(z.object({ name: z.string(), class_name: z.string() })) }),
-  ratelimits: z.array(z.object({ name: z.string(), namespace_id: z.string(), simple: z.object({ limit: z.number(), period: z.number() }) })),
+  ratelimits: z.array(
+    z.object({ name: z.string(), namespace_id: z.string(), simple: z.object({ limit: z.number(), period: z.number() }) }),
+  ),
   vars: z.record(z.string(), z.string()),
 });
 const Package = z.object({ name: z.string(), version: z.string(), license: z.string(), engines: z.record(z.string(), z.string()) });
@@ -115,7 +127,10 @@ function packageEntries(): TarEntry[] {
   const { name, version, license, engines } = Package.parse(JSON.parse(readFileSync(at("host-agent/package.json"), "utf8")));
   const manifest = { name, version, license, type: "module", bin: { maestro: "dist/bin.js" }, engines };
   const entries: TarEntry[] = [{ path: "package/package.json", bytes: Buffer.from(JSON.stringify(manifest, null, 2)), executable: false }];
-  for (const file of [at(DIST, "bin.js"), ...[...filesUnder(at("host-agent/src"))].filter((f) => f.endsWith("-worker.ts")).map(bundledName)]) {
+  for (const file of [
+    at(DIST, "bin.js"),
+    ...[...filesUnder(at("host-agent/src"))].filter((f) => f.endsWith("-worker.ts")).map(bundledName),
+  ]) {
     entries.push({ path: `package/dist/${relative(at(DIST), file)}`, bytes: readFileSync(file), executable: file.endsWith("bin.js") });
   }
   return entries;
@@ -134,7 +149,11 @@ function nodePtyEntries(): TarEntry[] {
 function below(directory: string, prefix: string): TarEntry[] {
   return [...filesUnder(directory)]
     .filter((file) => !/\.(d\.ts|map|md|pdb)$/.test(file))
-    .map((file) => ({ path: `${prefix}/${relative(directory, file).split(sep).join("/")}`, bytes: readFileSync(file), executable: file.endsWith("spawn-helper") }));
+    .map((file) => ({
+      path: `${prefix}/${relative(directory, file).split(sep).join("/")}`,
+      bytes: readFileSync(file),
+      executable: file.endsWith("spawn-helper"),
+    }));
 }
 
 function makeExecutable(file: string): void {
@@ -146,7 +165,9 @@ function run(command: string, args: readonly string[], cwd: string): Promise<voi
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, stdio: ["ignore", 2, 2] });
     child.once("error", reject);
-    child.once("exit", (code, signal) => (code === 0 ? resolve() : reject(new Error(`build: ${args[0] ?? command} ended with ${signal ?? code}`))));
+    child.once("exit", (code, signal) =>
+      code === 0 ? resolve() : reject(new Error(`build: ${args[0] ?? command} ended with ${signal ?? code}`)),
+    );
   });
 }
 

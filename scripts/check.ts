@@ -26,13 +26,19 @@ async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((word) => !word.startsWith("--"));
   const steps = checkSteps(fix).filter(({ name }) => names.length === 0 || names.includes(name));
   if (steps.length === 0) {
-    process.stderr.write(`No such check. There are: ${checkSteps(false).map(({ name }) => `'${name}'`).join(", ")}.\n`);
+    process.stderr.write(
+      `No such check. There are: ${checkSteps(false)
+        .map(({ name }) => `'${name}'`)
+        .join(", ")}.\n`,
+    );
     return 2;
   }
   // Formatting rewrites what the others read.
   const records: StepRecord[] = await runSteps(steps, fix ? 1 : checkWidth(), (line) => process.stdout.write(`${line}\n`));
   const broken = records.filter(({ outcome }) => outcome.state === "failed");
-  process.stdout.write(broken.length === 0 ? "check: all well\n" : `check: ${broken.length} failed: ${broken.map(({ name }) => name).join(", ")}\n`);
+  process.stdout.write(
+    broken.length === 0 ? "check: all well\n" : `check: ${broken.length} failed: ${broken.map(({ name }) => name).join(", ")}\n`,
+  );
   return broken.length === 0 ? 0 : 1;
 }
 

@@ -14,7 +14,8 @@ async function main(argv: readonly string[]): Promise<void> {
   if (unknown !== undefined) throw new DeployFailure(`Unknown argument '${unknown}'.\nUsage: pnpm run deploy [--dry-run]`);
   const steps = checkSteps(false).filter(({ name }) => REHEARSAL.includes(name));
   const records = await runSteps(steps, 1, say);
-  if (records.some(({ outcome }) => outcome.state === "failed")) throw new DeployFailure("Nothing was deployed: the steps above have to pass first.");
+  if (records.some(({ outcome }) => outcome.state === "failed"))
+    throw new DeployFailure("Nothing was deployed: the steps above have to pass first.");
   if (argv.includes("--dry-run")) return say("Dry run: everything is ready; nothing was uploaded.");
   tellWhatNext(await publish(say));
 }
@@ -28,7 +29,9 @@ function tellWhatNext({ url, secrets }: Published): void {
       say("\nBootstrap secret, shown only now (good once, for the first owner):\n");
       say(`  ${secrets.bootstrap}\n`);
       say("Create the first owner; paste the secret at the silent prompt:\n");
-      say(`  read -rs SECRET; printf '{"secret":"%s"}' "$SECRET" | curl -fsS -H 'content-type: application/json' --data @- ${url}/api/v1/bootstrap\n`);
+      say(
+        `  read -rs SECRET; printf '{"secret":"%s"}' "$SECRET" | curl -fsS -H 'content-type: application/json' --data @- ${url}/api/v1/bootstrap\n`,
+      );
       say(`The answer holds the owner's token: sign in with it at ${url}, or with: npx pnpm@12 maestro login ${url}`);
   }
 }

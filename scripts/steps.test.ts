@@ -3,7 +3,8 @@ import { failed, passed, runSteps, type Step } from "./steps.ts";
 import { countReport } from "./vitest-run.ts";
 
 const quiet = (): void => {};
-const states = async (steps: Step[], width = 2) => (await runSteps(steps, width, quiet)).map(({ name, outcome }) => `${name} ${outcome.state}`);
+const states = async (steps: Step[], width = 2) =>
+  (await runSteps(steps, width, quiet)).map(({ name, outcome }) => `${name} ${outcome.state}`);
 
 test("a step waits for what it needs and is not run when that failed", async () => {
   const order: string[] = [];
@@ -28,7 +29,12 @@ test("a step that throws has failed, and says why", async () => {
 
 test("steps that need one another are a mistake that is told", async () => {
   const run = async () => passed();
-  await expect(states([{ name: "a", needs: ["b"], run }, { name: "b", needs: ["a"], run }])).rejects.toThrow("a, b");
+  await expect(
+    states([
+      { name: "a", needs: ["b"], run },
+      { name: "b", needs: ["a"], run },
+    ]),
+  ).rejects.toThrow("a, b");
 });
 
 test("a step outside this run holds nobody up", async () => {

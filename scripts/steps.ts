@@ -61,6 +61,12 @@ function describe({ name, outcome, ms }: StepRecord): string[] {
     case "skipped":
       return [`  skip  ${name}: ${outcome.because}`];
     case "failed":
-      return [`  FAIL  ${name} (${time})`, ...outcome.output.trimEnd().split("\n").map((line) => `        ${line}`)];
+      return [
+        `  FAIL  ${name} (${time})`,
+        ...outcome.output
+          .trimEnd()
+          .split("\n")
+          .map((line) => `        ${line}`),
+      ];
   }
 }

@@ -11,7 +11,11 @@ export interface Counts {
 }
 
 export const NONE: Counts = { passed: 0, failed: 0, skipped: 0 };
-export const add = (a: Counts, b: Counts): Counts => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped });
+export const add = (a: Counts, b: Counts): Counts => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
+});
 
 export interface VitestRun {
   project: string;
@@ -25,7 +29,16 @@ export async function runVitest({ project, filters = [], env = {}, timeoutMs }: 
   const folder = await mkdtemp(join(tmpdir(), "maestro-vitest-"));
   const report = join(folder, "report.json");
   try {
-    const argv = ["vitest", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...filters] as const;
+    const argv = [
+      "vitest",
+      "run",
+      "--project",
+      project,
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+      ...filters,
+    ] as const;
     const { code, output } = await runCommand(argv, { live: true, timeoutMs, env: { NO_COLOR: "1", ...env } });
     const counts = countReport(await readFile(report, "utf8").catch(() => ""), code);
     if (code !== 0 && counts.failed > 0 && output.trim() === "") process.stdout.write(`vitest ended with ${code} and said nothing\n`);

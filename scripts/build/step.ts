@@ -43,7 +43,11 @@ function hashInputs(root: string, inputs: readonly string[]): string {
   for (const input of inputs) {
     const files = [...filesUnder(join(root, input))].sort();
     hash.update(`${input}\0${files.length}\0`);
-    for (const file of files) hash.update(`${relative(root, file)}\0`).update(readFileSync(file)).update("\0");
+    for (const file of files)
+      hash
+        .update(`${relative(root, file)}\0`)
+        .update(readFileSync(file))
+        .update("\0");
   }
   return hash.digest("hex");
 }

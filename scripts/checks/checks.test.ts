@@ -3,7 +3,8 @@ import { lockfileProblems } from "./lockfile.ts";
 import { lostRows, migrationProblems, type Migration } from "./migrations.ts";
 
 const migrations = (...sql: string[]): Migration[] => sql.map((text, index) => ({ name: `000${index}.sql`, sql: text }));
-const PARENT = "CREATE TABLE `fleets` (`id` text PRIMARY KEY NOT NULL);\n--> statement-breakpoint\nCREATE TABLE `hosts` (`id` text PRIMARY KEY NOT NULL, `fleet` text NOT NULL REFERENCES `fleets`(`id`) ON DELETE CASCADE, `n` integer NOT NULL);";
+const PARENT =
+  "CREATE TABLE `fleets` (`id` text PRIMARY KEY NOT NULL);\n--> statement-breakpoint\nCREATE TABLE `hosts` (`id` text PRIMARY KEY NOT NULL, `fleet` text NOT NULL REFERENCES `fleets`(`id`) ON DELETE CASCADE, `n` integer NOT NULL);";
 
 test("a migration that only adds is safe", () => {
   const safe = migrations(PARENT, "ALTER TABLE `hosts` ADD `label` text;");

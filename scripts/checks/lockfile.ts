@@ -28,6 +28,8 @@ export function lockfileProblems(lockfile: string): LockfileProblem[] {
         : /^\s+resolution: \{(?!integrity: sha512-)/.test(text) && !/directory:|type: variations/.test(text)
           ? "has no sha512"
           : undefined;
-    return why === undefined || /^\s+(deprecated|engines|bundledDependencies):/.test(text) ? [] : [{ line: index + 1, text: text.trim(), why }];
+    return why === undefined || /^\s+(deprecated|engines|bundledDependencies):/.test(text)
+      ? []
+      : [{ line: index + 1, text: text.trim(), why }];
   });
 }

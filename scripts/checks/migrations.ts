@@ -38,7 +38,9 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
 
 /** What can be seen without running anything. */
 export function migrationProblems(migrations: readonly Migration[]): string[] {
-  const parents = new Set(migrations.flatMap(({ sql }) => [...sql.matchAll(/REFERENCES\s+[`"[]?(\w+)/gi)].flatMap(([, table]) => table ?? [])));
+  const parents = new Set(
+    migrations.flatMap(({ sql }) => [...sql.matchAll(/REFERENCES\s+[`"[]?(\w+)/gi)].flatMap(([, table]) => table ?? [])),
+  );
   return migrations.flatMap(({ name, sql }) => {
     const dropped = [...sql.matchAll(/DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?[`"[]?(\w+)/gi)].flatMap(([, table]) => table ?? []);
     const unsafe = dropped.filter((table) => parents.has(table)).map((table) => `${name}: drops '${table}', which other tables reference`);
@@ -80,7 +82,9 @@ async function noDrift(): Promise<StepOutcome> {
     const known = new Set(before.map(({ name }) => name));
     const drift = (await readMigrations(copy)).filter(({ name }) => !known.has(name));
     if (drift.length === 0) return passed();
-    return failed(`${SCHEMA} says more than ${FOLDER}/ does. Generate and review a migration; it would read:\n${drift.map(({ sql }) => sql).join("\n")}`);
+    return failed(
+      `${SCHEMA} says more than ${FOLDER}/ does. Generate and review a migration; it would read:\n${drift.map(({ sql }) => sql).join("\n")}`,
+    );
   } finally {
     await rm(copy, { recursive: true, force: true });
   }

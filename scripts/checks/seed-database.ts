@@ -22,7 +22,9 @@ export function seed(database: DatabaseSync): void {
 }
 
 export function rowCounts(database: DatabaseSync): Map<string, number> {
-  return new Map(tables(database).map((table) => [table, Number(database.prepare(`SELECT count(*) AS n FROM "${table}"`).get()?.["n"] ?? 0)]));
+  return new Map(
+    tables(database).map((table) => [table, Number(database.prepare(`SELECT count(*) AS n FROM "${table}"`).get()?.["n"] ?? 0)]),
+  );
 }
 
 function tables(database: DatabaseSync): string[] {

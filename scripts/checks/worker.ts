@@ -26,7 +26,9 @@ async function compareTypes(): Promise<StepOutcome> {
     if (code !== 0) return failed(output);
     const fresh = await readFile(join(ROOT, FRESH), "utf8");
     if (withoutHeader(fresh) === withoutHeader(committed)) return passed();
-    return failed(`${COMMITTED} does not match wrangler.toml. Generate it again:\n  pnpm exec wrangler types ${COMMITTED} ${flags.join(" ")}`);
+    return failed(
+      `${COMMITTED} does not match wrangler.toml. Generate it again:\n  pnpm exec wrangler types ${COMMITTED} ${flags.join(" ")}`,
+    );
   } finally {
     await rm(join(ROOT, FRESH), { force: true });
   }
@@ -42,7 +44,10 @@ const withoutHeader = (text: string): string =>
 async function deployDryRun(): Promise<StepOutcome> {
   const out = await mkdtemp(join(tmpdir(), "maestro-dry-"));
   try {
-    const { code, output } = await runCommand(["wrangler", "deploy", "--dry-run", "--outdir", out], { env: WRANGLER_ENV, timeoutMs: 180_000 });
+    const { code, output } = await runCommand(["wrangler", "deploy", "--dry-run", "--outdir", out], {
+      env: WRANGLER_ENV,
+      timeoutMs: 180_000,
+    });
     if (code !== 0) return failed(output);
     return passed(/Total Upload: (.*)/.exec(output)?.[1]);
   } finally {

@@ -18,6 +18,7 @@ export async function deployConfig(databaseId: string): Promise<DeployConfig> {
 /** wrangler.toml belongs to everybody and names no account: the id is added here, not committed. */
 export function withDatabase(toml: string, databaseId: string): string {
   const line = /^database_name = "maestro"$/m;
-  if (!line.test(toml)) throw new DeployFailure('wrangler.toml has no line database_name = "maestro" to put this account\'s database beside.');
+  if (!line.test(toml))
+    throw new DeployFailure('wrangler.toml has no line database_name = "maestro" to put this account\'s database beside.');
   return toml.replace(line, (found) => `${found}\ndatabase_id = ${JSON.stringify(databaseId)}`);
 }

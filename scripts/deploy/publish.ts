@@ -16,7 +16,9 @@ export async function publish(say: (line: string) => void): Promise<Published> {
   await requireAccount();
   await using config = await deployConfig(await provideDatabase(say));
   // Rows first: the version that runs now must understand the new schema, and does, because it only grows.
-  await told(say, "Migrations", () => wrangler("Applying the migrations", ["d1", "migrations", "apply", DATABASE, "--remote", "--config", config.path]));
+  await told(say, "Migrations", () =>
+    wrangler("Applying the migrations", ["d1", "migrations", "apply", DATABASE, "--remote", "--config", config.path]),
+  );
   // Secrets next: a Worker that does not exist yet is made empty to hold them, so the real one never runs without.
   const secrets = await told(say, "Secrets", () => provideSecrets(config.path));
   const output = await told(say, "Worker", () => wrangler("Deploying the Worker", ["deploy", "--config", config.path]));
@@ -49,7 +51,8 @@ async function provideDatabase(say: (line: string) => void): Promise<string> {
   if (known !== undefined) return known;
   await told(say, "Database", () => wrangler("Creating the database", ["d1", "create", DATABASE]));
   const made = await find();
-  if (made === undefined) throw new DeployFailure(`The database '${DATABASE}' was created but is not listed yet. Run this command again in a minute.`);
+  if (made === undefined)
+    throw new DeployFailure(`The database '${DATABASE}' was created but is not listed yet. Run this command again in a minute.`);
   return made;
 }
 

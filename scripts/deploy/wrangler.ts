@@ -8,14 +8,21 @@ export class DeployFailure extends Error {
 }
 
 export async function wrangler(what: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
-  const { code, output } = await runCommand(["wrangler", ...args], { timeoutMs: 300_000, ...options, env: { ...WRANGLER_ENV, ...options.env } });
+  const { code, output } = await runCommand(["wrangler", ...args], {
+    timeoutMs: 300_000,
+    ...options,
+    env: { ...WRANGLER_ENV, ...options.env },
+  });
   if (code !== 0) throw new DeployFailure(`${what} failed (wrangler ${args.slice(0, 3).join(" ")} ended with ${code}):\n${output.trim()}`);
   return output;
 }
 
 /** The JSON that a command printed, between whatever else it said. */
 export function jsonIn(output: string): unknown {
-  for (const [open, close] of [["[", "]"], ["{", "}"]] as const) {
+  for (const [open, close] of [
+    ["[", "]"],
+    ["{", "}"],
+  ] as const) {
     const from = output.indexOf(open);
     const to = output.lastIndexOf(close);
     if (from === -1 || to < from) continue;
