@@ -259,6 +259,18 @@ describe("rate limits", () => {
     await refusal(answer, "rate_limited");
   });
 
+  it("a token that ended fills no audit log: its refusals are limited like its requests were", async () => {
+    const { id, token } = await makeToken(fleet, { name: "leaked" });
+    await env.DB.prepare("update tokens set revoked_ms = 1 where id = ?").bind(id).run();
+    const answers = new Set<number>();
+    // More than two windows' worth, so that the end of one on the way does not matter.
+    for (let asked = 0; asked < 1300 && !answers.has(429); asked += 50) {
+      const some = await Promise.all(Array.from({ length: 50 }, () => call("/api/v1/me", { token })));
+      for (const { status } of some) answers.add(status);
+    }
+    expect(answers).toEqual(new Set([401, 429]));
+  }, 60_000);
+
   it("guesses at one token are stopped, and its true secret still works", async () => {
     const [, , lookup] = fleet.owner.token.split("_");
     const wrong = wrongSecret(lookup ?? "");

@@ -291,5 +291,23 @@ describe("sessions and types", () => {
     expect(await host.closed).toMatchObject({ code: 4401 });
     expect(await viewer.closed).toMatchObject({ code: 4404, reason: "host_not_found" });
     expect(await relay.stub.status()).toMatchObject({ connected: false, presence: "never", sessions: [] });
+    // Signed and admitted by the Worker a moment before.
+    await relay.evict();
+    expect(await (await relay.dial()).json()).toMatchObject({ code: "host_unknown" });
+    expect(await (await relay.watch(session.id)).json()).toMatchObject({ code: "host_not_found" });
+  });
+
+  test("a host that invents sessions without end fills neither its object nor the fleet's list", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    for (let page = 0; page < 12; page++) {
+      host.say({ t: "sessions", upsert: Array.from({ length: 100 }, () => sessionInfo()), removed: [] });
+    }
+    await host.pingPong();
+    await expect.poll(async () => (await relay.stub.status()).sessions.length).toBe(1000);
+    const [known] = (await relay.stub.status()).sessions;
+    host.say({ t: "sessions", upsert: [{ ...known, title: "goes on" }, sessionInfo()], removed: [] });
+    await expect.poll(async () => (await relay.stub.status()).sessions.some(({ title }) => title === "goes on")).toBe(true);
+    expect((await relay.stub.status()).sessions).toHaveLength(1000);
   });
 });

@@ -104,7 +104,10 @@ async function whoMay(call: Call): Promise<Principal | undefined> {
       trail.identity = identity;
     },
   }).catch(async (error: unknown) => {
-    if (trail.identity === undefined && error instanceof MaestroFailure) await requireFleet(db);
+    if (!(error instanceof MaestroFailure)) throw error;
+    if (trail.identity === undefined) await requireFleet(db);
+    // Each of its refusals is a record of the audit log: one that ended writes no more of them than one that stands.
+    else await takeAllowance(c.env.RATE_CREDENTIAL, trail.identity.credential, "requests with this credential");
     throw error;
   });
   const { principal, touch } = who;

@@ -152,6 +152,7 @@ export class HostRelay extends DurableObject<Env> {
 
   override fetch(request: Request): Response {
     const context = RelayContext.parse(JSON.parse(request.headers.get(CONTEXT_HEADER) ?? "null"));
+    if (this.#store.get("retired") === true) return problemResponse(hostGone(context), context.requestId);
     this.#store.set("identity", { fleet: context.fleet, host: context.host, name: context.hostName });
     return context.kind === "link" ? this.#acceptLink(context) : this.#acceptViewer(context);
   }
@@ -321,7 +322,7 @@ export class HostRelay extends DurableObject<Env> {
     if (this.#link.ready) this.#link.send({ t: "registry", version });
   }
 
-  /** The host was removed: everybody out, nothing stays but empty tables. */
+  /** The host was removed: everybody out, nothing stays but empty tables and that it was. */
   async retire(): Promise<void> {
     // First its name: nothing of what follows is told to the Feed.
     this.#store.set("identity", undefined);
@@ -333,6 +334,7 @@ export class HostRelay extends DurableObject<Env> {
     migrateRelay(this.ctx.storage);
     this.#store.reload();
     this.#inventory.reload();
+    this.#store.set("retired", true);
   }
 
   // ---- inside -------------------------------------------------------------------------------
@@ -371,6 +373,10 @@ export class HostRelay extends DurableObject<Env> {
     return { store: this.#store, link: this.#link, presence: this.#presence, inventory: this.#inventory };
   }
 }
+
+/** It was authenticated a moment before the host was removed. */
+const hostGone = ({ kind, hostName }: LinkContext | ViewerContext): MaestroError =>
+  maestroError(kind === "link" ? "host_unknown" : "host_not_found", `Host '${hostName}' was removed.`);
 
 const switching = (client: WebSocket): Response =>
   new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": SUBPROTOCOL } });

@@ -1,7 +1,11 @@
 /** The host's sessions and agent types as it reported them; rows, because 500 sessions fit no attachment. */
 import type * as z from "zod";
 import { AgentTypeReport } from "@maestro/shared/contract/agent-types";
+import { MAX_SESSIONS_PER_HOST } from "@maestro/shared/limits";
 import { SessionInfo } from "@maestro/shared/protocol/session";
+
+/** Living and ended ones of an honest host, and the user's own, stay far below; one that invents more is not believed. */
+const MAX_KNOWN_SESSIONS = 2 * MAX_SESSIONS_PER_HOST;
 
 export class Inventory {
   readonly #sql: SqlStorage;
@@ -25,6 +29,11 @@ export class Inventory {
 
   session(id: string): SessionInfo | undefined {
     return this.#sessions.get(id);
+  }
+
+  /** Whether there is place for what the host says of this session. */
+  takes(id: string): boolean {
+    return this.#sessions.has(id) || this.#sessions.size < MAX_KNOWN_SESSIONS;
   }
 
   sessions(): SessionInfo[] {

@@ -31,6 +31,7 @@ export class SessionBook {
   /** [LK3] One page of a hello. */
   page(sessions: readonly SessionInfo[], mark: number): void {
     for (const session of sessions) {
+      if (!this.#inventory.takes(session.id)) continue;
       const change = sessionChange(this.#inventory.session(session.id), session);
       this.#inventory.save(session, mark);
       if (change === "activity") continue;
@@ -53,6 +54,7 @@ export class SessionBook {
     const told: SessionInfo[] = [];
     const events: NewEvent[] = [];
     for (const session of upsert) {
+      if (!this.#inventory.takes(session.id)) continue;
       const change = sessionChange(this.#inventory.session(session.id), session);
       switch (change) {
         case "activity":

@@ -21,6 +21,8 @@ const Rows = {
   /** When the link was last known to live, and the presence that was told. */
   seen: z.object({ lastSeenMs: z.number(), reported: Presence }),
   draining: z.boolean(),
+  /** The host was removed: what was on its way here then comes too late. */
+  retired: z.boolean(),
   registry: z.number(),
   /** Set while the Feed could not be told: when to try again. */
   feedRetryMs: z.number(),
