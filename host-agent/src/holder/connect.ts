@@ -6,6 +6,7 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import { errnoOf } from "../daemon/durable-file.ts";
 import type { HolderClient } from "./client.ts";
 import { decodeOutput, encodeControlMessage, encodeInput, MessageReader } from "./framing.ts";
+import { isForeignSocket } from "./paths.ts";
 import { PartCollector } from "./part-collector.ts";
 import { parseAnswer, parseHolderMessage } from "./parse-message.ts";
 import { Answers, HOLDER_VERSIONS, TAG, type Answer, type AnswerName, type ClientMessage, type ClientRequest } from "./protocol.ts";
@@ -30,6 +31,15 @@ export async function connectHolder(
   events: HolderEvents,
   signal?: AbortSignal,
 ): Promise<Result<HolderClient>> {
+  if (isForeignSocket(paths.socket)) {
+    return err(
+      maestroError(
+        "insecure_permissions",
+        `The directory of '${paths.socket}' belongs to somebody else: what listens there is not yours.`,
+        { field: paths.socket, hint: "Choose a shorter MAESTRO_HOME, or remove that directory." },
+      ),
+    );
+  }
   const socket = createConnection(paths.socket);
   const opened = await new Promise<MaestroError | undefined>((resolve) => {
     socket.once("connect", () => resolve(undefined));

@@ -21,6 +21,13 @@ export function holderPaths(home: string, runDir: string): HolderPaths {
   };
 }
 
+/** Whether somebody else made the directory of this socket, and with it whatever listens there; below `/tmp` anybody could. */
+export function isForeignSocket(socket: string, uid: number | undefined = process.getuid?.()): boolean {
+  const stats = lstatSync(path.dirname(socket), { throwIfNoEntry: false });
+  if (stats === undefined || uid === undefined) return false;
+  return !stats.isDirectory() || (stats.uid !== uid && uid !== 0);
+}
+
 /** Makes the directories 0700; refuses one that another user owns or could have planted. */
 export function prepareHolderDirs(paths: HolderPaths): void {
   for (const dir of new Set([paths.dir, path.dirname(paths.socket), path.dirname(paths.tmuxSocket), path.dirname(paths.log)])) {
