@@ -22,7 +22,7 @@ const withoutSavedCursor = (state: { bytes: Uint8Array }): string =>
 /** What a program may write, from plain words to modes and margins; widths and wraps included. */
 function piece(random: Random, cols: number, rows: number): string {
   const n = (max: number): number => 1 + Math.floor(random() * max);
-  return pick(random, [
+  return pick<() => string>(random, [
     () => "word ",
     () => `line ${n(1000)}\r\n`,
     () => "x".repeat(n(cols + 10)),
@@ -64,11 +64,11 @@ describe("[CH4] a snapshot and the bytes after it make the same screen as the wh
     const seed = 0x5eed + round;
     test(`seed ${seed}`, () => {
       const random = seededRandom(seed);
-      const [cols, rows] = pick(random, [
+      const [cols, rows] = pick<readonly [number, number]>(random, [
         [80, 24],
         [20, 10],
         [132, 50],
-      ] as const);
+      ]);
       const stream = bytes(Array.from({ length: 20 + Math.floor(random() * 400) }, () => piece(random, cols, rows)).join(""));
       const cut = Math.floor(random() * stream.byteLength);
       const whole = screen(cols, rows);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { maestroError } from "@maestro/shared/errors";
 import { MAX_CONTROL_BYTES } from "@maestro/shared/limits";
-import { HostFrames } from "@maestro/shared/protocol/link";
+import { HostFrames, type HostFrame } from "@maestro/shared/protocol/link";
 import { err, ok } from "@maestro/shared/result";
 import { decodeControl } from "@maestro/shared/protocol/codec";
 import { hostSigningText, parseHostAuthorization } from "@maestro/shared/protocol/link-auth";
@@ -145,7 +145,7 @@ describe("hello", () => {
     );
     const texts = frames.map(hostText);
     expect(Math.max(...texts.map((text) => Buffer.byteLength(text)))).toBeLessThanOrEqual(MAX_CONTROL_BYTES);
-    for (const text of texts) expect(decodeControl(text, HostFrames).ok).toBe(true);
+    for (const text of texts) expect(decodeControl<HostFrame>(text, HostFrames).ok).toBe(true);
     expect(frames.flatMap((frame) => ("sessions" in frame ? frame.sessions.map(({ id }) => id) : []))).toEqual(
       Array.from({ length: 500 }, (_, i) => `ses_${i}`),
     );
