@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../scripts/command.ts";
+import { ROUTES } from "../shared/src/contract/routes.ts";
 import { ERRORS } from "../shared/src/errors.ts";
 import { copyTree } from "./architecture-copy.ts";
 
@@ -17,25 +18,121 @@ interface Planted {
 const IMPORT = /no-restricted-imports/;
 
 const PLANTED: Planted[] = [
-  { title: "[shared → zod only] shared imports a server framework", path: "shared/src/planted-hono.ts", source: 'import { Hono } from "hono";\nexport const app = new Hono();\n', rule: IMPORT },
-  { title: "[shared → zod only] shared imports a Node built-in", path: "shared/src/planted-node.ts", source: 'import { readFile } from "node:fs";\nexport const read = readFile;\n', rule: IMPORT },
-  { title: "[shared ◄ control-plane] shared imports what imports it", path: "shared/src/planted-up.ts", source: 'export * from "../../control-plane/src/config.ts";\n', rule: /no-restricted-imports|TS6307/ },
-  { title: "[packages meet in shared] the control plane imports the host-agent", path: "control-plane/src/planted-agent.ts", source: 'export * from "../../host-agent/src/config/env.ts";\n', rule: /no-restricted-imports|TS6307/ },
-  { title: "[packages meet in shared] the host-agent imports the control plane", path: "host-agent/src/planted-worker.ts", source: 'export * from "../../control-plane/src/config.ts";\n', rule: /no-restricted-imports|TS6307/ },
-  { title: "[packages meet in shared] the console imports the host-agent", path: "web/src/planted-agent.ts", source: 'export * from "../../host-agent/src/config/env.ts";\n', rule: /no-restricted-imports|TS6307/ },
-  { title: "[domain → shared only] a decision imports the platform", path: "control-plane/src/domain/planted-platform.ts", source: 'import { DurableObject } from "cloudflare:workers";\nexport const base = DurableObject;\n', rule: IMPORT },
-  { title: "[domain → shared only] a decision imports the framework", path: "control-plane/src/domain/planted-hono.ts", source: 'import { Hono } from "hono";\nexport const app = new Hono();\n', rule: IMPORT },
-  { title: "[domain → shared only] a decision imports the database", path: "control-plane/src/domain/planted-db.ts", source: 'export * from "../db/schema.ts";\n', rule: IMPORT },
-  { title: "[db → shared only] the database imports a route", path: "control-plane/src/db/planted-route.ts", source: 'import { app } from "../app.ts";\nexport const mounted = app;\n', rule: IMPORT },
-  { title: "[objects → domain, db] an object imports the framework", path: "control-plane/src/objects/planted-hono.ts", source: 'import { Hono } from "hono";\nexport const app = new Hono();\n', rule: IMPORT },
-  { title: "[no cycles] a module imports itself through another", path: "shared/src/planted-cycle.ts", source: 'import { two } from "./planted-cycle-two.ts";\nexport const one = (): number => two();\n', rule: /no-cycle/ },
-  { title: "[no shell] the host-agent imports exec", path: "host-agent/src/planted-shell.ts", source: 'import { exec } from "node:child_process";\nexport const run = exec;\n', rule: IMPORT },
-  { title: "[time is a parameter] a decision reads the clock", path: "control-plane/src/domain/planted-clock.ts", source: "export const now = (): number => Date.now();\n", rule: /no-restricted-properties/ },
-  { title: "[time is a parameter] shared starts a timer", path: "shared/src/planted-timer.ts", source: "export const later = (f: () => void): unknown => setTimeout(f, 1);\n", rule: /no-restricted-globals|TS2304/ },
-  { title: "[no floating promise] a promise is dropped", path: "host-agent/src/planted-promise.ts", source: "const work = async (): Promise<void> => {};\nexport const start = (): void => {\n  work();\n};\n", rule: /no-floating-promises/ },
-  { title: "[exhaustive switches] a case of a union is forgotten", path: "shared/src/planted-switch.ts", source: 'export function name(kind: "a" | "b"): string {\n  let text = "";\n  switch (kind) {\n    case "a":\n      text = "x";\n  }\n  return text;\n}\n', rule: /switch-exhaustiveness-check/ },
-  { title: "[no any] a type gives up", path: "shared/src/planted-any.ts", source: "export const value = (x: any): unknown => x;\n", rule: /no-explicit-any/ },
-  { title: "[no default exports] a module has no name for what it exports", path: "web/src/planted-default.ts", source: "export default 1;\n", rule: /no-default-export/ },
+  {
+    title: "[shared → zod only] shared imports a server framework",
+    path: "shared/src/planted-hono.ts",
+    source: 'import { Hono } from "hono";\nexport const app = new Hono();\n',
+    rule: IMPORT,
+  },
+  {
+    title: "[shared → zod only] shared imports a Node built-in",
+    path: "shared/src/planted-node.ts",
+    source: 'import { readFile } from "node:fs";\nexport const read = readFile;\n',
+    rule: IMPORT,
+  },
+  {
+    title: "[shared ◄ control-plane] shared imports what imports it",
+    path: "shared/src/planted-up.ts",
+    source: 'export * from "../../control-plane/src/config.ts";\n',
+    rule: /no-restricted-imports|TS6307/,
+  },
+  {
+    title: "[packages meet in shared] the control plane imports the host-agent",
+    path: "control-plane/src/planted-agent.ts",
+    source: 'export * from "../../host-agent/src/config/env.ts";\n',
+    rule: /no-restricted-imports|TS6307/,
+  },
+  {
+    title: "[packages meet in shared] the host-agent imports the control plane",
+    path: "host-agent/src/planted-worker.ts",
+    source: 'export * from "../../control-plane/src/config.ts";\n',
+    rule: /no-restricted-imports|TS6307/,
+  },
+  {
+    title: "[packages meet in shared] the console imports the host-agent",
+    path: "web/src/planted-agent.ts",
+    source: 'export * from "../../host-agent/src/config/env.ts";\n',
+    rule: /no-restricted-imports|TS6307/,
+  },
+  {
+    title: "[domain → shared only] a decision imports the platform",
+    path: "control-plane/src/domain/planted-platform.ts",
+    source: 'import { DurableObject } from "cloudflare:workers";\nexport const base = DurableObject;\n',
+    rule: IMPORT,
+  },
+  {
+    title: "[domain → shared only] a decision imports the framework",
+    path: "control-plane/src/domain/planted-hono.ts",
+    source: 'import { Hono } from "hono";\nexport const app = new Hono();\n',
+    rule: IMPORT,
+  },
+  {
+    title: "[domain → shared only] a decision imports the database",
+    path: "control-plane/src/domain/planted-db.ts",
+    source: 'export * from "../db/schema.ts";\n',
+    rule: IMPORT,
+  },
+  {
+    title: "[db → shared only] the database imports a route",
+    path: "control-plane/src/db/planted-route.ts",
+    source: 'import { app } from "../app.ts";\nexport const mounted = app;\n',
+    rule: IMPORT,
+  },
+  {
+    title: "[objects → domain, db] an object imports the framework",
+    path: "control-plane/src/objects/planted-hono.ts",
+    source: 'import { Hono } from "hono";\nexport const app = new Hono();\n',
+    rule: IMPORT,
+  },
+  {
+    title: "[no cycles] a module imports itself through another",
+    path: "shared/src/planted-cycle.ts",
+    source: 'import { two } from "./planted-cycle-two.ts";\nexport const one = (): number => two();\n',
+    rule: /no-cycle/,
+  },
+  {
+    title: "[no shell] the host-agent imports exec",
+    path: "host-agent/src/planted-shell.ts",
+    source: 'import { exec } from "node:child_process";\nexport const run = exec;\n',
+    rule: IMPORT,
+  },
+  {
+    title: "[time is a parameter] a decision reads the clock",
+    path: "control-plane/src/domain/planted-clock.ts",
+    source: "export const now = (): number => Date.now();\n",
+    rule: /no-restricted-properties/,
+  },
+  {
+    title: "[time is a parameter] shared starts a timer",
+    path: "shared/src/planted-timer.ts",
+    source: "export const later = (f: () => void): unknown => setTimeout(f, 1);\n",
+    rule: /no-restricted-globals|TS2304/,
+  },
+  {
+    title: "[no floating promise] a promise is dropped",
+    path: "host-agent/src/planted-promise.ts",
+    source: "const work = async (): Promise<void> => {};\nexport const start = (): void => {\n  work();\n};\n",
+    rule: /no-floating-promises/,
+  },
+  {
+    title: "[exhaustive switches] a case of a union is forgotten",
+    path: "shared/src/planted-switch.ts",
+    source:
+      'export function name(kind: "a" | "b"): string {\n  let text = "";\n  switch (kind) {\n    case "a":\n      text = "x";\n  }\n  return text;\n}\n',
+    rule: /switch-exhaustiveness-check/,
+  },
+  {
+    title: "[no any] a type gives up",
+    path: "shared/src/planted-any.ts",
+    source: "export const value = (x: any): unknown => x;\n",
+    rule: /no-explicit-any/,
+  },
+  {
+    title: "[no default exports] a module has no name for what it exports",
+    path: "web/src/planted-default.ts",
+    source: "export default 1;\n",
+    rule: /no-default-export/,
+  },
 ];
 
 describe("planted faults", () => {
@@ -43,14 +140,20 @@ describe("planted faults", () => {
 
   beforeAll(async () => {
     await using tree = await copyTree();
-    await tree.plant("shared/src/planted-cycle-two.ts", 'import { one } from "./planted-cycle.ts";\nexport const two = (): number => one();\n');
+    await tree.plant(
+      "shared/src/planted-cycle-two.ts",
+      'import { one } from "./planted-cycle.ts";\nexport const two = (): number => one();\n',
+    );
     for (const { path, source } of PLANTED) await tree.plant(path, source);
     findings = await tree.findings();
   }, 180_000);
 
   test.each(PLANTED)("$title: check says so", ({ path, rule }) => {
     const told = findings.filter((line) => line.includes(path));
-    expect(told.some((line) => rule.test(line)), `findings:\n${told.join("\n")}`).toBe(true);
+    expect(
+      told.some((line) => rule.test(line)),
+      `findings:\n${told.join("\n")}`,
+    ).toBe(true);
   });
 });
 
@@ -67,7 +170,9 @@ async function sources(...folders: string[]): Promise<Source[]> {
     }),
   );
   const paths = found.flat().filter((path) => !/[/\\](node_modules|dist)[/\\]/.test(path));
-  return Promise.all(paths.map(async (path) => ({ path: path.slice(ROOT.length).replaceAll("\\", "/"), text: await readFile(path, "utf8") })));
+  return Promise.all(
+    paths.map(async (path) => ({ path: path.slice(ROOT.length).replaceAll("\\", "/"), text: await readFile(path, "utf8") })),
+  );
 }
 
 const PRODUCT = ["shared/src", "control-plane/src", "host-agent/src", "web/src"];
@@ -99,7 +204,10 @@ describe("the tree", () => {
 
   test("[no barrels] no file only passes on what others export", () => {
     const barrels = product.filter(({ text }) => {
-      const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "").split("\n").filter((line) => line.trim() !== "");
+      const code = text
+        .replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")
+        .split("\n")
+        .filter((line) => line.trim() !== "");
       return code.length > 1 && code.every((line) => /^\s*export .* from /.test(line));
     });
     expect(barrels.map(({ path }) => path).filter((path) => path !== "control-plane/src/worker.ts")).toEqual([]);
@@ -123,14 +231,31 @@ describe("the tree", () => {
     expect(pure.filter(({ text }) => /new Date\(\s*\)|Date\.now|Math\.random/.test(text)).map(({ path }) => path)).toEqual([]);
   });
 
+  test("[worker first] no route can be answered by the console's page instead of the Worker", async () => {
+    const toml = await readFile(join(ROOT, "wrangler.toml"), "utf8");
+    const first = [...(/run_worker_first = \[([^\]]*)\]/.exec(toml)?.[1] ?? "").matchAll(/"([^"]+)"/g)].flatMap(([, path]) => path ?? []);
+    const covered = (path: string): boolean =>
+      first.some((pattern) => (pattern.endsWith("*") ? path.startsWith(pattern.slice(0, -1)) : path === pattern));
+    expect(
+      Object.values(ROUTES)
+        .map(({ path }) => path)
+        .filter((path) => !covered(path)),
+    ).toEqual([]);
+  });
+
   test("[no debts] there is no TODO without an issue, and no test that is switched off without a reason", () => {
     const debts = [...product, ...tests].filter(({ text }) => /\b(TODO|FIXME|XXX)\b(?!.*#\d)/.test(text) && !text.includes("[no debts]"));
     expect(debts.map(({ path }) => path)).toEqual([]);
-    expect(tests.filter(({ text }) => /\b(test|describe|it)\.(only|todo)\b/.test(text) && !text.includes("[no debts]")).map(({ path }) => path)).toEqual([]);
+    expect(
+      tests.filter(({ text }) => /\b(test|describe|it)\.(only|todo)\b/.test(text) && !text.includes("[no debts]")).map(({ path }) => path),
+    ).toEqual([]);
   });
 
   test("[errors] every code in the table is used by the product", () => {
-    const text = product.filter(({ path }) => path !== "shared/src/errors.ts").map((source) => source.text).join("\n");
+    const text = product
+      .filter(({ path }) => path !== "shared/src/errors.ts")
+      .map((source) => source.text)
+      .join("\n");
     // Named by the design, used by an issue to come: durable outboxes.
     const reserved = new Set(["seq_conflict"]);
     const unused = Object.keys(ERRORS).filter((code) => !text.includes(`"${code}"`) && !reserved.has(code));
@@ -142,6 +267,9 @@ describe("the tree", () => {
     const rules = new Set([...protocol.matchAll(/^- \*\*((?:VR|LK|CH|VW|EV)\d+)\*\*/gm)].flatMap(([, id]) => id ?? []));
     expect(rules.size).toBeGreaterThan(25);
     const cited = new Set(tests.flatMap(({ text }) => [...text.matchAll(/\[((?:VR|LK|CH|VW|EV)\d+)\]/g)].flatMap(([, id]) => id ?? [])));
-    expect({ unproven: [...rules].filter((id) => !cited.has(id)), unknown: [...cited].filter((id) => !rules.has(id)) }).toEqual({ unproven: [], unknown: [] });
+    expect({ unproven: [...rules].filter((id) => !cited.has(id)), unknown: [...cited].filter((id) => !rules.has(id)) }).toEqual({
+      unproven: [],
+      unknown: [],
+    });
   });
 });
