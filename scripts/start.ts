@@ -4,7 +4,12 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "./build.ts";
 
-await build({ force: false, log: (line) => process.stderr.write(`${line}\n`) });
+try {
+  await build({ force: false, log: (line) => process.stderr.write(`${line}\n`) });
+} catch (error) {
+  process.stderr.write(`The build failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const child = spawn(process.execPath, [join(root, "host-agent/dist/bin.js"), "up", ...process.argv.slice(2)], { stdio: "inherit" });
 // The terminal sends Ctrl-C to the whole group: only the child decides when to end.

@@ -138,8 +138,8 @@ export async function joinToken(fleet: Fleet, body: Record<string, unknown> = {}
   return (await json(call("/api/v1/hosts/joins", { token: fleet.owner.token, body }))).token;
 }
 
-export async function join(token: string, name: string | undefined, key: Keypair, origin = ORIGIN): Promise<Response> {
-  const body = { token, ...(name === undefined ? {} : { name }), signingKey: key.publicKey, sealingKey: SEALING_KEY };
+export async function join(token: string, name: string | undefined, key: Keypair, origin = ORIGIN, more: object = {}): Promise<Response> {
+  const body = { token, ...more, ...(name === undefined ? {} : { name }), signingKey: key.publicKey, sealingKey: SEALING_KEY };
   const first = await call("/api/v1/hosts/join", { body });
   if (first.status !== 200) return first;
   const { nonce } = await json(first);

@@ -61,6 +61,13 @@ describe("join tokens", () => {
     expect((await join(token, "web-2", await keypair())).status).toBe(200);
   });
 
+  it("a machine's own name is a suggestion: the token's wins, and a taken one gets a number", async () => {
+    await joinHost(fleet, "web");
+    const suggest = async (token: string) => (await json(join(token, "web", await keypair(), ORIGIN, { suggested: true }))).host.name;
+    expect(await suggest(await joinToken(fleet))).toBe("web-2");
+    expect(await suggest(await joinToken(fleet, { name: "gpu-1" }))).toBe("gpu-1");
+  });
+
   it("a name that is none is refused with one that is", async () => {
     expect((await refusal(join(await joinToken(fleet), "Web Server!", await keypair()), "field_invalid")).hint).toBe("Try web-server.");
   });

@@ -22,6 +22,7 @@ const SCRIPT = String.raw`#!/bin/sh
 #   MAESTRO_NAME     this machine's name in the fleet (default: its host name)
 #   MAESTRO_HOME     where everything is kept
 #   MAESTRO_PIN      sha256//… of the key of a self-signed server certificate
+#   MAESTRO_ALLOW_HTTP  the network in which plain http is allowed (cidr), for a server without TLS
 #   --service        install a service instead of starting a background process
 set -eu
 umask 077

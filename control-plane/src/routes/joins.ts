@@ -12,6 +12,7 @@ import { bumpRegistry } from "../db/fleets.ts";
 import { hostById, rotateHostKey } from "../db/hosts.ts";
 import { enrol, insertJoin, joinByLookup, namesLike, type JoinRow } from "../db/joins.ts";
 import { freeName, joinLabels, joinName } from "../domain/access/join.ts";
+import { joinLine } from "../domain/access/join-line.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
 import { originsHere, serverOrigin } from "../http/origin.ts";
 import { freshSecret, parsedDigest } from "../http/secrets.ts";
@@ -59,10 +60,10 @@ export const joinRoutes = defineRoutes({
 
   async hostJoin(rx) {
     const join = await joinOf(rx, rx.body.token);
-    const { signingKey, sealingKey, nonce, proof } = rx.body;
+    const { signingKey, sealingKey, nonce, proof, suggested = false } = rx.body;
     if (!isPublicKey(signingKey)) throw badKey("signingKey", "an Ed25519");
     if (!isPublicKey(sealingKey)) throw badKey("sealingKey", "an X25519");
-    const name = unwrap(joinName(join.name, rx.body.name));
+    const name = unwrap(joinName(join.name, rx.body.name, suggested));
     const bound = (await sha256Hex(`${join.id}\n${signingKey}\n${sealingKey}`)).slice(0, 32);
     if (nonce === undefined || proof === undefined) {
       await rx.audit(name, "hostJoinNonce");
@@ -83,18 +84,21 @@ export const joinRoutes = defineRoutes({
       });
     }
     await rx.audit(name);
-    const host = await enrol(rx.db, join, {
-      id: rx.newId("host"),
-      fleet: join.fleet,
-      name,
-      labels: joinLabels(join.labels, rx.body.labels),
-      signingKey,
-      sealingKey,
-      createdMs: rx.nowMs,
-    }).catch(async (error: unknown) => {
-      throw error instanceof MaestroFailure && error.error.code === "host_exists"
-        ? hostNameTaken(name, await namesLike(rx.db, join.fleet, name))
-        : error;
+    const enrolAs = (as: string) =>
+      enrol(rx.db, join, {
+        id: rx.newId("host"),
+        fleet: join.fleet,
+        name: as,
+        labels: joinLabels(join.labels, rx.body.labels),
+        signingKey,
+        sealingKey,
+        createdMs: rx.nowMs,
+      });
+    const host = await enrolAs(name).catch(async (error: unknown) => {
+      if (!(error instanceof MaestroFailure) || error.error.code !== "host_exists") throw error;
+      const taken = await namesLike(rx.db, join.fleet, name);
+      if (suggested && join.name === null) return enrolAs(freeName(name, taken));
+      throw hostNameTaken(name, taken);
     });
     if (host === undefined) throw joinUsed();
     tellRegistry(rx, join.fleet);
@@ -157,9 +161,3 @@ const badKey = (field: string, what: string): Error =>
   fail("field_invalid", `'${field}' must be ${what} public key: 32 bytes in base64url.`, { field });
 const hostNameTaken = (name: string, taken: string[]): Error =>
   fail("host_exists", `A host named '${name}' exists.`, { field: "name", hint: `Join as --name ${freeName(name, taken)}.` });
-
-/** Pasted into a shell on the new machine: the token is in the environment, which other users cannot read, and in no argv. */
-function joinLine(origin: string, token: string, pin: string | undefined): string {
-  if (pin === undefined) return `curl -fsSL ${origin}/install.sh | MAESTRO_JOIN=${token} sh`;
-  return `curl -fsS --insecure --pinnedpubkey '${pin}' ${origin}/install.sh | MAESTRO_JOIN=${token} MAESTRO_PIN='${pin}' sh`;
-}

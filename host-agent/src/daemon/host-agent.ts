@@ -54,7 +54,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const uid = process.getuid?.() ?? 0;
   let identity = readJoined(paths);
   for (const dir of [paths.home, paths.hostDir]) ensurePrivateDir(dir, uid);
-  const url = checkServerUrl(identity.record.url, settings.allowHttp);
+  const url = checkServerUrl(identity.record.url, [...settings.allowHttp, ...(identity.record.allowHttp ?? [])]);
   if (!url.ok) throw fail(url.error.code, url.error.detail, url.error);
   const policy = readPolicy(paths.policyFile);
   const lock = acquireLock(paths.daemonLockFile, paths.fallbackLockFile, "host run", version);

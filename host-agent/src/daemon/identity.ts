@@ -19,6 +19,8 @@ export const HostRecord = z.object({
   origin: z.string().max(512),
   /** SHA-256 of the server key, hex; set when the server is known by its key and not by an authority. */
   pin: z.string().length(64).optional(),
+  /** Networks that plain http was allowed to when this machine joined: a restart without that environment must find its server too. */
+  allowHttp: z.array(z.string().max(64)).max(64).optional(),
 });
 export type HostRecord = z.infer<typeof HostRecord>;
 

@@ -9,7 +9,7 @@ import { parseToken } from "@maestro/shared/token";
 import { ensurePrivateDir, type Paths } from "../config/paths.ts";
 import { parsePin } from "../link/connector.ts";
 import { callServer, readProblem } from "../link/http-call.ts";
-import { checkServerUrl } from "../link/server-url.ts";
+import { checkServerUrl, isLoopback } from "../link/server-url.ts";
 import { generateSealingKey, generateSigningKey, readIdentity, signText, writeIdentity, type HostRecord } from "./identity.ts";
 
 export interface JoinOptions {
@@ -19,6 +19,8 @@ export interface JoinOptions {
   /** `mst_join_…` */
   token: string;
   name?: string;
+  /** What this machine would be called if nobody says otherwise. */
+  suggestedName?: string;
   labels: Readonly<Record<string, string>>;
   /** SHA-256 of the server's public key (SPKI): hex, base64 or base64url, with or without `sha256:`. */
   pin?: string;
@@ -38,7 +40,7 @@ export async function joinHost(options: JoinOptions): Promise<Result<HostRecord>
   }
 }
 
-async function join({ paths, url, token, name, labels, pin, allowHttp, force = false }: JoinOptions): Promise<HostRecord> {
+async function join({ paths, url, token, name, suggestedName, labels, pin, allowHttp, force = false }: JoinOptions): Promise<HostRecord> {
   const server = unwrap(checkServerUrl(url, allowHttp));
   unwrap(parseToken(token, ["join"]));
   const pinned = pin === undefined ? undefined : unwrap(parsePin(pin));
@@ -54,7 +56,7 @@ async function join({ paths, url, token, name, labels, pin, allowHttp, force = f
   const sealing = generateSealingKey();
   const body = {
     token,
-    ...(name === undefined ? {} : { name }),
+    ...(name !== undefined ? { name } : suggestedName !== undefined ? { name: suggestedName, suggested: true } : {}),
     labels: { ...labels },
     signingKey: signing.public,
     sealingKey: sealing.public,
@@ -74,6 +76,7 @@ async function join({ paths, url, token, name, labels, pin, allowHttp, force = f
     url: server.origin,
     origin: second.origin,
     ...(pinned === undefined ? {} : { pin: pinned }),
+    ...(server.protocol === "https:" || isLoopback(server.hostname) ? {} : { allowHttp: [...allowHttp] }),
   };
   writeIdentity(paths, { record, signing, sealing });
   return record;

@@ -1,14 +1,15 @@
 /** First start: the owner's token and this machine as the first host. Later starts: both are found again. */
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import * as z from "zod";
 import { fail, MaestroFailure } from "@maestro/shared/errors";
-import { NAME_PATTERN } from "@maestro/shared/names";
 import type { ApiClient } from "../cli/api/client.ts";
 import { readProfiles, storeProfile, type Profile } from "../cli/config/profiles.ts";
 import { ServerRefusal } from "../cli/render/failure.ts";
 import type { Paths } from "../config/paths.ts";
 import { readPrivate, writeDurably } from "../daemon/durable-file.ts";
 import { readIdentity, writeIdentity } from "../daemon/identity.ts";
+import { suggestedHostName } from "../daemon/host-name.ts";
 import { joinHost } from "../daemon/join.ts";
 import { parsePin } from "../link/connector.ts";
 import type { Origins } from "./origins.ts";
@@ -54,12 +55,18 @@ export async function readyOwner(place: AccessPlace, secrets: UpSecrets): Promis
 
 function keepProfile({ paths, origins, pin }: AccessPlace, token: string, expiresAt: string | undefined): void {
   const hex = pin === undefined ? undefined : parsePin(pin);
-  const profile: Profile = { url: origins.local, token, ...(hex?.ok === true ? { pin: hex.value } : {}), ...(isAllowedHttp(origins) ? { allowHttp: [`${new URL(origins.local).hostname}/32`] } : {}), ...(expiresAt === undefined ? {} : { expiresAt }) };
+  const profile: Profile = { url: origins.local, token, ...(hex?.ok === true ? { pin: hex.value } : {}), ...(isAllowedHttp(origins) ? { allowHttp: ownNetwork(origins) } : {}), ...(expiresAt === undefined ? {} : { expiresAt }) };
   storeProfile(paths, LOCAL_PROFILE, profile, false);
 }
 
 /** This machine's own address beyond loopback, over plain http: only where `--allow-http` said so. */
 const isAllowedHttp = ({ local }: Origins): boolean => local.startsWith("http://") && !/^http:\/\/(127\.|\[|localhost)/.test(local);
+
+/** Of this machine's own address, and nothing beside it. */
+function ownNetwork({ local }: Origins): string[] {
+  const address = new URL(local).hostname.replace(/^\[|\]$/g, "");
+  return [`${address}/${isIP(address) === 6 ? 128 : 32}`];
+}
 
 async function renew(client: ApiClient, stored: Profile, nowMs: number): Promise<{ token: string; expiresAt: string | undefined }> {
   if (stored.expiresAt === undefined || Date.parse(stored.expiresAt) - nowMs > RENEW_BEFORE_MS) return { token: stored.token, expiresAt: stored.expiresAt };
@@ -90,31 +97,26 @@ export async function readyHost(place: AccessPlace, owner: ApiClient): Promise<s
   }
   if (identity !== undefined && (await isKnown(owner, identity.record.hostId))) {
     const hex = pin === undefined ? undefined : parsePin(pin);
-    const { pin: _, ...rest } = identity.record;
-    const record = { ...rest, url: origins.local, origin: origins.public, ...(hex?.ok === true ? { pin: hex.value } : {}) };
+    const { pin: _pin, allowHttp: _allowHttp, ...rest } = identity.record;
+    const allowHttp = isAllowedHttp(origins) ? { allowHttp: ownNetwork(origins) } : {};
+    const record = { ...rest, url: origins.local, origin: origins.public, ...(hex?.ok === true ? { pin: hex.value } : {}), ...allowHttp };
     // Port, address or certificate may be others this time.
     if (JSON.stringify(record) !== JSON.stringify(identity.record)) writeIdentity(paths, { ...identity, record });
     return record.hostId;
   }
   const { token } = await owner.call("hostJoinCreate", { body: {} });
-  const record = await joinUnderFreeName(place, token);
+  const record = await joinHere(place, token);
   writeDurably(up.hostFile, `${JSON.stringify({ hostId: record.hostId })}\n`);
   place.note(`Enrolled this machine as host '${record.name}'.`);
   return record.hostId;
 }
 
-async function joinUnderFreeName({ paths, origins, pin }: AccessPlace, token: string) {
-  const name = slug(hostname());
-  for (let n = 1; ; n++) {
-    const joined = await joinHost({ paths, url: origins.local, token, name: n === 1 ? name : `${name.slice(0, 60)}-${n}`, labels: {}, allowHttp: isAllowedHttp(origins) ? [`${new URL(origins.local).hostname}/32`] : [], force: true, ...(pin === undefined ? {} : { pin }) });
-    if (joined.ok) return joined.value;
-    if (joined.error.code !== "host_exists" || n === 9) throw new MaestroFailure(joined.error);
-  }
-}
-
-export function slug(text: string): string {
-  const made = text.toLowerCase().split(".")[0]?.replace(/[^a-z0-9_-]+/g, "-").replace(/^[^a-z0-9]+/, "").slice(0, 63) ?? "";
-  return NAME_PATTERN.test(made) ? made : "this-machine";
+async function joinHere({ paths, origins, pin }: AccessPlace, token: string) {
+  const allowHttp = isAllowedHttp(origins) ? ownNetwork(origins) : [];
+  const suggestedName = suggestedHostName(hostname());
+  const joined = await joinHost({ paths, url: origins.local, token, suggestedName, labels: {}, allowHttp, force: true, ...(pin === undefined ? {} : { pin }) });
+  if (joined.ok) return joined.value;
+  throw new MaestroFailure(joined.error);
 }
 
 async function isKnown(owner: ApiClient, id: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import { launcherText, pathLine } from "./launcher.ts";
 import { peersOf, planListen } from "./listen-plan.ts";
 import { pendingMigrations, splitStatements } from "./migrations.ts";
 import { originsOf } from "./origins.ts";
-import { slug } from "./access.ts";
+import { suggestedHostName } from "../daemon/host-name.ts";
 import { restartDelayMs } from "./supervise.ts";
 
 const request = { bind: undefined, port: 23_000, tls: undefined, allowHttp: [] };
@@ -121,7 +121,7 @@ test.each([
   ["---", "this-machine"],
   ["", "this-machine"],
 ])("a machine called %j joins as %s", (hostname, name) => {
-  expect(slug(hostname)).toBe(name);
+  expect(suggestedHostName(hostname)).toBe(name);
 });
 
 test("a child that keeps dying is started ever more slowly", () => {

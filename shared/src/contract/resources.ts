@@ -91,6 +91,8 @@ export const JoinCreated = z.object({ id: z.string(), token: z.string(), expires
 export const JoinBody = z.strictObject({
   token: z.string().max(256),
   name: z.string().max(63).optional(),
+  /** Nobody chose `name`: one that the token brings wins, and a taken one gets a number. */
+  suggested: z.boolean().optional(),
   labels: Labels.optional(),
   signingKey: z.string().max(64),
   sealingKey: z.string().max(64),

@@ -5,6 +5,7 @@ describe("what a new machine is called", () => {
   it("the token's name wins, and another one asked for is a mistake", () => {
     expect(joinName("gpu", undefined)).toEqual({ ok: true, value: "gpu" });
     expect(joinName("gpu", "gpu")).toEqual({ ok: true, value: "gpu" });
+    expect(joinName("gpu", "cpu", true)).toEqual({ ok: true, value: "gpu" });
     expect(joinName("gpu", "cpu")).toMatchObject({ ok: false, error: { code: "field_invalid", field: "name" } });
   });
 

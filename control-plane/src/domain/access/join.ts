@@ -5,9 +5,9 @@ import { err, ok, type Result } from "@maestro/shared/result";
 
 type Labels = Record<string, string>;
 
-/** A name bound to the token wins; a different one asked for is a mistake worth saying. */
-export function joinName(bound: string | null, asked: string | undefined): Result<string> {
-  if (bound !== null && asked !== undefined && asked !== bound) {
+/** A name bound to the token wins; a different one asked for is a mistake worth saying, unless it is only the machine's own suggestion. */
+export function joinName(bound: string | null, asked: string | undefined, suggested = false): Result<string> {
+  if (bound !== null && asked !== undefined && asked !== bound && !suggested) {
     return err(
       maestroError("field_invalid", `This join token is for the host '${bound}'.`, {
         field: "name",

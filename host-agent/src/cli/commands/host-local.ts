@@ -1,5 +1,7 @@
 /** `maestro host …` for this very machine: join, run, and the holder behind it. */
 import { EXIT, MaestroFailure } from "@maestro/shared/errors";
+import { hostname } from "node:os";
+import { suggestedHostName } from "../../daemon/host-name.ts";
 import { createLog } from "../../daemon/log.ts";
 import { joinHost } from "../../daemon/join.ts";
 import { thisProgram } from "../../up/program.ts";
@@ -35,7 +37,7 @@ export const hostJoin = defineCommand({
       labels: flags.label,
       allowHttp: context.settings().allowHttp,
       force: flags.force,
-      ...(flags.name === undefined ? {} : { name: flags.name }),
+      ...(flags.name === undefined ? { suggestedName: suggestedHostName(hostname()) } : { name: flags.name }),
       ...(pin === undefined ? {} : { pin }),
     });
     if (!joined.ok) throw new MaestroFailure(joined.error);
