@@ -19,6 +19,8 @@ const PROGRAMS: readonly Program[] = [
   { names: ["chromium", "chromium-browser", "google-chrome"], debian: "chromium", purpose: "the console in a browser" },
   { names: ["sshd"], debian: "openssh-server", purpose: "an SSH peer" },
   { names: ["ip"], debian: "iproute2", purpose: "a second host in its own network namespace" },
+  { names: ["curl"], debian: "curl", purpose: "joining by the console's line" },
+  { names: ["openssl"], debian: "openssl", purpose: "a certificate made by hand" },
   { names: ["faketime"], debian: "faketime", purpose: "a machine with a wrong clock" },
   { names: ["ps"], debian: "procps", purpose: "process trees" },
 ];

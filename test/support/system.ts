@@ -27,7 +27,7 @@ export function program(...names: readonly string[]): string | undefined {
   return undefined;
 }
 
-export type Part = "tmux" | "chromium" | "sshd" | "docker" | "netns" | "faketime" | "npm" | "linux";
+export type Part = "tmux" | "chromium" | "sshd" | "docker" | "netns" | "faketime" | "mounts" | "npm" | "linux" | "curl" | "openssl";
 
 const NEEDED: Record<Part, () => SkipReason> = {
   tmux: () => missing("tmux", "tmux"),
@@ -41,7 +41,10 @@ const NEEDED: Record<Part, () => SkipReason> = {
     return runs("unshare", ["--net", "true"]) ? undefined : "this kernel lets root make no network namespace";
   },
   faketime: () => missing("faketime", "faketime"),
+  mounts: () => (process.getuid?.() === 0 && runs("unshare", ["--mount", "true"]) ? undefined : "mount namespaces need root, and a kernel that lets it"),
   npm: () => missing("npm", "npm"),
+  curl: () => missing("curl", "curl"),
+  openssl: () => missing("openssl", "openssl"),
   linux: () => (process.platform === "linux" ? undefined : "needs Linux"),
 };
 
