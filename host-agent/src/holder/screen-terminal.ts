@@ -2,7 +2,7 @@
 import headless from "@xterm/headless";
 import { SNAPSHOT_MAX_BYTES } from "@maestro/shared/limits";
 import { stripUnsafe } from "@maestro/shared/sanitize";
-import { guardCounts } from "./screen-counts.ts";
+import { boundRepeats } from "@maestro/shared/repeat-counts";
 import { guardErase, guardMarks, isAtRest, parseNow } from "./screen-internals.ts";
 import { serializeScreen } from "./screen-serialize.ts";
 
@@ -31,7 +31,7 @@ export class ScreenTerminal {
   constructor(cols: number, rows: number, offset: number, onTitle: (title: string) => void, onReply: (reply: string) => void) {
     this.#terminal = new headless.Terminal({ cols, rows, scrollback: SCREEN_SCROLLBACK_LINES, allowProposedApi: true, logLevel: "off" });
     guardErase(this.#terminal);
-    guardCounts(this.#terminal);
+    boundRepeats(this.#terminal);
     guardMarks(this.#terminal);
     this.#terminal.onTitleChange((title) => onTitle(stripUnsafe(title)));
     this.#terminal.onData(onReply);

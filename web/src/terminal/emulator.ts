@@ -7,7 +7,7 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import { Terminal } from "@xterm/xterm";
 import { MAX_COLS, MAX_ROWS } from "@maestro/shared/limits";
 import type { Cursor } from "@maestro/shared/protocol/cursor";
-import { boundCounts } from "./bounded-counts.ts";
+import { boundRepeats } from "@maestro/shared/repeat-counts";
 import { boundJoinedMarks } from "./bounded-marks.ts";
 import { DARK, LIGHT } from "./palette.ts";
 import { ReplyBudget } from "./reply-budget.ts";
@@ -80,7 +80,7 @@ export class Emulator {
     scheme.addEventListener("change", () => Object.assign(this.terminal.options, colours(scheme.matches)), { signal: this.#abort.signal });
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(new WebLinksAddon((_event, uri) => owner.linkClicked(uri)));
-    boundCounts(this.terminal.parser);
+    boundRepeats(this.terminal);
     boundJoinedMarks(this.terminal);
     guardReplies(this.terminal.parser, { open: () => this.#mayReply(), suppress: () => this.#suppress() });
     guardClipboard(this.terminal, (data) => this.#parsing[0]?.live === true && owner.clipboardAsked(data));
