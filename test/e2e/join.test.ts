@@ -94,7 +94,7 @@ describe.skipIf(missing !== undefined)(`a second machine${missing === undefined 
     expect(script.code).not.toBe(0);
     expect(script.stderr).toMatch(/Could not download/);
     expect(installed()).toEqual([]);
-    const direct = await second.run([process.execPath, BUNDLE, "host", "join", url, "--pin", wrong, "--token-file", "-", "--json"], { stdin: `${token}\n` });
+    const direct = await second.run([process.execPath, BUNDLE, "host", "join", url, "--pin", wrong, "--token-file", "-", "--json"], { stdin: `${token}\n` }, 10_000);
     expect(direct.code).toBe(11);
     expect(codeOf(direct.stderr)).toBe("tls_pin_mismatch");
     expect(existsSync(join(second.maestroHome, "host", "identity.json"))).toBe(false);

@@ -49,7 +49,11 @@ export async function callServer(call: HttpCall): Promise<Result<HttpAnswer>> {
           timeoutMs,
         );
         request.once("close", () => clearTimeout(timer));
-        request.once("error", reject);
+        request.once("error", (error) => {
+          // A connection that never came to be is not closed either; its timer would hold a CLI for all of its time.
+          clearTimeout(timer);
+          reject(error);
+        });
         request.end(body);
       }),
     );
