@@ -137,9 +137,9 @@ export class RemoteAttach implements AttachLink {
     });
   }
 
-  /** A server that restarts answers 5xx: that passes. Before the first connection everything is told. */
+  /** A server that restarts answers 5xx, one whose owner just changed our rights `superseded`: that passes. Before the first connection everything is told. */
   #afterRefusal(failure: MaestroFailure | ServerRefusal): Ended {
-    const passing = failure instanceof ServerRefusal ? failure.problem.status >= 500 || failure.problem.status === 429 : true;
+    const passing = failure instanceof ServerRefusal ? failure.problem.status >= 500 || failure.problem.status === 429 || failure.problem.code === "superseded" : true;
     return this.#everConnected && passing ? { type: "redial", why: failure.message } : { type: "over", failure };
   }
 
