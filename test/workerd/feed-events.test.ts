@@ -204,7 +204,7 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
 describe("the Feed's alarm", () => {
   it("[F11] delivered twice, closes an expired socket once, keeps the others and looks again when the next one ends", async () => {
     const short = await makeToken(fleet, { name: "short" });
-    const long = await makeToken(fleet, { name: "long", ttlSeconds: 3600 });
+    const long = await makeToken(fleet, { name: "long", expiresInDays: 1 });
     const [ending, staying] = [await follow("", short.token), await follow("", long.token)];
     await ending.next();
     await staying.next();
