@@ -6,7 +6,14 @@ import type { Io } from "./cli/io.ts";
 import { nodeProblem } from "./cli/node-version.ts";
 import { asProblem, exitFor, renderProblem } from "./cli/render/failure.ts";
 
-const io: Io = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd(), nowMs: Date.now };
+const io: Io = {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  nowMs: Date.now,
+};
 
 // A reader that went away (`maestro … | head`) is no failure, and there is nobody left to tell.
 for (const stream of [process.stdout, process.stderr]) {

@@ -51,7 +51,9 @@ export class KeyRotation {
       if (await this.#settlePending()) log.info("the host has a new key");
     } catch (cause) {
       this.#notBeforeMs = clock.monotonicMs() + RETRY_MS * timeScale;
-      log.warn("the host's new key could not be kept; the old one goes on", { cause: cause instanceof Error ? cause.message : String(cause) });
+      log.warn("the host's new key could not be kept; the old one goes on", {
+        cause: cause instanceof Error ? cause.message : String(cause),
+      });
     } finally {
       this.#settling = false;
     }

@@ -37,18 +37,21 @@ test("a stale lock is taken over: a dead pid, a pid that is somebody else's now,
   }
 });
 
-test.runIf(process.platform === "linux")("a zombie holds no lock: whoever started the holder was replaced in place and reaps nobody", async () => {
-  // The shell becomes `sleep`, which knows nothing of the child that it inherits.
-  const parent = spawn("/bin/sh", ["-c", "sleep 0.05 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
-  try {
-    const [line]: unknown[] = await once(parent.stdout, "data");
-    const pid = Number(String(line));
-    const started = readStat(pid)?.started ?? "";
-    await expect.poll(() => readStat(pid)?.state).toBe("Z");
-    writeFileSync(file, JSON.stringify({ pid, started }));
-    expect(lockOwner(file)).toBeUndefined();
-    expect(acquireLock(file, me)).toBe(true);
-  } finally {
-    parent.kill("SIGKILL");
-  }
-});
+test.runIf(process.platform === "linux")(
+  "a zombie holds no lock: whoever started the holder was replaced in place and reaps nobody",
+  async () => {
+    // The shell becomes `sleep`, which knows nothing of the child that it inherits.
+    const parent = spawn("/bin/sh", ["-c", "sleep 0.05 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    try {
+      const [line]: unknown[] = await once(parent.stdout, "data");
+      const pid = Number(String(line));
+      const started = readStat(pid)?.started ?? "";
+      await expect.poll(() => readStat(pid)?.state).toBe("Z");
+      writeFileSync(file, JSON.stringify({ pid, started }));
+      expect(lockOwner(file)).toBeUndefined();
+      expect(acquireLock(file, me)).toBe(true);
+    } finally {
+      parent.kill("SIGKILL");
+    }
+  },
+);

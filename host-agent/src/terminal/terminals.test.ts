@@ -13,7 +13,10 @@ async function setUp() {
   const holder = new MemoryHolder();
   holder.add("ses_a");
   const terminals = new Terminals({ clock, log: silentLog });
-  const client = await holder.open({ output: () => {}, snapshot: () => {}, gap: () => {}, epoch: () => {}, sessions: () => {}, closed: () => {} }, new AbortController().signal);
+  const client = await holder.open(
+    { output: () => {}, snapshot: () => {}, gap: () => {}, epoch: () => {}, sessions: () => {}, closed: () => {} },
+    new AbortController().signal,
+  );
   if (!client.ok) throw new Error("a holder in memory is always there");
   terminals.holderUp(client.value);
   const linkUp = () => terminals.linkUp(new Egress(nowhere, clock, { overflow: () => {}, sent: () => {} }));

@@ -55,7 +55,13 @@ export async function readyOwner(place: AccessPlace, secrets: UpSecrets): Promis
 
 function keepProfile({ paths, origins, pin }: AccessPlace, token: string, expiresAt: string | undefined): void {
   const hex = pin === undefined ? undefined : parsePin(pin);
-  const profile: Profile = { url: origins.local, token, ...(hex?.ok === true ? { pin: hex.value } : {}), ...(isAllowedHttp(origins) ? { allowHttp: ownNetwork(origins) } : {}), ...(expiresAt === undefined ? {} : { expiresAt }) };
+  const profile: Profile = {
+    url: origins.local,
+    token,
+    ...(hex?.ok === true ? { pin: hex.value } : {}),
+    ...(isAllowedHttp(origins) ? { allowHttp: ownNetwork(origins) } : {}),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
   storeProfile(paths, LOCAL_PROFILE, profile, false);
 }
 
@@ -69,9 +75,12 @@ function ownNetwork({ local }: Origins): string[] {
 }
 
 async function renew(client: ApiClient, stored: Profile, nowMs: number): Promise<{ token: string; expiresAt: string | undefined }> {
-  if (stored.expiresAt === undefined || Date.parse(stored.expiresAt) - nowMs > RENEW_BEFORE_MS) return { token: stored.token, expiresAt: stored.expiresAt };
+  if (stored.expiresAt === undefined || Date.parse(stored.expiresAt) - nowMs > RENEW_BEFORE_MS)
+    return { token: stored.token, expiresAt: stored.expiresAt };
   try {
-    const { secret, token } = await client.call("tokenCreate", { body: { name: `local ${new Date(nowMs).toISOString().slice(0, 10)}`, role: "owner" } });
+    const { secret, token } = await client.call("tokenCreate", {
+      body: { name: `local ${new Date(nowMs).toISOString().slice(0, 10)}`, role: "owner" },
+    });
     return { token: secret, expiresAt: token.expiresAt };
   } catch (error) {
     if (!(error instanceof ServerRefusal)) throw error;
@@ -114,7 +123,16 @@ export async function readyHost(place: AccessPlace, owner: ApiClient): Promise<s
 async function joinHere({ paths, origins, pin }: AccessPlace, token: string) {
   const allowHttp = isAllowedHttp(origins) ? ownNetwork(origins) : [];
   const suggestedName = suggestedHostName(hostname());
-  const joined = await joinHost({ paths, url: origins.local, token, suggestedName, labels: {}, allowHttp, force: true, ...(pin === undefined ? {} : { pin }) });
+  const joined = await joinHost({
+    paths,
+    url: origins.local,
+    token,
+    suggestedName,
+    labels: {},
+    allowHttp,
+    force: true,
+    ...(pin === undefined ? {} : { pin }),
+  });
   if (joined.ok) return joined.value;
   throw new MaestroFailure(joined.error);
 }

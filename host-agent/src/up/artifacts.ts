@@ -9,7 +9,9 @@ export const Manifest = z.object({
   compatibilityDate: z.string(),
   compatibilityFlags: z.array(z.string()),
   objects: z.array(z.object({ binding: z.string(), className: z.string() })),
-  rateLimits: z.array(z.object({ binding: z.string(), namespaceId: z.string(), limit: z.number(), periodSeconds: z.union([z.literal(10), z.literal(60)]) })),
+  rateLimits: z.array(
+    z.object({ binding: z.string(), namespaceId: z.string(), limit: z.number(), periodSeconds: z.union([z.literal(10), z.literal(60)]) }),
+  ),
   vars: z.record(z.string(), z.string()),
 });
 export type Manifest = z.infer<typeof Manifest>;
@@ -24,7 +26,12 @@ export interface Artifacts {
 export function findArtifacts(): Artifacts {
   const dist = import.meta.url.endsWith(".ts") ? "../../dist/" : "./";
   const at = (name: string): string => fileURLToPath(new URL(dist + name, import.meta.url));
-  const [worker, manifest, migrations, console_] = [at("control-plane/worker.js"), at("control-plane/manifest.json"), at("migrations"), at("console")];
+  const [worker, manifest, migrations, console_] = [
+    at("control-plane/worker.js"),
+    at("control-plane/manifest.json"),
+    at("migrations"),
+    at("console"),
+  ];
   for (const file of [worker, manifest, migrations, console_]) {
     if (!existsSync(file)) {
       throw fail("backend_unavailable", "This installation has no embedded control plane.", {

@@ -69,7 +69,8 @@ function oid(...numbers: readonly number[]): Buffer {
 }
 
 const ECDSA_SHA256 = sequence(oid(1, 2, 840, 10045, 4, 3, 2));
-const extension = (id: Buffer, critical: boolean, value: Buffer): Buffer => sequence(id, ...(critical ? [tlv(0x01, Buffer.from([0xff]))] : []), tlv(0x04, value));
+const extension = (id: Buffer, critical: boolean, value: Buffer): Buffer =>
+  sequence(id, ...(critical ? [tlv(0x01, Buffer.from([0xff]))] : []), tlv(0x04, value));
 
 /** GeneralizedTime after 2049 and UTCTime before, as RFC 5280 wants it. */
 function time(ms: number): Buffer {

@@ -45,7 +45,13 @@ export function startControlPlane(config: ControlPlaneConfig, { program, log, no
       }
     });
     child.once("error", (cause) => reject(fail("internal", `The control plane could not be started: ${cause.message}`, {}, cause)));
-    child.once("exit", (code, signal) => reject(fail("internal", `The control plane ended while it started (${signal ?? `exit code ${code}`}).`, { hint: "Its log is logs/up.log under MAESTRO_HOME." })));
+    child.once("exit", (code, signal) =>
+      reject(
+        fail("internal", `The control plane ended while it started (${signal ?? `exit code ${code}`}).`, {
+          hint: "Its log is logs/up.log under MAESTRO_HOME.",
+        }),
+      ),
+    );
   });
   // Told to whoever waits for the first start; later ones are the supervisor's.
   ready.catch(() => undefined);

@@ -28,7 +28,14 @@ export async function runControlPlane(firstLine: string, report: (event: Control
     });
     runtime = started;
     upstreamPort = await directPort(started);
-    if (guarded) front = await openFront({ bind: config.bind, port: config.port, tls: config.tls, allowHttp: config.allowHttp ?? [], upstreamPort: () => upstreamPort });
+    if (guarded)
+      front = await openFront({
+        bind: config.bind,
+        port: config.port,
+        tls: config.tls,
+        allowHttp: config.allowHttp ?? [],
+        upstreamPort: () => upstreamPort,
+      });
     report({ t: "ready", runtimePid: runtimePid() });
     await ended;
   } catch (error) {
@@ -56,9 +63,24 @@ async function startRuntime(config: ControlPlaneConfig, guarded: boolean, onRest
           bindings: { ...manifest.vars, ...config.bindings, EMBEDDED_FRONT: guarded ? "1" : "" },
           d1Databases: { DB: NAME },
           durableObjects: Object.fromEntries(manifest.objects.map(({ binding, className }) => [binding, { className, useSQLite: true }])),
-          ratelimits: Object.fromEntries(manifest.rateLimits.map(({ binding, namespaceId, limit, periodSeconds }) => [binding, { namespace_id: namespaceId, simple: { limit, period: periodSeconds } }])),
-          assets: { directory: config.console, binding: "ASSETS", run_worker_first: true, routerConfig: { has_user_worker: true }, assetConfig: { not_found_handling: "single-page-application" } },
-          unsafeDirectSockets: [guarded ? { host: "127.0.0.1", port: 0, entrypoint: ENTRY, proxy: true } : { host: config.bind, port: config.port, entrypoint: ENTRY }],
+          ratelimits: Object.fromEntries(
+            manifest.rateLimits.map(({ binding, namespaceId, limit, periodSeconds }) => [
+              binding,
+              { namespace_id: namespaceId, simple: { limit, period: periodSeconds } },
+            ]),
+          ),
+          assets: {
+            directory: config.console,
+            binding: "ASSETS",
+            run_worker_first: true,
+            routerConfig: { has_user_worker: true },
+            assetConfig: { not_found_handling: "single-page-application" },
+          },
+          unsafeDirectSockets: [
+            guarded
+              ? { host: "127.0.0.1", port: 0, entrypoint: ENTRY, proxy: true }
+              : { host: config.bind, port: config.port, entrypoint: ENTRY },
+          ],
         },
       ],
     }),
@@ -101,14 +123,24 @@ async function migrate(config: ControlPlaneConfig): Promise<string[]> {
       ...shared(config),
       log: new Log(LogLevel.NONE),
       handleStructuredLogs: () => undefined,
-      workers: [{ name: NAME, modules: [{ type: "ESModule", path: "migrator.js", contents: MIGRATOR }], compatibilityDate: config.manifest.compatibilityDate, d1Databases: { DB: NAME } }],
+      workers: [
+        {
+          name: NAME,
+          modules: [{ type: "ESModule", path: "migrator.js", contents: MIGRATOR }],
+          compatibilityDate: config.manifest.compatibilityDate,
+          d1Databases: { DB: NAME },
+        },
+      ],
     }),
   );
   try {
     const answer = await runtime.dispatchFetch("http://migrator/");
     if (!answer.ok) throw new Error(await answer.text());
     const { pending, unknown } = pendingMigrations(all, z.array(z.string()).parse(await answer.json()));
-    if (unknown.length > 0) throw fail("state_unwritable", `The state in '${config.stateDir}' is of a newer version (${unknown.join(", ")}).`, { hint: "Use that version; state never goes back." });
+    if (unknown.length > 0)
+      throw fail("state_unwritable", `The state in '${config.stateDir}' is of a newer version (${unknown.join(", ")}).`, {
+        hint: "Use that version; state never goes back.",
+      });
     for (const { name, statements } of pending) {
       const applied = await runtime.dispatchFetch("http://migrator/", { method: "POST", body: JSON.stringify({ name, statements }) });
       if (!applied.ok) throw new Error(`${name}: ${await applied.text()}`);
@@ -136,10 +168,22 @@ function describe(error: unknown, { stateDir, bind, port }: ControlPlaneConfig):
     return { t: "failed", code, detail, ...(hint === undefined ? {} : { hint }) };
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (/EADDRINUSE|ERR_ADDRESS_IN_USE|Address already in use/i.test(`${message} ${errorCode(error)}`)) return { t: "failed", code: "port_in_use", detail: `Port ${port} of ${bind} is taken.` };
-  if (/EADDRNOTAVAIL|EACCES/.test(errorCode(error))) return { t: "failed", code: "field_invalid", detail: `This machine cannot listen on ${bind} port ${port} (${errorCode(error)}).`, hint: "Choose one of its own addresses, and a port from 1024 on." };
+  if (/EADDRINUSE|ERR_ADDRESS_IN_USE|Address already in use/i.test(`${message} ${errorCode(error)}`))
+    return { t: "failed", code: "port_in_use", detail: `Port ${port} of ${bind} is taken.` };
+  if (/EADDRNOTAVAIL|EACCES/.test(errorCode(error)))
+    return {
+      t: "failed",
+      code: "field_invalid",
+      detail: `This machine cannot listen on ${bind} port ${port} (${errorCode(error)}).`,
+      hint: "Choose one of its own addresses, and a port from 1024 on.",
+    };
   if (/SQLITE|malformed|not a database|disk I\/O|unable to open/i.test(message)) {
-    return { t: "failed", code: "state_unwritable", detail: `The state in '${stateDir}' is damaged or cannot be written: ${firstLine(message)}`, hint: "Restore it from a backup, or move the directory away to begin anew." };
+    return {
+      t: "failed",
+      code: "state_unwritable",
+      detail: `The state in '${stateDir}' is damaged or cannot be written: ${firstLine(message)}`,
+      hint: "Restore it from a backup, or move the directory away to begin anew.",
+    };
   }
   return { t: "failed", code: "internal", detail: `The control plane did not start: ${firstLine(message)}`, hint: "Please report it." };
 }

@@ -38,14 +38,30 @@ describe("where the control plane listens", () => {
 
   test("plain http is for this machine and the allowed networks", () => {
     const may = peersOf(["100.64.0.0/10", "fd7a::/16"]);
-    expect(["127.0.0.1", "::1", "::ffff:127.0.0.1", "100.100.1.1", "::ffff:100.64.0.1", "fd7a::1"].filter((address) => !may(address))).toEqual([]);
+    expect(
+      ["127.0.0.1", "::1", "::ffff:127.0.0.1", "100.100.1.1", "::ffff:100.64.0.1", "fd7a::1"].filter((address) => !may(address)),
+    ).toEqual([]);
     expect(["10.0.0.1", "100.128.0.1", "::ffff:10.0.0.1", "fd7b::1", "", undefined].filter((address) => may(address))).toEqual([]);
   });
 });
 
 describe("how the control plane is called", () => {
-  const inet = (address: string, family: "IPv4" | "IPv6", internal = false) => ({ address, family, internal, netmask: "", mac: "", cidr: null, ...(family === "IPv6" ? { scopeid: 0 } : {}) });
-  const machine = { hostname: "box", interfaces: { lo: [inet("127.0.0.1", "IPv4", true)], eth0: [inet("fe80::1", "IPv6"), inet("fd00::5", "IPv6"), inet("192.168.1.9", "IPv4")] } as never };
+  const inet = (address: string, family: "IPv4" | "IPv6", internal = false) => ({
+    address,
+    family,
+    internal,
+    netmask: "",
+    mac: "",
+    cidr: null,
+    ...(family === "IPv6" ? { scopeid: 0 } : {}),
+  });
+  const machine = {
+    hostname: "box",
+    interfaces: {
+      lo: [inet("127.0.0.1", "IPv4", true)],
+      eth0: [inet("fe80::1", "IPv6"), inet("fd00::5", "IPv6"), inet("192.168.1.9", "IPv4")],
+    } as never,
+  };
 
   test("on loopback by its address, and by localhost in the browser", () => {
     const origins = originsOf({ bind: "127.0.0.1", port: 1, protection: { type: "loopback" } }, 23_000, machine);
@@ -60,7 +76,10 @@ describe("how the control plane is called", () => {
   });
 
   test("on one address by that", () => {
-    expect(originsOf({ bind: "192.168.1.9", port: 1, protection: { type: "tls-auto" } }, 443, machine)).toMatchObject({ local: "https://192.168.1.9", public: "https://192.168.1.9" });
+    expect(originsOf({ bind: "192.168.1.9", port: 1, protection: { type: "tls-auto" } }, 443, machine)).toMatchObject({
+      local: "https://192.168.1.9",
+      public: "https://192.168.1.9",
+    });
   });
 });
 
@@ -84,7 +103,10 @@ describe("the certificate of --tls auto", () => {
     expect(read.checkIP("127.0.0.1")).toBe("127.0.0.1");
     expect(read.checkIP("fd00:0::5")).toBeDefined();
     expect(read.checkHost("evil.example")).toBeUndefined();
-    expect([Date.parse(read.validFrom), Date.parse(read.validTo)]).toEqual([Date.parse("2026-01-01T00:00:00Z"), Date.parse("2055-01-01T00:00:00Z")]);
+    expect([Date.parse(read.validFrom), Date.parse(read.validTo)]).toEqual([
+      Date.parse("2026-01-01T00:00:00Z"),
+      Date.parse("2055-01-01T00:00:00Z"),
+    ]);
     expect(read.serialNumber).toBe("800102");
   });
 });
@@ -102,7 +124,10 @@ describe("migrations", () => {
   });
 
   test("are cut into statements where drizzle-kit marked it", () => {
-    expect(splitStatements("CREATE TABLE a (x);\n--> statement-breakpoint\nCREATE TABLE b (y);\n")).toEqual(["CREATE TABLE a (x);", "CREATE TABLE b (y);"]);
+    expect(splitStatements("CREATE TABLE a (x);\n--> statement-breakpoint\nCREATE TABLE b (y);\n")).toEqual([
+      "CREATE TABLE a (x);",
+      "CREATE TABLE b (y);",
+    ]);
   });
 });
 

@@ -57,13 +57,20 @@ const open = async (options: Partial<FrontOptions>): Promise<Front> => {
   return front;
 };
 
-function get(port: number, headers: Record<string, string> = {}, body?: string): Promise<{ status: number; headers: IncomingMessage["headers"]; text: string }> {
+function get(
+  port: number,
+  headers: Record<string, string> = {},
+  body?: string,
+): Promise<{ status: number; headers: IncomingMessage["headers"]; text: string }> {
   return new Promise((resolve, reject) => {
-    const request = requestHttp({ host: "127.0.0.1", port, path: "/api/v1/x?y=1", method: body === undefined ? "GET" : "POST", headers }, (response) => {
-      let text = "";
-      response.on("data", (data: Buffer) => (text += data.toString()));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
-    });
+    const request = requestHttp(
+      { host: "127.0.0.1", port, path: "/api/v1/x?y=1", method: body === undefined ? "GET" : "POST", headers },
+      (response) => {
+        let text = "";
+        response.on("data", (data: Buffer) => (text += data.toString()));
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+      },
+    );
     request.once("error", reject);
     request.end(body);
   });
@@ -72,9 +79,24 @@ function get(port: number, headers: Record<string, string> = {}, body?: string):
 describe("plain http for allowed networks", () => {
   test("passes on who asked and under which name, and nothing that pretends to", async () => {
     const { port } = await open({});
-    const answer = await get(port, { host: "box:23000", "cf-connecting-ip": "9.9.9.9", "x-forwarded-for": "9.9.9.9", "x-forwarded-proto": "https", "mf-original-url": "https://evil/", "x-maestro-key": "kept" }, "hello");
+    const answer = await get(
+      port,
+      {
+        host: "box:23000",
+        "cf-connecting-ip": "9.9.9.9",
+        "x-forwarded-for": "9.9.9.9",
+        "x-forwarded-proto": "https",
+        "mf-original-url": "https://evil/",
+        "x-maestro-key": "kept",
+      },
+      "hello",
+    );
     expect(answer).toMatchObject({ status: 200, text: "far hello", headers: { "x-far": "yes" } });
-    expect(heard[0]).toMatchObject({ url: "http://box:23000/api/v1/x?y=1", body: "hello", headers: { "cf-connecting-ip": "127.0.0.1", host: "box:23000", "x-maestro-key": "kept" } });
+    expect(heard[0]).toMatchObject({
+      url: "http://box:23000/api/v1/x?y=1",
+      body: "hello",
+      headers: { "cf-connecting-ip": "127.0.0.1", host: "box:23000", "x-maestro-key": "kept" },
+    });
     expect(Object.keys(heard[0]?.headers ?? {}).filter((name) => /^(x-forwarded|mf-)/.test(name))).toEqual([]);
   });
 
@@ -116,10 +138,13 @@ describe("--tls auto", () => {
     const call = (key: string): Promise<number> =>
       new Promise((resolve, reject) => {
         const url = new URL(`https://127.0.0.1:${port}/`);
-        const request = requestHttps({ host: "127.0.0.1", port, path: "/", createConnection: connectorTo({ url, pin: key, timeoutMs: 5_000 }) }, (response) => {
-          response.resume();
-          resolve(response.statusCode ?? 0);
-        });
+        const request = requestHttps(
+          { host: "127.0.0.1", port, path: "/", createConnection: connectorTo({ url, pin: key, timeoutMs: 5_000 }) },
+          (response) => {
+            response.resume();
+            resolve(response.statusCode ?? 0);
+          },
+        );
         request.once("error", reject);
         request.end();
       });
@@ -141,6 +166,8 @@ describe("--tls auto", () => {
   });
 
   test("files that are no pair are refused in words", () => {
-    expect(() => readyTls({ type: "tls-files", certFile: "/nowhere/c", keyFile: "/nowhere/k" }, place())).toThrow(/tls_invalid: '\/nowhere\/c' cannot be read/);
+    expect(() => readyTls({ type: "tls-files", certFile: "/nowhere/c", keyFile: "/nowhere/k" }, place())).toThrow(
+      /tls_invalid: '\/nowhere\/c' cannot be read/,
+    );
   });
 });

@@ -2,7 +2,14 @@
  * The door of a control plane that others may reach: TLS, or plain http for allowed peers only. It tells the
  * Worker who asked (`cf-connecting-ip`) and under which scheme, and passes nothing on that could pretend to.
  */
-import { Agent, createServer, request as requestHttp, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  Agent,
+  createServer,
+  request as requestHttp,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -23,7 +30,19 @@ export interface Front {
   close(): Promise<void>;
 }
 
-const NOT_FORWARDED = new Set(["connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "forwarded", "cf-connecting-ip", "x-real-ip"]);
+const NOT_FORWARDED = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "forwarded",
+  "cf-connecting-ip",
+  "x-real-ip",
+]);
 const HOST = /^[A-Za-z0-9.:[\]-]{1,255}$/;
 
 export async function openFront({ bind, port, tls, allowHttp, upstreamPort }: FrontOptions): Promise<Front> {
@@ -52,7 +71,11 @@ export async function openFront({ bind, port, tls, allowHttp, upstreamPort }: Fr
       answer.pipe(response);
       answer.once("error", () => response.destroy());
     });
-    onward.once("error", () => (response.headersSent ? response.destroy() : sendProblem(response, maestroError("server_unreachable", "The control plane restarts.", { hint: "Try again in a moment." }))));
+    onward.once("error", () =>
+      response.headersSent
+        ? response.destroy()
+        : sendProblem(response, maestroError("server_unreachable", "The control plane restarts.", { hint: "Try again in a moment." })),
+    );
     response.once("close", () => onward.destroy());
     request.pipe(onward);
   });
@@ -117,9 +140,13 @@ function refuse({ headers, socket }: IncomingMessage, mayAsk: (address: string |
   // A connection between two ends of the same address never left this machine.
   const own = socket.remoteAddress !== undefined && socket.remoteAddress === socket.localAddress;
   if (!own && !mayAsk(socket.remoteAddress)) {
-    return maestroError("insecure_url", `Plain http is not allowed from ${peer(socket)}.`, { hint: "Start with --allow-http for its network, or with --tls." });
+    return maestroError("insecure_url", `Plain http is not allowed from ${peer(socket)}.`, {
+      hint: "Start with --allow-http for its network, or with --tls.",
+    });
   }
-  return HOST.test(headers.host ?? "") ? undefined : maestroError("field_invalid", "The Host header is missing or malformed.", { field: "host" });
+  return HOST.test(headers.host ?? "")
+    ? undefined
+    : maestroError("field_invalid", "The Host header is missing or malformed.", { field: "host" });
 }
 
 function sendProblem(response: ServerResponse, error: ReturnType<typeof maestroError>): void {
@@ -140,7 +167,8 @@ function forwarded(headers: IncomingHttpHeaders): Record<string, string | string
 
 function withoutHopByHop(headers: IncomingHttpHeaders): Record<string, string | string[]> {
   const kept: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined && name !== "connection" && name !== "keep-alive" && name !== "transfer-encoding") kept[name] = value;
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined && name !== "connection" && name !== "keep-alive" && name !== "transfer-encoding") kept[name] = value;
   return kept;
 }
 

@@ -31,17 +31,39 @@ export const LOOPBACK = "127.0.0.1";
 
 export function planListen({ bind = LOOPBACK, port, tls, allowHttp }: ListenRequest): Result<ListenPlan> {
   const address = bind === "localhost" ? LOOPBACK : bind.replace(/^\[|\]$/g, "");
-  if (isIP(address) === 0) return err(maestroError("flag_invalid", `--bind: '${bind.slice(0, 64)}' is not an IP address.`, { field: "bind", hint: "For example: --bind 192.168.1.10, or 0.0.0.0 for all" }));
+  if (isIP(address) === 0)
+    return err(
+      maestroError("flag_invalid", `--bind: '${bind.slice(0, 64)}' is not an IP address.`, {
+        field: "bind",
+        hint: "For example: --bind 192.168.1.10, or 0.0.0.0 for all",
+      }),
+    );
   const wrong = allowHttp.find((network) => !isNetwork(network));
-  if (wrong !== undefined) return err(maestroError("flag_invalid", `--allow-http: '${wrong.slice(0, 64)}' is not a network.`, { field: "allow-http", hint: "For example: --allow-http 100.64.0.0/10" }));
+  if (wrong !== undefined)
+    return err(
+      maestroError("flag_invalid", `--allow-http: '${wrong.slice(0, 64)}' is not a network.`, {
+        field: "allow-http",
+        hint: "For example: --allow-http 100.64.0.0/10",
+      }),
+    );
   if (tls !== undefined && allowHttp.length > 0) {
-    return err(maestroError("conflicting_flags", "--tls and --allow-http exclude each other.", { field: "tls", hint: "With TLS nobody needs plain http." }));
+    return err(
+      maestroError("conflicting_flags", "--tls and --allow-http exclude each other.", {
+        field: "tls",
+        hint: "With TLS nobody needs plain http.",
+      }),
+    );
   }
   if (tls === "auto") return ok({ bind: address, port, protection: { type: "tls-auto" } });
   if (tls !== undefined) {
     const [certFile, keyFile, extra] = tls.split(",");
     if (certFile === undefined || certFile === "" || keyFile === undefined || keyFile === "" || extra !== undefined) {
-      return err(maestroError("flag_invalid", `--tls: '${tls.slice(0, 128)}' is neither 'auto' nor two files.`, { field: "tls", hint: "For example: --tls auto, or --tls cert.pem,key.pem" }));
+      return err(
+        maestroError("flag_invalid", `--tls: '${tls.slice(0, 128)}' is neither 'auto' nor two files.`, {
+          field: "tls",
+          hint: "For example: --tls auto, or --tls cert.pem,key.pem",
+        }),
+      );
     }
     return ok({ bind: address, port, protection: { type: "tls-files", certFile, keyFile } });
   }

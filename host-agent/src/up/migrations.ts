@@ -12,11 +12,17 @@ export interface Migration {
 const BREAKPOINT = "--> statement-breakpoint";
 
 export function readMigrations(dir: string): Migration[] {
-  const names = readdirSync(dir).filter((name) => name.endsWith(".sql")).sort();
+  const names = readdirSync(dir)
+    .filter((name) => name.endsWith(".sql"))
+    .sort();
   return names.map((name) => ({ name, statements: splitStatements(readFileSync(path.join(dir, name), "utf8")) }));
 }
 
-export const splitStatements = (text: string): string[] => text.split(BREAKPOINT).map((part) => part.trim()).filter((part) => part !== "");
+export const splitStatements = (text: string): string[] =>
+  text
+    .split(BREAKPOINT)
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 
 /** In order. A recorded name this version does not know belongs to a newer one: that is refused, never undone. */
 export function pendingMigrations(all: readonly Migration[], applied: readonly string[]): { pending: Migration[]; unknown: string[] } {

@@ -27,14 +27,20 @@ export function originsOf({ bind, protection }: ListenPlan, port: number, machin
   const [first] = own;
   const local = everywhere ? at(LOOPBACK) : at(bind);
   const named = /^[A-Za-z0-9.-]+$/.test(machine.hostname) ? [at(machine.hostname)] : [];
-  return { local, public: first === undefined ? local : at(first), all: unique([local, ...own.map(at), ...(everywhere ? loopbacks : []), ...named]) };
+  return {
+    local,
+    public: first === undefined ? local : at(first),
+    all: unique([local, ...own.map(at), ...(everywhere ? loopbacks : []), ...named]),
+  };
 }
 
 /** Addresses other machines may know, IPv4 first. */
 export function externalAddresses({ interfaces }: Machine): string[] {
   const all = Object.values(interfaces).flatMap((found) => found ?? []);
   const usable = all.filter(({ internal, address, family }) => !internal && !(family === "IPv6" && address.startsWith("fe80")));
-  return [...usable.filter(({ family }) => family === "IPv4"), ...usable.filter(({ family }) => family === "IPv6")].map(({ address }) => address);
+  return [...usable.filter(({ family }) => family === "IPv4"), ...usable.filter(({ family }) => family === "IPv6")].map(
+    ({ address }) => address,
+  );
 }
 
 const unique = (texts: readonly string[]): string[] => [...new Set(texts)];

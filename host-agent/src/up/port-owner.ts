@@ -54,7 +54,11 @@ function ownerOnLinux(port: number): number | undefined {
 
 function ownerByLsof(port: number): number | undefined {
   try {
-    const pid = Number(execFileSync("lsof", ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-t"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).split("\n")[0]);
+    const pid = Number(
+      execFileSync("lsof", ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-t"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).split(
+        "\n",
+      )[0],
+    );
     return pid > 0 ? pid : undefined;
   } catch {
     return undefined;

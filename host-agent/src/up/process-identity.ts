@@ -76,10 +76,12 @@ function processes(): { pid: number; ppid: number; command: string }[] {
       return stat === undefined ? [] : [{ pid: Number(name), ppid: stat.ppid, command: stat.command }];
     });
   }
-  return ps(["-axo", "pid=,ppid=,comm="]).split("\n").map((line) => {
-    const [pid, ppid, ...command] = line.trim().split(/\s+/);
-    return { pid: Number(pid), ppid: Number(ppid), command: command.join(" ").split("/").at(-1) ?? "" };
-  });
+  return ps(["-axo", "pid=,ppid=,comm="])
+    .split("\n")
+    .map((line) => {
+      const [pid, ppid, ...command] = line.trim().split(/\s+/);
+      return { pid: Number(pid), ppid: Number(ppid), command: command.join(" ").split("/").at(-1) ?? "" };
+    });
 }
 
 function ps(args: readonly string[]): string {

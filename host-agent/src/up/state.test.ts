@@ -11,11 +11,22 @@ let home: string;
 let paths: Paths;
 beforeEach(() => {
   home = mkdtempSync(path.join(tmpdir(), "mup-"));
-  paths = derivePaths({ env: { MAESTRO_HOME: path.join(home, "m") }, userHome: homedir(), uid: process.getuid?.() ?? 0, tmpDir: tmpdir(), scope: "user" });
+  paths = derivePaths({
+    env: { MAESTRO_HOME: path.join(home, "m") },
+    userHome: homedir(),
+    uid: process.getuid?.() ?? 0,
+    tmpDir: tmpdir(),
+    scope: "user",
+  });
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
-const record = (pid: number, started?: string): RunRecord => ({ version: 1, supervisor: { pid, started: started ?? identify(pid)?.started ?? "?" }, url: "http://x", children: [] });
+const record = (pid: number, started?: string): RunRecord => ({
+  version: 1,
+  supervisor: { pid, started: started ?? identify(pid)?.started ?? "?" },
+  url: "http://x",
+  children: [],
+});
 
 describe("the state of up", () => {
   test("secrets are made once, whole and private", () => {

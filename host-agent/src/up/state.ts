@@ -39,7 +39,12 @@ export function openState(paths: Paths): UpPaths {
     const code = errnoOf(cause);
     if (code === undefined) throw cause;
     if (code === "ENOSPC") throw fail("disk_full", `No space left for '${paths.home}'.`, { field: paths.home }, cause);
-    throw fail("state_unwritable", `'${paths.home}' cannot be used for state (${code}).`, { field: paths.home, hint: "Set MAESTRO_HOME to a directory this user may write." }, cause);
+    throw fail(
+      "state_unwritable",
+      `'${paths.home}' cannot be used for state (${code}).`,
+      { field: paths.home, hint: "Set MAESTRO_HOME to a directory this user may write." },
+      cause,
+    );
   }
 }
 
@@ -57,7 +62,11 @@ export interface UpSecrets {
 export function readSecrets({ secretsFile, state }: UpPaths): UpSecrets {
   const text = readPrivate(secretsFile);
   const secrets = text === undefined ? makeSecrets(secretsFile) : parseSecrets(secretsFile, text, state);
-  return { root: secrets.root, bootstrap: secrets.bootstrap, bootstrapSha256: createHash("sha256").update(secrets.bootstrap).digest("hex") };
+  return {
+    root: secrets.root,
+    bootstrap: secrets.bootstrap,
+    bootstrapSha256: createHash("sha256").update(secrets.bootstrap).digest("hex"),
+  };
 }
 
 function makeSecrets(file: string): z.infer<typeof Secrets> {

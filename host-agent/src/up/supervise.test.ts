@@ -38,7 +38,11 @@ test("a child that is killed comes back, with one line that says so", async () =
 });
 
 test("stopping closes the child's input first, and insists when that does not help", async () => {
-  const deaf = supervised(() => spawn(process.execPath, ["-e", "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"], { stdio: ["pipe", "ignore", "ignore"] }));
+  const deaf = supervised(() =>
+    spawn(process.execPath, ["-e", "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"], {
+      stdio: ["pipe", "ignore", "ignore"],
+    }),
+  );
   await deaf.started(1);
   await deaf.child.stop(200);
   expect(identify(deaf.pids[0] ?? 0)).toBeUndefined();

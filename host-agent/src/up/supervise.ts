@@ -53,7 +53,9 @@ export class SupervisedChild {
       if (this.#stop.signal.aborted) return;
       if (performance.now() - startedMs > STEADY_AFTER_MS) attempt = 0;
       const waitMs = restartDelayMs(attempt);
-      this.#plan.note(`The ${this.#plan.name} ended (${how}); it is started again in ${waitMs < 1000 ? `${waitMs} ms` : `${waitMs / 1000} s`}.`);
+      this.#plan.note(
+        `The ${this.#plan.name} ended (${how}); it is started again in ${waitMs < 1000 ? `${waitMs} ms` : `${waitMs / 1000} s`}.`,
+      );
       await delay(waitMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       if (this.#stop.signal.aborted) return;
     }

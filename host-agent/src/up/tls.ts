@@ -71,7 +71,11 @@ function stillGood(cert: string, key: string, hosts: readonly string[], nowMs: n
   try {
     const read = new X509Certificate(cert);
     const names = read.subjectAltName ?? "";
-    return read.checkPrivateKey(createPrivateKey(key)) && Date.parse(read.validTo) - nowMs > RENEW_BEFORE_MS && hosts.every((host) => names.includes(host));
+    return (
+      read.checkPrivateKey(createPrivateKey(key)) &&
+      Date.parse(read.validTo) - nowMs > RENEW_BEFORE_MS &&
+      hosts.every((host) => names.includes(host))
+    );
   } catch {
     return false;
   }
@@ -86,7 +90,11 @@ function fromFiles(certFile: string, keyFile: string): TlsMaterial {
   } catch (cause) {
     throw fail("tls_invalid", `'${certFile}' and '${keyFile}' are not a certificate and a key in PEM.`, { field: "tls" }, cause);
   }
-  if (!matches) throw fail("tls_invalid", `'${keyFile}' is not the key of the certificate in '${certFile}'.`, { field: "tls", hint: "Give them as --tls cert.pem,key.pem" });
+  if (!matches)
+    throw fail("tls_invalid", `'${keyFile}' is not the key of the certificate in '${certFile}'.`, {
+      field: "tls",
+      hint: "Give them as --tls cert.pem,key.pem",
+    });
   const read = new X509Certificate(cert);
   // Nobody vouches for a self-signed certificate: then it is pinned as our own would be.
   return { cert, key, pin: read.issuer === read.subject ? pinOf(cert) : undefined };

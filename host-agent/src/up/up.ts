@@ -86,14 +86,16 @@ export async function runUp(options: UpOptions, onReady: (ready: Ready) => void 
     children.push(await startServing(config, paths, remember, note));
     const pin = tls?.pin;
     const hexPin = pin === undefined ? undefined : parsePin(pin);
-    const clientWith = (token: string | undefined): ApiClient => options.client({ url: new URL(origins.local), token, pin: hexPin?.ok === true ? hexPin.value : undefined });
+    const clientWith = (token: string | undefined): ApiClient =>
+      options.client({ url: new URL(origins.local), token, pin: hexPin?.ok === true ? hexPin.value : undefined });
     const place: AccessPlace = { paths, up, origins, pin, nowMs: Date.now(), note, clientWith };
     const owner = await readyOwner(place, secrets);
     const host = await readyHost(place, owner);
     if (host !== undefined) {
       note("Starting this machine's host-agent …");
       children.push(startHostAgent(paths, remember, note));
-      if (!(await becomesOnline(owner, host, Date.now(), stop))) note("This machine's host-agent has not connected yet; see logs/host.log.");
+      if (!(await becomesOnline(owner, host, Date.now(), stop)))
+        note("This machine's host-agent has not connected yet; see logs/host.log.");
     }
     writeLauncher({ paths, program: thisProgram(), defaultHome: path.join(homedir(), ".maestro") });
     const login = await owner.call("loginLink", { body: {} });
@@ -115,11 +117,14 @@ async function claim(up: UpPaths, { plan }: UpOptions): Promise<RunRecord> {
   const record: RunRecord = { version: 1, supervisor, url: `port ${plan.port}`, children: [] };
   const holder = claimRun(up, record);
   if (holder !== undefined) {
-    throw fail("already_running", `maestro up already runs (pid ${holder.supervisor.pid}, ${holder.url}).`, { hint: "Use it: maestro open. Or stop it first: maestro down." });
+    throw fail("already_running", `maestro up already runs (pid ${holder.supervisor.pid}, ${holder.url}).`, {
+      hint: "Use it: maestro open. Or stop it first: maestro down.",
+    });
   }
   // The one before was killed: what it left would hold the port and the database.
   for (const { name, ...child } of previous?.children ?? []) {
-    if (isAlive(child) && !(await endProcess(child, STALE_GRACE_MS))) throw fail("already_running", `A left-over ${name} (pid ${child.pid}) does not end.`, { hint: `End it: kill -9 ${child.pid}` });
+    if (isAlive(child) && !(await endProcess(child, STALE_GRACE_MS)))
+      throw fail("already_running", `A left-over ${name} (pid ${child.pid}) does not end.`, { hint: `End it: kill -9 ${child.pid}` });
   }
   return record;
 }
@@ -129,9 +134,15 @@ async function readyPort({ bind, port }: ListenPlan): Promise<number> {
   const error = await probePort(bind, port);
   if (error === undefined) return port;
   if (error.code === "EADDRINUSE") {
-    throw fail("port_in_use", `Port ${port} of ${bind} is taken by ${describeOwner(port) ?? "another program"}.`, { field: "port", hint: "Choose another one: --port <n>, or 0 for any." });
+    throw fail("port_in_use", `Port ${port} of ${bind} is taken by ${describeOwner(port) ?? "another program"}.`, {
+      field: "port",
+      hint: "Choose another one: --port <n>, or 0 for any.",
+    });
   }
-  throw fail("field_invalid", `This machine cannot listen on ${bind} port ${port} (${error.code ?? error.message}).`, { field: "bind", hint: "Choose one of its own addresses, and a port from 1024 on." });
+  throw fail("field_invalid", `This machine cannot listen on ${bind} port ${port} (${error.code ?? error.message}).`, {
+    field: "bind",
+    hint: "Choose one of its own addresses, and a port from 1024 on.",
+  });
 }
 
 /** Names the certificate is good for: those in `origins`, and every address of the machine. */
@@ -154,7 +165,12 @@ function remembering(up: UpPaths, record: RunRecord): Remember {
   };
 }
 
-async function startServing(config: ControlPlaneConfig, paths: Paths, remember: Remember, note: (line: string) => void): Promise<SupervisedChild> {
+async function startServing(
+  config: ControlPlaneConfig,
+  paths: Paths,
+  remember: Remember,
+  note: (line: string) => void,
+): Promise<SupervisedChild> {
   let runtime: ProcessIdentity | undefined;
   let current: ControlPlaneChild | undefined;
   const first = Promise.withResolvers<void>();
@@ -196,7 +212,10 @@ function startHostAgent(paths: Paths, remember: Remember, note: (line: string) =
     name: "host-agent",
     note: (line) => note(`${line} See ${paths.hostLog}`),
     async start() {
-      const started = spawn(command, [...args, "host", "run", "--exit-on-stdin-end"], { stdio: ["pipe", "ignore", "pipe"], env: { ...process.env, MAESTRO_HOME: paths.home } });
+      const started = spawn(command, [...args, "host", "run", "--exit-on-stdin-end"], {
+        stdio: ["pipe", "ignore", "pipe"],
+        env: { ...process.env, MAESTRO_HOME: paths.home },
+      });
       started.stderr.on("data", (data: Buffer) => appendLog(paths.hostLog, data.toString("utf8")));
       return started;
     },
@@ -221,4 +240,3 @@ function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
-
