@@ -13,7 +13,10 @@ mkdirSync(at("./web/dist"), { recursive: true });
 
 /** Secrets that protect nothing, so that tests can sign, verify and bootstrap by themselves. */
 const secret = Buffer.alloc(32, 7).toString("base64url");
-const bootstrap = formatToken("boot", Uint8Array.from({ length: 80 }, (_, i) => i));
+const bootstrap = formatToken(
+  "boot",
+  Uint8Array.from({ length: 80 }, (_, i) => i),
+);
 
 export default defineConfig({
   test: {

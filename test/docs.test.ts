@@ -15,12 +15,25 @@ let pages: Page[] = [];
 
 beforeAll(async () => {
   const docs = await readdir(join(ROOT, "docs"), { recursive: true });
-  const paths = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "shared/PROTOCOL.md", ...docs.filter((name) => name.endsWith(".md")).map((name) => join("docs", name))];
+  const paths = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "shared/PROTOCOL.md",
+    ...docs.filter((name) => name.endsWith(".md")).map((name) => join("docs", name)),
+  ];
   pages = await Promise.all(paths.map(async (path) => ({ path, text: await readFile(join(ROOT, path), "utf8") })));
 });
 
 const anchors = (text: string): Set<string> =>
-  new Set([...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) => (title ?? "").toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")));
+  new Set(
+    [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+      (title ?? "")
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
 
 test("every relative link of the documents leads to a file, and every anchor to a heading", async () => {
   const broken: string[] = [];
@@ -60,7 +73,10 @@ test("every command and flag that the documents show is in the CLI", () => {
       const words = own.split(/\s+/);
       if (words[0] === "help" || words[0] === "…") continue;
       const command = COMMANDS.find(({ name }) => name === words.slice(0, 2).join(" ")) ?? COMMANDS.find(({ name }) => name === words[0]);
-      const unknown = command === undefined ? [] : [...own.matchAll(/--([a-z][\w-]*)/g)].flatMap(([, flag]) => (flag === undefined || flag in command.grammar.flags ? [] : flag));
+      const unknown =
+        command === undefined
+          ? []
+          : [...own.matchAll(/--([a-z][\w-]*)/g)].flatMap(([, flag]) => (flag === undefined || flag in command.grammar.flags ? [] : flag));
       if (command === undefined || unknown.length > 0) wrong.push(`${path}: maestro ${shown}`);
     }
   }
@@ -70,7 +86,9 @@ test("every command and flag that the documents show is in the CLI", () => {
 test("every error code in the troubleshooting table exists", () => {
   const operations = pages.find(({ path }) => path === join("docs", "operations.md"))?.text ?? "";
   const table = operations.slice(operations.indexOf("## Troubleshooting"));
-  const codes = [...table.matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm)].flatMap(([, cell]) => [...(cell ?? "").matchAll(/`(\w+)`/g)].flatMap(([, code]) => code ?? []));
+  const codes = [...table.matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm)].flatMap(([, cell]) =>
+    [...(cell ?? "").matchAll(/`(\w+)`/g)].flatMap(([, code]) => code ?? []),
+  );
   expect(codes.length).toBeGreaterThan(20);
   expect(codes.filter((code) => !Object.hasOwn(ERRORS, code))).toEqual([]);
 });

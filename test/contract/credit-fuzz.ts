@@ -30,7 +30,8 @@ export function fuzzCredit(rules: CreditRules, random: Random, rounds: number): 
       received = random.int(received, sent);
       acknowledgements.push(received);
       // Late, early, twice or not at all; a wild one claims what was never sent.
-      if (random.next() < 0.6) credit = deliver(rules, credit, acknowledgements[random.int(0, acknowledgements.length - 1)] ?? start, sent, place);
+      if (random.next() < 0.6)
+        credit = deliver(rules, credit, acknowledgements[random.int(0, acknowledgements.length - 1)] ?? start, sent, place);
       if (random.next() < 0.1) credit = deliver(rules, credit, sent + random.int(1, 9999), sent, place);
     }
     credit = rules.acknowledge(credit, sent);

@@ -38,7 +38,8 @@ function assemble(advance: AdvanceRule, from: Cursor, stream: Uint8Array, random
         break;
       }
       case "gap":
-        if (verdict.from !== cursor.offset || verdict.to !== span.offset) throw new Error(`gap ${verdict.from}–${verdict.to} at ${cursor.offset}: ${place}`);
+        if (verdict.from !== cursor.offset || verdict.to !== span.offset)
+          throw new Error(`gap ${verdict.from}–${verdict.to} at ${cursor.offset}: ${place}`);
         // Sometimes the missing stretch is asked for, sometimes the stream simply comes again.
         if (random.next() < 0.7) again.push({ epoch: cursor.epoch, offset: verdict.from, length: verdict.to - verdict.from });
         break;
@@ -48,7 +49,8 @@ function assemble(advance: AdvanceRule, from: Cursor, stream: Uint8Array, random
     if (cursor.offset - from.offset !== taken.length) throw new Error(`cursor at ${cursor.offset}, ${taken.length} bytes taken: ${place}`);
   }
   const wanted = stream.subarray(from.offset);
-  if (taken.length !== wanted.length || taken.some((byte, index) => byte !== wanted[index])) throw new Error(`assembled something else: ${place}`);
+  if (taken.length !== wanted.length || taken.some((byte, index) => byte !== wanted[index]))
+    throw new Error(`assembled something else: ${place}`);
 }
 
 /** Around the cursor: wholly before it, across it, at it, beyond it; empty ones too. */
