@@ -74,6 +74,11 @@ describe.skipIf(missing !== undefined)(`a second machine${missing === undefined 
     expect(readdirSync(join(second.maestroHome, "versions"))).toHaveLength(1);
     expect(installed().filter((name) => name.startsWith(".install"))).toEqual([]);
 
+    // Its CLI knows the server that it joined, and that server's key.
+    const doctor = await second.run(["sh", "-c", '"$HOME/.maestro/bin/maestro" doctor']);
+    expect(doctor, `${doctor.stdout}\n${doctor.stderr}`).toMatchObject({ code: 0 });
+    expect(doctor.stdout).toMatch(/ok +host +'gpu-box' of https/);
+
     // The same line again enrols nobody else, and leaves what runs alone.
     const again = await second.paste(line);
     expect(again.code).not.toBe(0);

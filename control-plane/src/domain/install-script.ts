@@ -146,7 +146,7 @@ join() {
   set -- host join "$ORIGIN" --token-file -
   if [ -n "@{MAESTRO_NAME:-}" ]; then set -- "$@" --name "$MAESTRO_NAME"; fi
   if [ "$SERVICE" = 1 ]; then set -- "$@" --service; fi
-  printf '%s\n' "$TOKEN" | "$MAESTRO" "$@" || die "This machine did not join. The program is installed; run this again with a fresh token."
+  printf '%s\n' "$TOKEN" | "$MAESTRO" "$@" || die "This machine did not join, for the reason above. The program is installed."
   TOKEN=
 }
 

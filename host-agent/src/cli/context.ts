@@ -12,6 +12,7 @@ import { confirm } from "./config/secret-input.ts";
 import { chooseTarget, type Target } from "./config/target.ts";
 import type { Io } from "./io.ts";
 import { Output } from "./render/output.ts";
+import { thisHost } from "./this-host.ts";
 import { unwrap } from "./unwrap.ts";
 import { VERSION } from "./version.ts";
 
@@ -45,7 +46,7 @@ export function makeContext(io: Io, globals: FlagValues<typeof globalFlags>): Co
     paths,
     pathsOf,
     settings: () => unwrap(readSettings(paths.configFile, io.env)),
-    target: () => unwrap(chooseTarget({ flags: globals, env: io.env, profiles: profilesFor(paths, io), allowHttp: context.settings().allowHttp })),
+    target: () => unwrap(chooseTarget({ flags: globals, env: io.env, profiles: profilesFor(paths, io), joined: thisHost(paths), allowHttp: context.settings().allowHttp })),
     api: () => context.apiTo(context.target()),
     apiTo: (target) => new ApiClient({ ...target, userAgent: `maestro/${VERSION}`, timeoutMs }),
     timeoutMs,

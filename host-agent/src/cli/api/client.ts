@@ -4,6 +4,7 @@ import * as z from "zod";
 import { ROUTES, type RouteName, type RouteSpec } from "@maestro/shared/contract/routes";
 import { fail, type MaestroError, MaestroFailure } from "@maestro/shared/errors";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
+import { isLoopback } from "../../link/server-url.ts";
 import type { Target } from "../config/target.ts";
 import { ServerRefusal } from "../render/failure.ts";
 import { exchange, readText, type Answer } from "./http.ts";
@@ -100,7 +101,9 @@ export class ApiClient {
 export const notLoggedIn = (url: URL): MaestroError => ({
   code: "not_logged_in",
   detail: `There is no token for ${url.origin}.`,
-  hint: `Log in with: maestro login ${url.origin} (or start a control plane here with: maestro up)`,
+  hint: isLoopback(url.hostname)
+    ? `Log in with: maestro login ${url.origin} (or start a control plane here with: maestro up)`
+    : `Log in with: maestro login ${url.origin} (a token is made where you are logged in, with: maestro token create <name>)`,
 });
 
 export function fillPath(path: string, params: Readonly<Record<string, string>>): string {

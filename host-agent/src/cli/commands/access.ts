@@ -12,8 +12,10 @@ import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import { storeProfile } from "../config/profiles.ts";
 import { readSecret } from "../config/secret-input.ts";
+import { pinOfJoined } from "../config/target.ts";
 import { renderFields } from "../render/table.ts";
 import { resolveToken } from "../resolve.ts";
+import { thisHost } from "../this-host.ts";
 import { unwrap } from "../unwrap.ts";
 import { openBrowser } from "./browser.ts";
 
@@ -32,13 +34,15 @@ export const login = defineCommand({
     const { io, out, paths, globals } = context;
     const wrong = flags["allow-http"].find((network) => !isNetwork(network));
     if (wrong !== undefined) throw fail("flag_invalid", `--allow-http: '${wrong.slice(0, 64)}' is not a network.`, { field: "allow-http", hint: "For example: --allow-http 100.64.0.0/10" });
-    const url = unwrap(checkServerUrl(params.url, [...context.settings().allowHttp, ...flags["allow-http"]]));
-    const pin = flags.pin === undefined ? undefined : unwrap(parsePin(flags.pin));
+    const joined = thisHost(paths);
+    const allowHttp = [...flags["allow-http"], ...(joined !== undefined && joined.url === originOf(params.url) ? (joined.allowHttp ?? []) : [])];
+    const url = unwrap(checkServerUrl(params.url, [...context.settings().allowHttp, ...allowHttp]));
+    const pin = flags.pin === undefined ? pinOfJoined(url, joined) : unwrap(parsePin(flags.pin));
     const token = await readSecret(io, { file: flags["token-file"], prompt: `Token for ${url.origin}: ` });
     unwrap(parseToken(token, ["pat"]));
     const me = await context.apiTo({ url, token, pin }).call("me");
     const name = globals.profile ?? url.hostname;
-    const profile = { url: url.origin, token, ...(pin === undefined ? {} : { pin }), ...(flags["allow-http"].length === 0 ? {} : { allowHttp: [...flags["allow-http"]] }), ...(me.expiresAt === undefined ? {} : { expiresAt: me.expiresAt }) };
+    const profile = { url: url.origin, token, ...(pin === undefined ? {} : { pin }), ...(allowHttp.length === 0 ? {} : { allowHttp }), ...(me.expiresAt === undefined ? {} : { expiresAt: me.expiresAt }) };
     storeProfile(paths, name, profile, true);
     out.one(
       { profile: name, url: url.origin, name: me.principal.name, role: me.principal.role ?? null, scopes: me.scopes, expiresAt: me.expiresAt ?? null },
@@ -48,6 +52,8 @@ export const login = defineCommand({
     return EXIT.ok;
   },
 });
+
+const originOf = (text: string): string | undefined => (URL.canParse(text) ? new URL(text).origin : undefined);
 
 export const open = defineCommand({
   group: "run",

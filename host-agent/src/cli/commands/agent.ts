@@ -12,7 +12,7 @@ import type { Output } from "../render/output.ts";
 import { renderFields, type Column } from "../render/table.ts";
 import { resolveAgent, resolveHost } from "../resolve.ts";
 import { attachFlags, attachTo } from "./attach.ts";
-import { thisHost } from "./this-host.ts";
+import { thisHost } from "../this-host.ts";
 import { placed, typeNote } from "./type-text.ts";
 
 type Agent = Item<"agents">;

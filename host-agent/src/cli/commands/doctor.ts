@@ -4,12 +4,13 @@ import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { EXIT, fail, MaestroFailure } from "@maestro/shared/errors";
+import { readOwner } from "../../daemon/instance-lock.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { nodeProblem } from "../node-version.ts";
 import { ServerRefusal } from "../render/failure.ts";
 import { padEnd } from "../render/width.ts";
-import { thisHost } from "./this-host.ts";
+import { thisHost } from "../this-host.ts";
 import { typeProblem } from "./type-text.ts";
 
 const execute = promisify(execFile);
@@ -41,6 +42,15 @@ const SERVER_PROBES: readonly (readonly [id: string, probe: Probe])[] = [
   ["agents", checkAgents],
 ];
 
+/** A machine that only runs sessions for others needs no login; what is seen without one. */
+const HOST_ONLY_PROBES: readonly (readonly [id: string, probe: Probe])[] = [
+  ["clock", checkClock],
+  ["login", () => ({ id: "login", state: "ok", detail: "none, and none is needed to be a host; to use the CLI here: maestro login" })],
+  ["host", checkHostProcess],
+];
+
+const isHostOnly = ({ target, paths }: Context): boolean => target().token === undefined && thisHost(paths) !== undefined;
+
 export const doctor = defineCommand({
   group: "run",
   name: "doctor",
@@ -63,7 +73,7 @@ async function checkAll(context: Context): Promise<Check[]> {
   const [local, server] = await Promise.all([run(LOCAL_PROBES), attempt("server", checkServer, context)]);
   // One cause is told once.
   if (server.state === "fail") return [...local, server, ...SERVER_PROBES.map(([id]): Check => ({ id, state: "warn", detail: "not checked: see 'server'" }))];
-  return [...local, server, ...(await run(SERVER_PROBES))];
+  return [...local, server, ...(await run(isHostOnly(context) ? HOST_ONLY_PROBES : SERVER_PROBES))];
 }
 
 function line({ id, state, detail, remedy }: Check): string {
@@ -157,6 +167,15 @@ async function checkHost({ api, paths }: Context): Promise<Check> {
   if (host.locked !== undefined) return { id: "host", state: "fail", detail: `Host '${host.name}' is locked: ${host.locked.reason}.`, remedy: `maestro host unlock ${host.name}` };
   if (host.status === "online") return { id: "host", state: "ok", detail: `'${host.name}' is online` };
   return { id: "host", state: "fail", detail: `Host '${host.name}' is ${host.status}.`, remedy: "Start its host-agent: maestro host run (its log is logs/host.log)" };
+}
+
+/** Without a login the server does not say how it sees this host: whether its host-agent runs is seen from here. */
+function checkHostProcess({ paths }: Context): Check {
+  const host = thisHost(paths);
+  const owner = readOwner(paths.daemonLockFile);
+  const detail = `'${host?.name ?? ""}' of ${host?.origin ?? ""}`;
+  if (owner !== undefined) return { id: "host", state: "ok", detail: `${detail}: its host-agent runs (pid ${owner.pid}, version ${owner.version})` };
+  return { id: "host", state: "fail", detail: `${detail}: its host-agent does not run.`, remedy: "Start it: maestro host run, or as a service: maestro host install" };
 }
 
 async function checkAgents({ api, paths }: Context): Promise<Check> {

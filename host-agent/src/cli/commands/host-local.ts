@@ -44,7 +44,7 @@ export const hostJoin = defineCommand({
     const { hostId, name, origin } = joined.value;
     const service = flags.service ? await installHere(context, "user") : undefined;
     for (const note of service?.notes ?? []) out.note(note);
-    out.one({ id: hostId, name, url: origin, service: flags.service }, () => `This machine is host '${name}' of ${origin}.${flags.service ? "" : " Run its host-agent: maestro host run"}`, hostId);
+    out.one({ id: hostId, name, url: origin, service: flags.service }, () => `This machine is host '${name}' of ${origin}.${flags.service ? "" : " Its host-agent is started by: maestro host run"}`, hostId);
     return EXIT.ok;
   },
 });

@@ -7,7 +7,7 @@ import { resolveHost, resolveSession } from "../resolve.ts";
 import { attachFlags, attachTo } from "./attach.ts";
 import { attachLocally, listLocally } from "./session-local.ts";
 import { sessionColumns } from "./session-view.ts";
-import { thisHost } from "./this-host.ts";
+import { thisHost } from "../this-host.ts";
 
 const which = param.required("name, id or unique beginning of an id");
 

@@ -1,4 +1,4 @@
-/** Which control plane is meant and with which token: flag > environment > profile > default. */
+/** Which control plane is meant and with which token: flag > environment > profile > the one this machine joined > default. */
 import { maestroError } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -14,26 +14,37 @@ export interface Target {
   pin: string | undefined;
 }
 
+/** The server that this machine joined as a host, and how it is known: enough to ask it, not to be let in. */
+export interface JoinedServer {
+  url: string;
+  pin?: string | undefined;
+  allowHttp?: readonly string[] | undefined;
+}
+
 export interface TargetSources {
   flags: { url: string | undefined; profile: string | undefined };
   env: Readonly<Record<string, string | undefined>>;
   profiles: Profiles;
+  joined: JoinedServer | undefined;
   /** Networks allowed by the configuration. */
   allowHttp: readonly string[];
 }
 
 /** A profile's token goes to that profile's origin only: naming another address never sends it there. */
-export function chooseTarget({ flags, env, profiles, allowHttp }: TargetSources): Result<Target> {
+export function chooseTarget({ flags, env, profiles, joined, allowHttp }: TargetSources): Result<Target> {
   const wanted = flags.profile ?? given(env["MAESTRO_PROFILE"]);
   const named = wanted ?? profiles.current;
   const profile = named === undefined ? undefined : profiles.profiles[named];
   if (wanted !== undefined && profile === undefined) return err(unknownProfile(wanted, profiles));
   const address = flags.url ?? given(env["MAESTRO_URL"]);
-  const url = checkServerUrl(address ?? profile?.url ?? DEFAULT_URL, [...allowHttp, ...(profile?.allowHttp ?? [])]);
+  const url = checkServerUrl(address ?? profile?.url ?? joined?.url ?? DEFAULT_URL, [...allowHttp, ...(profile?.allowHttp ?? []), ...(joined?.allowHttp ?? [])]);
   if (!url.ok) return url;
   const own = address === undefined ? profile : matching(url.value, profile, profiles);
-  return ok({ url: url.value, token: given(env["MAESTRO_TOKEN"]) ?? own?.token, pin: own?.pin });
+  return ok({ url: url.value, token: given(env["MAESTRO_TOKEN"]) ?? own?.token, pin: own?.pin ?? pinOfJoined(url.value, joined) });
 }
+
+/** The key that the join line brought is good for the CLI as well. */
+export const pinOfJoined = (url: URL, joined: JoinedServer | undefined): string | undefined => (joined?.url === url.origin ? joined.pin : undefined);
 
 const given = (text: string | undefined): string | undefined => (text === undefined || text === "" ? undefined : text);
 

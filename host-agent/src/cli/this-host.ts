@@ -1,6 +1,6 @@
 /** Which host this machine is, if it joined. */
-import type { Paths } from "../../config/paths.ts";
-import { readIdentity, type HostRecord } from "../../daemon/identity.ts";
+import type { Paths } from "../config/paths.ts";
+import { readIdentity, type HostRecord } from "../daemon/identity.ts";
 
 export function thisHost(paths: Paths): HostRecord | undefined {
   try {
