@@ -3,12 +3,12 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { agentCli, type AgentCliName } from "../support/agent-cli.ts";
 import { prepareClaudeHome, prepareCodexHome, prepareOpencodeHome, type AgentEnv } from "../support/agent-homes.ts";
-import { journey, launchBrowser, openPage } from "../support/browser.ts";
+import { journey, launchBrowser } from "../support/browser.ts";
+import { ConsoleUser, terminalShows, typeInto } from "../support/console.ts";
 import { Product } from "../support/maestro.ts";
 import { answerWord, promptWith } from "../support/model-stub/answer.ts";
 import { startModelStub, type ModelStub } from "../support/model-stub/server.ts";
 import { isFullRun, lacking } from "../support/system.ts";
-import { poll } from "../support/wait.ts";
 
 interface Case {
   name: AgentCliName;
@@ -36,35 +36,45 @@ describe.skipIf(missing !== undefined)(`agents${missing === undefined ? "" : ` (
     await stub?.[Symbol.asyncDispose]();
   });
 
-  test.each(CASES)("$name, one click from the console, answers on the screen", { timeout: 900_000 }, async ({ name, prepare, ready }) => {
+  test.each(CASES)("$name, one click from the agents page, answers on the screen", { timeout: 900_000 }, async ({ name, prepare, ready }) => {
     const cli = await agentCli(name);
     await using product = await Product.up({ env: { PATH: `${cli.binDirectory}:${process.env["PATH"] ?? ""}` } });
     const workspace = product.home.directory("work");
     const env = prepare(product.home.directory("agent"), stub.url, [workspace]);
-    const types = await product.cli(["agent", "types", "--json"]).catch(() => undefined);
     const agent = await product.api.createAgent({ type: name, workspace, env });
-    await using tab = await openPage(browser);
+    const user = await ConsoleUser.signIn(browser, product);
+    await using tab = await user.open("/agents");
     await journey(`agent-${name}`, tab, async (page) => {
-      await page.goto(await product.loginLink());
-      await page.getByRole("button", { name: "New session" }).first().waitFor();
-      await page.goto(`${product.url}/agents`);
       await page.getByRole("button", { name: /start/i }).first().click();
       await page.waitForURL(/\/sessions\/ses_/);
-      const text = () => page.locator(".xterm-rows").innerText().then((rows) => rows.replaceAll("\u00a0", " "));
-      const shows = (what: RegExp | string, timeoutMs = 60_000) =>
-        poll(`screen showing ${String(what)}`, async () => { const now = await text(); return (typeof what === "string" ? now.includes(what) : what.test(now)) ? now : undefined; }, { timeoutMs, everyMs: 200, detail: () => String(types?.stdout ?? "") });
-      await shows(ready, 120_000);
-      await page.locator(".xterm-helper-textarea").focus();
+      await terminalShows(page, ready, 120_000);
       const nonce = `n${Date.now().toString(36)}`;
-      await page.keyboard.type(promptWith(nonce), { delay: 5 });
-      await shows(nonce);
+      await typeInto(page, promptWith(nonce));
+      await terminalShows(page, nonce, 60_000);
       await page.keyboard.press("Enter");
-      await shows(answerWord(nonce), 120_000);
+      await terminalShows(page, answerWord(nonce), 120_000);
     });
     const sessions = await product.api.sessions();
     expect(sessions.find((session) => session.agent?.id === agent.id)?.status).toBe("running");
     const stopped = await product.cli(["agent", "stop", agent.name, "--yes"]);
     expect(stopped).toMatchObject({ code: 0 });
+  });
+
+  test("Claude Code, one click from the overview, runs in a workspace of its own", { timeout: 300_000 }, async () => {
+    const cli = await agentCli("claude");
+    await using product = await Product.up({ env: { PATH: `${cli.binDirectory}:${process.env["PATH"] ?? ""}` } });
+    const user = await ConsoleUser.signIn(browser, product);
+    await using tab = await user.open("/");
+    await journey("agent-one-click", tab, async (page) => {
+      await page.getByRole("region", { name: "Start" }).getByRole("button", { name: /Claude Code/ }).click();
+      await page.waitForURL(/\/sessions\/ses_/);
+      // What it shows depends on its own set-up: its first screen is enough.
+      await terminalShows(page, /Claude Code|Welcome|theme|❯/, 60_000);
+      await page.getByRole("navigation", { name: "Fleet" }).getByRole("link", { name: /^claude/ }).waitFor();
+    });
+    const [agent] = await product.api.agents();
+    expect(agent).toMatchObject({ name: "claude", type: "claude" });
+    expect(agent?.workspace).toMatch(/\/claude$/);
   });
 
   test("a missing agent CLI says how to install it", async () => {

@@ -1,7 +1,8 @@
-/** The console in Chromium against the real product: what an owner does in the first ten minutes. */
-import type { Browser, Page } from "playwright-core";
+/** The console's terminal in Chromium against the real product. */
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DESKTOP, PHONE, journey, launchBrowser, openPage, type TestPage } from "../support/browser.ts";
+import { DESKTOP, PHONE, journey, launchBrowser, openPage } from "../support/browser.ts";
+import { ConsoleUser, expectClean, terminalShows, typeInto, writing } from "../support/console.ts";
 import { fakeAgent } from "../support/flood.ts";
 import { Product } from "../support/maestro.ts";
 import { lacking } from "../support/system.ts";
@@ -12,136 +13,175 @@ const missing = lacking("chromium");
 describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
   let product: Product;
   let browser: Browser;
+  let user: ConsoleUser;
 
   beforeAll(async () => {
     product = await Product.up();
     browser = await launchBrowser();
+    user = await ConsoleUser.signIn(browser, product);
   });
   afterAll(async () => {
     await browser?.close();
     await product[Symbol.asyncDispose]();
   });
 
-  const screenText = (page: Page) => page.locator(".xterm-rows").innerText();
-  const shows = (page: Page, wanted: string | RegExp, timeoutMs = 20_000) =>
-    poll(
-      `terminal showing ${String(wanted)}`,
-      async () => {
-        const text = (await screenText(page)).replaceAll("\u00a0", " ");
-        return (typeof wanted === "string" ? text.includes(wanted) : wanted.test(text)) ? text : undefined;
-      },
-      { timeoutMs, everyMs: 50, detail: () => page.url() },
-    );
-  const login = async (page: Page): Promise<void> => {
-    await page.goto(await product.loginLink());
-    await page.getByRole("button", { name: "New session" }).first().waitFor();
-  };
-  const writing = (page: Page) => page.getByTestId("pen").getByText("Writing").waitFor();
-  const clean = ({ problems }: TestPage) => expect(problems.all.filter((line) => !/WebSocket connection|net::ERR_|Failed to load resource/.test(line))).toEqual([]);
+  const agentSession = async (backend: "pty" | "tmux" = "pty") => (await product.api.createSession({ argv: fakeAgent(), backend })).id;
 
   test("login by link, tree, new shell, type, resize", async () => {
-    await using tab = await openPage(browser, { viewport: { ...DESKTOP } });
+    expect(user.arrivedAt).toBe(`${product.url}/`);
+    await using tab = await user.open("/", { viewport: { ...DESKTOP } });
     await journey("login-type-resize", tab, async (page) => {
-      await login(page);
-      expect(page.url()).not.toContain("mst_login");
       const hostName = (await product.api.hosts())[0]?.name ?? "";
       await page.getByRole("navigation", { name: "Fleet" }).getByText(hostName).waitFor();
       await page.getByRole("button", { name: "New session" }).first().click();
       await page.getByText(`Shell on ${hostName}`).click();
       await page.waitForURL(/\/sessions\/ses_/);
       await writing(page);
-      await page.locator(".xterm-helper-textarea").focus();
-      await page.keyboard.type("echo typed-$((6*7)); stty size\n");
-      const before = await shows(page, /typed-42[\s\S]*?\d+ \d+/);
-      const size = /(\d+) (\d+)\s/.exec(before.slice(before.indexOf("typed-42\n")));
+      const id = page.url().split("/").at(-1) ?? "";
+      await typeInto(page, "echo typed-$((6*7)); stty size\n");
+      const before = /typed-42\n(\d+) (\d+)/.exec(await terminalShows(page, /typed-42\n\d+ \d+/));
       await page.setViewportSize({ width: 900, height: 600 });
-      await page.keyboard.type("clear; echo resized; stty size\n");
-      const after = await shows(page, /resized\s+\d+ \d+/);
-      expect(/resized\s+(\d+) (\d+)/.exec(after)?.slice(1)).not.toEqual(size?.slice(1));
-      clean(tab);
+      await poll("the session in its new size", async () => ((await product.api.session(id)).cols < Number(before?.[2]) ? true : undefined));
+      await typeInto(page, "clear; echo resized; stty size\n");
+      const after = /resized\n(\d+) (\d+)/.exec(await terminalShows(page, /resized\n\d+ \d+/));
+      expect(Number(after?.[1])).toBeLessThan(Number(before?.[1]));
+      expect(Number(after?.[2])).toBeLessThan(Number(before?.[2]));
+      expectClean(tab);
     });
   });
 
   test("[VW2] two tabs: the second watches, takes the pen, the first is told", async () => {
-    const { id } = await product.api.createSession({ argv: fakeAgent(), backend: "pty" });
-    await using one = await openPage(browser);
-    await using two = await openPage(browser);
-    await journey("take-the-pen", one, async (page) => {
-      await login(page);
-      await page.goto(`${product.url}/sessions/${id}`);
-      await writing(page);
-    });
+    const id = await agentSession();
+    await using one = await user.open(`/sessions/${id}`);
+    await journey("take-the-pen", one, writing);
+    await using two = await user.open(`/sessions/${id}`, { viewport: { width: 1000, height: 700 } });
     await journey("take-the-pen-second", two, async (page) => {
-      await login(page);
-      await page.goto(`${product.url}/sessions/${id}`);
-      await page.getByRole("button", { name: "Take the pen" }).click();
+      const take = page.getByRole("button", { name: "Take the pen" });
+      await take.waitFor();
+      await typeInto(page, "x");
+      await page.getByText("You are watching. Take the pen to type.").waitFor();
+      await take.click();
       await writing(page);
-      await page.locator(".xterm-helper-textarea").focus();
-      await page.keyboard.type("say from the second tab\n");
-      await shows(page, "from the second tab");
+      await typeInto(page, "say from the second tab\n");
+      await terminalShows(page, "from the second tab");
     });
+    await one.page.getByText("has taken the pen.").waitFor();
     await one.page.getByRole("button", { name: "Take the pen" }).waitFor();
-    await shows(one.page, "from the second tab");
-    clean(one);
-    clean(two);
+    await terminalShows(one.page, "from the second tab");
+    expectClean(one);
+    expectClean(two);
   });
 
   test("[VW5] a token revoked under an open terminal ends it within 5 s and says so", async () => {
-    const { id } = await product.api.createSession({ argv: fakeAgent(), backend: "pty" });
+    const id = await agentSession();
     const { token, secret } = await product.api.createToken({ name: "guest", role: "operator" });
     await using tab = await openPage(browser);
     await journey("revoked", tab, async (page) => {
-      await page.goto(`${product.url}/login`);
+      await page.goto(`${product.url}/sessions/${id}`);
       await page.getByLabel(/login link or an API token/).fill(secret);
       await page.getByRole("button", { name: "Sign in" }).click();
-      await page.getByRole("navigation", { name: "Fleet" }).first().waitFor();
-      await page.goto(`${product.url}/sessions/${id}`);
       await writing(page);
       await product.api.revokeToken(token.id);
-      await page.getByText(/revoked|sign in|signed out|not valid/i).first().waitFor({ timeout: 5_000 });
+      await page.getByText(/revoked|was ended/i).first().waitFor({ timeout: 5_000 });
+      await page.locator(".xterm-rows").waitFor({ state: "detached", timeout: 5_000 });
     });
   });
 
   test("a control-plane restart is lived through without a reload", { timeout: 120_000 }, async () => {
-    const { id } = await product.api.createSession({ argv: fakeAgent(), backend: "tmux" });
-    await using tab = await openPage(browser);
+    const id = await agentSession("tmux");
+    await using tab = await user.open(`/sessions/${id}`);
     await journey("restart", tab, async (page) => {
-      await login(page);
-      await page.goto(`${product.url}/sessions/${id}`);
       await writing(page);
       await page.evaluate(() => document.body.setAttribute("data-same-page", "yes"));
       await product.killAndReturn("workerd");
       await page.getByText(/Reconnecting|Connecting/).first().waitFor({ timeout: 30_000 });
-      await page.locator('[data-connection="open"]').first().waitFor({ timeout: 60_000 });
+      await page.locator('[data-testid=terminal][data-connection="open"]').waitFor({ timeout: 60_000 });
       await writing(page);
       await product.api.hostOnline(undefined, 60_000);
-      await poll("typing reaches the program again", async () => {
-        await page.locator(".xterm-helper-textarea").focus();
-        await page.keyboard.type("say back again\n");
-        return shows(page, /^back again/m, 2_000).catch(() => undefined);
-      }, { timeoutMs: 60_000, everyMs: 500 });
+      await page.getByText("is away.").waitFor({ state: "hidden", timeout: 30_000 });
+      await typeInto(page, "say back again\n");
+      await terminalShows(page, /^back again/m);
       expect(await page.evaluate(() => document.body.getAttribute("data-same-page"))).toBe("yes");
+      expectClean(tab);
     });
   });
 
-  test("the hosts page shows this machine and makes the join line", async () => {
-    await using tab = await openPage(browser);
-    await journey("hosts", tab, async (page) => {
-      await login(page);
-      await page.goto(`${product.url}/hosts`);
-      await page.getByRole("button", { name: "Add a machine" }).first().click();
-      const line = await page.getByText(/MAESTRO_JOIN=mst_join_/).first().innerText();
-      expect(line).toContain("/install.sh");
-      expect(line).not.toMatch(/install\.sh[^|]*mst_join/);
-      clean(tab);
+  test("a link in the output shows where it leads before anything opens, and opens only http", async () => {
+    const id = await agentSession();
+    await using tab = await user.open(`/sessions/${id}`);
+    const { problems } = tab;
+    const say = (text: string) => `raw ${JSON.stringify(text)}\n`;
+    const link = (uri: string, text: string) => `\r\n\u001b]8;;${uri}\u001b\\${text}\u001b]8;;\u001b\\\r\n`;
+    await journey("links", tab, async (page) => {
+      await writing(page);
+      await typeInto(page, say(`\u001b[2J\u001b[H${link("javascript:alert(1)", "a bad link")}${link(`${product.url}/api/v1/health`, "a good link")}`));
+      const at = async (text: string) => {
+        // A line of its own: the words also stand in what was typed.
+        await terminalShows(page, new RegExp(`^${text}$`, "m"));
+        const box = await page.locator(".xterm-rows > div").getByText(text, { exact: true }).boundingBox();
+        return { x: (box?.x ?? 0) + 20, y: (box?.y ?? 0) + 8 };
+      };
+      const click = async (text: string) => {
+        const { x, y } = await at(text);
+        // xterm.js finds the link under the pointer when it moves, and forgets it when the line is drawn again.
+        await poll(`the pointer over ${text}`, async () => {
+          await page.mouse.move(x + 8, y);
+          await page.mouse.move(x, y);
+          return (await page.locator(".xterm-cursor-pointer").count()) > 0 ? true : undefined;
+        });
+        await page.mouse.click(x, y);
+      };
+      await click("a bad link");
+      const dialog = page.getByRole("dialog");
+      await dialog.getByText("This link does not open").waitFor();
+      await dialog.getByRole("button", { name: "Close" }).last().click();
+      await click("a good link");
+      await dialog.getByText(`${product.url}/api/v1/health`).waitFor();
+      expect(problems.popups).toEqual([]);
+      const opened = tab.context.waitForEvent("page");
+      await dialog.getByRole("link", { name: "Open in a new tab" }).click();
+      const other = await opened;
+      await other.waitForURL(`${product.url}/api/v1/health`);
+      expect(await other.evaluate(() => window.opener)).toBeNull();
     });
   });
 
-  test("phone size: nothing overflows, the key row types, the drawer opens", async () => {
-    const { id } = await product.api.createSession({ argv: fakeAgent(), backend: "pty" });
-    await using tab = await openPage(browser, { viewport: { ...PHONE }, context: { hasTouch: true, isMobile: true } });
+  test("a program's copy is an offer that one click accepts", async () => {
+    const id = await agentSession();
+    await using tab = await user.open(`/sessions/${id}`);
+    await tab.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: product.url });
+    await journey("clipboard", tab, async (page) => {
+      await writing(page);
+      await page.evaluate(() => navigator.clipboard.writeText("mine"));
+      const payload = Buffer.from("from the program").toString("base64");
+      await typeInto(page, `raw ${JSON.stringify(`\u001b]52;c;${payload}\u0007`)}\n`);
+      await page.getByText("The program wants to copy 16 characters").waitFor();
+      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe("mine");
+      await page.getByRole("button", { name: "Copy it" }).click();
+      await page.getByText("The program wants to copy").waitFor({ state: "hidden" });
+      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe("from the program");
+      expectClean(tab);
+    });
+  });
+
+  test("a session that ended keeps its last screen and says how it ended", async () => {
+    const id = await agentSession();
+    await using tab = await user.open(`/sessions/${id}`);
+    await journey("ended", tab, async (page) => {
+      await writing(page);
+      await typeInto(page, "exit 3\n");
+      await page.getByText(/exit(ed)? .*3|code 3/i).first().waitFor();
+      await terminalShows(page, "fake-agent 1.2.3");
+      await page.getByRole("button", { name: "Forget it" }).click();
+      await page.waitForURL(`${product.url}/`);
+      expectClean(tab);
+    });
+  });
+
+  test("phone size: nothing overflows, the key row types, Ctrl holds for one key, the drawer opens", async () => {
+    const id = await agentSession();
+    await using tab = await user.open("/", { viewport: { ...PHONE }, context: { hasTouch: true, isMobile: true } });
     await journey("phone", tab, async (page) => {
-      await page.goto(await product.loginLink());
       await page.getByRole("button", { name: /menu/i }).first().waitFor();
       for (const path of ["/", "/hosts", "/agents", `/sessions/${id}`]) {
         await page.goto(`${product.url}${path}`);
@@ -149,13 +189,25 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
         expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), path).toBeLessThanOrEqual(0);
       }
       await writing(page);
-      await page.locator(".xterm-helper-textarea").focus();
-      await page.keyboard.type("say small screen");
-      await page.getByRole("button", { name: /enter|return|⏎/i }).click();
-      await shows(page, "small screen");
-      await page.getByRole("button", { name: "Open the menu" }).click();
+      await typeInto(page, "say small screen");
+      await page.getByRole("button", { name: "Enter" }).tap();
+      await terminalShows(page, /^small screen/m);
+      await page.getByRole("button", { name: "Open the menu" }).tap();
       await page.getByRole("navigation", { name: "Fleet" }).waitFor();
-      clean(tab);
+      await page.getByRole("button", { name: "Close the menu" }).tap({ position: { x: 360, y: 400 } });
+      const shell = await product.api.createSession({ argv: ["/bin/sh", "-c", "exec cat -v"], backend: "pty" });
+      await page.goto(`${product.url}/sessions/${shell.id}`);
+      await writing(page);
+      const ctrl = page.getByRole("button", { name: "Ctrl", exact: true });
+      await ctrl.tap();
+      expect(await ctrl.getAttribute("aria-pressed")).toBe("true");
+      // A control character that no terminal driver keeps for itself.
+      await typeInto(page, "b");
+      await typeInto(page, "b");
+      await page.getByRole("button", { name: "Enter" }).tap();
+      await terminalShows(page, /^\^Bb$/m);
+      expect(await ctrl.getAttribute("aria-pressed")).toBe("false");
+      expectClean(tab);
     });
   });
 });

@@ -1,10 +1,10 @@
 /** The API, called through the route table: paths, bodies and answers are what `ROUTES` says. */
 import { isErrorCode, maestroError, type MaestroError } from "@maestro/shared/errors";
-import { HEADER_CSRF, HEADER_KEY } from "@maestro/shared/contract/routes";
+import { HEADER_CSRF, HEADER_KEY, ROUTES } from "@maestro/shared/contract/routes";
 import { MAX_PAGE_ITEMS } from "@maestro/shared/limits";
 import { err, ok, type Result } from "@maestro/shared/result";
 import * as z from "zod";
-import { readSessionKey } from "./session-key.ts";
+import { readSessionKey, signInDone, type SessionKey } from "./session-key.ts";
 
 interface Route<B> {
   method: string;
@@ -74,8 +74,19 @@ export async function callAll<T>(
 }
 
 async function request<B>(route: Route<B>, args: CallArgs<B>): Promise<Result<Response, ApiError>> {
-  const write = route.method !== "GET";
+  if (route.path === ROUTES.login.path) return send(route, args, readSessionKey());
+  await signInDone();
   const session = readSessionKey();
+  const answer = await send(route, args, session);
+  const now = readSessionKey();
+  // Refused because this browser signed in anew meanwhile, here or in another tab: nothing was done.
+  return !answer.ok && answer.refused && now !== undefined && now.key !== session?.key ? send(route, args, now) : answer;
+}
+
+type Sent = { ok: true; value: Response } | { ok: false; error: ApiError; refused: boolean };
+
+async function send<B>(route: Route<B>, args: CallArgs<B>, session: SessionKey | undefined): Promise<Sent> {
+  const write = route.method !== "GET";
   const headers = new Headers({ accept: "application/json" });
   if (session !== undefined) headers.set(HEADER_KEY, session.key);
   if (session !== undefined && write) headers.set(HEADER_CSRF, session.csrf);
@@ -91,13 +102,13 @@ async function request<B>(route: Route<B>, args: CallArgs<B>): Promise<Result<Re
       signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       ...(args.body === undefined ? {} : { body: JSON.stringify(args.body) }),
     });
-    return response.ok ? ok(response) : err(await problemOf(response));
+    if (response.ok) return ok(response);
+    return { ...err(await problemOf(response)), refused: response.status === 401 || response.status === 403 };
   } catch {
-    return err(
-      maestroError("server_unreachable", "The control plane does not answer.", {
-        hint: "Is `maestro up` running? The console goes on by itself as soon as it is back.",
-      }),
-    );
+    const error = maestroError("server_unreachable", "The control plane does not answer.", {
+      hint: "Is `maestro up` running? The console goes on by itself as soon as it is back.",
+    });
+    return { ...err(error), refused: false };
   }
 }
 

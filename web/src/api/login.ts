@@ -4,7 +4,7 @@ import { ROUTES } from "@maestro/shared/contract/routes";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { parseToken } from "@maestro/shared/token";
 import { call, command, type ApiError } from "./client.ts";
-import { forgetSessionKey, writeSessionKey } from "./session-key.ts";
+import { duringSignIn, forgetSessionKey, writeSessionKey } from "./session-key.ts";
 
 /** What was pasted, as the API takes it; typing errors are found here, by the checksum. */
 export function loginBody(pasted: string): Result<{ token: string } | { link: string }> {
@@ -19,7 +19,11 @@ export function loginBody(pasted: string): Result<{ token: string } | { link: st
 export async function signIn(pasted: string): Promise<Result<undefined, ApiError>> {
   const body = loginBody(pasted);
   if (!body.ok) return body;
-  const answer = await call(ROUTES.login, { body: body.value });
+  return duringSignIn(exchange(body.value));
+}
+
+async function exchange(body: { token: string } | { link: string }): Promise<Result<undefined, ApiError>> {
+  const answer = await call(ROUTES.login, { body });
   if (!answer.ok) return answer;
   writeSessionKey(answer.value);
   return ok(undefined);

@@ -28,3 +28,13 @@ export const forgetSessionKey = (): void => localStorage.removeItem(STORE);
 export function onSessionKeyChange(listener: () => void, signal: AbortSignal): void {
   window.addEventListener("storage", (event) => event.key === STORE && listener(), { signal });
 }
+
+let signingIn: Promise<unknown> = Promise.resolve();
+
+/** Signing in ends the old session before the new key is here; other requests wait for it. */
+export function duringSignIn<T>(work: Promise<T>): Promise<T> {
+  signingIn = work;
+  return work;
+}
+
+export const signInDone = (): Promise<unknown> => signingIn;

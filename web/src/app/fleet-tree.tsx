@@ -54,10 +54,14 @@ function Nodes(props: NodesProps) {
     <ul>
       {props.nodes.map((node) => {
         const open = !props.closed.has(node.key);
+        // An agent with its one session is one line: it leads to the session.
+        const [only] = node.kind === "agent" && node.children.length === 1 ? node.children : [];
+        const current = node.key === props.current || (only !== undefined && only.key === props.current);
+        const folds = node.children.length > 0 && only === undefined;
         return (
           <li key={node.key}>
-            <div className={`node ${node.kind}`} data-current={node.key === props.current ? "" : undefined}>
-              {node.children.length > 0 ? (
+            <div className={`node ${node.kind}`} data-current={current ? "" : undefined}>
+              {folds ? (
                 <button
                   type="button"
                   className="twist"
@@ -72,7 +76,7 @@ function Nodes(props: NodesProps) {
               )}
               <Label node={node} current={props.current} onFollow={props.onFollow} toggle={props.toggle} />
             </div>
-            {open && node.children.length > 0 && <Nodes {...props} nodes={node.children} />}
+            {open && folds && <Nodes {...props} nodes={node.children} />}
           </li>
         );
       })}
@@ -112,7 +116,11 @@ function Label({
     case "agent": {
       const [session] = node.children;
       return (
-        <Link to={session === undefined ? "/agents" : sessionPath(session.key)} onFollow={onFollow}>
+        <Link
+          to={session === undefined ? "/agents" : sessionPath(session.key)}
+          current={session !== undefined && session.key === current}
+          onFollow={onFollow}
+        >
           <Icon name="agents" />
           <span className="name cut">{node.label}</span>
           <Dot tone={node.tone} label={node.agent.status} />

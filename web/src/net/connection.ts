@@ -3,7 +3,7 @@
  * frames mean belongs to its owner.
  */
 import { PONG_TIMEOUT_MS } from "@maestro/shared/limits";
-import { redialFor } from "@maestro/shared/protocol/close-codes";
+import { CLOSE, redialFor } from "@maestro/shared/protocol/close-codes";
 import type { MaestroError } from "@maestro/shared/errors";
 import type { Result } from "@maestro/shared/result";
 import { consoleDelayMs, nextAttempt } from "./backoff.ts";
@@ -46,6 +46,7 @@ export class Connection {
   #pingSentMs: number | undefined;
   #attempt = 0;
   #supersededOnce = false;
+  #refusedOnce = false;
   /** Answers of an older dial are ignored. */
   #generation = 0;
 
@@ -117,6 +118,7 @@ export class Connection {
   }
 
   #message(data: unknown): void {
+    this.#refusedOnce = false;
     this.liveness.lastByteMs = performance.now();
     if (typeof data !== "string") {
       if (data instanceof ArrayBuffer) this.#owner.binary(new Uint8Array(data));
@@ -150,6 +152,11 @@ export class Connection {
     this.#socket = undefined;
     clearTimeout(this.#timer);
     this.liveness.roundTripMs = undefined;
+    if (code === CLOSE.credential && !this.#refusedOnce) {
+      // Perhaps only this socket's credential is gone, because this browser signed in anew: the next ticket tells.
+      this.#refusedOnce = true;
+      return void this.#dial(); // every outcome ends in #set
+    }
     const rule = redialFor(code);
     if (rule === "wait" || rule === "never" || (rule === "once" && this.#supersededOnce)) {
       return this.#set({ type: "stopped", why: whyStopped(code, reason) });
