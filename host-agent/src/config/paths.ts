@@ -33,6 +33,7 @@ export interface Paths {
   daemonLockFile: string;
   /** Used when the state directory takes no writes. */
   fallbackLockFile: string;
+  spareCounterFile: string;
   hostLog: string;
   upLog: string;
   /** What `$MAESTRO_HOME/bin/maestro` is. */
@@ -83,6 +84,7 @@ export function derivePaths({ env, userHome, uid, tmpDir, scope }: PathInputs): 
     startCounterFile: path.join(hostDir, "start-counter"),
     daemonLockFile: path.join(hostDir, "daemon.lock"),
     fallbackLockFile: path.join(shortDir(home, uid, tmpDir), "daemon.lock"),
+    spareCounterFile: path.join(shortDir(home, uid, tmpDir), "start-counter"),
     hostLog: path.join(logsDir, "host.log"),
     upLog: path.join(logsDir, "up.log"),
     cliFile: path.join(binDir, "maestro"),

@@ -65,23 +65,42 @@ describe("instance lock", () => {
 });
 
 describe("start counter", () => {
+  const spare = (): string => path.join(dir, "spare", "count");
+
   test("[LK2] rises with every start, through clock steps in both directions", () => {
     const file = path.join(dir, "count");
-    const counts = [1_000, 5_000_000, 1_000, 1_000].map((wallMs) => nextStart(file, wallMs).start);
+    const counts = [1_000, 5_000_000, 1_000, 1_000].map((wallMs) => nextStart(file, spare(), wallMs).start);
     expect(counts).toEqual([1_000, 5_000_000, 5_000_001, 5_000_002]);
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
   test("[LK2] a state directory that takes no writes is reported and stops nobody (F25)", () => {
-    const first = nextStart("/proc/none/start-counter", 1_000);
+    const first = nextStart("/proc/none/start-counter", spare(), 1_000);
     expect(first.problem).toContain("cannot be written");
-    expect(nextStart("/proc/none/start-counter", 1_001).start).toBeGreaterThan(first.start);
+    expect(nextStart("/proc/none/start-counter", spare(), 1_001).start).toBeGreaterThan(first.start);
+  });
+
+  test("[LK2] neither do two starts in the past without writes count the same, nor one after them (F23, F25)", () => {
+    const file = path.join(dir, "count");
+    writeFileSync(file, "5000");
+    // A missing directory stands for the read-only disk: tests may run as root.
+    const blocked = path.join(dir, "gone", "count");
+    const kept = nextStart(blocked, spare(), 5_000).start;
+    expect([1_000, 1_000].map((wallMs) => nextStart(blocked, spare(), wallMs).start)).toEqual([kept + 1, kept + 2]);
+    expect(nextStart(file, spare(), 1_000)).toEqual({ start: kept + 3, problem: undefined });
+  });
+
+  test("a spare count in a directory that others can write is not believed", () => {
+    mkdirSync(path.dirname(spare()));
+    chmodSync(path.dirname(spare()), 0o777);
+    writeFileSync(spare(), "9999999");
+    expect(nextStart(path.join(dir, "count"), spare(), 7_000).start).toBe(7_000);
   });
 
   test("[LK2] a damaged counter counts from the present time", () => {
     const file = path.join(dir, "count");
     writeFileSync(file, "garbage");
-    expect(nextStart(file, 7_000).start).toBe(7_000);
+    expect(nextStart(file, spare(), 7_000).start).toBe(7_000);
     expect(chooseStart(9, 3)).toBe(10);
   });
 });

@@ -58,7 +58,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   if (!url.ok) throw fail(url.error.code, url.error.detail, url.error);
   const policy = readPolicy(paths.policyFile);
   const lock = acquireLock(paths.daemonLockFile, paths.fallbackLockFile, "host run", version);
-  const count = nextStart(paths.startCounterFile, clock.wallMs());
+  const count = nextStart(paths.startCounterFile, paths.spareCounterFile, clock.wallMs());
   if (count.problem !== undefined) log.error("the state directory takes no writes; going on without", { problem: count.problem });
 
   const instance = randomBytes(12).toString("base64url");
