@@ -255,9 +255,9 @@ export class SecondHost extends Installation {
     return this.#daemon?.log() ?? "(not started)";
   }
 
-  /** `maestro host run` in the foreground of a child. */
-  run(): void {
-    this.#daemon = this.start(["host", "run"], this.#how());
+  /** `maestro host run` in the foreground of a child; `spawn` overrides how, for this run. */
+  run(spawn: ChildOptions["spawn"] = this.#spawn): void {
+    this.#daemon = this.start(["host", "run"], spawn === undefined ? {} : { spawn });
   }
 
   /** Ends the daemon only; its holder and sessions live on. */
