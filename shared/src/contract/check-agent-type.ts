@@ -53,4 +53,6 @@ export function checkAgentType(file: AgentTypeFile): Result<AgentType> {
 export const PLACEHOLDERS = ["{{prompt}}", "{{workspace}}", "{{model}}"];
 
 const DENIED: readonly string[] = DENIED_ENV;
-export const isDeniedEnv = (name: string): boolean => DENIED.includes(name) || name.startsWith("LD_") || name.startsWith("DYLD_");
+/** Whole families: the loader's, and git's configuration, which names programs to run. */
+const DENIED_PREFIXES = ["LD_", "DYLD_", "GIT_CONFIG"];
+export const isDeniedEnv = (name: string): boolean => DENIED.includes(name) || DENIED_PREFIXES.some((prefix) => name.startsWith(prefix));
