@@ -20,7 +20,7 @@ const verify = async (): Promise<unknown> => verifyAuditChain(await records(), s
 const tamper = (sql: string): Promise<unknown> => runInDurableObject(feed, (_, state) => state.storage.sql.exec(sql).toArray());
 
 describe("the audit log", () => {
-  it("records who did what from where, in an unbroken chain across evictions", async () => {
+  it("[F10] records who did what from where, in an unbroken chain across evictions", async () => {
     await evictDurableObject(feed);
     const { id } = await makeToken(fleet, { name: "ci" });
     await evictDurableObject(feed);

@@ -21,7 +21,7 @@ const tell = (summary: string): Promise<number> => feed.append([{ type: "host.up
 const evict = (): Promise<void> => evictDurableObject(feed);
 
 describe("[EV1] following", () => {
-  it("tells where it begins, then each event with the fleet's next number, across evictions", async () => {
+  it("[F10] tells where it begins, then each event with the fleet's next number, across evictions", async () => {
     await tell("before");
     const follower = await follow();
     expect(await follower.next()).toEqual({ t: "hello", seq: 1 });
@@ -245,7 +245,7 @@ describe("[EV3] server-sent events", () => {
     };
   };
 
-  it("go on after Last-Event-ID and stream what happens, while the object is evicted", async () => {
+  it("[F10] go on after Last-Event-ID and stream what happens, while the object is evicted", async () => {
     await tell("one");
     await tell("two");
     const [first, second] = (await feed.events("0", 2)).items;
@@ -286,7 +286,7 @@ describe("present status", () => {
     epoch: 1,
   });
 
-  it("is merged from what each host's relay reports, across evictions", async () => {
+  it("[F10] is merged from what each host's relay reports, across evictions", async () => {
     await feed.project("hst_a", {
       facts: { connected: true, lastSeenMs: 5, roots: ["/tmp"] },
       sessions: { replace: true, upsert: [info("ses_1", "a"), info("ses_2", "b")], removed: [] },

@@ -24,7 +24,7 @@ async function later(relay: RelayFixture, ms: number): Promise<void> {
 }
 
 describe("[LK3] hello", () => {
-  test("[LK3] a hello in pages is welcomed after the last, whatever is evicted between them", async () => {
+  test("[LK3] [F10] a hello in pages is welcomed after the last, whatever is evicted between them", async () => {
     const relay = relayFixture();
     const sessions = Array.from({ length: 3 }, (_, i) => sessionInfo({ name: `s${i}` }));
     const link = await relay.link();

@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { relayFixture, sessionInfo } from "./support/relay-fixture.ts";
 
 describe.each([
-  ["kept in memory", false],
-  ["evicted between any two steps", true],
-])("a relay that is %s", (_name, evicting) => {
+  ["a relay that is kept in memory", false],
+  ["[F10] a relay that is evicted between any two steps", true],
+])("%s", (_name, evicting) => {
   async function setup() {
     const session = sessionInfo();
     const relay = relayFixture();
@@ -17,7 +17,7 @@ describe.each([
     return { session, relay, host, pause };
   }
 
-  test("[CH4] [F10] a viewer that joins during output misses nothing and sees nothing twice", async () => {
+  test("[CH4] a viewer that joins during output misses nothing and sees nothing twice", async () => {
     const { session, relay, host, pause } = await setup();
     host.write(1000);
     const viewer = await relay.viewer(session.id);
