@@ -9,12 +9,39 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatToken } from "@maestro/shared/token";
 
 const BIN = fileURLToPath(new URL("../bin.ts", import.meta.url));
-const TOKEN = formatToken("pat", Uint8Array.from({ length: 80 }, (_, i) => i));
+const TOKEN = formatToken(
+  "pat",
+  Uint8Array.from({ length: 80 }, (_, i) => i),
+);
 const ESC = "\u001b";
 const NOW = "2026-01-01T00:00:00.000Z";
 
-const host = (name: string, n: number) => ({ id: `hst_01j9${String(n).repeat(22)}`, name, transport: "link", status: "online", labels: {}, draining: false, createdAt: NOW, capabilities: [], roots: [], sessions: 0 });
-const agent = (name: string) => ({ id: `agt_01j9${"3".repeat(22)}`, name, type: "shell", host: { id: host("gpu-1", 1).id, name: "gpu-1" }, workspace: "/tmp", priority: 3, tags: [], env: {}, args: [], status: "idle", createdAt: NOW, updatedAt: NOW });
+const host = (name: string, n: number) => ({
+  id: `hst_01j9${String(n).repeat(22)}`,
+  name,
+  transport: "link",
+  status: "online",
+  labels: {},
+  draining: false,
+  createdAt: NOW,
+  capabilities: [],
+  roots: [],
+  sessions: 0,
+});
+const agent = (name: string) => ({
+  id: `agt_01j9${"3".repeat(22)}`,
+  name,
+  type: "shell",
+  host: { id: host("gpu-1", 1).id, name: "gpu-1" },
+  workspace: "/tmp",
+  priority: 3,
+  tags: [],
+  env: {},
+  args: [],
+  status: "idle",
+  createdAt: NOW,
+  updatedAt: NOW,
+});
 const evil = `evil${ESC}]0;owned\u0007\u202egnp.exe`;
 
 interface Seen {
@@ -31,16 +58,52 @@ const seen: Seen[] = [];
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const place = new URL(request.url ?? "/", "http://x").pathname;
   seen.push({ method: request.method ?? "", path: request.url ?? "", headers: request.headers });
-  const send = (status: number, body: unknown, type = "application/json"): void => void response.writeHead(status, { "content-type": type }).end(JSON.stringify(body));
+  const send = (status: number, body: unknown, type = "application/json"): void =>
+    void response.writeHead(status, { "content-type": type }).end(JSON.stringify(body));
   if (place === "/api/v1/hosts" && (request.url ?? "").includes("cursor=2")) return send(200, { items: [host("laptop", 2)] });
   if (place === "/api/v1/hosts") return send(200, { items: [host("gpu-1", 1)], nextCursor: "2" });
   if (place === "/api/v1/agents") return send(200, { items: [agent(evil)] });
   if (place === "/api/v1/sessions") return send(200, { items: [] });
-  if (place === "/api/v1/me") return send(200, { fleet: { id: "flt_1", name: "default" }, principal: { kind: "token", id: "tok_1", name: "ci", role: "operator" }, scopes: [], server: { version: "0.1.0", protocol: { min: 1, max: 1 }, time: NOW } });
-  if (place === "/api/v1/tokens") return send(403, { type: "/problems/scope_missing", title: "Scope missing", status: 403, code: "scope_missing", detail: "Token 'ci' lacks admin.", field: "scope", hint: "Use an owner's token.", requestId: "req_77" }, "application/problem+json");
-  if (place === "/api/v1/audit") return send(409, { type: "/problems/of_tomorrow", title: "New", status: 409, code: "of_tomorrow", detail: "Something new.", requestId: "req_78" });
+  if (place === "/api/v1/me")
+    return send(200, {
+      fleet: { id: "flt_1", name: "default" },
+      principal: { kind: "token", id: "tok_1", name: "ci", role: "operator" },
+      scopes: [],
+      server: { version: "0.1.0", protocol: { min: 1, max: 1 }, time: NOW },
+    });
+  if (place === "/api/v1/tokens")
+    return send(
+      403,
+      {
+        type: "/problems/scope_missing",
+        title: "Scope missing",
+        status: 403,
+        code: "scope_missing",
+        detail: "Token 'ci' lacks admin.",
+        field: "scope",
+        hint: "Use an owner's token.",
+        requestId: "req_77",
+      },
+      "application/problem+json",
+    );
+  if (place === "/api/v1/audit")
+    return send(409, {
+      type: "/problems/of_tomorrow",
+      title: "New",
+      status: 409,
+      code: "of_tomorrow",
+      detail: "Something new.",
+      requestId: "req_78",
+    });
   if (place === "/api/v1/agent-types") return void response.writeHead(200, { "content-type": "text/html" }).end("<html>");
-  send(404, { type: "/problems/route_not_found", title: "No such route", status: 404, code: "route_not_found", detail: "There is nothing here.", requestId: "req_1" });
+  send(404, {
+    type: "/problems/route_not_found",
+    title: "No such route",
+    status: 404,
+    code: "route_not_found",
+    detail: "There is nothing here.",
+    requestId: "req_1",
+  });
 }
 
 beforeAll(async () => {
@@ -63,7 +126,9 @@ interface Run {
 }
 
 function cli(args: readonly string[], { env = {}, stdin = "" }: { env?: Record<string, string>; stdin?: string } = {}): Promise<Run> {
-  const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env["PATH"], HOME: home, MAESTRO_HOME: path.join(home, "m"), MAESTRO_URL: url, MAESTRO_TOKEN: TOKEN, ...env } });
+  const child = spawn(process.execPath, [BIN, ...args], {
+    env: { PATH: process.env["PATH"], HOME: home, MAESTRO_HOME: path.join(home, "m"), MAESTRO_URL: url, MAESTRO_TOKEN: TOKEN, ...env },
+  });
   const run: Run = { code: null, stdout: "", stderr: "" };
   child.stdout.on("data", (data: Buffer) => (run.stdout += data.toString()));
   child.stderr.on("data", (data: Buffer) => (run.stderr += data.toString()));
@@ -135,7 +200,10 @@ describe("bad inputs of the CLI", { concurrent: false, timeout: 30_000 }, () => 
   });
 
   test("[57] a reader that goes away is no failure", async () => {
-    const child = spawn(process.execPath, [BIN, "help"], { env: { PATH: process.env["PATH"], HOME: home }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [BIN, "help"], {
+      env: { PATH: process.env["PATH"], HOME: home },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let stderr = "";
     child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
     child.stdout.destroy();
@@ -177,7 +245,11 @@ describe("bad inputs of the CLI", { concurrent: false, timeout: 30_000 }, () => 
 describe("the CLI and its server", { timeout: 30_000 }, () => {
   test("a refusal is told with hint and request id, and exits by its code", async () => {
     const run = await cli(["token", "list"]);
-    expect(run).toMatchObject({ code: 4, stdout: "", stderr: "maestro: Token 'ci' lacks admin. (scope_missing)\n  Use an owner's token.\n  request req_77\n" });
+    expect(run).toMatchObject({
+      code: 4,
+      stdout: "",
+      stderr: "maestro: Token 'ci' lacks admin. (scope_missing)\n  Use an owner's token.\n  request req_77\n",
+    });
   });
 
   test("reads carry the bearer token, writes an idempotency key as well", async () => {

@@ -60,6 +60,7 @@ export function defineCommand<F extends Flags, P extends Params>(spec: CommandSp
       if (globals.json && globals.format === "table") throw new MaestroFailure(conflict(["json", "format"]));
       return spec.run(makeContext(io, globals), input);
     },
-    wantsHelp: (argv) => argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).some((word) => word === "--help" || word === "-h"),
+    wantsHelp: (argv) =>
+      argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).some((word) => word === "--help" || word === "-h"),
   };
 }

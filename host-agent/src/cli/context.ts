@@ -46,7 +46,16 @@ export function makeContext(io: Io, globals: FlagValues<typeof globalFlags>): Co
     paths,
     pathsOf,
     settings: () => unwrap(readSettings(paths.configFile, io.env)),
-    target: () => unwrap(chooseTarget({ flags: globals, env: io.env, profiles: profilesFor(paths, io), joined: thisHost(paths), allowHttp: context.settings().allowHttp })),
+    target: () =>
+      unwrap(
+        chooseTarget({
+          flags: globals,
+          env: io.env,
+          profiles: profilesFor(paths, io),
+          joined: thisHost(paths),
+          allowHttp: context.settings().allowHttp,
+        }),
+      ),
     api: () => context.apiTo(context.target()),
     apiTo: (target) => new ApiClient({ ...target, userAgent: `maestro/${VERSION}`, timeoutMs }),
     timeoutMs,
@@ -55,7 +64,8 @@ export function makeContext(io: Io, globals: FlagValues<typeof globalFlags>): Co
   return context;
 }
 
-export const pathsFor = (env: Io["env"], scope: PathScope): Paths => derivePaths({ env, userHome: homedir(), uid: process.getuid?.() ?? 0, tmpDir: tmpdir(), scope });
+export const pathsFor = (env: Io["env"], scope: PathScope): Paths =>
+  derivePaths({ env, userHome: homedir(), uid: process.getuid?.() ?? 0, tmpDir: tmpdir(), scope });
 
 /** With address and token in the environment an unreadable profiles file is no obstacle. */
 function profilesFor(paths: Paths, io: Io): Profiles {
@@ -67,4 +77,3 @@ function profilesFor(paths: Paths, io: Io): Profiles {
     throw error;
   }
 }
-

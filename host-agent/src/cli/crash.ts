@@ -24,7 +24,11 @@ function keepStack(error: unknown, { env, nowMs }: Pick<Io, "env" | "nowMs">): s
     const { logsDir } = derivePaths({ env, userHome: homedir(), uid: process.getuid?.() ?? 0, tmpDir: tmpdir(), scope: "user" });
     const file = path.join(logsDir, "cli.log");
     mkdirSync(logsDir, { recursive: true, mode: 0o700 });
-    appendFileSync(file, `${new Date(nowMs()).toISOString()} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`, { mode: 0o600 });
+    appendFileSync(
+      file,
+      `${new Date(nowMs()).toISOString()} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      { mode: 0o600 },
+    );
     return file;
   } catch {
     return undefined;

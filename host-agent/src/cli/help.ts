@@ -32,7 +32,11 @@ export function helpForOne({ grammar, summary, examples }: Command): string {
   const all = Object.entries(grammar.flags);
   const own = all.filter(([name]) => !GLOBAL_NAMES.has(name));
   if (own.length > 0) lines.push("", "Flags", ...block(own.map(([name, spec]) => [flagText(name, spec), spec.about])));
-  lines.push("", "Flags of every command", ...block(all.filter(([name]) => GLOBAL_NAMES.has(name)).map(([name, spec]) => [flagText(name, spec), spec.about])));
+  lines.push(
+    "",
+    "Flags of every command",
+    ...block(all.filter(([name]) => GLOBAL_NAMES.has(name)).map(([name, spec]) => [flagText(name, spec), spec.about])),
+  );
   lines.push("", "Examples", ...examples.map((example) => `  ${example}`));
   return `${lines.join("\n")}\n`;
 }

@@ -69,7 +69,13 @@ function unknownCommand(argv: readonly string[]): MaestroFailure {
   const names = COMMANDS.filter((command) => command.group !== "internal").map((command) => command.name);
   const group = names.filter((name) => name.startsWith(`${words[0] ?? ""} `));
   const near = group.length > 0 && words[1] === undefined ? group : nearest(typed, names);
-  const hint = near.length > 0 ? `${group.length > 0 ? "There is" : "Did you mean"}: ${near.slice(0, 12).map((name) => `maestro ${name}`).join(", ")}` : "See: maestro help";
+  const hint =
+    near.length > 0
+      ? `${group.length > 0 ? "There is" : "Did you mean"}: ${near
+          .slice(0, 12)
+          .map((name) => `maestro ${name}`)
+          .join(", ")}`
+      : "See: maestro help";
   return fail("command_unknown", typed === "" ? "No command was given." : `maestro has no command '${typed.slice(0, 64)}'.`, { hint });
 }
 

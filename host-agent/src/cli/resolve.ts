@@ -22,7 +22,10 @@ export function resolveIn<T extends Named>(what: string, typed: string, items: r
   const [first] = matches;
   if (first !== undefined && matches.length === 1) return first;
   if (matches.length > 1) throw ambiguous(what, typed, matches);
-  const near = nearest(typed, items.map((item) => item.name));
+  const near = nearest(
+    typed,
+    items.map((item) => item.name),
+  );
   throw fail(notFound, `There is no ${what} '${typed.slice(0, 64)}'.`, { hint: suggestion(what, near, items) });
 }
 
@@ -36,10 +39,17 @@ const SHOWN_MATCHES = 5;
 
 function ambiguous(what: string, typed: string, matches: readonly Named[]) {
   const shown = matches.slice(0, SHOWN_MATCHES).map(({ id, name }) => `${name} (${id})`);
-  return fail("ambiguous", `'${typed.slice(0, 64)}' names ${matches.length} ${what}s.`, { hint: `One of: ${shown.join(", ")}`, extra: { matches: matches.slice(0, SHOWN_MATCHES).map(({ id }) => id) } });
+  return fail("ambiguous", `'${typed.slice(0, 64)}' names ${matches.length} ${what}s.`, {
+    hint: `One of: ${shown.join(", ")}`,
+    extra: { matches: matches.slice(0, SHOWN_MATCHES).map(({ id }) => id) },
+  });
 }
 
-export const resolveHost = async (api: ApiClient, typed: string): Promise<Item<"hosts">> => resolveIn("host", typed, await api.all("hosts"), "host_not_found");
-export const resolveAgent = async (api: ApiClient, typed: string): Promise<Item<"agents">> => resolveIn("agent", typed, await api.all("agents"), "agent_not_found");
-export const resolveSession = async (api: ApiClient, typed: string): Promise<Item<"sessions">> => resolveIn("session", typed, await api.all("sessions"), "session_not_found");
-export const resolveToken = async (api: ApiClient, typed: string): Promise<Item<"tokens">> => resolveIn("token", typed, await api.all("tokens"), "token_not_found");
+export const resolveHost = async (api: ApiClient, typed: string): Promise<Item<"hosts">> =>
+  resolveIn("host", typed, await api.all("hosts"), "host_not_found");
+export const resolveAgent = async (api: ApiClient, typed: string): Promise<Item<"agents">> =>
+  resolveIn("agent", typed, await api.all("agents"), "agent_not_found");
+export const resolveSession = async (api: ApiClient, typed: string): Promise<Item<"sessions">> =>
+  resolveIn("session", typed, await api.all("sessions"), "session_not_found");
+export const resolveToken = async (api: ApiClient, typed: string): Promise<Item<"tokens">> =>
+  resolveIn("token", typed, await api.all("tokens"), "token_not_found");

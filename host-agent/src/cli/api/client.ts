@@ -50,9 +50,13 @@ export class ApiClient {
     const parsed = route.result.safeParse(parseJson(text));
     if (parsed.success) return parsed.data;
     const issue = parsed.error.issues[0];
-    throw fail("server_error", `${this.target.url.origin} answered ${route.method} ${route.path} in a way this version does not understand (${escapeUnsafe(issue?.path.join(".") ?? "")}: ${issue?.message ?? "not JSON"}).`, {
-      hint: "Is it a Maestro control plane, and of this version? maestro --version",
-    });
+    throw fail(
+      "server_error",
+      `${this.target.url.origin} answered ${route.method} ${route.path} in a way this version does not understand (${escapeUnsafe(issue?.path.join(".") ?? "")}: ${issue?.message ?? "not JSON"}).`,
+      {
+        hint: "Is it a Maestro control plane, and of this version? maestro --version",
+      },
+    );
   }
 
   /** All pages. */
@@ -74,7 +78,11 @@ export class ApiClient {
   }
 
   /** The answer while it still streams. A refusal is thrown as the server worded it. */
-  async raw({ method, path, access }: Pick<RouteSpec, "method" | "path" | "access">, { params = {}, query = {}, body }: CallInput, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  async raw(
+    { method, path, access }: Pick<RouteSpec, "method" | "path" | "access">,
+    { params = {}, query = {}, body }: CallInput,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
     const { url, token, pin } = this.target;
     if (token === undefined && access.kind !== "open") throw new MaestroFailure(notLoggedIn(url));
     const answer = await exchange({
@@ -131,7 +139,9 @@ const Problem = z.looseObject({
 export function refusal(url: URL, status: number, text: string): ServerRefusal | MaestroFailure {
   const problem = Problem.safeParse(parseJson(text));
   if (problem.success) return new ServerRefusal({ ...problem.data, status });
-  return fail("server_error", `${url.origin} answered ${status}, and not as Maestro does.`, { hint: "Is the address that of a Maestro control plane?" });
+  return fail("server_error", `${url.origin} answered ${status}, and not as Maestro does.`, {
+    hint: "Is the address that of a Maestro control plane?",
+  });
 }
 
 export function parseJson(text: string): unknown {

@@ -42,7 +42,11 @@ export async function exchange(call: Exchange): Promise<Answer> {
         createConnection: connectorTo({ url, timeoutMs, ...(pin === undefined ? {} : { pin }) }),
       });
       const timer = setTimeout(() => {
-        request.destroy(fail("timeout", `${url.origin} did not answer within ${Math.round(timeoutMs / 1000)} s.`, { hint: "Try again, or give it longer with --timeout." }));
+        request.destroy(
+          fail("timeout", `${url.origin} did not answer within ${Math.round(timeoutMs / 1000)} s.`, {
+            hint: "Try again, or give it longer with --timeout.",
+          }),
+        );
       }, timeoutMs);
       request.once("response", (response) => {
         clearTimeout(timer);

@@ -26,7 +26,11 @@ describe("argv", () => {
   test("flags take their value after a blank or an equals sign, and words keep their order", () => {
     expect(parse("a", "--host", "h1", "--port=80", "b", "--tag", "x", "--tag=y", "-f", "--label", "zone=eu=1")).toEqual({
       ok: true,
-      value: { flags: { host: "h1", port: 80, tls: undefined, label: { zone: "eu=1" }, tag: ["x", "y"], force: true }, params: { name: "a", more: "b" }, passthrough: [] },
+      value: {
+        flags: { host: "h1", port: 80, tls: undefined, label: { zone: "eu=1" }, tag: ["x", "y"], force: true },
+        params: { name: "a", more: "b" },
+        passthrough: [],
+      },
     });
   });
 
@@ -35,7 +39,10 @@ describe("argv", () => {
   });
 
   test("a switch can be taken back, and the last value wins", () => {
-    expect(parse("a", "--force=false", "--host", "x", "--host", "y")).toMatchObject({ ok: true, value: { flags: { force: false, host: "y" } } });
+    expect(parse("a", "--force=false", "--host", "x", "--host", "y")).toMatchObject({
+      ok: true,
+      value: { flags: { force: false, host: "y" } },
+    });
   });
 
   test.each([
@@ -61,6 +68,8 @@ describe("argv", () => {
 
   test("the usage line names parameters, flags and what follows --", () => {
     const any: Grammar<Flags, Params> = grammar;
-    expect(usageLine(any)).toBe("maestro thing do <name> [more] [--host host] [--port n] [--tls auto|off] [--label k=v]… [--tag tag]… [--force] [-- argv…]");
+    expect(usageLine(any)).toBe(
+      "maestro thing do <name> [more] [--host host] [--port n] [--tls auto|off] [--label k=v]… [--tag tag]… [--force] [-- argv…]",
+    );
   });
 });

@@ -61,7 +61,10 @@ export function readParams<P extends Params>(grammar: Grammar<Flags, P>, words: 
 }
 
 export const conflict = (names: readonly string[]): MaestroError =>
-  maestroError("conflicting_flags", `${names.map((name) => `--${name}`).join(" and ")} exclude each other.`, { field: names[0] ?? "", hint: "Give one of them." });
+  maestroError("conflicting_flags", `${names.map((name) => `--${name}`).join(" and ")} exclude each other.`, {
+    field: names[0] ?? "",
+    hint: "Give one of them.",
+  });
 
 function scan(grammar: Grammar<Flags, Params>, argv: readonly string[]): Result<Scanned> {
   const texts = new Map<string, string[]>();
@@ -90,7 +93,9 @@ function scan(grammar: Grammar<Flags, Params>, argv: readonly string[]): Result<
     } else {
       const next = argv[i + 1];
       if (next === undefined || (next.startsWith("-") && next !== "-")) {
-        return err(maestroError("flag_invalid", `--${name} needs a value.`, { field: name, hint: `For example: --${name} ${spec.placeholder}` }));
+        return err(
+          maestroError("flag_invalid", `--${name} needs a value.`, { field: name, hint: `For example: --${name} ${spec.placeholder}` }),
+        );
       }
       add(name, next);
       i++;
@@ -113,7 +118,10 @@ function unknownFlag(grammar: Grammar<Flags, Params>, head: string): MaestroErro
 }
 
 const usage = (grammar: Grammar<Flags, Params>, detail: string, field: string | undefined): MaestroError =>
-  maestroError("usage", `maestro ${grammar.name}: ${detail}`, { ...(field === undefined ? {} : { field }), hint: `Usage: ${usageLine(grammar)}` });
+  maestroError("usage", `maestro ${grammar.name}: ${detail}`, {
+    ...(field === undefined ? {} : { field }),
+    hint: `Usage: ${usageLine(grammar)}`,
+  });
 
 export function usageLine({ name, flags, params, passthrough }: Grammar<Flags, Params>): string {
   const parts = [`maestro ${name}`.trim()];
@@ -129,4 +137,14 @@ export function usageLine({ name, flags, params, passthrough }: Grammar<Flags, P
 }
 
 /** Flags every command takes; left out of usage lines. */
-export const GLOBAL_NAMES: ReadonlySet<string> = new Set(["json", "format", "quiet", "profile", "url", "verbose", "yes", "timeout", "help"]);
+export const GLOBAL_NAMES: ReadonlySet<string> = new Set([
+  "json",
+  "format",
+  "quiet",
+  "profile",
+  "url",
+  "verbose",
+  "yes",
+  "timeout",
+  "help",
+]);

@@ -49,7 +49,10 @@ export const flag = {
     short: undefined,
     read: (texts, name) => (last(texts) === "" ? err(invalid(name, "", "must not be empty", `--${name} ${placeholder}`)) : ok(last(texts))),
   }),
-  integer: (about: string, { min, max, example, placeholder = "n" }: { min: number; max: number; example: number; placeholder?: string }): FlagSpec<number | undefined> => ({
+  integer: (
+    about: string,
+    { min, max, example, placeholder = "n" }: { min: number; max: number; example: number; placeholder?: string },
+  ): FlagSpec<number | undefined> => ({
     arity: "value",
     about,
     placeholder,
@@ -71,7 +74,9 @@ export const flag = {
       const text = last(texts);
       if (text === undefined) return ok(undefined);
       const found = choices.find((choice) => choice === text);
-      return found === undefined ? err(invalid(name, text, `must be one of ${choices.join(", ")}`, `--${name} ${choices[0] ?? ""}`)) : ok(found);
+      return found === undefined
+        ? err(invalid(name, text, `must be one of ${choices.join(", ")}`, `--${name} ${choices[0] ?? ""}`))
+        : ok(found);
     },
   }),
   list: (about: string, placeholder = "text"): FlagSpec<readonly string[]> => ({

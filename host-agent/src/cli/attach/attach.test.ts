@@ -25,7 +25,12 @@ describe("keys", () => {
   });
 
   test("a watcher takes the pen, leaves, or is not heard", () => {
-    expect([watcherKey(bytes("t"), quit), watcherKey(bytes("q"), quit), watcherKey(bytes("\u0011"), quit), watcherKey(bytes("rm -rf"), quit)]).toEqual(["take", "detach", "detach", "none"]);
+    expect([
+      watcherKey(bytes("t"), quit),
+      watcherKey(bytes("q"), quit),
+      watcherKey(bytes("\u0011"), quit),
+      watcherKey(bytes("rm -rf"), quit),
+    ]).toEqual(["take", "detach", "detach", "none"]);
   });
 
   test.each([["q"], ["ctrl-1"], ["alt-q"], [""]])("%j cannot detach", (text) => {
@@ -39,14 +44,22 @@ describe("a viewer's stream", () => {
     expect(stream.output(1, 0, bytes("early"))).toEqual({ type: "nothing" });
     expect(stream.beginScreen({ epoch: 1, offset: 10, bytes: 6, cols: 80, rows: 24 })).toEqual({ type: "nothing" });
     expect(stream.screenPart(bytes("scr"))).toEqual({ type: "nothing" });
-    expect(stream.screenPart(bytes("een"))).toEqual({ type: "screen", bytes: bytes("screen"), cursor: { epoch: 1, offset: 10 }, size: { cols: 80, rows: 24 } });
+    expect(stream.screenPart(bytes("een"))).toEqual({
+      type: "screen",
+      bytes: bytes("screen"),
+      cursor: { epoch: 1, offset: 10 },
+      size: { cols: 80, rows: 24 },
+    });
     expect(stream.output(1, 5, bytes("12345"))).toEqual({ type: "nothing" });
     expect(stream.output(1, 8, bytes("oldNEW"))).toEqual({ type: "output", bytes: bytes("dNEW"), cursor: { epoch: 1, offset: 14 } });
     expect(stream.cursor).toEqual({ epoch: 1, offset: 14 });
   });
 
   test("[CH1] bytes beyond the cursor or of another epoch mean that the place is lost", () => {
-    for (const [epoch, offset] of [[1, 11], [2, 10]] as const) {
+    for (const [epoch, offset] of [
+      [1, 11],
+      [2, 10],
+    ] as const) {
       const stream = new ViewerStream();
       stream.resumed({ epoch: 1, offset: 10 });
       expect(stream.output(epoch, offset, bytes("x"))).toEqual({ type: "lost" });

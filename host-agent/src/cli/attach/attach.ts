@@ -45,7 +45,10 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
   let uncover: NodeJS.Timeout | undefined;
   let entered = false;
 
-  const link = open((event) => handle(event), () => screen.size);
+  const link = open(
+    (event) => handle(event),
+    () => screen.size,
+  );
   const shown = (epoch: number, offset: number) => (): void => {
     clearTimeout(idle);
     const acknowledge = (): void => {
@@ -87,7 +90,8 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
       case "connected":
         session = event.session;
         canWrite = event.canWrite;
-        if (!entered) io.stderr.write(`Attached to ${stripUnsafe(session.name)}; ${detachKey.name} detaches${canWrite ? "" : ", watching only"}.\n`);
+        if (!entered)
+          io.stderr.write(`Attached to ${stripUnsafe(session.name)}; ${detachKey.name} detaches${canWrite ? "" : ", watching only"}.\n`);
         away = event.hostAway;
         if (event.hostAway) tell("The host is not connected; waiting for it.");
         else uncovered();
@@ -124,7 +128,8 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
       case "size":
         told = { cols: event.cols, rows: event.rows };
         mend();
-        if (!mine && entered && (event.cols > screen.size.cols || event.rows > screen.size.rows)) tell(`The session is ${event.cols}x${event.rows}, larger than this terminal.`);
+        if (!mine && entered && (event.cols > screen.size.cols || event.rows > screen.size.rows))
+          tell(`The session is ${event.cols}x${event.rows}, larger than this terminal.`);
         return;
       case "host":
         away = event.away;
@@ -198,7 +203,9 @@ function conclude(outcome: Outcome, leave: () => void, io: Io): number {
       return EXIT.ok;
     case "ended": {
       const { reason, code, signal } = outcome.session.end ?? { reason: "exited" };
-      io.stderr.write(`The session ended: ${reason}${code === undefined ? "" : ` with code ${code}`}${signal === undefined ? "" : ` by ${signal}`}.\n`);
+      io.stderr.write(
+        `The session ended: ${reason}${code === undefined ? "" : ` with code ${code}`}${signal === undefined ? "" : ` by ${signal}`}.\n`,
+      );
       return code ?? (reason === "exited" ? EXIT.ok : EXIT.failure);
     }
     case "signal":

@@ -9,7 +9,9 @@ const MODES = new Set([4, 20]);
  * Private modes: keys, colours, origin, wrap, cursor, alternate screens, margins, mouse, focus, paste, synchronised
  * output, graphemes. Not 3 and 40 (resize the window), 67, 95, 2031 and 2048 (talk unasked).
  */
-const PRIVATE_MODES = new Set([1, 5, 6, 7, 8, 9, 12, 25, 45, 47, 66, 69, 1000, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1016, 1047, 1048, 1049, 2004, 2026, 2027]);
+const PRIVATE_MODES = new Set([
+  1, 5, 6, 7, 8, 9, 12, 25, 45, 47, 66, 69, 1000, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1016, 1047, 1048, 1049, 2004, 2026, 2027,
+]);
 /** Larger counts only cost time: no screen is that large. */
 const MAX_COUNT = 10_000;
 
@@ -85,4 +87,5 @@ function someModes(prefix: string, params: string, allowed: ReadonlySet<number>,
   return kept.length === 0 ? DROP : pass(`\u001b[${prefix}${kept.join(";")}${final}`);
 }
 
-const capped = (params: string): string => params.replace(/\d+/g, (digits) => (digits.length > 5 || Number(digits) > MAX_COUNT ? String(MAX_COUNT) : digits));
+const capped = (params: string): string =>
+  params.replace(/\d+/g, (digits) => (digits.length > 5 || Number(digits) > MAX_COUNT ? String(MAX_COUNT) : digits));

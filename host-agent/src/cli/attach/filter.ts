@@ -37,7 +37,7 @@ export class OutputFilter {
   write(bytes: Uint8Array): string {
     const text = this.#decoder.decode(bytes, { stream: true });
     let out = "";
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       if (this.#state.type === "ground") {
         PLAIN.lastIndex = at;
         const run = PLAIN.exec(text);

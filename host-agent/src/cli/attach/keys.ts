@@ -15,7 +15,12 @@ export const DEFAULT_DETACH_KEY = "ctrl-q";
 export function parseDetachKey(text: string): Result<DetachKey> {
   const [, key] = /^(?:ctrl-|c-|\^)([a-z\]\\^_])$/i.exec(text) ?? [];
   if (key === undefined) {
-    return err(maestroError("flag_invalid", `--detach-key: '${text.slice(0, 32)}' is not a key that can detach.`, { field: "detach-key", hint: "For example: --detach-key ctrl-q, or ctrl-]" }));
+    return err(
+      maestroError("flag_invalid", `--detach-key: '${text.slice(0, 32)}' is not a key that can detach.`, {
+        field: "detach-key",
+        hint: "For example: --detach-key ctrl-q, or ctrl-]",
+      }),
+    );
   }
   const lower = key.toLowerCase();
   const code = lower.charCodeAt(0);

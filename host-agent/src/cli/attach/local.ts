@@ -53,7 +53,11 @@ export class LocalAttach implements AttachLink {
       if (changed !== undefined) opened.emit({ type: "session", session: changed });
       if (removed.includes(opened.session.id)) opened.emit({ type: "over", failure: undefined });
     },
-    closed: (reason) => this.#opened?.emit({ type: "over", failure: fail("host_unreachable", `The holder went away: ${reason}.`, { hint: "Its log is logs/holder.log under MAESTRO_HOME." }) }),
+    closed: (reason) =>
+      this.#opened?.emit({
+        type: "over",
+        failure: fail("host_unreachable", `The holder went away: ${reason}.`, { hint: "Its log is logs/holder.log under MAESTRO_HOME." }),
+      }),
   };
 
   open(opened: Opened): AttachLink {
@@ -65,7 +69,8 @@ export class LocalAttach implements AttachLink {
   input(bytes: Uint8Array): void {
     const { client, session } = this.#opened ?? {};
     if (client === undefined || session === undefined || this.#readOnly) return;
-    if (!client.input(session.id, bytes)) this.#opened?.emit({ type: "refused", code: "input_refused", detail: "What you typed was not sent." });
+    if (!client.input(session.id, bytes))
+      this.#opened?.emit({ type: "refused", code: "input_refused", detail: "What you typed was not sent." });
   }
 
   resize(cols: number, rows: number): void {

@@ -35,7 +35,8 @@ const FIRST_REDIAL_MS = 250;
 const MAX_REDIAL_MS = 15_000;
 
 /** Full jitter, 250 ms doubling to 15 s. @param attempt 0 for the first redial. */
-export const viewerRedialMs = (attempt: number, random: number): number => Math.floor(Math.min(MAX_REDIAL_MS, FIRST_REDIAL_MS * 2 ** Math.min(attempt, 10)) * random);
+export const viewerRedialMs = (attempt: number, random: number): number =>
+  Math.floor(Math.min(MAX_REDIAL_MS, FIRST_REDIAL_MS * 2 ** Math.min(attempt, 10)) * random);
 
 type Ended = { type: "redial"; why: string } | { type: "over"; failure: MaestroFailure | ServerRefusal | undefined };
 
@@ -55,7 +56,16 @@ export class RemoteAttach implements AttachLink {
 
   input(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.byteLength; at += MAX_INPUT_BYTES_PER_FRAME) {
-      this.#sendBinary(encodeFrame({ kind: "input", flags: 0, epoch: 0, channel: 0, offset: 0, payload: bytes.subarray(at, at + MAX_INPUT_BYTES_PER_FRAME) }));
+      this.#sendBinary(
+        encodeFrame({
+          kind: "input",
+          flags: 0,
+          epoch: 0,
+          channel: 0,
+          offset: 0,
+          payload: bytes.subarray(at, at + MAX_INPUT_BYTES_PER_FRAME),
+        }),
+      );
     }
   }
 
@@ -131,7 +141,9 @@ export class RemoteAttach implements AttachLink {
       socket.on("error", (error) => {
         const described = describeConnectFailure(url, error);
         const fatal = !this.#everConnected || described.code === "tls_pin_mismatch";
-        settle(fatal ? { type: "over", failure: new MaestroFailure(described, { cause: error }) } : { type: "redial", why: described.detail });
+        settle(
+          fatal ? { type: "over", failure: new MaestroFailure(described, { cause: error }) } : { type: "redial", why: described.detail },
+        );
       });
       socket.once("close", (code, reason) => settle(closed(code, reason.toString("utf8"))));
     });
@@ -139,7 +151,10 @@ export class RemoteAttach implements AttachLink {
 
   /** A server that restarts answers 5xx, one whose owner just changed our rights `superseded`: that passes. Before the first connection everything is told. */
   #afterRefusal(failure: MaestroFailure | ServerRefusal): Ended {
-    const passing = failure instanceof ServerRefusal ? failure.problem.status >= 500 || failure.problem.status === 429 || failure.problem.code === "superseded" : true;
+    const passing =
+      failure instanceof ServerRefusal
+        ? failure.problem.status >= 500 || failure.problem.status === 429 || failure.problem.code === "superseded"
+        : true;
     return this.#everConnected && passing ? { type: "redial", why: failure.message } : { type: "over", failure };
   }
 
@@ -176,7 +191,12 @@ export class RemoteAttach implements AttachLink {
       case "welcome":
         this.#everConnected = true;
         this.#resume = frame.resume;
-        return emit({ type: "connected", session: frame.session, canWrite: frame.canWrite && !this.#options.readOnly, hostAway: !frame.host.connected });
+        return emit({
+          type: "connected",
+          session: frame.session,
+          canWrite: frame.canWrite && !this.#options.readOnly,
+          hostAway: !frame.host.connected,
+        });
       case "pen":
         return emit({ type: "pen", mine: frame.you, writer: frame.writer?.name, viewers: frame.viewers });
       case "snapshot":
@@ -283,5 +303,7 @@ function closedFor(code: number, why: string): MaestroFailure {
   if (code === 4401) return fail("token_revoked", `The session was closed: ${why}.`, { hint: "Log in again: maestro login <url>" });
   if (code === 4403) return fail("scope_missing", `The session was closed: ${why}.`);
   if (code === 4404) return fail("session_not_found", `The session was closed: ${why}.`);
-  return fail("upgrade_required", `The session was closed: ${why}.`, { hint: "Install the control plane's own version: its /install.sh does." });
+  return fail("upgrade_required", `The session was closed: ${why}.`, {
+    hint: "Install the control plane's own version: its /install.sh does.",
+  });
 }

@@ -29,24 +29,48 @@ export const login = defineCommand({
     "allow-http": flag.list("a network that encrypts by itself: plain http is allowed in it", "cidr"),
   },
   params: { url: param.required("the control plane's address") },
-  examples: ["maestro login https://maestro.example.com", "maestro login https://10.0.0.5:23000 --pin sha256//… --token-file token.txt --profile office"],
+  examples: [
+    "maestro login https://maestro.example.com",
+    "maestro login https://10.0.0.5:23000 --pin sha256//… --token-file token.txt --profile office",
+  ],
   async run(context, { params, flags }) {
     const { io, out, paths, globals } = context;
     const wrong = flags["allow-http"].find((network) => !isNetwork(network));
-    if (wrong !== undefined) throw fail("flag_invalid", `--allow-http: '${wrong.slice(0, 64)}' is not a network.`, { field: "allow-http", hint: "For example: --allow-http 100.64.0.0/10" });
+    if (wrong !== undefined)
+      throw fail("flag_invalid", `--allow-http: '${wrong.slice(0, 64)}' is not a network.`, {
+        field: "allow-http",
+        hint: "For example: --allow-http 100.64.0.0/10",
+      });
     const joined = thisHost(paths);
-    const allowHttp = [...flags["allow-http"], ...(joined !== undefined && joined.url === originOf(params.url) ? (joined.allowHttp ?? []) : [])];
+    const allowHttp = [
+      ...flags["allow-http"],
+      ...(joined !== undefined && joined.url === originOf(params.url) ? (joined.allowHttp ?? []) : []),
+    ];
     const url = unwrap(checkServerUrl(params.url, [...context.settings().allowHttp, ...allowHttp]));
     const pin = flags.pin === undefined ? pinOfJoined(url, joined) : unwrap(parsePin(flags.pin));
     const token = await readSecret(io, { file: flags["token-file"], prompt: `Token for ${url.origin}: ` });
     unwrap(parseToken(token, ["pat"]));
     const me = await context.apiTo({ url, token, pin }).call("me");
     const name = globals.profile ?? url.hostname;
-    const profile = { url: url.origin, token, ...(pin === undefined ? {} : { pin }), ...(allowHttp.length === 0 ? {} : { allowHttp }), ...(me.expiresAt === undefined ? {} : { expiresAt: me.expiresAt }) };
+    const profile = {
+      url: url.origin,
+      token,
+      ...(pin === undefined ? {} : { pin }),
+      ...(allowHttp.length === 0 ? {} : { allowHttp }),
+      ...(me.expiresAt === undefined ? {} : { expiresAt: me.expiresAt }),
+    };
     storeProfile(paths, name, profile, true);
     out.one(
-      { profile: name, url: url.origin, name: me.principal.name, role: me.principal.role ?? null, scopes: me.scopes, expiresAt: me.expiresAt ?? null },
-      () => `Logged in to ${url.origin} as '${me.principal.name}'${me.principal.role === undefined ? "" : ` (${me.principal.role})`}; stored as profile '${name}'.`,
+      {
+        profile: name,
+        url: url.origin,
+        name: me.principal.name,
+        role: me.principal.role ?? null,
+        scopes: me.scopes,
+        expiresAt: me.expiresAt ?? null,
+      },
+      () =>
+        `Logged in to ${url.origin} as '${me.principal.name}'${me.principal.role === undefined ? "" : ` (${me.principal.role})`}; stored as profile '${name}'.`,
       name,
     );
     return EXIT.ok;
@@ -63,7 +87,10 @@ export const open = defineCommand({
   params: { id: param.optional("a session, agent or host to open it at") },
   examples: ["maestro open", "maestro open --print"],
   async run({ api, out, io }, { params, flags }) {
-    const path = params.id === undefined ? undefined : `/${params.id.startsWith("ses_") ? "sessions" : params.id.startsWith("agt_") ? "agents" : "hosts"}/${encodeURIComponent(params.id)}`;
+    const path =
+      params.id === undefined
+        ? undefined
+        : `/${params.id.startsWith("ses_") ? "sessions" : params.id.startsWith("agt_") ? "agents" : "hosts"}/${encodeURIComponent(params.id)}`;
     const link = await api().call("loginLink", { body: path === undefined ? {} : { path } });
     if (flags.print || out.mode !== "table" || !(await openBrowser(link.url, io.env))) out.one(link, ({ url }) => url, link.url);
     else out.note(`Opened in the browser. The link is good once, until ${link.expiresAt}.`);
@@ -72,13 +99,18 @@ export const open = defineCommand({
 });
 
 type Token = Item<"tokens">;
-const tokenState = ({ revokedAt, expiresAt }: Token, nowMs: number): string => (revokedAt !== undefined ? "revoked" : Date.parse(expiresAt) <= nowMs ? "expired" : "valid");
+const tokenState = ({ revokedAt, expiresAt }: Token, nowMs: number): string =>
+  revokedAt !== undefined ? "revoked" : Date.parse(expiresAt) <= nowMs ? "expired" : "valid";
 
 /** `30d`, `12h`, or a number of days. Rounded up to whole days, as the server counts. */
 function days(text: string): number {
   const [, count, unit = "d"] = /^(\d{1,4})([dh])?$/.exec(text) ?? [];
   const value = count === undefined ? 0 : unit === "h" ? Math.ceil(Number(count) / 24) : Number(count);
-  if (value < 1 || value > 365) throw fail("flag_invalid", `--expires: '${text.slice(0, 32)}' is not a time of 1 to 365 days.`, { field: "expires", hint: "For example: --expires 30d" });
+  if (value < 1 || value > 365)
+    throw fail("flag_invalid", `--expires: '${text.slice(0, 32)}' is not a time of 1 to 365 days.`, {
+      field: "expires",
+      hint: "For example: --expires 30d",
+    });
   return value;
 }
 
@@ -98,7 +130,11 @@ export const tokenCreate = defineCommand({
   async run({ api, out }, { params, flags }) {
     const scopes = flags.scope.map((text) => {
       const scope = Scope.safeParse(text);
-      if (!scope.success) throw fail("flag_invalid", `--scope: '${text.slice(0, 32)}' is not a scope.`, { field: "scope", hint: `One of ${Scope.options.join(", ")}` });
+      if (!scope.success)
+        throw fail("flag_invalid", `--scope: '${text.slice(0, 32)}' is not a scope.`, {
+          field: "scope",
+          hint: `One of ${Scope.options.join(", ")}`,
+        });
       return scope.data;
     });
     const { token, secret } = await api().call("tokenCreate", {
@@ -173,9 +209,21 @@ export const audit = defineCommand({
     if (flags.verify) {
       const verdict = await verifyAuditChain(records, sha256Hex);
       if (!verdict.intact) {
-        throw fail("audit_broken", `The audit log is not what was written: record ${verdict.seq} was ${verdict.problem}.`, { hint: "Keep a copy of it: maestro audit --json", extra: { seq: verdict.seq, problem: verdict.problem } });
+        throw fail("audit_broken", `The audit log is not what was written: record ${verdict.seq} was ${verdict.problem}.`, {
+          hint: "Keep a copy of it: maestro audit --json",
+          extra: { seq: verdict.seq, problem: verdict.problem },
+        });
       }
-      out.one(verdict, ({ records: count, head }) => renderFields([["intact", "yes"], ["records", String(count)], ["head", head]]), verdict.head);
+      out.one(
+        verdict,
+        ({ records: count, head }) =>
+          renderFields([
+            ["intact", "yes"],
+            ["records", String(count)],
+            ["head", head],
+          ]),
+        verdict.head,
+      );
       return EXIT.ok;
     }
     out.list(

@@ -44,7 +44,12 @@ const agentText = (out: Output, agent: Agent): string =>
     ["priority", String(agent.priority)],
     ["model", agent.model],
     ["tags", agent.tags.join(", ")],
-    ["last exit", agent.lastExit === undefined ? undefined : `${agent.lastExit.reason}${agent.lastExit.code === undefined ? "" : ` ${agent.lastExit.code}`}`],
+    [
+      "last exit",
+      agent.lastExit === undefined
+        ? undefined
+        : `${agent.lastExit.reason}${agent.lastExit.code === undefined ? "" : ` ${agent.lastExit.code}`}`,
+    ],
     ["created", out.time(agent.createdAt)],
     ["updated", out.time(agent.updatedAt)],
   ]);
@@ -65,14 +70,23 @@ export const agentRegister = defineCommand({
           { header: "type", value: ({ slug }) => slug },
           { header: "adapter", value: ({ adapter }) => adapter },
           { header: "source", value: ({ source }) => source },
-          { header: "found on", value: ({ hosts }) => hosts.filter(({ report }) => report.detected.state === "found").map(({ name }) => name).join(", ") },
+          {
+            header: "found on",
+            value: ({ hosts }) =>
+              hosts
+                .filter(({ report }) => report.detected.state === "found")
+                .map(({ name }) => name)
+                .join(", "),
+          },
           { header: "note", value: ({ hosts }) => typeNote(hosts.map(({ report }) => report)) },
         ],
         "No agent type is known yet.",
       );
       return EXIT.ok;
     }
-    const type = await api().call("agentTypeCreate", { body: readType(params.file === "-" ? 0 : path.resolve(io.cwd, params.file), params.file) });
+    const type = await api().call("agentTypeCreate", {
+      body: readType(params.file === "-" ? 0 : path.resolve(io.cwd, params.file), params.file),
+    });
     out.one(type, ({ slug }) => `Type '${slug}' is registered.`, type.slug);
     return EXIT.ok;
   },
@@ -107,16 +121,23 @@ export const agentAssign = defineCommand({
   },
   params: { type: param.required("an agent type, see: maestro agent register") },
   passthrough: true,
-  examples: ["maestro agent assign claude --to-workspace .", "maestro agent assign codex --to-workspace /srv/api --host gpu-1 --name team-api-codex"],
+  examples: [
+    "maestro agent assign claude --to-workspace .",
+    "maestro agent assign codex --to-workspace /srv/api --host gpu-1 --name team-api-codex",
+  ],
   async run({ api, out, io, paths }, { params, flags, passthrough }) {
     const given = flags["to-workspace"];
-    if (given === undefined) throw fail("usage", "An agent needs a workspace.", { field: "to-workspace", hint: "For example: --to-workspace ." });
+    if (given === undefined)
+      throw fail("usage", "An agent needs a workspace.", { field: "to-workspace", hint: "For example: --to-workspace ." });
     const client = api();
     const here = thisHost(paths);
     const host = flags.host === undefined ? here?.hostId : (await resolveHost(client, flags.host)).id;
     const relative = !given.startsWith("/");
     if (relative && (here === undefined || host !== here.hostId)) {
-      throw fail("usage", `'${given}' is relative, which means this machine, but the agent's host is another one.`, { field: "to-workspace", hint: "Give the absolute path on that host." });
+      throw fail("usage", `'${given}' is relative, which means this machine, but the agent's host is another one.`, {
+        field: "to-workspace",
+        hint: "Give the absolute path on that host.",
+      });
     }
     const agent = await client.call("agentCreate", {
       body: {
@@ -132,7 +153,11 @@ export const agentAssign = defineCommand({
         ...(passthrough.length === 0 ? {} : { args: passthrough }),
       },
     });
-    out.one(agent, () => `${agent.name} is assigned to ${agent.workspace} on ${agent.host.name}. Start it: maestro agent attach ${agent.name}`, agent.id);
+    out.one(
+      agent,
+      () => `${agent.name} is assigned to ${agent.workspace} on ${agent.host.name}. Start it: maestro agent attach ${agent.name}`,
+      agent.id,
+    );
     return EXIT.ok;
   },
 });
@@ -185,7 +210,10 @@ const startCommand = (verb: "start" | "restart", route: "agentStart" | "agentRes
     async run({ api, out, io }, { params, flags }) {
       const client = api();
       const { id, name } = await resolveAgent(client, params.agent);
-      const session = await client.call(route, { params: { id }, body: { ...sized(io), ...(flags.backend === undefined ? {} : { backend: flags.backend }) } });
+      const session = await client.call(route, {
+        params: { id },
+        body: { ...sized(io), ...(flags.backend === undefined ? {} : { backend: flags.backend }) },
+      });
       out.one(session, () => `${name} runs in session ${session.id}. See it: maestro agent attach ${name}`, session.id);
       return EXIT.ok;
     },
@@ -239,7 +267,8 @@ export const agentAttach = defineCommand({
     const agent = await resolveAgent(client, params.agent);
     const running = agent.session !== undefined && agent.status !== "idle" && agent.status !== "failed";
     if (running && agent.session !== undefined) return attachTo(context, agent.session, flags);
-    if (flags["read-only"]) throw fail("agent_not_running", `${agent.name} does not run.`, { hint: `Start it: maestro agent start ${agent.name}` });
+    if (flags["read-only"])
+      throw fail("agent_not_running", `${agent.name} does not run.`, { hint: `Start it: maestro agent start ${agent.name}` });
     const session = await client.call("agentStart", { params: { id: agent.id }, body: sized(context.io) });
     return attachTo(context, session.id, flags);
   },

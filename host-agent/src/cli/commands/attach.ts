@@ -28,12 +28,28 @@ export function attachTo(context: Context, session: string, flags: AttachFlags):
     const { code, detail, hint } = notLoggedIn(target.url);
     throw fail(code, detail, hint === undefined ? {} : { hint });
   }
-  return attachWith(context, flags, (emit, size) => new RemoteAttach({ target, session, readOnly: flags["read-only"], size, timeoutMs: context.timeoutMs, userAgent: `maestro/${VERSION}`, random: Math.random, emit }));
+  return attachWith(
+    context,
+    flags,
+    (emit, size) =>
+      new RemoteAttach({
+        target,
+        session,
+        readOnly: flags["read-only"],
+        size,
+        timeoutMs: context.timeoutMs,
+        userAgent: `maestro/${VERSION}`,
+        random: Math.random,
+        emit,
+      }),
+  );
 }
 
 export function attachWith({ io }: Context, flags: AttachFlags, open: OpenLink): Promise<number> {
   if (!io.stdin.isTTY || !io.stdout.isTTY) {
-    throw fail("not_a_terminal", "Attaching needs a terminal on standard input and output.", { hint: "To read a session in a script: maestro session screen <session>" });
+    throw fail("not_a_terminal", "Attaching needs a terminal on standard input and output.", {
+      hint: "To read a session in a script: maestro session screen <session>",
+    });
   }
   const detachKey = unwrap(parseDetachKey(flags["detach-key"] ?? io.env["MAESTRO_DETACH_KEY"] ?? DEFAULT_DETACH_KEY));
   return attach({ io, detachKey, readOnly: flags["read-only"], open });

@@ -30,7 +30,14 @@ export const hostRotateKey = defineCommand({
     const isTaken = (): boolean => readIdentity(paths)?.signing.public === next.public;
     for (let waited = 0; !isTaken() && waited < PATIENCE_MS; waited += LOOK_EVERY_MS) await pause(systemClock, LOOK_EVERY_MS, never);
     const rotated = isTaken();
-    out.one({ id: hostId, name, rotated }, () => (rotated ? `Host '${name}' has a new key.` : `The new key of '${name}' waits: the host-agent hands it over as soon as it is linked. Until then the present one goes on.`), hostId);
+    out.one(
+      { id: hostId, name, rotated },
+      () =>
+        rotated
+          ? `Host '${name}' has a new key.`
+          : `The new key of '${name}' waits: the host-agent hands it over as soon as it is linked. Until then the present one goes on.`,
+      hostId,
+    );
     return EXIT.ok;
   },
 });

@@ -24,11 +24,17 @@ export const hostJoin = defineCommand({
     force: flag.toggle("replace the identity this machine has"),
   },
   params: { url: param.required("the control plane's address") },
-  examples: ["maestro host join https://maestro.example.com", "maestro host join https://maestro.example.com --token-file - --name gpu-1 --label gpu=yes"],
+  examples: [
+    "maestro host join https://maestro.example.com",
+    "maestro host join https://maestro.example.com --token-file - --name gpu-1 --label gpu=yes",
+  ],
   async run(context, { params, flags }) {
     const { io, out, paths } = context;
     const given = io.env["MAESTRO_JOIN"];
-    const token = flags["token-file"] === undefined && given !== undefined && given !== "" ? given : await readSecret(io, { file: flags["token-file"], prompt: "Join token: " });
+    const token =
+      flags["token-file"] === undefined && given !== undefined && given !== ""
+        ? given
+        : await readSecret(io, { file: flags["token-file"], prompt: "Join token: " });
     const pin = flags.pin ?? (io.env["MAESTRO_PIN"] === "" ? undefined : io.env["MAESTRO_PIN"]);
     const joined = await joinHost({
       paths,
@@ -44,7 +50,11 @@ export const hostJoin = defineCommand({
     const { hostId, name, origin } = joined.value;
     const service = flags.service ? await installHere(context, "user") : undefined;
     for (const note of service?.notes ?? []) out.note(note);
-    out.one({ id: hostId, name, url: origin, service: flags.service }, () => `This machine is host '${name}' of ${origin}.${flags.service ? "" : " Its host-agent is started by: maestro host run"}`, hostId);
+    out.one(
+      { id: hostId, name, url: origin, service: flags.service },
+      () => `This machine is host '${name}' of ${origin}.${flags.service ? "" : " Its host-agent is started by: maestro host run"}`,
+      hostId,
+    );
     return EXIT.ok;
   },
 });
@@ -53,7 +63,10 @@ export const hostRun = defineCommand({
   group: "host",
   name: "host run",
   summary: "Run this machine's host-agent in the foreground",
-  flags: { "exit-on-stdin-end": flag.toggle("end when the parent does"), system: flag.toggle("as the machine's service: state in /var/lib/maestro") },
+  flags: {
+    "exit-on-stdin-end": flag.toggle("end when the parent does"),
+    system: flag.toggle("as the machine's service: state in /var/lib/maestro"),
+  },
   params: {},
   examples: ["maestro host run", "MAESTRO_LOG_LEVEL=debug maestro host run"],
   async run({ io, settings, pathsOf }, { flags }) {

@@ -5,7 +5,8 @@ import { renderFields, type Column } from "../render/table.ts";
 
 type Host = Item<"hosts">;
 
-export const hostState = ({ status, locked, draining }: Host): string => (locked !== undefined ? `${status}, locked` : draining ? `${status}, draining` : status);
+export const hostState = ({ status, locked, draining }: Host): string =>
+  locked !== undefined ? `${status}, locked` : draining ? `${status}, draining` : status;
 
 export const hostColumns = (out: Output): Column<Host>[] => [
   { header: "name", value: ({ name }) => name },
@@ -29,9 +30,19 @@ export function hostText(out: Output, host: Host): string {
     ["seen", out.time(host.lastSeenAt)],
     ["joined", out.time(host.createdAt)],
     ["version", host.agentVersion],
-    ["platform", platform === undefined ? undefined : `${platform.os} ${platform.release} ${platform.arch}, ${platform.cpus} CPUs, ${gib(platform.memoryBytes)} GiB, node ${platform.node}`],
+    [
+      "platform",
+      platform === undefined
+        ? undefined
+        : `${platform.os} ${platform.release} ${platform.arch}, ${platform.cpus} CPUs, ${gib(platform.memoryBytes)} GiB, node ${platform.node}`,
+    ],
     ["tmux", platform === undefined ? undefined : (platform.tmux ?? "not installed")],
-    ["use", metrics === undefined ? undefined : `cpu ${percent(metrics.cpu)}, memory ${percent(metrics.memory)}, disk ${percent(metrics.disk)}, load ${metrics.load1.toFixed(2)}`],
+    [
+      "use",
+      metrics === undefined
+        ? undefined
+        : `cpu ${percent(metrics.cpu)}, memory ${percent(metrics.memory)}, disk ${percent(metrics.disk)}, load ${metrics.load1.toFixed(2)}`,
+    ],
     ["sessions", String(host.sessions)],
     ["labels", labelsText(host.labels)],
     ["roots", host.roots.join(", ")],
@@ -39,6 +50,9 @@ export function hostText(out: Output, host: Host): string {
   ]);
 }
 
-const labelsText = (labels: Readonly<Record<string, string>>): string => Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(" ");
+const labelsText = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(" ");
 const percent = (share: number): string => `${Math.round(share * 100)}%`;
 const gib = (bytes: number): string => (bytes / 2 ** 30).toFixed(1);

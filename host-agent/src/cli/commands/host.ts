@@ -79,9 +79,19 @@ const hostAction = (verb: string, route: HostAction, summary: string, done: stri
     },
   });
 
-export const hostDrain = hostAction("drain", "hostDrain", "Let a host take no new sessions or work", "drains: what runs goes on, nothing new starts.");
+export const hostDrain = hostAction(
+  "drain",
+  "hostDrain",
+  "Let a host take no new sessions or work",
+  "drains: what runs goes on, nothing new starts.",
+);
 export const hostResume = hostAction("resume", "hostResume", "Let a drained host take work again", "takes work again.");
-export const hostUnlock = hostAction("unlock", "hostUnlock", "Unlock an identity that was seen in two places", "is unlocked. If it was copied, remove it and join anew instead.");
+export const hostUnlock = hostAction(
+  "unlock",
+  "hostUnlock",
+  "Unlock an identity that was seen in two places",
+  "is unlocked. If it was copied, remove it and join anew instead.",
+);
 
 export const hostRemove = defineCommand({
   group: "host",

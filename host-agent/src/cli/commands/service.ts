@@ -9,7 +9,13 @@ import type { Context } from "../context.ts";
 import { unwrap } from "../unwrap.ts";
 
 export async function installHere({ pathsOf }: Context, scope: PathScope): Promise<InstalledService> {
-  return unwrap(await installService({ paths: pathsOf(scope), program: thisProgram(), args: ["host", "run", ...(scope === "system" ? ["--system"] : [])] }));
+  return unwrap(
+    await installService({
+      paths: pathsOf(scope),
+      program: thisProgram(),
+      args: ["host", "run", ...(scope === "system" ? ["--system"] : [])],
+    }),
+  );
 }
 
 const scopeFlags = { user: flag.toggle("of this user (the default)"), system: flag.toggle("of the machine, as root") } as const;
@@ -41,7 +47,8 @@ export const hostUninstall = defineCommand({
   examples: ["maestro host uninstall", "sudo maestro host uninstall --system"],
   async run({ out, pathsOf }, { flags }) {
     const scope = flags.system ? "system" : "user";
-    if (!unwrap(await uninstallService(pathsOf(scope)))) throw fail("not_running", "No such service is installed.", { hint: "Another one may be: --user, --system" });
+    if (!unwrap(await uninstallService(pathsOf(scope))))
+      throw fail("not_running", "No such service is installed.", { hint: "Another one may be: --user, --system" });
     out.one({ installed: false, scope }, () => "The service is removed. Sessions that run go on until they end.");
     return EXIT.ok;
   },

@@ -48,7 +48,9 @@ async function dial({ paths }: Context, events: HolderEvents): Promise<HolderCli
   const dialled = await connectHolder(holderPaths(paths.home, paths.runDir), events);
   if (dialled.ok) return dialled.value;
   if (dialled.error.code !== "not_running") throw fail(dialled.error.code, dialled.error.detail, dialled.error);
-  throw fail("not_running", "No holder runs on this machine, so there are no sessions of its own.", { hint: "It starts with the host-agent: maestro up, or maestro host run" });
+  throw fail("not_running", "No holder runs on this machine, so there are no sessions of its own.", {
+    hint: "It starts with the host-agent: maestro up, or maestro host run",
+  });
 }
 
 const QUIET: HolderEvents = { output() {}, snapshot() {}, gap() {}, epoch() {}, sessions() {}, closed() {} };

@@ -23,7 +23,11 @@ export const sessionList = defineCommand({
     if (flags.local) return listLocally(context);
     const client = context.api();
     const host = flags.host === undefined ? undefined : (await resolveHost(client, flags.host)).id;
-    context.out.list(await client.all("sessions", { query: { host } }), sessionColumns(context.out), "No sessions. Open one: maestro session new");
+    context.out.list(
+      await client.all("sessions", { query: { host } }),
+      sessionColumns(context.out),
+      "No sessions. Open one: maestro session new",
+    );
     return EXIT.ok;
   },
 });
@@ -53,7 +57,10 @@ export const sessionNew = defineCommand({
     const host = flags.host === undefined ? here?.hostId : (await resolveHost(client, flags.host)).id;
     const local = here !== undefined && host === here.hostId;
     if (flags.cwd !== undefined && !flags.cwd.startsWith("/") && !local) {
-      throw fail("usage", `'${flags.cwd}' is relative, which means this machine, but the session's host is another one.`, { field: "cwd", hint: "Give the absolute path on that host." });
+      throw fail("usage", `'${flags.cwd}' is relative, which means this machine, but the session's host is another one.`, {
+        field: "cwd",
+        hint: "Give the absolute path on that host.",
+      });
     }
     const cols = flags.cols ?? (io.stdout.isTTY ? io.stdout.columns : undefined);
     const rows = flags.rows ?? (io.stdout.isTTY ? io.stdout.rows : undefined);
@@ -70,7 +77,11 @@ export const sessionNew = defineCommand({
       },
     });
     if (flags.attach) return attachTo(context, session.id, flags);
-    out.one(session, () => `Session ${session.name} runs on ${session.host.name}. See it: maestro session attach ${session.id}`, session.id);
+    out.one(
+      session,
+      () => `Session ${session.name} runs on ${session.host.name}. See it: maestro session attach ${session.id}`,
+      session.id,
+    );
     return EXIT.ok;
   },
 });

@@ -40,11 +40,44 @@ export const status = defineCommand({
       return EXIT.ok;
     }
     const all = [
-      ...hosts.map((host) => ({ id: host.id, name: host.name, kind: "host" as const, state: hostState(host), text: () => hostText(out, host), value: host })),
-      ...agents.map((agent) => ({ id: agent.id, name: agent.name, kind: "agent" as const, state: agent.status, text: () => renderFields([["agent", agent.name], ["id", agent.id], ["status", agent.status], ["host", agent.host.name], ["session", agent.session]]), value: agent })),
-      ...sessions.map((session) => ({ id: session.id, name: session.name, kind: "session" as const, state: sessionState(session), text: () => sessionText(out, session), value: session })),
+      ...hosts.map((host) => ({
+        id: host.id,
+        name: host.name,
+        kind: "host" as const,
+        state: hostState(host),
+        text: () => hostText(out, host),
+        value: host,
+      })),
+      ...agents.map((agent) => ({
+        id: agent.id,
+        name: agent.name,
+        kind: "agent" as const,
+        state: agent.status,
+        text: () =>
+          renderFields([
+            ["agent", agent.name],
+            ["id", agent.id],
+            ["status", agent.status],
+            ["host", agent.host.name],
+            ["session", agent.session],
+          ]),
+        value: agent,
+      })),
+      ...sessions.map((session) => ({
+        id: session.id,
+        name: session.name,
+        kind: "session" as const,
+        state: sessionState(session),
+        text: () => sessionText(out, session),
+        value: session,
+      })),
     ];
-    const found = resolveIn("thing", params.id, all, params.id.startsWith("hst_") ? "host_not_found" : params.id.startsWith("agt_") ? "agent_not_found" : "session_not_found");
+    const found = resolveIn(
+      "thing",
+      params.id,
+      all,
+      params.id.startsWith("hst_") ? "host_not_found" : params.id.startsWith("agt_") ? "agent_not_found" : "session_not_found",
+    );
     out.one({ kind: found.kind, ...found.value }, () => found.text(), found.id);
     return EXIT.ok;
   },
@@ -54,7 +87,11 @@ export const events = defineCommand({
   group: "monitor",
   name: "events",
   summary: "What happened in the fleet; with --follow, what happens",
-  flags: { follow: flag.toggle("go on until interrupted"), since: flag.text("after this event", "evt"), limit: flag.integer("at most so many", { min: 1, max: 1000, example: 100 }) },
+  flags: {
+    follow: flag.toggle("go on until interrupted"),
+    since: flag.text("after this event", "evt"),
+    limit: flag.integer("at most so many", { min: 1, max: 1000, example: 100 }),
+  },
   params: {},
   examples: ["maestro events --follow", "maestro events --since evt_42 --json"],
   async run({ api, out, io }, { flags }) {
@@ -128,14 +165,24 @@ export const api = defineCommand({
   examples: ["maestro api GET /api/v1/hosts", `maestro api POST /api/v1/sessions --data '{"name":"build"}'`],
   async run({ api: client, out, io, timeoutMs }, { params, flags }) {
     const method = METHODS.find((known) => known === params.method.toUpperCase());
-    if (method === undefined) throw fail("usage", `'${params.method.slice(0, 16)}' is not a method.`, { field: "method", hint: `One of ${METHODS.join(", ")}.` });
-    if (!params.path.startsWith("/")) throw fail("usage", "The path begins with a slash.", { field: "path", hint: "For example: /api/v1/hosts" });
+    if (method === undefined)
+      throw fail("usage", `'${params.method.slice(0, 16)}' is not a method.`, { field: "method", hint: `One of ${METHODS.join(", ")}.` });
+    if (!params.path.startsWith("/"))
+      throw fail("usage", "The path begins with a slash.", { field: "path", hint: "For example: /api/v1/hosts" });
     const text = flags.data === "-" ? await readAllText(io.stdin) : flags.data;
     const body = text === undefined ? undefined : parseJson(text);
     if (text !== undefined && body === undefined) throw fail("json_invalid", "--data is not JSON.", { field: "data" });
     // An unknown path is the server's to refuse; what needs no token may be asked without one.
-    const open = Object.values(ROUTES).some((route: RouteSpec) => route.method === method && route.path === params.path && route.access.kind === "open");
-    const route = { method, path: params.path.replaceAll(":", "%3A"), access: open ? { kind: "open" as const, because: "as asked" } : { kind: "user" as const, role: "viewer" as const, scope: "hosts:read" as const } };
+    const open = Object.values(ROUTES).some(
+      (route: RouteSpec) => route.method === method && route.path === params.path && route.access.kind === "open",
+    );
+    const route = {
+      method,
+      path: params.path.replaceAll(":", "%3A"),
+      access: open
+        ? { kind: "open" as const, because: "as asked" }
+        : { kind: "user" as const, role: "viewer" as const, scope: "hosts:read" as const },
+    };
     const answer = await client().raw(route, body === undefined ? {} : { body });
     const answered = await readText(answer.body, timeoutMs);
     if (answered !== "") out.raw(answered.endsWith("\n") ? answered : `${answered}\n`);

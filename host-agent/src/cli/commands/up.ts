@@ -37,7 +37,18 @@ export const up = defineCommand({
       async ({ console, login, pin, host }) => {
         started = true;
         const line = pathLine(paths, io.env["PATH"]);
-        out.one({ console, login, ...(pin === undefined ? {} : { pin }), ...(host === undefined ? {} : { host }), pid: process.pid, home: paths.home }, () => `Console ${console}\nLogin ${login}`, console);
+        out.one(
+          {
+            console,
+            login,
+            ...(pin === undefined ? {} : { pin }),
+            ...(host === undefined ? {} : { host }),
+            pid: process.pid,
+            home: paths.home,
+          },
+          () => `Console ${console}\nLogin ${login}`,
+          console,
+        );
         if (line !== undefined) out.note(`The CLI is ${paths.cliFile}; to have it on your PATH: ${line}`);
         out.note("Ctrl-C stops the control plane and the host-agent, never your sessions.");
         if (!flags["no-open"] && out.mode === "table" && io.stdout.isTTY) await openBrowser(login, io.env);
@@ -65,7 +76,9 @@ export const down = defineCommand({
     }
     process.kill(record.supervisor.pid, "SIGTERM");
     if (!(await goneWithin(record.supervisor, DOWN_WITHIN_MS))) {
-      throw fail("timeout", `maestro up (pid ${record.supervisor.pid}) did not stop within ${DOWN_WITHIN_MS / 1000} s.`, { hint: `End it: kill -9 ${record.supervisor.pid}` });
+      throw fail("timeout", `maestro up (pid ${record.supervisor.pid}) did not stop within ${DOWN_WITHIN_MS / 1000} s.`, {
+        hint: `End it: kill -9 ${record.supervisor.pid}`,
+      });
     }
     out.one({ stopped: true, pid: record.supervisor.pid }, () => "Stopped. Sessions and agents go on; the next `maestro up` finds them.");
     return EXIT.ok;

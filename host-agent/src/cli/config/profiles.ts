@@ -23,7 +23,10 @@ export function readProfiles(paths: Paths): Profiles {
   if (text === undefined) return { version: 1, profiles: {} };
   const parsed = ProfilesFile.safeParse(parseJson(text));
   if (!parsed.success) {
-    throw fail("json_invalid", `'${paths.profilesFile}' is damaged.`, { field: paths.profilesFile, hint: "Move it away and log in again: maestro login <url>." });
+    throw fail("json_invalid", `'${paths.profilesFile}' is damaged.`, {
+      field: paths.profilesFile,
+      hint: "Move it away and log in again: maestro login <url>.",
+    });
   }
   return parsed.data;
 }
@@ -33,7 +36,10 @@ export function storeProfile(paths: Paths, name: string, profile: Profile, chose
   ensurePrivateDir(paths.configDir, process.getuid?.() ?? 0);
   const found = readProfiles(paths);
   const current = chosen || found.current === undefined ? name : found.current;
-  writeDurably(paths.profilesFile, `${JSON.stringify({ version: 1, current, profiles: { ...found.profiles, [name]: profile } }, null, 2)}\n`);
+  writeDurably(
+    paths.profilesFile,
+    `${JSON.stringify({ version: 1, current, profiles: { ...found.profiles, [name]: profile } }, null, 2)}\n`,
+  );
 }
 
 function parseJson(text: string): unknown {

@@ -19,7 +19,9 @@ export async function readSecret(io: Io, { file, prompt }: { file: string | unde
 function onlyLine(text: string): string {
   const line = text.trim();
   if (line === "" || line.length > MAX_SECRET_CHARS || /\s/.test(line)) {
-    throw fail("token_malformed", line === "" ? "No token was given." : "What was given is not one token.", { hint: "Give it with --token-file <file>, on standard input, or at the prompt." });
+    throw fail("token_malformed", line === "" ? "No token was given." : "What was given is not one token.", {
+      hint: "Give it with --token-file <file>, on standard input, or at the prompt.",
+    });
   }
   return line;
 }

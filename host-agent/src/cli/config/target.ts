@@ -37,24 +37,32 @@ export function chooseTarget({ flags, env, profiles, joined, allowHttp }: Target
   const profile = named === undefined ? undefined : profiles.profiles[named];
   if (wanted !== undefined && profile === undefined) return err(unknownProfile(wanted, profiles));
   const address = flags.url ?? given(env["MAESTRO_URL"]);
-  const url = checkServerUrl(address ?? profile?.url ?? joined?.url ?? DEFAULT_URL, [...allowHttp, ...(profile?.allowHttp ?? []), ...(joined?.allowHttp ?? [])]);
+  const url = checkServerUrl(address ?? profile?.url ?? joined?.url ?? DEFAULT_URL, [
+    ...allowHttp,
+    ...(profile?.allowHttp ?? []),
+    ...(joined?.allowHttp ?? []),
+  ]);
   if (!url.ok) return url;
   const own = address === undefined ? profile : matching(url.value, profile, profiles);
   return ok({ url: url.value, token: given(env["MAESTRO_TOKEN"]) ?? own?.token, pin: own?.pin ?? pinOfJoined(url.value, joined) });
 }
 
 /** The key that the join line brought is good for the CLI as well. */
-export const pinOfJoined = (url: URL, joined: JoinedServer | undefined): string | undefined => (joined?.url === url.origin ? joined.pin : undefined);
+export const pinOfJoined = (url: URL, joined: JoinedServer | undefined): string | undefined =>
+  joined?.url === url.origin ? joined.pin : undefined;
 
 const given = (text: string | undefined): string | undefined => (text === undefined || text === "" ? undefined : text);
 
 function matching(url: URL, preferred: Profile | undefined, { profiles }: Profiles): Profile | undefined {
-  return [...(preferred === undefined ? [] : [preferred]), ...Object.values(profiles)].find((profile) => URL.canParse(profile.url) && new URL(profile.url).origin === url.origin);
+  return [...(preferred === undefined ? [] : [preferred]), ...Object.values(profiles)].find(
+    (profile) => URL.canParse(profile.url) && new URL(profile.url).origin === url.origin,
+  );
 }
 
 function unknownProfile(name: string, { profiles }: Profiles) {
   const known = Object.keys(profiles);
   const near = nearest(name, known);
-  const hint = known.length === 0 ? "None is stored yet: maestro login <url>." : `Stored: ${(near.length > 0 ? near : known.slice(0, 5)).join(", ")}.`;
+  const hint =
+    known.length === 0 ? "None is stored yet: maestro login <url>." : `Stored: ${(near.length > 0 ? near : known.slice(0, 5)).join(", ")}.`;
   return maestroError("field_invalid", `There is no profile '${name}'.`, { field: "profile", hint });
 }

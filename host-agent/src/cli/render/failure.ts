@@ -29,7 +29,16 @@ export function asProblem(failure: MaestroFailure | ServerRefusal): ServerProble
   if (failure instanceof ServerRefusal) return failure.problem;
   const { code, detail, field, hint, extra } = failure.error;
   const { title, status } = ERRORS[code];
-  return { type: `/problems/${code}`, title, status, detail, code, ...(field === undefined ? {} : { field }), ...(hint === undefined ? {} : { hint }), ...extra };
+  return {
+    type: `/problems/${code}`,
+    title,
+    status,
+    detail,
+    code,
+    ...(field === undefined ? {} : { field }),
+    ...(hint === undefined ? {} : { hint }),
+    ...extra,
+  };
 }
 
 export const exitFor = (problem: ServerProblem): ExitCode => exitCodeFor(problem.code, problem.status);

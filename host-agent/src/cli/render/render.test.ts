@@ -25,7 +25,13 @@ describe("tables", () => {
   });
 
   test("of one thing leave out what is not known", () => {
-    expect(renderFields([["name", "a\u0007"], ["gone", undefined], ["id", "x"]])).toBe("name  a\\u{7}\nid    x");
+    expect(
+      renderFields([
+        ["name", "a\u0007"],
+        ["gone", undefined],
+        ["id", "x"],
+      ]),
+    ).toBe("name  a\\u{7}\nid    x");
   });
 });
 
@@ -51,13 +57,25 @@ describe("texts", () => {
 
 describe("failures", () => {
   test("tell what, what next and which request, without what could act on the terminal", () => {
-    const refusal = new ServerRefusal({ type: "/problems/x", title: "X", status: 409, code: "agent_exists", detail: "Agent 'a\u001b]0;x' exists.", hint: "Use --name.", requestId: "req_1" });
-    expect(renderProblem(asProblem(refusal), false)).toBe("maestro: Agent 'a\\u{1b}]0;x' exists. (agent_exists)\n  Use --name.\n  request req_1");
+    const refusal = new ServerRefusal({
+      type: "/problems/x",
+      title: "X",
+      status: 409,
+      code: "agent_exists",
+      detail: "Agent 'a\u001b]0;x' exists.",
+      hint: "Use --name.",
+      requestId: "req_1",
+    });
+    expect(renderProblem(asProblem(refusal), false)).toBe(
+      "maestro: Agent 'a\\u{1b}]0;x' exists. (agent_exists)\n  Use --name.\n  request req_1",
+    );
   });
 
   test("are the problem itself with --json", () => {
     const problem = asProblem(fail("flag_invalid", "no", { field: "port" }));
-    expect(JSON.parse(renderProblem(problem, true))).toEqual({ error: { type: "/problems/flag_invalid", title: "Flag invalid", status: 400, code: "flag_invalid", detail: "no", field: "port" } });
+    expect(JSON.parse(renderProblem(problem, true))).toEqual({
+      error: { type: "/problems/flag_invalid", title: "Flag invalid", status: 400, code: "flag_invalid", detail: "no", field: "port" },
+    });
   });
 
   test.each([

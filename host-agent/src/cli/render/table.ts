@@ -15,9 +15,19 @@ const GAP = "  ";
 
 export function renderTable<T>(rows: readonly T[], columns: readonly Column<T>[], { verbose }: { verbose: boolean }): string {
   const shown = columns.filter((column) => verbose || column.detail === undefined);
-  const lines = [shown.map((column) => column.header.toUpperCase()), ...rows.map((row) => shown.map((column) => cell(column, row, verbose)))];
+  const lines = [
+    shown.map((column) => column.header.toUpperCase()),
+    ...rows.map((row) => shown.map((column) => cell(column, row, verbose))),
+  ];
   const widths = shown.map((_, i) => Math.max(...lines.map((line) => displayWidth(line[i] ?? ""))));
-  return lines.map((line) => line.map((text, i) => (i === line.length - 1 ? text : padEnd(text, widths[i] ?? 0))).join(GAP).trimEnd()).join("\n");
+  return lines
+    .map((line) =>
+      line
+        .map((text, i) => (i === line.length - 1 ? text : padEnd(text, widths[i] ?? 0)))
+        .join(GAP)
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 function cell<T>(column: Column<T>, row: T, verbose: boolean): string {
