@@ -19,7 +19,12 @@ interface Case {
 
 const CASES: Case[] = [
   { name: "claude", prepare: prepareClaudeHome, ready: /❯|> |\? for shortcuts/ },
-  ...(isFullRun ? [{ name: "opencode" as const, prepare: prepareOpencodeHome, ready: /Ask anything|ctrl\+p|enter send/i }, { name: "codex" as const, prepare: prepareCodexHome, ready: /›|send/ }] : []),
+  ...(isFullRun
+    ? [
+        { name: "opencode" as const, prepare: prepareOpencodeHome, ready: /Ask anything|ctrl\+p|enter send/i },
+        { name: "codex" as const, prepare: prepareCodexHome, ready: /›|send/ },
+      ]
+    : []),
 ];
 const missing = lacking("chromium", "npm");
 
@@ -36,29 +41,33 @@ describe.skipIf(missing !== undefined)(`agents${missing === undefined ? "" : ` (
     await stub?.[Symbol.asyncDispose]();
   });
 
-  test.each(CASES)("$name, one click from the agents page, answers on the screen", { timeout: 900_000 }, async ({ name, prepare, ready }) => {
-    const cli = await agentCli(name);
-    await using product = await Product.up({ env: { PATH: `${cli.binDirectory}:${process.env["PATH"] ?? ""}` } });
-    const workspace = product.home.directory("work");
-    const env = prepare(product.home.directory("agent"), stub.url, [workspace]);
-    const agent = await product.api.createAgent({ type: name, workspace, env });
-    const user = await ConsoleUser.signIn(browser, product);
-    await using tab = await user.open("/agents");
-    await journey(`agent-${name}`, tab, async (page) => {
-      await page.getByRole("button", { name: /start/i }).first().click();
-      await page.waitForURL(/\/sessions\/ses_/);
-      await terminalShows(page, ready, 120_000);
-      const nonce = `n${Date.now().toString(36)}`;
-      await typeInto(page, promptWith(nonce));
-      await terminalShows(page, nonce, 60_000);
-      await page.keyboard.press("Enter");
-      await terminalShows(page, answerWord(nonce), 120_000);
-    });
-    const sessions = await product.api.sessions();
-    expect(sessions.find((session) => session.agent?.id === agent.id)?.status).toBe("running");
-    const stopped = await product.cli(["agent", "stop", agent.name, "--yes"]);
-    expect(stopped).toMatchObject({ code: 0 });
-  });
+  test.each(CASES)(
+    "$name, one click from the agents page, answers on the screen",
+    { timeout: 900_000 },
+    async ({ name, prepare, ready }) => {
+      const cli = await agentCli(name);
+      await using product = await Product.up({ env: { PATH: `${cli.binDirectory}:${process.env["PATH"] ?? ""}` } });
+      const workspace = product.home.directory("work");
+      const env = prepare(product.home.directory("agent"), stub.url, [workspace]);
+      const agent = await product.api.createAgent({ type: name, workspace, env });
+      const user = await ConsoleUser.signIn(browser, product);
+      await using tab = await user.open("/agents");
+      await journey(`agent-${name}`, tab, async (page) => {
+        await page.getByRole("button", { name: /start/i }).first().click();
+        await page.waitForURL(/\/sessions\/ses_/);
+        await terminalShows(page, ready, 120_000);
+        const nonce = `n${Date.now().toString(36)}`;
+        await typeInto(page, promptWith(nonce));
+        await terminalShows(page, nonce, 60_000);
+        await page.keyboard.press("Enter");
+        await terminalShows(page, answerWord(nonce), 120_000);
+      });
+      const sessions = await product.api.sessions();
+      expect(sessions.find((session) => session.agent?.id === agent.id)?.status).toBe("running");
+      const stopped = await product.cli(["agent", "stop", agent.name, "--yes"]);
+      expect(stopped).toMatchObject({ code: 0 });
+    },
+  );
 
   test("Claude Code, one click from the overview, runs in a workspace of its own", { timeout: 300_000 }, async () => {
     const cli = await agentCli("claude");
@@ -66,11 +75,17 @@ describe.skipIf(missing !== undefined)(`agents${missing === undefined ? "" : ` (
     const user = await ConsoleUser.signIn(browser, product);
     await using tab = await user.open("/");
     await journey("agent-one-click", tab, async (page) => {
-      await page.getByRole("region", { name: "Start" }).getByRole("button", { name: /Claude Code/ }).click();
+      await page
+        .getByRole("region", { name: "Start" })
+        .getByRole("button", { name: /Claude Code/ })
+        .click();
       await page.waitForURL(/\/sessions\/ses_/);
       // What it shows depends on its own set-up: its first screen is enough.
       await terminalShows(page, /Claude Code|Welcome|theme|❯/, 60_000);
-      await page.getByRole("navigation", { name: "Fleet" }).getByRole("link", { name: /^claude/ }).waitFor();
+      await page
+        .getByRole("navigation", { name: "Fleet" })
+        .getByRole("link", { name: /^claude/ })
+        .waitFor();
     });
     const [agent] = await product.api.agents();
     expect(agent).toMatchObject({ name: "claude", type: "claude" });
@@ -79,7 +94,9 @@ describe.skipIf(missing !== undefined)(`agents${missing === undefined ? "" : ` (
 
   test("a missing agent CLI says how to install it", async () => {
     await using product = await Product.up({ env: { PATH: "/usr/bin:/bin" } });
-    const refused = await product.api.createAgent({ type: "amp", workspace: product.home.directory("work") }).then((agent) => product.api.refused("POST", `/api/v1/agents/${agent.id}/start`, {}));
+    const refused = await product.api
+      .createAgent({ type: "amp", workspace: product.home.directory("work") })
+      .then((agent) => product.api.refused("POST", `/api/v1/agents/${agent.id}/start`, {}));
     expect(refused.code).toBe("agent_cli_missing");
     expect(refused.hint).toMatch(/npm|install/);
   });

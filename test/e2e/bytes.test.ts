@@ -55,7 +55,11 @@ test("[VW6] a viewer that loses its own connection again and again misses nothin
 });
 
 test("[VW6] link cuts during a tmux session's output lose nothing at a rate the ring covers", async () => {
-  const flood = await openFlood(product.api, { bytes: 10 * MB, seed: SEED + 2, rate: 2 * MB }, { host: second.name, backend: "tmux", cols: 80, rows: 24 });
+  const flood = await openFlood(
+    product.api,
+    { bytes: 10 * MB, seed: SEED + 2, rate: 2 * MB },
+    { host: second.name, backend: "tmux", cols: 80, rows: 24 },
+  );
   await using viewer = await product.attach(flood.session, { cols: 80, rows: 24 });
   await pen(viewer);
   const capture = viewer.capture();

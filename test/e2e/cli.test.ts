@@ -27,7 +27,14 @@ describe.skipIf(missing !== undefined)(`cli${missing === undefined ? "" : ` (ski
       await pane.press("Enter");
       await pane.shows(/^through the cli/m);
       await pane.resize(120, 40);
-      await poll("the session has the terminal's size", async () => { const now = await product.api.session(session.id); return now.cols === 120 && now.rows >= 39 ? true : undefined; }, { everyMs: 50 });
+      await poll(
+        "the session has the terminal's size",
+        async () => {
+          const now = await product.api.session(session.id);
+          return now.cols === 120 && now.rows >= 39 ? true : undefined;
+        },
+        { everyMs: 50 },
+      );
       await pane.press("C-q");
       await pane.shows(/detached/i);
     }
@@ -55,7 +62,10 @@ describe.skipIf(missing !== undefined)(`cli${missing === undefined ? "" : ` (ski
     const away = await other.cli(["session", "list"]);
     expect(away).toMatchObject({ code: 3, stdout: "" });
     expect(away.stderr).toMatch(/ECONNREFUSED|refused/);
-    await using pane = await TmuxPane.open({ argv: [process.execPath, BUNDLE, "session", "attach", "--local", session.id], env: other.home.env() });
+    await using pane = await TmuxPane.open({
+      argv: [process.execPath, BUNDLE, "session", "attach", "--local", session.id],
+      env: other.home.env(),
+    });
     await pane.shows("fake-agent");
     await pane.type("say no control plane");
     await pane.press("Enter");

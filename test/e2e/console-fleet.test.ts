@@ -31,7 +31,10 @@ describe.skipIf(missing !== undefined)(`console, fleet${missing === undefined ? 
     await using tab = await user.open("/hosts");
     await journey("join", tab, async (page) => {
       await page.getByRole("button", { name: "Add a machine" }).first().click();
-      const line = await page.getByText(/MAESTRO_JOIN=mst_join_/).first().innerText();
+      const line = await page
+        .getByText(/MAESTRO_JOIN=mst_join_/)
+        .first()
+        .innerText();
       expect(line).toContain("/install.sh");
       expect(line).not.toMatch(/install\.sh[^|]*mst_join/);
       await page.getByText("Waiting for the machine").waitFor();
@@ -54,7 +57,10 @@ describe.skipIf(missing !== undefined)(`console, fleet${missing === undefined ? 
       await page.getByRole("dialog", { name: "Confirm that it is you" }).waitFor();
       await page.getByLabel(/Paste the link it prints/).fill(await product.loginLink());
       await page.getByRole("button", { name: "Confirm" }).click();
-      await page.getByText(/MAESTRO_JOIN=mst_join_/).first().waitFor();
+      await page
+        .getByText(/MAESTRO_JOIN=mst_join_/)
+        .first()
+        .waitFor();
       // The old sign-in is gone, the page goes on with the new one.
       await page.getByRole("button", { name: "Close" }).last().click();
       await page.locator('.side [data-connection="open"]').waitFor();

@@ -41,7 +41,9 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
       await typeInto(page, "echo typed-$((6*7)); stty size\n");
       const before = /typed-42\n(\d+) (\d+)/.exec(await terminalShows(page, /typed-42\n\d+ \d+/));
       await page.setViewportSize({ width: 900, height: 600 });
-      await poll("the session in its new size", async () => ((await product.api.session(id)).cols < Number(before?.[2]) ? true : undefined));
+      await poll("the session in its new size", async () =>
+        (await product.api.session(id)).cols < Number(before?.[2]) ? true : undefined,
+      );
       await typeInto(page, "clear; echo resized; stty size\n");
       const after = /resized\n(\d+) (\d+)/.exec(await terminalShows(page, /resized\n\d+ \d+/));
       expect(Number(after?.[1])).toBeLessThan(Number(before?.[1]));
@@ -82,7 +84,10 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
       await page.getByRole("button", { name: "Sign in" }).click();
       await writing(page);
       await product.api.revokeToken(token.id);
-      await page.getByText(/revoked|was ended/i).first().waitFor({ timeout: 5_000 });
+      await page
+        .getByText(/revoked|was ended/i)
+        .first()
+        .waitFor({ timeout: 5_000 });
       await page.locator(".xterm-rows").waitFor({ state: "detached", timeout: 5_000 });
     });
   });
@@ -94,7 +99,10 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
       await writing(page);
       await page.evaluate(() => document.body.setAttribute("data-same-page", "yes"));
       await product.killAndReturn("workerd");
-      await page.getByText(/Reconnecting|Connecting/).first().waitFor({ timeout: 30_000 });
+      await page
+        .getByText(/Reconnecting|Connecting/)
+        .first()
+        .waitFor({ timeout: 30_000 });
       await page.locator('[data-testid=terminal][data-connection="open"]').waitFor({ timeout: 60_000 });
       await writing(page);
       await product.api.hostOnline(undefined, 60_000);
@@ -114,7 +122,10 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
     const link = (uri: string, text: string) => `\r\n\u001b]8;;${uri}\u001b\\${text}\u001b]8;;\u001b\\\r\n`;
     await journey("links", tab, async (page) => {
       await writing(page);
-      await typeInto(page, say(`\u001b[2J\u001b[H${link("javascript:alert(1)", "a bad link")}${link(`${product.url}/api/v1/health`, "a good link")}`));
+      await typeInto(
+        page,
+        say(`\u001b[2J\u001b[H${link("javascript:alert(1)", "a bad link")}${link(`${product.url}/api/v1/health`, "a good link")}`),
+      );
       const at = async (text: string) => {
         // A line of its own: the words also stand in what was typed.
         await terminalShows(page, new RegExp(`^${text}$`, "m"));
@@ -170,7 +181,10 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
     await journey("ended", tab, async (page) => {
       await writing(page);
       await typeInto(page, "exit 3\n");
-      await page.getByText(/exit(ed)? .*3|code 3/i).first().waitFor();
+      await page
+        .getByText(/exit(ed)? .*3|code 3/i)
+        .first()
+        .waitFor();
       await terminalShows(page, "fake-agent 1.2.3");
       await page.getByRole("button", { name: "Forget it" }).click();
       await page.waitForURL(`${product.url}/`);

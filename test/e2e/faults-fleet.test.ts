@@ -8,30 +8,39 @@ const HOSTS = 200;
 /** Presence forgets a host quickly and redials are quick: 200 hosts come back within a few hundred milliseconds. */
 const TIME_SCALE = 0.1;
 
-test(`[F16] ${HOSTS} hosts reconnect at once after the control plane was killed: all are back, none twice, none lost`, { timeout: 240_000 }, async () => {
-  await using product = await Product.up({ timeScale: TIME_SCALE });
-  await product.down();
-  const enrolled = enrolInto(product.home, HOSTS);
-  await product.upAgain();
-  const hosts: SimulatedHost[] = [];
-  await using _ = { [Symbol.asyncDispose]: async () => void (await Promise.all(hosts.map((host) => host.stop()))) };
-  for (const one of enrolled) hosts.push(startHost(one, product.url, TIME_SCALE));
-  const allUp = (times: number) => () => (hosts.every(({ link, ups }) => link.state.type === "up" && ups >= times) ? true : undefined);
-  const states = () => [...new Set(hosts.map(({ link: { state } }) => ("why" in state ? `${state.type}: ${state.why}` : state.type)))].join("\n");
-  await poll("every host linked", allUp(1), { timeoutMs: 60_000, everyMs: 50, detail: states });
-  for (const round of [1, 2]) {
-    await product.killAndReturn("workerd");
-    await poll(`every host back after round ${round}`, allUp(round + 1), { timeoutMs: 60_000, everyMs: 50, detail: states });
-  }
-  const listed = await poll("the registry shows all online", async () => {
-    const all = await product.api.hosts();
-    return all.every(({ status }) => status === "online") ? all : undefined;
-  }, { timeoutMs: 30_000, everyMs: 200 });
-  expect(listed.map(({ name }) => name).filter((name) => name.startsWith("sim-"))).toEqual(enrolled.map(({ name }) => name));
-  expect(new Set(listed.map(({ id }) => id)).size).toBe(HOSTS + 1);
-  expect(listed.filter(({ locked }) => locked !== undefined)).toEqual([]);
-  // One link each: had an older one lived on beside it, it would have been told `superseded` and dialled again.
-  expect(hosts.filter(({ ups }) => ups !== 3).map(({ name, ups }) => `${name}: ${ups}`)).toEqual([]);
-  const audit = await product.cli(["audit", "--verify"]);
-  expect({ code: audit.code, stderr: audit.stderr }).toMatchObject({ code: 0 });
-});
+test(
+  `[F16] ${HOSTS} hosts reconnect at once after the control plane was killed: all are back, none twice, none lost`,
+  { timeout: 240_000 },
+  async () => {
+    await using product = await Product.up({ timeScale: TIME_SCALE });
+    await product.down();
+    const enrolled = enrolInto(product.home, HOSTS);
+    await product.upAgain();
+    const hosts: SimulatedHost[] = [];
+    await using _ = { [Symbol.asyncDispose]: async () => void (await Promise.all(hosts.map((host) => host.stop()))) };
+    for (const one of enrolled) hosts.push(startHost(one, product.url, TIME_SCALE));
+    const allUp = (times: number) => () => (hosts.every(({ link, ups }) => link.state.type === "up" && ups >= times) ? true : undefined);
+    const states = () =>
+      [...new Set(hosts.map(({ link: { state } }) => ("why" in state ? `${state.type}: ${state.why}` : state.type)))].join("\n");
+    await poll("every host linked", allUp(1), { timeoutMs: 60_000, everyMs: 50, detail: states });
+    for (const round of [1, 2]) {
+      await product.killAndReturn("workerd");
+      await poll(`every host back after round ${round}`, allUp(round + 1), { timeoutMs: 60_000, everyMs: 50, detail: states });
+    }
+    const listed = await poll(
+      "the registry shows all online",
+      async () => {
+        const all = await product.api.hosts();
+        return all.every(({ status }) => status === "online") ? all : undefined;
+      },
+      { timeoutMs: 30_000, everyMs: 200 },
+    );
+    expect(listed.map(({ name }) => name).filter((name) => name.startsWith("sim-"))).toEqual(enrolled.map(({ name }) => name));
+    expect(new Set(listed.map(({ id }) => id)).size).toBe(HOSTS + 1);
+    expect(listed.filter(({ locked }) => locked !== undefined)).toEqual([]);
+    // One link each: had an older one lived on beside it, it would have been told `superseded` and dialled again.
+    expect(hosts.filter(({ ups }) => ups !== 3).map(({ name, ups }) => `${name}: ${ups}`)).toEqual([]);
+    const audit = await product.cli(["audit", "--verify"]);
+    expect({ code: audit.code, stderr: audit.stderr }).toMatchObject({ code: 0 });
+  },
+);

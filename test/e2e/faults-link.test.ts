@@ -33,11 +33,15 @@ afterAll(async () => {
 
 /** The host itself did this, so its link is up now. */
 async function talks(host: SecondHost): Promise<string> {
-  const { id } = await poll("a session on the host", () => product.api.createSession({ host: host.name, argv: fakeAgent(), backend: "pty" }).catch(() => undefined), {
-    timeoutMs: 60_000,
-    everyMs: 50,
-    detail: () => host.log,
-  });
+  const { id } = await poll(
+    "a session on the host",
+    () => product.api.createSession({ host: host.name, argv: fakeAgent(), backend: "pty" }).catch(() => undefined),
+    {
+      timeoutMs: 60_000,
+      everyMs: 50,
+      detail: () => host.log,
+    },
+  );
   await product.api.screenShows(id, /^> *$/m);
   await hears(id, host.name);
   return id;
@@ -67,28 +71,41 @@ describe("[F17] TCP cut at any byte of a handshake", () => {
   }
   const linkUps = (): number => host.log.split("the link is up").length;
 
-  test.each(["up", "down"] as const)("cut %s: the host comes online afterwards, with its identity not locked", { timeout: 1_800_000 }, async (direction) => {
-    const length = (await handshakeBytes())[direction];
-    expect(length).toBeGreaterThan(150);
-    const random = seededRandom(SEED);
-    const everyByte = Array.from({ length }, (_, n) => n + 1);
-    const bytes = isFullRun ? everyByte : [1, 2, ...Array.from({ length: 15 }, () => random.int(3, length - 1)), length];
-    const { cuts } = proxy;
-    // One connection after the other, each cut a little before it could be of use.
-    for (const afterBytes of bytes) proxy.cutNext({ direction, afterBytes, how: random.pick(["rst", "fin"]) });
-    proxy.cutAll();
-    await proxy.when(`all cuts ${direction} of ${SEED}`, (at) => at.cuts >= cuts + 1 + bytes.length, 10_000 + bytes.length * 3_000);
-    await talks(host);
-    expect((await product.api.hosts()).find(({ name }) => name === host.name)?.locked).toBeUndefined();
-    expect(host.log).not.toMatch(STACK);
-  });
+  test.each(["up", "down"] as const)(
+    "cut %s: the host comes online afterwards, with its identity not locked",
+    { timeout: 1_800_000 },
+    async (direction) => {
+      const length = (await handshakeBytes())[direction];
+      expect(length).toBeGreaterThan(150);
+      const random = seededRandom(SEED);
+      const everyByte = Array.from({ length }, (_, n) => n + 1);
+      const bytes = isFullRun ? everyByte : [1, 2, ...Array.from({ length: 15 }, () => random.int(3, length - 1)), length];
+      const { cuts } = proxy;
+      // One connection after the other, each cut a little before it could be of use.
+      for (const afterBytes of bytes) proxy.cutNext({ direction, afterBytes, how: random.pick(["rst", "fin"]) });
+      proxy.cutAll();
+      await proxy.when(`all cuts ${direction} of ${SEED}`, (at) => at.cuts >= cuts + 1 + bytes.length, 10_000 + bytes.length * 3_000);
+      await talks(host);
+      expect((await product.api.hosts()).find(({ name }) => name === host.name)?.locked).toBeUndefined();
+      expect(host.log).not.toMatch(STACK);
+    },
+  );
 });
 
 const noFaketime = lacking("faketime");
 describe.skipIf(noFaketime !== undefined)(titled("[F23] wrong clocks", noFaketime), () => {
-  const library = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"].map((dir) => join(dir, "faketime", "libfaketime.so.1")).find((file) => existsSync(file)) ?? "libfaketime.so.1";
+  const library =
+    ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"]
+      .map((dir) => join(dir, "faketime", "libfaketime.so.1"))
+      .find((file) => existsSync(file)) ?? "libfaketime.so.1";
   /** The calendar only: a machine whose monotonic clock lies is not what is meant. */
-  const clockFrom = (file: string): Record<string, string> => ({ LD_PRELOAD: library, FAKETIME_DONT_FAKE_MONOTONIC: "1", DONT_FAKE_MONOTONIC: "1", FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: "1" });
+  const clockFrom = (file: string): Record<string, string> => ({
+    LD_PRELOAD: library,
+    FAKETIME_DONT_FAKE_MONOTONIC: "1",
+    DONT_FAKE_MONOTONIC: "1",
+    FAKETIME_TIMESTAMP_FILE: file,
+    FAKETIME_NO_CACHE: "1",
+  });
 
   test("[LK1] an hour ahead, an hour behind, and a step back under an open link", { timeout: 120_000 }, async () => {
     const file = join(product.home.directory("clock"), "offset");
@@ -104,12 +121,20 @@ describe.skipIf(noFaketime !== undefined)(titled("[F23] wrong clocks", noFaketim
     await hears(session, "stepped");
     const corrected = host.log.split("clock differs").length;
     await product.killAndReturn("workerd");
-    await poll("the host answers again", () => product.api.screen(session).catch(() => undefined), { timeoutMs: 60_000, everyMs: 50, detail: () => host.log });
+    await poll("the host answers again", () => product.api.screen(session).catch(() => undefined), {
+      timeoutMs: 60_000,
+      everyMs: 50,
+      detail: () => host.log,
+    });
     expect(host.log.split("clock differs").length).toBe(corrected);
     // A start with the earlier time: its start counter rises nevertheless, so it is no copy of itself.
     await host.stop();
     host.run(clocked);
-    await poll("the host answers after its start in the past", () => product.api.screen(session).catch(() => undefined), { timeoutMs: 60_000, everyMs: 50, detail: () => host.log });
+    await poll("the host answers after its start in the past", () => product.api.screen(session).catch(() => undefined), {
+      timeoutMs: 60_000,
+      everyMs: 50,
+      detail: () => host.log,
+    });
     await hears(session, "an-hour-ago");
     expect(host.log).toMatch(/clock differs/);
     expect((await product.api.hosts()).find(({ name }) => name === host.name)?.locked).toBeUndefined();
@@ -127,22 +152,42 @@ describe.skipIf(noMounts !== undefined)(titled("[F25] read-only state directory"
     const { path } = host.home;
     const remount = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"';
     host.run(within(["unshare", "--mount", "/bin/sh", "-c", remount, "sh", path]));
-    const shown = await poll("the host says that it is degraded", async () => (await product.api.hosts()).find(({ name, capabilities }) => name === host.name && capabilities.includes("degraded:state_unwritable")), { timeoutMs: 60_000, everyMs: 100, detail: () => host.log });
+    const shown = await poll(
+      "the host says that it is degraded",
+      async () =>
+        (await product.api.hosts()).find(
+          ({ name, capabilities }) => name === host.name && capabilities.includes("degraded:state_unwritable"),
+        ),
+      { timeoutMs: 60_000, everyMs: 100, detail: () => host.log },
+    );
     expect(shown.locked).toBeUndefined();
     await hears(session, "read-only");
     expect(host.log).toMatch(/takes no writes/);
     expect(host.log).not.toMatch(STACK);
     await host.stop();
     host.run();
-    await poll("writable again", async () => (await product.api.hosts()).find(({ name, capabilities }) => name === host.name && capabilities.every((what) => !what.startsWith("degraded"))), { timeoutMs: 60_000, everyMs: 100, detail: () => host.log });
+    await poll(
+      "writable again",
+      async () =>
+        (await product.api.hosts()).find(
+          ({ name, capabilities }) => name === host.name && capabilities.every((what) => !what.startsWith("degraded")),
+        ),
+      { timeoutMs: 60_000, everyMs: 100, detail: () => host.log },
+    );
     await hears(session, "writable");
   });
 });
 
 describe("[F37] host key rotated", () => {
   const Identity = z.looseObject({ signing: z.looseObject({ public: z.string() }) });
-  const keyOf = ({ home }: SecondHost): string => Identity.parse(JSON.parse(readFileSync(join(home.path, "host", "identity.json"), "utf8"))).signing.public;
-  const newKey = (host: SecondHost, old: string) => poll("the host has its new key", () => (keyOf(host) === old ? undefined : keyOf(host)), { timeoutMs: 60_000, everyMs: 50, detail: () => host.log });
+  const keyOf = ({ home }: SecondHost): string =>
+    Identity.parse(JSON.parse(readFileSync(join(home.path, "host", "identity.json"), "utf8"))).signing.public;
+  const newKey = (host: SecondHost, old: string) =>
+    poll("the host has its new key", () => (keyOf(host) === old ? undefined : keyOf(host)), {
+      timeoutMs: 60_000,
+      everyMs: 50,
+      detail: () => host.log,
+    });
   const Rotated = z.looseObject({ rotated: z.boolean() });
 
   test("while linked, while the control plane is away and while the host is off: never stranded", { timeout: 240_000 }, async () => {
@@ -164,7 +209,11 @@ describe("[F37] host key rotated", () => {
     await newKey(host, third);
     await host.stop();
     host.run();
-    await poll("linked with the newest key", () => product.api.screen(session).catch(() => undefined), { timeoutMs: 60_000, everyMs: 50, detail: () => host.log });
+    await poll("linked with the newest key", () => product.api.screen(session).catch(() => undefined), {
+      timeoutMs: 60_000,
+      everyMs: 50,
+      detail: () => host.log,
+    });
     await hears(session, "fourth");
     expect((await product.api.hosts()).find(({ name }) => name === host.name)?.locked).toBeUndefined();
   });

@@ -27,7 +27,11 @@ afterEach(async () => product[Symbol.asyncDispose]());
 
 /** "online" is what was seen of a host lately; this is an answer of the host itself. */
 const linked = (session: string) =>
-  poll("the host answers", async () => ((await product.api.request("GET", `/api/v1/sessions/${session}/screen`)).status === 200 ? true : undefined), { timeoutMs: 60_000, everyMs: 50 });
+  poll(
+    "the host answers",
+    async () => ((await product.api.request("GET", `/api/v1/sessions/${session}/screen`)).status === 200 ? true : undefined),
+    { timeoutMs: 60_000, everyMs: 50 },
+  );
 const talk = async (session: string, word: string): Promise<void> => {
   await product.api.type(session, `say ${word}\r`);
   await product.api.screenShows(session, new RegExp(`^${word}`, "m"), 60_000);
@@ -110,29 +114,46 @@ function isServed(viewer: Viewer): boolean {
 }
 
 describe("[F19] one-way blackhole", () => {
-  test.each(["up", "down"] as const)("a link that is silent %s is noticed by both sides and replaced", { timeout: 240_000 }, async (direction) => {
-    await using proxy = await ChaosProxy.listen({ target: { port: product.port } });
-    const second = await product.joinHost("second", { through: proxy.url, timeScale: TIME_SCALE });
-    const started = Date.now();
-    proxy.blackhole(direction);
-    await poll("the host noticed", () => (proxy.accepted > 2 || /redial|reconnect|no pong|terminat/i.test(second.log) ? true : undefined), { timeoutMs: NOTICED_MS, everyMs: 50, detail: () => second.log });
-    await poll("the control plane noticed", async () => ((await product.api.hosts()).find((host) => host.name === "second")?.status !== "online" ? true : undefined), {
-      timeoutMs: Math.max(1_000, NOTICED_MS - (Date.now() - started)) + 5_000,
-      everyMs: 100,
-    });
-    // In this order: a handshake that the blackhole held must not come through only to be cut at once.
-    proxy.cutAll();
-    proxy.heal();
-    await product.api.hostOnline("second", 90_000);
-    const { id } = await startTalking("second");
-    await talk(id, "healed");
-  });
+  test.each(["up", "down"] as const)(
+    "a link that is silent %s is noticed by both sides and replaced",
+    { timeout: 240_000 },
+    async (direction) => {
+      await using proxy = await ChaosProxy.listen({ target: { port: product.port } });
+      const second = await product.joinHost("second", { through: proxy.url, timeScale: TIME_SCALE });
+      const started = Date.now();
+      proxy.blackhole(direction);
+      await poll(
+        "the host noticed",
+        () => (proxy.accepted > 2 || /redial|reconnect|no pong|terminat/i.test(second.log) ? true : undefined),
+        { timeoutMs: NOTICED_MS, everyMs: 50, detail: () => second.log },
+      );
+      await poll(
+        "the control plane noticed",
+        async () => ((await product.api.hosts()).find((host) => host.name === "second")?.status !== "online" ? true : undefined),
+        {
+          timeoutMs: Math.max(1_000, NOTICED_MS - (Date.now() - started)) + 5_000,
+          everyMs: 100,
+        },
+      );
+      // In this order: a handshake that the blackhole held must not come through only to be cut at once.
+      proxy.cutAll();
+      proxy.heal();
+      await product.api.hostOnline("second", 90_000);
+      const { id } = await startTalking("second");
+      await talk(id, "healed");
+    },
+  );
 });
 
 describe("[F21] duplicated and reordered control frames", () => {
   test("change nothing that sessions show", async () => {
     let count = 0;
-    const decide = (text: string) => (text.includes('"hello') || text.includes('"welcome"') ? ("pass" as const) : ++count % 3 === 0 ? ("double" as const) : ("pass" as const));
+    const decide = (text: string) =>
+      text.includes('"hello') || text.includes('"welcome"')
+        ? ("pass" as const)
+        : ++count % 3 === 0
+          ? ("double" as const)
+          : ("pass" as const);
     const tap = await tapWebSocket({ target: { port: product.port } }, [
       { direction: "up", decide },
       { direction: "down", decide },
@@ -158,7 +179,11 @@ describe("[F22] cloned state directory", () => {
     cpSync(second.home.path, home.path, { recursive: true, filter: (path) => !/\.(sock|lock|pid)$|\/run(\/|$)/.test(path) });
     const clone = SecondHost.clone("clone", home, { MAESTRO_TIME_SCALE: String(TIME_SCALE) });
     clone.run();
-    const locked = await poll("the identity locked", async () => (await product.api.hosts()).find((host) => host.name === "second")?.locked, { timeoutMs: 120_000, everyMs: 100, detail: () => clone.log });
+    const locked = await poll(
+      "the identity locked",
+      async () => (await product.api.hosts()).find((host) => host.name === "second")?.locked,
+      { timeoutMs: 120_000, everyMs: 100, detail: () => clone.log },
+    );
     expect(locked.reason).toMatch(/copy|copies|twice|two|instance|identity/i);
     const events = await product.cli(["events", "--json"]);
     expect(events.stdout).toContain("host.locked");
@@ -180,7 +205,12 @@ describe("[F28] descriptor exhaustion", () => {
     });
     const refused: string[] = [];
     for (let n = 0; n < 40; n++) {
-      const answer = await product.api.request("POST", "/api/v1/sessions", { host: "second", argv: ["/bin/cat"], backend: "pty", name: `s${n}` });
+      const answer = await product.api.request("POST", "/api/v1/sessions", {
+        host: "second",
+        argv: ["/bin/cat"],
+        backend: "pty",
+        name: `s${n}`,
+      });
       if (answer.status >= 400) {
         refused.push(z.looseObject({ code: z.string() }).parse(answer.json).code);
         break;

@@ -16,7 +16,14 @@ const missing = lacking("chromium", "tmux");
 const cases = (...names: string[]) => corpus.filter(({ name }) => names.includes(name));
 
 /** Everything a leaking terminal could be seen to do. */
-const PLANTED = cases("osc52-write-bel", "osc9-notification", "osc8-javascript", "csi-t-report-title", "csi-t-resize-chars", "iterm-file-download");
+const PLANTED = cases(
+  "osc52-write-bel",
+  "osc9-notification",
+  "osc8-javascript",
+  "csi-t-report-title",
+  "csi-t-resize-chars",
+  "iterm-file-download",
+);
 
 describe.skipIf(missing !== undefined)(`hostile output${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
   let product: Product;
@@ -60,7 +67,12 @@ describe.skipIf(missing !== undefined)(`hostile output${missing === undefined ? 
 
   test(`in the CLI's attach: ${corpus.length} cases`, { timeout: 300_000 }, async () => {
     const { id, program } = await HostileProgram.session(product);
-    await using pane = await TmuxPane.open({ argv: [process.execPath, BUNDLE, "session", "attach", id], env: product.home.env(), cols: 100, rows: 30 });
+    await using pane = await TmuxPane.open({
+      argv: [process.execPath, BUNDLE, "session", "attach", id],
+      env: product.home.env(),
+      cols: 100,
+      rows: 30,
+    });
     await pane.shows("HOSTILE PORT");
     expect(await leaks(corpus, program, tmuxLane(pane))).toEqual([]);
   });

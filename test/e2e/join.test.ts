@@ -45,46 +45,62 @@ describe.skipIf(missing !== undefined)(`a second machine${missing === undefined 
   };
   const invite = (...flags: string[]) => answer(Invite, "host", "invite", ...flags);
   const online = (name: string) =>
-    poll(`'${name}' online`, async () => ((await answer(Hosts, "host", "list")).find((host) => host.name === name)?.status === "online" ? true : undefined), {
-      timeoutMs: 30_000,
-      everyMs: 250,
-    });
+    poll(
+      `'${name}' online`,
+      async () => ((await answer(Hosts, "host", "list")).find((host) => host.name === name)?.status === "online" ? true : undefined),
+      {
+        timeoutMs: 30_000,
+        everyMs: 250,
+      },
+    );
   /** Runs a program on the second machine from the first one's CLI, and reads its screen. */
   const sessionThere = async (wanted: string): Promise<void> => {
-    const { id } = Session.parse(JSON.parse((await first.cli("session", "new", "--json", "--host", "gpu-box", "--", "/bin/sh", "-c", "ip -4 -oneline address; exec sleep 600")).stdout));
-    await poll("its screen", async () => ((await first.cli("session", "screen", id)).stdout.includes(wanted) ? true : undefined), { timeoutMs: 20_000, everyMs: 250 });
+    const { id } = Session.parse(
+      JSON.parse(
+        (await first.cli("session", "new", "--json", "--host", "gpu-box", "--", "/bin/sh", "-c", "ip -4 -oneline address; exec sleep 600"))
+          .stdout,
+      ),
+    );
+    await poll("its screen", async () => ((await first.cli("session", "screen", id)).stdout.includes(wanted) ? true : undefined), {
+      timeoutMs: 20_000,
+      everyMs: 250,
+    });
   };
   const installed = () => (existsSync(second.maestroHome) ? readdirSync(second.maestroHome).filter((name) => name !== "logs") : []);
   const codeOf = (stderr: string) => Problem.parse(JSON.parse(stderr)).error.code;
 
-  test("joins a server with a certificate of its own by one pasted line, which pins its key; the token is in no argv", { timeout: 240_000 }, async () => {
-    const { ready } = await up("--tls", "auto");
-    expect(ready.console).toBe(`https://${cable.left.address}:23000`);
-    const { line, token, pin } = await invite();
-    expect(pin).toBe(ready.pin);
-    using watch = new ArgvWatch(token);
-    const pasted = await second.paste(line);
-    expect(pasted, `${pasted.stdout}\n${pasted.stderr}`).toMatchObject({ code: 0 });
-    expect(pasted.stdout).toContain("The host-agent runs in the background");
-    await online("gpu-box");
-    expect(watch.leaks).toEqual([]);
-    expect([...watch.seen].some((argv) => /curl .*install\.sh/.test(argv))).toBe(true);
-    expect([...watch.seen].some((argv) => argv.includes("host join"))).toBe(true);
-    await sessionThere(cable.right.address);
-    expect(readdirSync(join(second.maestroHome, "versions"))).toHaveLength(1);
-    expect(installed().filter((name) => name.startsWith(".install"))).toEqual([]);
+  test(
+    "joins a server with a certificate of its own by one pasted line, which pins its key; the token is in no argv",
+    { timeout: 240_000 },
+    async () => {
+      const { ready } = await up("--tls", "auto");
+      expect(ready.console).toBe(`https://${cable.left.address}:23000`);
+      const { line, token, pin } = await invite();
+      expect(pin).toBe(ready.pin);
+      using watch = new ArgvWatch(token);
+      const pasted = await second.paste(line);
+      expect(pasted, `${pasted.stdout}\n${pasted.stderr}`).toMatchObject({ code: 0 });
+      expect(pasted.stdout).toContain("The host-agent runs in the background");
+      await online("gpu-box");
+      expect(watch.leaks).toEqual([]);
+      expect([...watch.seen].some((argv) => /curl .*install\.sh/.test(argv))).toBe(true);
+      expect([...watch.seen].some((argv) => argv.includes("host join"))).toBe(true);
+      await sessionThere(cable.right.address);
+      expect(readdirSync(join(second.maestroHome, "versions"))).toHaveLength(1);
+      expect(installed().filter((name) => name.startsWith(".install"))).toEqual([]);
 
-    // Its CLI knows the server that it joined, and that server's key.
-    const doctor = await second.run(["sh", "-c", '"$HOME/.maestro/bin/maestro" doctor']);
-    expect(doctor, `${doctor.stdout}\n${doctor.stderr}`).toMatchObject({ code: 0 });
-    expect(doctor.stdout).toMatch(/ok +host +'gpu-box' of https/);
+      // Its CLI knows the server that it joined, and that server's key.
+      const doctor = await second.run(["sh", "-c", '"$HOME/.maestro/bin/maestro" doctor']);
+      expect(doctor, `${doctor.stdout}\n${doctor.stderr}`).toMatchObject({ code: 0 });
+      expect(doctor.stdout).toMatch(/ok +host +'gpu-box' of https/);
 
-    // The same line again enrols nobody else, and leaves what runs alone.
-    const again = await second.paste(line);
-    expect(again.code).not.toBe(0);
-    expect(again.stderr).toMatch(/already|used/);
-    await online("gpu-box");
-  });
+      // The same line again enrols nobody else, and leaves what runs alone.
+      const again = await second.paste(line);
+      expect(again.code).not.toBe(0);
+      expect(again.stderr).toMatch(/already|used/);
+      await online("gpu-box");
+    },
+  );
 
   test("a wrong pin ends with nothing installed and nothing half-done", { timeout: 240_000 }, async () => {
     await up("--tls", "auto");
@@ -99,7 +115,11 @@ describe.skipIf(missing !== undefined)(`a second machine${missing === undefined 
     expect(script.code).not.toBe(0);
     expect(script.stderr).toMatch(/Could not download/);
     expect(installed()).toEqual([]);
-    const direct = await second.run([process.execPath, BUNDLE, "host", "join", url, "--pin", wrong, "--token-file", "-", "--json"], { stdin: `${token}\n` }, 10_000);
+    const direct = await second.run(
+      [process.execPath, BUNDLE, "host", "join", url, "--pin", wrong, "--token-file", "-", "--json"],
+      { stdin: `${token}\n` },
+      10_000,
+    );
     expect(direct.code).toBe(11);
     expect(codeOf(direct.stderr)).toBe("tls_pin_mismatch");
     expect(existsSync(join(second.maestroHome, "host", "identity.json"))).toBe(false);
@@ -108,39 +128,85 @@ describe.skipIf(missing !== undefined)(`a second machine${missing === undefined 
     await online("gpu-box");
   });
 
-  test("with --allow-http its network may join and log in over plain http, and nobody else gets an answer", { timeout: 240_000 }, async () => {
-    const outsider = cable.right.address.replace(/\.2$/, ".77");
-    await second.run(["ip", "address", "add", `${outsider}/24`, "dev", (await deviceOf(second)) ?? ""]);
-    const { ready } = await up("--allow-http", `${cable.right.address}/32`);
-    expect(ready.console).toBe(`http://${cable.left.address}:23000`);
-    const { line } = await invite();
-    const pasted = await second.paste(line);
-    expect(pasted, `${pasted.stdout}\n${pasted.stderr}`).toMatchObject({ code: 0 });
-    await online("gpu-box");
-    await sessionThere(cable.right.address);
+  test(
+    "with --allow-http its network may join and log in over plain http, and nobody else gets an answer",
+    { timeout: 240_000 },
+    async () => {
+      const outsider = cable.right.address.replace(/\.2$/, ".77");
+      await second.run(["ip", "address", "add", `${outsider}/24`, "dev", (await deviceOf(second)) ?? ""]);
+      const { ready } = await up("--allow-http", `${cable.right.address}/32`);
+      expect(ready.console).toBe(`http://${cable.left.address}:23000`);
+      const { line } = await invite();
+      const pasted = await second.paste(line);
+      expect(pasted, `${pasted.stdout}\n${pasted.stderr}`).toMatchObject({ code: 0 });
+      await online("gpu-box");
+      await sessionThere(cable.right.address);
 
-    const login = (from: string, link: string) =>
-      second.run(["curl", "-sS", "-i", "--interface", from, "-H", "content-type: application/json", "-H", `origin: ${ready.console}`, "-H", "sec-fetch-site: same-origin", "--data", JSON.stringify({ link }), `${ready.console}/api/v1/login`]);
-    const link = ready.login.split("#")[1] ?? "";
-    const refused = await login(outsider, link);
-    expect(refused.stdout).toMatch(/^HTTP\/1\.1 403 [\s\S]*insecure_url/);
-    const granted = await login(cable.right.address, link);
-    expect(granted.stdout).toMatch(/^HTTP\/1\.1 200/);
-    const cookies = [...granted.stdout.matchAll(/^set-cookie: ([^\r\n]*)/gim)].map(([, cookie]) => cookie ?? "");
-    expect(cookies).toHaveLength(1);
-    expect(cookies[0]).toMatch(/HttpOnly/i);
-    expect(cookies[0]).not.toMatch(/__Host-|; *Secure/i);
-  });
+      const login = (from: string, link: string) =>
+        second.run([
+          "curl",
+          "-sS",
+          "-i",
+          "--interface",
+          from,
+          "-H",
+          "content-type: application/json",
+          "-H",
+          `origin: ${ready.console}`,
+          "-H",
+          "sec-fetch-site: same-origin",
+          "--data",
+          JSON.stringify({ link }),
+          `${ready.console}/api/v1/login`,
+        ]);
+      const link = ready.login.split("#")[1] ?? "";
+      const refused = await login(outsider, link);
+      expect(refused.stdout).toMatch(/^HTTP\/1\.1 403 [\s\S]*insecure_url/);
+      const granted = await login(cable.right.address, link);
+      expect(granted.stdout).toMatch(/^HTTP\/1\.1 200/);
+      const cookies = [...granted.stdout.matchAll(/^set-cookie: ([^\r\n]*)/gim)].map(([, cookie]) => cookie ?? "");
+      expect(cookies).toHaveLength(1);
+      expect(cookies[0]).toMatch(/HttpOnly/i);
+      expect(cookies[0]).not.toMatch(/__Host-|; *Secure/i);
+    },
+  );
 
   test("a certificate made by hand serves, and is pinned because nobody vouches for it", { timeout: 240_000 }, async () => {
     const at = (name: string) => join(first.home.directory("tls"), name);
-    const made = await first.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=maestro", "-addext", `subjectAltName=IP:${cable.left.address}`, "-keyout", at("key.pem"), "-out", at("cert.pem")]);
+    const made = await first.run([
+      "openssl",
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:prime256v1",
+      "-nodes",
+      "-days",
+      "2",
+      "-subj",
+      "/CN=maestro",
+      "-addext",
+      `subjectAltName=IP:${cable.left.address}`,
+      "-keyout",
+      at("key.pem"),
+      "-out",
+      at("cert.pem"),
+    ]);
     expect(made, made.stderr).toMatchObject({ code: 0 });
     await up("--tls", `${at("cert.pem")},${at("key.pem")}`);
     const { line } = await invite("--name", "by-hand");
     expect(await second.paste(line)).toMatchObject({ code: 0 });
     await online("by-hand");
-    const swapped = await second.cli("up", "--no-open", "--json", "--bind", cable.right.address, "--tls", `${at("key.pem")},${at("cert.pem")}`);
+    const swapped = await second.cli(
+      "up",
+      "--no-open",
+      "--json",
+      "--bind",
+      cable.right.address,
+      "--tls",
+      `${at("key.pem")},${at("cert.pem")}`,
+    );
     expect(swapped.code).not.toBe(0);
     expect(codeOf(swapped.stderr)).toBe("tls_invalid");
   });

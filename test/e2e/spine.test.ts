@@ -67,21 +67,31 @@ test("a program's end is told with its exit code, and the session stays on the l
   expect(listed).toMatchObject({ reason: "exited", code: 3 });
 });
 
-test(titled("the user's own tmux sessions are listed, attached and left as they were", lacking("tmux")), { skip: lacking("tmux") !== undefined }, async () => {
-  const { execFileSync } = await import("node:child_process");
-  const env = product.home.env();
-  const tmux = (...argv: string[]) => execFileSync("tmux", argv, { env, encoding: "utf8" });
-  tmux("-f", "/dev/null", "new-session", "-d", "-s", "mine", "-x", "90", "-y", "20", "--", "/bin/sh");
-  const before = tmux("show-options", "-t", "=mine:") + tmux("list-sessions", "-F", "#{session_name} #{window_width}x#{window_height}");
-  const found = await poll("the user's session on the list", async () => (await product.api.sessions()).find((session) => session.backend === "user-tmux" && session.name === "mine"), { timeoutMs: 30_000, everyMs: 200 });
-  {
-    await using viewer = await product.attach(found.id, { cols: 200, rows: 60, screen: true });
-    await viewer.when("pen", () => viewer.hasPen);
-    viewer.type("echo from-maestro-$((40+2))\r");
-    await viewer.screenShows("from-maestro-42");
-    expect(tmux("list-sessions", "-F", "#{window_width}x#{window_height}").trim()).toBe("90x20");
-  }
-  await poll("detached", () => (tmux("list-clients", "-t", "=mine").trim() === "" ? true : undefined), { everyMs: 50 });
-  expect(tmux("show-options", "-t", "=mine:") + tmux("list-sessions", "-F", "#{session_name} #{window_width}x#{window_height}")).toBe(before);
-  tmux("kill-server");
-});
+test(
+  titled("the user's own tmux sessions are listed, attached and left as they were", lacking("tmux")),
+  { skip: lacking("tmux") !== undefined },
+  async () => {
+    const { execFileSync } = await import("node:child_process");
+    const env = product.home.env();
+    const tmux = (...argv: string[]) => execFileSync("tmux", argv, { env, encoding: "utf8" });
+    tmux("-f", "/dev/null", "new-session", "-d", "-s", "mine", "-x", "90", "-y", "20", "--", "/bin/sh");
+    const before = tmux("show-options", "-t", "=mine:") + tmux("list-sessions", "-F", "#{session_name} #{window_width}x#{window_height}");
+    const found = await poll(
+      "the user's session on the list",
+      async () => (await product.api.sessions()).find((session) => session.backend === "user-tmux" && session.name === "mine"),
+      { timeoutMs: 30_000, everyMs: 200 },
+    );
+    {
+      await using viewer = await product.attach(found.id, { cols: 200, rows: 60, screen: true });
+      await viewer.when("pen", () => viewer.hasPen);
+      viewer.type("echo from-maestro-$((40+2))\r");
+      await viewer.screenShows("from-maestro-42");
+      expect(tmux("list-sessions", "-F", "#{window_width}x#{window_height}").trim()).toBe("90x20");
+    }
+    await poll("detached", () => (tmux("list-clients", "-t", "=mine").trim() === "" ? true : undefined), { everyMs: 50 });
+    expect(tmux("show-options", "-t", "=mine:") + tmux("list-sessions", "-F", "#{session_name} #{window_width}x#{window_height}")).toBe(
+      before,
+    );
+    tmux("kill-server");
+  },
+);

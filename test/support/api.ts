@@ -84,7 +84,11 @@ export class Api {
     const items: T[] = [];
     for (let cursor: string | undefined = ""; cursor !== undefined;) {
       const from: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-      const page: { items: T[]; nextCursor?: string | undefined } = await this.call(r.list(item), "GET", `${path}?limit=${MAX_PAGE_ITEMS}${from}`);
+      const page: { items: T[]; nextCursor?: string | undefined } = await this.call(
+        r.list(item),
+        "GET",
+        `${path}?limit=${MAX_PAGE_ITEMS}${from}`,
+      );
       items.push(...page.items);
       cursor = page.nextCursor;
     }

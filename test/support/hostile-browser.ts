@@ -51,7 +51,9 @@ export async function browserLane({ page, problems }: TestPage, product: Product
 
 const RESIZE: ViewerFrame = { t: "resize", cols: 20, rows: 10 };
 const input = (text: string): string =>
-  Buffer.from(encodeFrame({ kind: "input", flags: 0, epoch: 0, channel: 0, offset: 0, payload: new TextEncoder().encode(text) })).toString("base64");
+  Buffer.from(encodeFrame({ kind: "input", flags: 0, epoch: 0, channel: 0, offset: 0, payload: new TextEncoder().encode(text) })).toString(
+    "base64",
+  );
 
 /**
  * Makes the console of a page do what output says: copy for OSC 52, open for OSC 9, download for iTerm2's files,

@@ -86,7 +86,8 @@ export async function leaks(corpus: readonly HostileCase[], program: HostileProg
 /** Whatever happens around a terminal is a leak, whichever case it is seen at; only some questions may be answered. */
 function judge(one: HostileCase, effects: readonly HostileEffect[], replied: Buffer): string[] {
   const lines = effects.map((effect) => `${one.name}: ${effect}`);
-  if (one.mustNot.includes("reply") && !one.writerMayReply && replied.byteLength > 0) lines.push(`${one.name}: reply ${replied.toString("hex")}`);
+  if (one.mustNot.includes("reply") && !one.writerMayReply && replied.byteLength > 0)
+    lines.push(`${one.name}: reply ${replied.toString("hex")}`);
   return lines;
 }
 

@@ -29,13 +29,26 @@ export class Machine implements AsyncDisposable {
   start(argv: readonly string[], { stdin, env = {} }: { stdin?: string; env?: Readonly<Record<string, string>> } = {}): Child {
     return new Child(argv, {
       cwd: this.home.userHome,
-      env: { PATH, HOME: this.home.userHome, TMUX_TMPDIR: this.home.directory("t"), LANG: "C.UTF-8", TERM: "xterm-256color", SHELL: "/bin/bash", ...env },
+      env: {
+        PATH,
+        HOME: this.home.userHome,
+        TMUX_TMPDIR: this.home.directory("t"),
+        LANG: "C.UTF-8",
+        TERM: "xterm-256color",
+        SHELL: "/bin/bash",
+        ...env,
+      },
       ...(stdin === undefined ? {} : { stdin }),
-      spawn: (words, options) => this.net.spawn(["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', this.#hostname, ...words], options),
+      spawn: (words, options) =>
+        this.net.spawn(["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', this.#hostname, ...words], options),
     });
   }
 
-  run(argv: readonly string[], options: { stdin?: string; env?: Readonly<Record<string, string>> } = {}, timeoutMs = 90_000): Promise<Finished> {
+  run(
+    argv: readonly string[],
+    options: { stdin?: string; env?: Readonly<Record<string, string>> } = {},
+    timeoutMs = 90_000,
+  ): Promise<Finished> {
     return this.start(argv, { stdin: "", ...options }).end(argv.slice(0, 5).join(" "), timeoutMs);
   }
 
@@ -52,7 +65,11 @@ export class Machine implements AsyncDisposable {
   /** `maestro up …` until it is ready: what it said then. */
   async up<T>(args: readonly string[], parse: (line: string) => T): Promise<{ child: Child; ready: T }> {
     const child = this.start([process.execPath, BUNDLE, "up", "--no-open", "--json", ...args]);
-    const ready = await child.output("maestro up ready", ({ stdout }) => stdout.split("\n").find((line) => line.startsWith("{") && line.endsWith("}")), 90_000);
+    const ready = await child.output(
+      "maestro up ready",
+      ({ stdout }) => stdout.split("\n").find((line) => line.startsWith("{") && line.endsWith("}")),
+      90_000,
+    );
     return { child, ready: parse(ready) };
   }
 

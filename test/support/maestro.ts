@@ -236,7 +236,10 @@ export class SecondHost extends Installation {
     const scale: Record<string, string> = timeScale === undefined ? {} : { MAESTRO_TIME_SCALE: String(timeScale) };
     const host = new SecondHost(name, home, { ...scale, ...env }, spawn);
     const { token } = await product.api.createJoin({ name });
-    const joined = await host.cli(["host", "join", product.url, "--name", name, "--token-file", "-"], { stdin: `${token}\n`, ...host.#how() });
+    const joined = await host.cli(["host", "join", product.url, "--name", name, "--token-file", "-"], {
+      stdin: `${token}\n`,
+      ...host.#how(),
+    });
     if (joined.code !== 0) throw new Error(`host join: exit ${joined.code}\n${joined.stdout}\n${joined.stderr}`);
     if (through !== undefined) dialThrough(home, through);
     host.run();

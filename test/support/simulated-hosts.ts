@@ -66,7 +66,17 @@ export function startHost({ id, name, signing }: Enrolled, url: string, timeScal
   const serverTime = new ServerTime(clock);
   const instance = randomBytes(12).toString("base64url");
   const abort = new AbortController();
-  const facts = helloFacts({ agentVersion: "0.0.0-simulated", instance, bootId: "boot", policyDigest: "", roots: [], maxConcurrent: 1, holder: undefined, searchPath: "", degraded: [] });
+  const facts = helloFacts({
+    agentVersion: "0.0.0-simulated",
+    instance,
+    bootId: "boot",
+    policyDigest: "",
+    roots: [],
+    maxConcurrent: 1,
+    holder: undefined,
+    searchPath: "",
+    degraded: [],
+  });
   const link = new Link({
     target: () => ({ url: new URL(url), pin: undefined, claimant: { hostId: id, origin: url, instance, bootId: "boot" } }),
     keys: new HostKeys(signing, undefined),
@@ -83,10 +93,11 @@ export function startHost({ id, name, signing }: Enrolled, url: string, timeScal
     terminals: new Terminals({ clock, log: silentLog }),
     hello: () => helloFrames(facts, [], serverTime.offsetMs()),
     afterWelcome: () => [],
-    changed: (ms, signal) => new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-    }),
+    changed: (ms, signal) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+      }),
     stateChanged: () => undefined,
   });
   const running = link.run(abort.signal);

@@ -41,7 +41,8 @@ const NEEDED: Record<Part, () => SkipReason> = {
     return runs("unshare", ["--net", "true"]) ? undefined : "this kernel lets root make no network namespace";
   },
   faketime: () => missing("faketime", "faketime"),
-  mounts: () => (process.getuid?.() === 0 && runs("unshare", ["--mount", "true"]) ? undefined : "mount namespaces need root, and a kernel that lets it"),
+  mounts: () =>
+    process.getuid?.() === 0 && runs("unshare", ["--mount", "true"]) ? undefined : "mount namespaces need root, and a kernel that lets it",
   npm: () => missing("npm", "npm"),
   curl: () => missing("curl", "curl"),
   openssl: () => missing("openssl", "openssl"),
