@@ -78,4 +78,6 @@ function parse(argv: readonly string[]): Plan | string {
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
+// What the run started ends with it, also when somebody loses patience.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
 process.exitCode = await main(process.argv.slice(2));

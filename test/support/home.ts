@@ -4,6 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { allProcesses, gone, processEnv, signalTo } from "./processes.ts";
 
+/** Homes not disposed of yet: whoever exits early, by a signal that it handles, leaves nothing running either. */
+const live = new Set<TestHome>();
+process.on("exit", () => {
+  for (const home of live) home.sweep();
+});
+
 export class TestHome implements AsyncDisposable {
   /** MAESTRO_HOME. */
   readonly path: string;
@@ -17,6 +23,7 @@ export class TestHome implements AsyncDisposable {
     this.userHome = join(this.#root, "u");
     mkdirSync(this.path, { mode: 0o700 });
     mkdirSync(this.userHome, { mode: 0o700 });
+    live.add(this);
   }
 
   /** A directory beside the home, made on first use: workspaces, fixtures, logs. */
@@ -56,6 +63,12 @@ export class TestHome implements AsyncDisposable {
       .map(({ pid }) => pid);
   }
 
+  /** Without waiting: for the very end of the process. */
+  sweep(): void {
+    for (const pid of this.processes()) signalTo(pid, "SIGKILL");
+    rmSync(this.#root, { recursive: true, force: true, maxRetries: 5 });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // A supervisor may restart what was killed first, so go round until nothing is left.
     for (let round = 0; round < 10; round++) {
@@ -65,5 +78,6 @@ export class TestHome implements AsyncDisposable {
       await Promise.all(pids.map((pid) => gone(pid).catch(() => undefined)));
     }
     rmSync(this.#root, { recursive: true, force: true, maxRetries: 5 });
+    live.delete(this);
   }
 }
