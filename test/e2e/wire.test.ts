@@ -24,7 +24,8 @@ const CONTINUATION = 0x0;
 const CLOSE = 0x8;
 const FIN = 0x80;
 /** A mask of zeroes is one: the payload stays as it is written. */
-const frame = (first: number, payload: Uint8Array = new Uint8Array()): Buffer => Buffer.concat([Buffer.from([first, 0x80 | payload.byteLength, 0, 0, 0, 0]), payload]);
+const frame = (first: number, payload: Uint8Array = new Uint8Array()): Buffer =>
+  Buffer.concat([Buffer.from([first, 0x80 | payload.byteLength, 0, 0, 0, 0]), payload]);
 const HELLO = frame(FIN | TEXT, Buffer.from(JSON.stringify({ t: "hello", versions: { min: 1, max: 1 } })));
 
 interface RawViewer {
@@ -79,7 +80,11 @@ describe("row 42", () => {
     ["a byte beyond Unicode", [0xf5, 0x80, 0x80, 0x80]],
   ])("text that is not UTF-8 closes 1007: %s", async (_what, bytes) => {
     const { socket, closed } = await rawViewer();
-    const text = Buffer.concat([Buffer.from('{"t":"hello","versions":{"min":1,"max":1},"resume":"'), Buffer.from(bytes), Buffer.from('"}')]);
+    const text = Buffer.concat([
+      Buffer.from('{"t":"hello","versions":{"min":1,"max":1},"resume":"'),
+      Buffer.from(bytes),
+      Buffer.from('"}'),
+    ]);
     socket.write(frame(FIN | TEXT, text));
     expect(await within(10_000, "the close", closed)).toBe(1007);
     socket.destroy();
