@@ -28,6 +28,12 @@ export interface InstalledService {
 
 const COMMAND_TIMEOUT_MS = 30_000;
 
+/** Why no service can be had here, asked before anything that cannot be taken back. */
+export function serviceProblem(paths: Paths): MaestroError | undefined {
+  const place = servicePlace(paths);
+  return place.ok ? undefined : place.error;
+}
+
 export async function installService(options: ServiceOptions): Promise<Result<InstalledService>> {
   const place = servicePlace(options.paths);
   if (!place.ok) return place;

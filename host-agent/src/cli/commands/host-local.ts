@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { suggestedHostName } from "../../daemon/host-name.ts";
 import { createLog } from "../../daemon/log.ts";
 import { joinHost } from "../../daemon/join.ts";
+import { serviceProblem } from "../../daemon/service.ts";
 import { thisProgram } from "../../up/program.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
@@ -30,6 +31,8 @@ export const hostJoin = defineCommand({
   ],
   async run(context, { params, flags }) {
     const { io, out, paths } = context;
+    const problem = flags.service ? serviceProblem(paths) : undefined;
+    if (problem !== undefined) throw new MaestroFailure({ ...problem, detail: `${problem.detail} Nothing was joined.`, hint: "Join without --service, and let what runs this machine start: maestro host run" });
     const given = io.env["MAESTRO_JOIN"];
     const token =
       flags["token-file"] === undefined && given !== undefined && given !== ""

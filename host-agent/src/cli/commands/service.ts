@@ -6,6 +6,7 @@ import { thisProgram } from "../../up/program.ts";
 import { flag } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
+import { thisHost } from "../this-host.ts";
 import { unwrap } from "../unwrap.ts";
 
 export async function installHere({ pathsOf }: Context, scope: PathScope): Promise<InstalledService> {
@@ -30,6 +31,14 @@ export const hostInstall = defineCommand({
   examples: ["maestro host install", "sudo maestro host install --system"],
   async run(context, { flags }) {
     const scope = flags.system ? "system" : "user";
+    const paths = context.pathsOf(scope);
+    // A unit that can only fail would be restarted for ever.
+    if (thisHost(paths) === undefined) {
+      const home = scope === "system" ? `sudo MAESTRO_HOME=${paths.home} ` : "";
+      throw fail("host_unknown", `This machine has not joined a fleet (no identity in ${paths.hostDir}).`, {
+        hint: `Join first: ${home}maestro host join <url>`,
+      });
+    }
     const { file, notes } = await installHere(context, scope);
     context.out.one({ installed: true, scope, file, notes }, () => `The host-agent runs as a service (${file}).`);
     for (const note of notes) context.out.note(note);
