@@ -10,15 +10,6 @@ import { Link } from "./link.tsx";
 import { NewSession } from "./new-session.tsx";
 import type { Place } from "./router.ts";
 
-const TITLES: Record<Place["page"], string> = {
-  overview: "Overview",
-  hosts: "Hosts",
-  agents: "Agents",
-  terminal: "Session",
-  login: "Overview",
-  unknown: "Maestro",
-};
-
 export function Shell({ place, onSignOut, children }: { place: Place; onSignOut: () => void; children: ReactNode }) {
   const fleet = useFleet();
   const store = useFleetStore();
@@ -115,7 +106,10 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
             >
               <Icon name="menu" />
             </button>
-            <span className="title cut">{TITLES[place.page]}</span>
+            <Link to="/" className="brand">
+              <Mark />
+              <span>Maestro</span>
+            </Link>
             {pill}
           </header>
           {children}

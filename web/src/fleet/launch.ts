@@ -62,14 +62,10 @@ export const openShell = (host: Host): Promise<Result<Session, ApiError>> =>
 export const startAgent = (agent: Agent): Promise<Result<Session, ApiError>> =>
   call(ROUTES.agentStart, { id: agent.id, body: guessSize() });
 
-/** An idle agent of that type is started; only without one a new agent is assigned. */
+/** An idle agent of that type is started, or one whose session ended; only without one a new agent is assigned. */
 export async function launch({ type, host }: Launchable, agents: readonly Agent[]): Promise<Result<Session, ApiError>> {
   const idle = agents.find(
-    (agent) =>
-      agent.type === type.slug &&
-      agent.host.id === host.id &&
-      agent.session === undefined &&
-      (agent.status === "idle" || agent.status === "failed"),
+    (agent) => agent.type === type.slug && agent.host.id === host.id && (agent.status === "idle" || agent.status === "failed"),
   );
   if (idle !== undefined) return startAgent(idle);
   const name = freeAgentName(agents, type.slug, host.name);

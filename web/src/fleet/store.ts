@@ -27,8 +27,8 @@ const ALL: readonly Part[] = ["hosts", "agents", "sessions", "types", "me"];
 const SETTLE_MS = 120;
 /** With its five requests this stays far below the credential's 600 requests per minute. */
 const REFETCH_EVERY_MS = 1_000;
-/** Presence is computed when read, so what has become stale shows without an event. */
-const REFRESH_MS = 30_000;
+/** Presence is computed when read: what has become stale, or is back after a restart of the server, shows without an event. */
+const REFRESH_MS = 10_000;
 
 export class FleetStore {
   readonly #connection: Connection;
@@ -60,7 +60,7 @@ export class FleetStore {
       binary: () => undefined,
       changed: (connection) => this.#set({ connection, liveness: { ...this.#connection?.liveness } }),
     });
-    this.#interval = setInterval(() => document.visibilityState === "visible" && this.refetch(["hosts"]), REFRESH_MS);
+    this.#interval = setInterval(() => document.visibilityState === "visible" && this.refetch(["hosts", "sessions", "agents"]), REFRESH_MS);
   }
 
   readonly view = (): FleetView => this.#view;

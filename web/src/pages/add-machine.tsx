@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "react";
 import type * as z from "zod";
 import type { JoinCreated } from "@maestro/shared/contract/resources";
+import { JOIN_TTL_MS } from "@maestro/shared/limits";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { call } from "../api/client.ts";
 import { useFleet } from "../app/fleet-context.tsx";
@@ -59,8 +60,8 @@ export function AddMachine({ onClose }: { onClose: () => void }) {
             <div className="banner warn">
               <Icon name="warning" />
               <p className="grow">
-                Maestro listens on this machine only, so the line works here and nowhere else. For other machines start it with{" "}
-                <code>maestro up --bind &lt;address&gt; --tls auto</code>.
+                Maestro listens on this machine only, so the line works here and nowhere else. For other machines start it with
+                <code className="line">maestro up --bind &lt;address&gt; --tls auto</code>
               </p>
             </div>
           )}
@@ -78,7 +79,9 @@ export function AddMachine({ onClose }: { onClose: () => void }) {
               <>
                 <span className="spinner" />
                 <span className="grow">Waiting for the machine…</span>
-                <span className="muted small">works once, for {countdown(Date.parse(join.expiresAt), now)} more</span>
+                <span className="muted small">
+                  works once, for {countdown(Math.min(Date.parse(join.expiresAt), now + JOIN_TTL_MS), now)} more
+                </span>
               </>
             )}
           </div>

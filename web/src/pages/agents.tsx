@@ -67,6 +67,8 @@ function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
   const action = useAction();
   const [removing, setRemoving] = useState(false);
   const refresh = (): void => store.refetch(["agents", "sessions"]);
+  /** An agent keeps its last session, to be read; it can be started again all the same. */
+  const running = agent.status !== "idle" && agent.status !== "failed";
   const type = fleet.types.find((candidate) => candidate.slug === agent.type);
   const install =
     action.error?.code === "agent_cli_missing" ? type?.hosts.find((row) => row.host === agent.host.id)?.report.detected : undefined;
@@ -76,9 +78,7 @@ function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
         <Dot tone={agentTone(agent)} label={agent.status} />
         <div className="two">
           {agent.session === undefined ? (
-            <span className="cut" style={{ fontWeight: 550 }}>
-              {agent.name}
-            </span>
+            <span className="cut name">{agent.name}</span>
           ) : (
             <Link to={sessionPath(agent.session)} className="main-link cut">
               {agent.name}
@@ -97,7 +97,7 @@ function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
         {agent.status}
       </span>
       <div className="row above right">
-        {operator && agent.session === undefined && (
+        {operator && !running && (
           <button
             type="button"
             className="button small"
@@ -112,7 +112,7 @@ function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
             <Icon name="play" /> Start
           </button>
         )}
-        {operator && agent.session !== undefined && (
+        {operator && running && (
           <button
             type="button"
             className="button small"

@@ -75,6 +75,7 @@ export class Attachment {
       reachedTop: () => this.#askHistory(),
       linkClicked: (uri) => this.#set({ link: uri }),
       clipboardAsked: (data) => this.#clipboardAsked(data),
+      resized: () => !this.#view.face.pen.you && this.layout(),
       keyWhileWatching: () => this.#explainNoInput(),
     });
     this.#pacer = new InputPacer(

@@ -13,4 +13,5 @@ export function boundJoinedMarks(terminal: Terminal): void {
   );
 }
 
-const member = (target: unknown, name: string): unknown => (typeof target === "object" && target !== null ? Reflect.get(target, name) : undefined);
+const member = (target: unknown, name: string): unknown =>
+  typeof target === "object" && target !== null ? Reflect.get(target, name) : undefined;

@@ -22,6 +22,8 @@ export interface EmulatorOwner {
   reachedTop(): void;
   linkClicked(uri: string): void;
   clipboardAsked(data: string): void;
+  /** The screen has another size now. */
+  resized(): void;
   /** A key was pressed while input is switched off. */
   keyWhileWatching(): void;
 }
@@ -119,7 +121,7 @@ export class Emulator {
     this.#setFont(this.#baseFontPx);
     const screen = this.#host.querySelector<HTMLElement>(".xterm-screen");
     if (screen === null || screen.offsetWidth === 0 || screen.offsetHeight === 0) return;
-    const ratio = Math.min(1, this.#host.clientWidth / (screen.offsetWidth + 14), this.#host.clientHeight / screen.offsetHeight);
+    const ratio = Math.min(1, this.#host.clientWidth / (screen.offsetWidth + 14), this.#host.clientHeight / (screen.offsetHeight + 14));
     this.#setFont(Math.max(MIN_FONT_PX, Math.floor(this.#baseFontPx * ratio * 4) / 4));
   }
 
@@ -176,7 +178,9 @@ export class Emulator {
   }
 
   #resize({ cols, rows }: Size): void {
-    if (this.terminal.cols !== cols || this.terminal.rows !== rows) this.terminal.resize(cols, rows);
+    if (this.terminal.cols === cols && this.terminal.rows === rows) return;
+    this.terminal.resize(cols, rows);
+    this.#owner.resized();
   }
 
   #screen(screen: Extract<Operation, { type: "screen" }>): void {
