@@ -48,7 +48,7 @@ async function talks(host: SecondHost): Promise<string> {
 }
 
 async function hears(session: string, word: string): Promise<void> {
-  await product.api.type(session, `say ${word}\r`);
+  await poll("input taken", () => product.api.type(session, `say ${word}\r`).catch(() => undefined), { timeoutMs: 60_000, everyMs: 50, detail: () => host.log });
   await product.api.screenShows(session, new RegExp(`^${word}`, "m"));
 }
 
@@ -75,11 +75,14 @@ describe("[F17] TCP cut at any byte of a handshake", () => {
     "cut %s: the host comes online afterwards, with its identity not locked",
     { timeout: 1_800_000 },
     async (direction) => {
-      const length = (await handshakeBytes())[direction];
+      // The least of some: others may hold what was sent after the welcome, or a handshake that failed by itself.
+    const lengths: number[] = [];
+    for (let n = 0; n < 3; n++) lengths.push((await handshakeBytes())[direction]);
+    const length = Math.min(...lengths);
       expect(length).toBeGreaterThan(150);
       const random = seededRandom(SEED);
       const everyByte = Array.from({ length }, (_, n) => n + 1);
-      const bytes = isFullRun ? everyByte : [1, 2, ...Array.from({ length: 15 }, () => random.int(3, length - 1)), length];
+      const bytes = isFullRun ? everyByte : [1, 2, ...Array.from({ length: 15 }, () => random.int(3, length))];
       const { cuts } = proxy;
       // One connection after the other, each cut a little before it could be of use.
       for (const afterBytes of bytes) proxy.cutNext({ direction, afterBytes, how: random.pick(["rst", "fin"]) });
