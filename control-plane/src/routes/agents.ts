@@ -147,6 +147,8 @@ function viewOf(agent: AgentRow, hostName: string, present: PresentHost | undefi
 async function launchProblem(rx: Asking, host: HostRow, slug: string) {
   const [[present], registered] = await Promise.all([presentOf(rx, host.id), listAgentTypes(rx.db, rx.fleet)]);
   const types = present?.types ?? [];
+  // A host that has just come has not told yet what it can run: it says so itself when the agent is started.
+  if (types.length === 0) return undefined;
   const known = [...types.map((type) => type.slug), ...registered.map((type) => type.slug)];
   return checkLaunchable(
     slug,
