@@ -121,7 +121,7 @@ export class Emulator {
     this.#setFont(this.#baseFontPx);
     const screen = this.#host.querySelector<HTMLElement>(".xterm-screen");
     if (screen === null || screen.offsetWidth === 0 || screen.offsetHeight === 0) return;
-    const ratio = Math.min(1, this.#host.clientWidth / (screen.offsetWidth + 14), this.#host.clientHeight / (screen.offsetHeight + 14));
+    const ratio = Math.min(1, this.#host.clientWidth / (screen.offsetWidth + 14), this.#host.clientHeight / (screen.offsetHeight + 2));
     this.#setFont(Math.max(MIN_FONT_PX, Math.floor(this.#baseFontPx * ratio * 4) / 4));
   }
 
