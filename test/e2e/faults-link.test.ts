@@ -48,7 +48,11 @@ async function talks(host: SecondHost): Promise<string> {
 }
 
 async function hears(session: string, word: string): Promise<void> {
-  await poll("input taken", () => product.api.type(session, `say ${word}\r`).catch(() => undefined), { timeoutMs: 60_000, everyMs: 50, detail: () => host.log });
+  await poll("input taken", () => product.api.type(session, `say ${word}\r`).catch(() => undefined), {
+    timeoutMs: 60_000,
+    everyMs: 50,
+    detail: () => host.log,
+  });
   await product.api.screenShows(session, new RegExp(`^${word}`, "m"));
 }
 
@@ -76,9 +80,9 @@ describe("[F17] TCP cut at any byte of a handshake", () => {
     { timeout: 1_800_000 },
     async (direction) => {
       // The least of some: others may hold what was sent after the welcome, or a handshake that failed by itself.
-    const lengths: number[] = [];
-    for (let n = 0; n < 3; n++) lengths.push((await handshakeBytes())[direction]);
-    const length = Math.min(...lengths);
+      const lengths: number[] = [];
+      for (let n = 0; n < 3; n++) lengths.push((await handshakeBytes())[direction]);
+      const length = Math.min(...lengths);
       expect(length).toBeGreaterThan(150);
       const random = seededRandom(SEED);
       const everyByte = Array.from({ length }, (_, n) => n + 1);

@@ -28,14 +28,20 @@ afterEach(async () => product[Symbol.asyncDispose]());
 
 /** "online" is what was seen of a host lately; only an answer of the host itself says that it is there. */
 const patiently = <T>(what: string, ask: () => Promise<T>): Promise<T> =>
-  poll(what, () => ask().catch((error: unknown) => (error instanceof ApiRefusal && error.status >= 500 ? undefined : Promise.reject(error))), { timeoutMs: 60_000, everyMs: 50 });
+  poll(
+    what,
+    () => ask().catch((error: unknown) => (error instanceof ApiRefusal && error.status >= 500 ? undefined : Promise.reject(error))),
+    { timeoutMs: 60_000, everyMs: 50 },
+  );
 const talk = async (session: string, word: string): Promise<void> => {
   await patiently("the host takes input", () => product.api.type(session, `say ${word}\r`));
   await product.api.screenShows(session, new RegExp(`^${word}`, "m"), 60_000);
 };
 /** Once it has its prompt: what is typed before that is echoed where the prompt comes. */
 const startTalking = async (host?: string) => {
-  const session = await patiently("the host makes a session", () => product.api.createSession({ argv: fakeAgent(), backend: "tmux", ...(host === undefined ? {} : { host }) }));
+  const session = await patiently("the host makes a session", () =>
+    product.api.createSession({ argv: fakeAgent(), backend: "tmux", ...(host === undefined ? {} : { host }) }),
+  );
   await product.api.screenShows(session.id, /^> *$/m, 60_000);
   return session;
 };

@@ -146,7 +146,9 @@ export class Api {
       `session ${session} showing ${String(wanted)}`,
       async () => {
         // A host that is away for a moment shows nothing new.
-        last = await this.screen(session).catch((error: unknown) => (error instanceof ApiRefusal && error.status >= 500 ? last : Promise.reject(error)));
+        last = await this.screen(session).catch((error: unknown) =>
+          error instanceof ApiRefusal && error.status >= 500 ? last : Promise.reject(error),
+        );
         return (typeof wanted === "string" ? last.includes(wanted) : wanted.test(last)) ? last : undefined;
       },
       { timeoutMs, everyMs: 100, detail: () => `the screen was:\n${last}` },
