@@ -66,7 +66,7 @@ async function runStage(stage: Stage, full: boolean): Promise<Counts> {
     case "check":
       return steps([systemPackagesStep, ...checkSteps(false)]);
     case "unit":
-      return add(await prepare([]), await runVitest({ project: "unit", env, timeoutMs: Math.min(5 * MINUTE_MS, left()) }));
+      return add(await prepare([]), await runVitest({ project: "unit", env, timeoutMs: Math.min(8 * MINUTE_MS, left()) }));
     case "workerd":
       return runVitest({ project: "workerd", env, timeoutMs: Math.min(6 * MINUTE_MS, left()) });
     case "e2e":

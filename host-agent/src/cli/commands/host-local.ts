@@ -32,7 +32,12 @@ export const hostJoin = defineCommand({
   async run(context, { params, flags }) {
     const { io, out, paths } = context;
     const problem = flags.service ? serviceProblem(paths) : undefined;
-    if (problem !== undefined) throw new MaestroFailure({ ...problem, detail: `${problem.detail} Nothing was joined.`, hint: "Join without --service, and let what runs this machine start: maestro host run" });
+    if (problem !== undefined)
+      throw new MaestroFailure({
+        ...problem,
+        detail: `${problem.detail} Nothing was joined.`,
+        hint: "Join without --service, and let what runs this machine start: maestro host run",
+      });
     const given = io.env["MAESTRO_JOIN"];
     const token =
       flags["token-file"] === undefined && given !== undefined && given !== ""
