@@ -61,7 +61,7 @@ export interface SimulatedHost {
   stop(): Promise<void>;
 }
 
-export function startHost({ id, name, signing }: Enrolled, url: string, timeScale: number): SimulatedHost {
+export function startHost({ id, name, signing }: Enrolled, url: string, random: () => number): SimulatedHost {
   const clock = systemClock;
   const serverTime = new ServerTime(clock);
   const instance = randomBytes(12).toString("base64url");
@@ -83,8 +83,8 @@ export function startHost({ id, name, signing }: Enrolled, url: string, timeScal
     serverTime,
     start: Date.now(),
     clock,
-    timeScale,
-    random: Math.random,
+    timeScale: 1,
+    random,
     log: silentLog,
     actions: refusing((serverTimeMs) => {
       serverTime.learn(serverTimeMs);
