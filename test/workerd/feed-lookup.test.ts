@@ -35,8 +35,14 @@ describe("a session is found", () => {
 
   test("under no other name, and no more often than was asked for", async () => {
     for (const ref of ["shel", "%", "", "ses_~", "hst_a"]) expect(await find(ref), ref).toEqual([]);
-    expect(await find("shell", 1)).toHaveLength(1);
-    expect(await find("ses_", 2)).toHaveLength(2);
+    for (const [ref, limit] of [
+      ["shell", 1],
+      ["ses_", 2],
+    ] as const)
+      expect(
+        (await feed().findSessions(ref, limit)).flatMap(({ sessions }) => sessions),
+        ref,
+      ).toHaveLength(limit);
   });
 
   test("no longer when it was renamed, removed, or went with its host", async () => {
