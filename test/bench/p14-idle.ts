@@ -40,6 +40,9 @@ export const p14: Gate = {
       idle: async () => {
         for (;;) {
           const round = await idleRound(viewer, tap, state);
+          rig.progress(
+            `${round.wakes} wake-ups, ${round.files} files written, ${round.metrics} metrics reports, ${round.hibernated ? "hibernated" : "awake"}`,
+          );
           if (round.metrics > 0 && repeats < MAX_REPEATS) {
             repeats++;
             rig.progress(`the machine was not idle (${round.metrics} metrics reports); the round is taken again`);

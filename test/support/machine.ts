@@ -1,4 +1,5 @@
 /** A machine of its own as far as network and home directory go: a network namespace, a name, a HOME, and a bare environment. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Child, type Finished } from "./child.ts";
 import { TestHome } from "./home.ts";
@@ -14,6 +15,7 @@ export class Machine implements AsyncDisposable {
 
   /** What `hostname` answers here. */
   readonly #hostname: string;
+  #path = PATH;
 
   constructor(net: NetSide, hostname: string) {
     this.net = net;
@@ -25,12 +27,23 @@ export class Machine implements AsyncDisposable {
     return join(this.home.userHome, ".maestro");
   }
 
+  /** From now on these programs write their argv down before they run, however short they live. */
+  recordArgv(programs: Readonly<Record<string, string>>): () => string[] {
+    const directory = this.home.directory("shims");
+    const log = join(this.home.directory("argv"), "log");
+    for (const [name, file] of Object.entries(programs)) {
+      writeFileSync(join(directory, name), `#!/bin/bash\nprintf '%s\\n' "${name} $*" >>'${log}'\nexec '${file}' "$@"\n`, { mode: 0o755 });
+    }
+    this.#path = `${directory}:${PATH}`;
+    return () => (existsSync(log) ? readFileSync(log, "utf8").trimEnd().split("\n") : []);
+  }
+
   /** Starts a program here. */
   start(argv: readonly string[], { stdin, env = {} }: { stdin?: string; env?: Readonly<Record<string, string>> } = {}): Child {
     return new Child(argv, {
       cwd: this.home.userHome,
       env: {
-        PATH,
+        PATH: this.#path,
         HOME: this.home.userHome,
         TMUX_TMPDIR: this.home.directory("t"),
         LANG: "C.UTF-8",
