@@ -78,13 +78,20 @@ describe.skipIf(missing !== undefined)(`a second machine${missing === undefined 
       const { line, token, pin } = await invite();
       expect(pin).toBe(ready.pin);
       using watch = new ArgvWatch(token);
+      const argvs = second.recordArgv({ curl: "/usr/bin/curl", tar: "/bin/tar", sed: "/bin/sed", node: process.execPath });
       const pasted = await second.paste(line);
       expect(pasted, `${pasted.stdout}\n${pasted.stderr}`).toMatchObject({ code: 0 });
       expect(pasted.stdout).toContain("The host-agent runs in the background");
       await online("gpu-box");
       expect(watch.leaks).toEqual([]);
-      expect([...watch.seen].some((argv) => /curl .*install\.sh/.test(argv))).toBe(true);
-      expect([...watch.seen].some((argv) => argv.includes("host join"))).toBe(true);
+      const ran = argvs();
+      expect(ran.filter((argv) => argv.includes(token))).toEqual([]);
+      expect(ran.some((argv) => /^curl .*install\.sh/.test(argv))).toBe(true);
+      expect(ran.some((argv) => /^node .*host join/.test(argv))).toBe(true);
+      // The watch sees a token where there is one.
+      const planted = second.start(["sh", "-c", "read -r wait", token]);
+      await poll("the planted token seen", () => (watch.leaks.length > 0 ? true : undefined), { everyMs: 5 });
+      planted.signal("SIGKILL");
       await sessionThere(cable.right.address);
       expect(readdirSync(join(second.maestroHome, "versions"))).toHaveLength(1);
       expect(installed().filter((name) => name.startsWith(".install"))).toEqual([]);
