@@ -18,6 +18,7 @@ export type Manifest = z.infer<typeof Manifest>;
 
 export interface Artifacts {
   worker: string;
+  manifestFile: string;
   manifest: Manifest;
   migrations: string;
   console: string;
@@ -26,18 +27,18 @@ export interface Artifacts {
 export function findArtifacts(): Artifacts {
   const dist = import.meta.url.endsWith(".ts") ? "../../dist/" : "./";
   const at = (name: string): string => fileURLToPath(new URL(dist + name, import.meta.url));
-  const [worker, manifest, migrations, console_] = [
+  const [worker, manifestFile, migrations, console_] = [
     at("control-plane/worker.js"),
     at("control-plane/manifest.json"),
     at("migrations"),
     at("console"),
   ];
-  for (const file of [worker, manifest, migrations, console_]) {
+  for (const file of [worker, manifestFile, migrations, console_]) {
     if (!existsSync(file)) {
       throw fail("backend_unavailable", "This installation has no embedded control plane.", {
         hint: "On a host that joined there is none: run `maestro up` where the whole package is installed (from a clone: npx pnpm@12 start).",
       });
     }
   }
-  return { worker, manifest: Manifest.parse(JSON.parse(readFileSync(manifest, "utf8"))), migrations, console: console_ };
+  return { worker, manifestFile, manifest: Manifest.parse(JSON.parse(readFileSync(manifestFile, "utf8"))), migrations, console: console_ };
 }

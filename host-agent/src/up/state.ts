@@ -14,6 +14,8 @@ export interface UpPaths {
   /** D1 and the Durable Objects. */
   state: string;
   tls: string;
+  /** The build that is served, copied: see served-build.ts. */
+  builds: string;
   secretsFile: string;
   runFile: string;
   /** Which host of this control plane this machine is. */
@@ -23,7 +25,15 @@ export interface UpPaths {
 export function upPaths({ home }: Paths): UpPaths {
   const dir = path.join(home, "control-plane");
   const at = (name: string): string => path.join(dir, name);
-  return { dir, state: at("state"), tls: at("tls"), secretsFile: at("secrets.json"), runFile: at("run.json"), hostFile: at("host.json") };
+  return {
+    dir,
+    state: at("state"),
+    tls: at("tls"),
+    builds: at("builds"),
+    secretsFile: at("secrets.json"),
+    runFile: at("run.json"),
+    hostFile: at("host.json"),
+  };
 }
 
 /** Refuses early and in words where nothing can be written. */
@@ -88,6 +98,8 @@ export const RunRecord = z.object({
   version: z.literal(1),
   supervisor: ProcessIdentity,
   url: z.string(),
+  /** Names what it serves, so that the next `up` can tell whether it would serve something else. */
+  build: z.string().optional(),
   /** Found and ended by the next `up` if this one is killed. */
   children: z.array(ProcessIdentity.extend({ name: z.string() })),
 });

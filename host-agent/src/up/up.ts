@@ -8,7 +8,7 @@ import type { ApiClient } from "../cli/api/client.ts";
 import type { Paths } from "../config/paths.ts";
 import { parsePin } from "../link/connector.ts";
 import { readyHost, readyOwner, type AccessPlace } from "./access.ts";
-import { findArtifacts } from "./artifacts.ts";
+import { findArtifacts, type Artifacts } from "./artifacts.ts";
 import { startControlPlane, type ControlPlaneChild } from "./control-plane-child.ts";
 import type { ControlPlaneConfig } from "./control-plane-wire.ts";
 import { writeLauncher } from "./launcher.ts";
@@ -19,6 +19,7 @@ import { describeOwner, freePort, probePort } from "./port-owner.ts";
 import { endProcess, identify, isAlive, type ProcessIdentity } from "./process-identity.ts";
 import { thisProgram } from "./program.ts";
 import { claimRun, dropRun, openState, readRun, readSecrets, writeRun, type RunRecord, type UpPaths } from "./state.ts";
+import { buildId, serveOwnCopy } from "./served-build.ts";
 import { SupervisedChild } from "./supervise.ts";
 import { readyTls } from "./tls.ts";
 
@@ -49,17 +50,18 @@ const POLL_MS = 50;
 /** Runs until told to stop; `onReady` is called once. */
 export async function runUp(options: UpOptions, onReady: (ready: Ready) => void | Promise<void>, stop: AbortSignal): Promise<void> {
   const { paths, note } = options;
-  const artifacts = findArtifacts();
+  const built = findArtifacts();
   const up = openState(paths);
-  const record = await claim(up, options);
+  const record = await claim(up, built, options);
   const children: SupervisedChild[] = [];
   try {
+    const artifacts = serveOwnCopy(up.builds, built);
     const port = await readyPort(options.plan);
     const machine = { hostname: hostname(), interfaces: networkInterfaces() };
     const origins = originsOf(options.plan, port, machine);
     const tls = readyTls(options.plan.protection, { dir: up.tls, hosts: tlsNames(origins, externalAddresses(machine)), nowMs: Date.now() });
     const secrets = readSecrets(up);
-    const remember = remembering(up, { ...record, url: origins.local });
+    const remember = remembering(up, { ...record, url: origins.local, build: artifacts.id });
     const { protection } = options.plan;
     const config: ControlPlaneConfig = {
       stateDir: up.state,
@@ -111,14 +113,17 @@ export async function runUp(options: UpOptions, onReady: (ready: Ready) => void 
   }
 }
 
-async function claim(up: UpPaths, { plan }: UpOptions): Promise<RunRecord> {
+async function claim(up: UpPaths, built: Artifacts, { plan }: UpOptions): Promise<RunRecord> {
   const supervisor = identify(process.pid) ?? { pid: process.pid, started: randomUUID() };
   const previous = readRun(up);
   const record: RunRecord = { version: 1, supervisor, url: `port ${plan.port}`, children: [] };
   const holder = claimRun(up, record);
   if (holder !== undefined) {
-    throw fail("already_running", `maestro up already runs (pid ${holder.supervisor.pid}, ${holder.url}).`, {
-      hint: "Use it: maestro open. Or stop it first: maestro down.",
+    const newer = holder.build !== undefined && holder.build !== buildId(built);
+    throw fail("already_running", `maestro up already runs (pid ${holder.supervisor.pid}, ${holder.url})${newer ? ", from another build" : ""}.`, {
+      hint: newer
+        ? "It goes on with its own. To have this build: maestro down, then start again; sessions go on meanwhile."
+        : "Use it: maestro open. Or stop it first: maestro down.",
     });
   }
   // The one before was killed: what it left would hold the port and the database.
