@@ -138,12 +138,20 @@ export async function joinToken(fleet: Fleet, body: Record<string, unknown> = {}
   return (await json(call("/api/v1/hosts/joins", { token: fleet.owner.token, body }))).token;
 }
 
-export async function join(token: string, name: string | undefined, key: Keypair, origin = ORIGIN, more: object = {}): Promise<Response> {
+export async function join(
+  token: string,
+  name: string | undefined,
+  key: Keypair,
+  origin = ORIGIN,
+  more: object = {},
+  ip = freshAddress(),
+): Promise<Response> {
   const body = { token, ...more, ...(name === undefined ? {} : { name }), signingKey: key.publicKey, sealingKey: SEALING_KEY };
-  const first = await call("/api/v1/hosts/join", { body });
+  const first = await call("/api/v1/hosts/join", { ip, body });
   if (first.status !== 200) return first;
   const { nonce } = await json(first);
   return call("/api/v1/hosts/join", {
+    ip,
     body: { ...body, nonce, proof: await key.sign(joinSigningText(origin, nonce, key.publicKey, SEALING_KEY)) },
   });
 }

@@ -38,6 +38,25 @@ describe("join tokens", () => {
     expect(await env.DB.prepare("select count(*) as n from hosts").first("n")).toBe(1);
   });
 
+  it("enrol five machines a minute behind one address, though some of them try twice", async () => {
+    const ip = "192.0.2.30";
+    for (let n = 1; n <= 5; n++) {
+      const token = await joinToken(fleet);
+      if (n % 2 === 0) await refusal(join(token, "Not a name", await keypair(), ORIGIN, {}, ip), "field_invalid");
+      expect((await join(token, `rack-${n}`, await keypair(), ORIGIN, {}, ip)).status).toBe(200);
+    }
+  });
+
+  it("cannot be guessed at any speed: an address is stopped within its minute", async () => {
+    const ip = "192.0.2.31";
+    const guess = formatToken("join", new Uint8Array(80).fill(1));
+    const tries = async () => (await join(guess, "a", await keypair(), ORIGIN, {}, ip)).status;
+    const answers: number[] = [];
+    // The window may turn over once on the way.
+    while (answers.length < 45 && !answers.includes(429)) answers.push(await tries());
+    expect(answers.at(-1)).toBe(429);
+  });
+
   it("expire, and unknown ones are told apart from used ones", async () => {
     const token = await joinToken(fleet);
     await env.DB.prepare("update joins set expires_ms = 1").run();
