@@ -42,6 +42,14 @@ describe.skipIf(missing !== undefined)(`cli${missing === undefined ? "" : ` (ski
     await again.shows("through the cli");
   });
 
+  test("ten sessions opened at once without a name have ten names, and none is refused", async () => {
+    const opening = Array.from({ length: 10 }, () => product.api.createSession({ argv: ["/bin/cat"], backend: "pty" }));
+    const sessions = await Promise.all(opening);
+    expect(new Set(sessions.map(({ name }) => name)).size).toBe(10);
+    expect(sessions.every(({ name }) => /^cat(-\d+)?$/.test(name))).toBe(true);
+    await Promise.all(sessions.map(({ id }) => product.api.killSession(id)));
+  });
+
   test("--read-only watches and never writes", async () => {
     const session = await product.api.createSession({ argv: fakeAgent(), backend: "pty" });
     await using pane = await open("session", "attach", session.id, "--read-only");

@@ -2,7 +2,7 @@
 import { fail, MaestroFailure } from "@maestro/shared/errors";
 import { SESSION_NAME_PATTERN } from "@maestro/shared/names";
 import { checkEnv, checkPath, checkWords } from "../domain/fleet/launch.ts";
-import { freeSessionName, toSession, type PlacedSession } from "../domain/fleet/session-view.ts";
+import { freeSessionName, programName, toSession, type PlacedSession } from "../domain/fleet/session-view.ts";
 import { decodeInput } from "../domain/fleet/input.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
@@ -32,7 +32,7 @@ export const sessionRoutes = defineRoutes({
     const cwd = body.cwd === undefined ? undefined : unwrap(checkPath(body.cwd, "cwd"));
     const here = await placedSessions(rx, host);
     const taken = new Set(here.filter(({ info }) => info.end === undefined).map(({ info }) => info.name));
-    const name = body.name ?? freeSessionName(argv, taken);
+    const name = body.name ?? freeSessionName(programName(argv), taken);
     if (!SESSION_NAME_PATTERN.test(name))
       throw fail("field_invalid", "A session's name begins with a letter, digit or _.", {
         field: "name",
@@ -48,6 +48,7 @@ export const sessionRoutes = defineRoutes({
       t: "session.create",
       session: rx.newId("session"),
       name,
+      ...(body.name === undefined ? { orNumbered: programName(argv) } : {}),
       argv,
       env,
       size: { cols: body.cols ?? DEFAULT_SIZE.cols, rows: body.rows ?? DEFAULT_SIZE.rows },

@@ -14,9 +14,6 @@ import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
 import { ensureWorkspace, resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
 
-/** As SESSION_NAME_PATTERN allows. */
-const MAX_SESSION_NAME = 63;
-
 export interface ActionDeps {
   keeper: HolderKeeper;
   catalogue: TypeCatalogue;
@@ -50,6 +47,7 @@ export function createHostActions(deps: ActionDeps): HostActions {
       const made = await holder.value.create({
         id: id.value,
         name: frame.name,
+        orNumbered: frame.orNumbered,
         argv: frame.argv,
         cwd: cwd.value,
         env: frame.env,
@@ -142,11 +140,11 @@ async function startAgent(
   }
   const launch = planAgent(agent, type.value, adapter, program, workspace.value.path);
   if (!launch.ok) return launch;
-  const listed = await holder.value.list();
-  if (!listed.ok) return listed;
   const made = await holder.value.create({
     id: id.value,
-    name: freeSessionName(agent.name, listed.value),
+    name: agent.name,
+    // A session that somebody gave this name must not keep the agent from starting.
+    orNumbered: agent.name,
     ...launch.value,
     cwd: workspace.value.path,
     ...size,
@@ -154,16 +152,6 @@ async function startAgent(
     agent: agent.id,
   });
   return made.ok ? ok({ session: made.value }) : made;
-}
-
-/** The agent's own, unless a session that somebody opened has it: that must not keep the agent from starting. */
-function freeSessionName(name: string, sessions: readonly { name: string; end?: unknown }[]): string {
-  const taken = new Set(sessions.filter(({ end }) => end === undefined).map((session) => session.name));
-  for (let n = 1; ; n++) {
-    const suffix = n === 1 ? "" : `-${n}`;
-    const free = `${name.slice(0, MAX_SESSION_NAME - suffix.length)}${suffix}`;
-    if (!taken.has(free)) return free;
-  }
 }
 
 async function copyTemplate({ workspace_template: template }: AgentType, workspace: string, rules: WorkspaceRules): Promise<Result<void>> {

@@ -271,6 +271,15 @@ describe("refusals", () => {
     });
   });
 
+  test("names that nobody chose are given atomically: ten sessions made in one instant have ten names", async () => {
+    const fixture = make();
+    await fixture.start();
+    const client = await fixture.connect();
+    const creating = Array.from({ length: 10 }, () => client.create(spec({ backend: "echo", name: "sh", orNumbered: "sh" })));
+    const names = (await Promise.all(creating)).map((created) => value(created).name);
+    expect(names.sort()).toEqual(["sh", "sh-10", ...Array.from({ length: 8 }, (_, i) => `sh-${i + 2}`)]);
+  });
+
   test("[VR2] an unknown request is answered, an unknown tag ignored, a malformed message ends that connection only", async () => {
     const fixture = make();
     await fixture.start();

@@ -8,6 +8,7 @@ import type { LaunchPlan, Terminal, TerminalBackend, TerminalEvents } from "./ba
 import type { Clock } from "./clock.ts";
 import { HeldSession, type SessionFacts } from "./held-session.ts";
 import type { CreateRequest, HolderCore } from "./holder-core.ts";
+import { chooseName } from "./holder-names.ts";
 import { planLaunch } from "./launch.ts";
 import type { RegistryFile, StoredSession } from "./registry-file.ts";
 import type { ScreenHost } from "./screen-host.ts";
@@ -79,9 +80,11 @@ export class Holder implements HolderCore {
     this.#prune();
   }
 
-  async create(request: CreateRequest): Promise<Result<SessionInfo>> {
-    const taken = this.#refuseCreate(request);
-    if (taken !== undefined) return err(taken);
+  async create(wanted: CreateRequest): Promise<Result<SessionInfo>> {
+    // Chosen and taken in one go: nobody else comes in between.
+    const request = { ...wanted, name: chooseName(wanted, this.#takenNames()) };
+    const refusal = this.#refuseCreate(request);
+    if (refusal !== undefined) return err(refusal);
     const backend =
       request.backend === "auto" ? this.#parts.backends[0] : this.#parts.backends.find(({ kind }) => kind === request.backend);
     if (backend === undefined) return err(noBackend(request.backend));
@@ -247,10 +250,7 @@ export class Holder implements HolderCore {
   #refuseCreate({ id, name }: CreateRequest): ReturnType<typeof maestroError> | undefined {
     if (this.#sessions.has(id) || this.#starting.has(id))
       return maestroError("session_exists", `The session '${id}' is there already.`, { field: "id" });
-    const named =
-      [...this.#sessions.values()].some((session) => session.end === undefined && session.facts.name === name) ||
-      [...this.#starting.values()].includes(name);
-    if (named)
+    if (this.#takenNames().has(name))
       return maestroError("session_exists", `A session named '${name}' runs on this host.`, {
         field: "name",
         hint: "Choose another name, or attach to it.",
@@ -258,6 +258,11 @@ export class Holder implements HolderCore {
     if (this.living >= MAX_SESSIONS_PER_HOST)
       return maestroError("session_limit", `${MAX_SESSIONS_PER_HOST} sessions run on this host; no more are taken.`, { hint: "End some." });
     return undefined;
+  }
+
+  #takenNames(): Set<string> {
+    const living = [...this.#sessions.values()].filter(({ end }) => end === undefined);
+    return new Set([...living.map(({ facts }) => facts.name), ...this.#starting.values()]);
   }
 
   async #syncUserSessions(): Promise<void> {

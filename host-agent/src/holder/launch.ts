@@ -15,6 +15,7 @@ import { bootstrapPath } from "./shell-path.ts";
 export interface LaunchRequest {
   id: string;
   name: string;
+  orNumbered?: string | undefined;
   argv: readonly string[];
   cwd?: string | undefined;
   env: Readonly<Record<string, string>>;

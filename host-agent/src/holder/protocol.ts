@@ -38,6 +38,7 @@ export const Create = z.object({
   spec: z.object({
     id: Session,
     name: z.string().min(1).max(128),
+    orNumbered: z.string().min(1).max(128).optional(),
     argv: z.array(z.string().max(16_384)).max(256),
     cwd: z.string().max(4096).optional(),
     env: z.record(z.string(), z.string()),

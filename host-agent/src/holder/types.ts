@@ -20,6 +20,8 @@ export interface HolderPaths {
 export interface CreateSpec {
   id: SessionId;
   name: string;
+  /** If that name is taken: this one with the first free number behind it. Without it the refusal is `session_exists`. */
+  orNumbered?: string | undefined;
   /** Empty: the user's login shell. */
   argv: readonly string[];
   /** Default: the user's home. */

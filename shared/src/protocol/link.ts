@@ -172,6 +172,8 @@ export const CreateSession = z.object({
   id: RequestId,
   session: SessionId,
   name: z.string().min(1).max(128),
+  /** Given when nobody chose the name: if it is taken meanwhile, this one with the first free number behind it. */
+  orNumbered: z.string().min(1).max(128).optional(),
   /** Empty: the user's login shell. */
   argv: z.array(z.string().max(16_384)).max(256),
   cwd: z.string().max(4096).optional(),

@@ -4,7 +4,7 @@ import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { agentStatus, inStatusGroup } from "./agent-view.ts";
 import { decodeInput } from "./input.ts";
 import { checkAgentType, checkEnv, checkPath } from "./launch.ts";
-import { findSession, freeSessionName, toSession, type PlacedSession } from "./session-view.ts";
+import { findSession, freeSessionName, programName, toSession, type PlacedSession } from "./session-view.ts";
 
 const info = (more: Partial<SessionInfo> = {}): SessionInfo => ({
   id: "ses_01m7x6whsypmry1h0000000000",
@@ -68,9 +68,9 @@ test("a whole id is never taken for a name, whatever somebody calls a session of
 });
 
 test("a session without a name is called after its program", () => {
-  expect(freeSessionName(["/usr/bin/htop", "-d"], new Set())).toBe("htop");
-  expect(freeSessionName([], new Set(["shell"]))).toBe("shell-2");
-  expect(freeSessionName(["--$(reboot)"], new Set())).toBe("reboot");
+  expect(programName(["/usr/bin/htop", "-d"])).toBe("htop");
+  expect(programName(["--$(reboot)"])).toBe("reboot");
+  expect(freeSessionName(programName([]), new Set(["shell"]))).toBe("shell-2");
 });
 
 test("text becomes the base64 of its UTF-8; exactly one form is taken, and not too much of it", () => {

@@ -65,15 +65,19 @@ export function findSession(sessions: readonly PlacedSession[], ref: string): Re
   );
 }
 
-/** A name nobody on the host has, after the program. */
-export function freeSessionName(argv: readonly string[], taken: ReadonlySet<string>): string {
+/** What a session is called when nobody chose: after its program. */
+export function programName(argv: readonly string[]): string {
   const program = argv[0]
     ?.split("/")
     .at(-1)
     ?.replace(/[^\p{L}\p{N}_@+-]/gu, "")
     .replace(/^[^\p{L}\p{N}_]+/u, "")
     .slice(0, 40);
-  const base = program === undefined || program === "" ? "shell" : program;
+  return program === undefined || program === "" ? "shell" : program;
+}
+
+/** A guess that nobody on the host had just now; the host itself gives the next number when somebody has it meanwhile. */
+export function freeSessionName(base: string, taken: ReadonlySet<string>): string {
   for (let n = 1; ; n++) {
     const name = n === 1 ? base : `${base}-${n}`;
     if (!taken.has(name)) return name;

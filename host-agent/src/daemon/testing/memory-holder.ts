@@ -4,6 +4,7 @@ import { RING_BYTES } from "@maestro/shared/limits";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { err, ok } from "@maestro/shared/result";
 import type { HolderClient } from "../../holder/client.ts";
+import { chooseName } from "../../holder/holder-names.ts";
 import type { CreateSpec, HolderEvents } from "../../holder/types.ts";
 import type { OpenHolder } from "../holder-keeper.ts";
 
@@ -113,7 +114,7 @@ export class MemoryHolder {
       create: async (spec) => {
         this.created.push(spec);
         if (this.sessions.has(spec.id)) return err(maestroError("session_exists", "It exists."));
-        return ok(this.add(spec.id, spec.name).info);
+        return ok(this.add(spec.id, chooseName(spec, new Set([...this.sessions.values()].map(({ info }) => info.name)))).info);
       },
       kill: async (id) => (find(id) === undefined ? missing(id) : ok(true)),
       forget: async (id) => {
