@@ -12,7 +12,7 @@ import { toSession } from "../domain/fleet/session-view.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
-import { agentWithinReach, hostFor, presentOf, refuseDraining, withinReach, type Asking } from "./placed-sessions.ts";
+import { agentNameWithinReach, agentWithinReach, hostFor, presentOf, refuseDraining, withinReach, type Asking } from "./placed-sessions.ts";
 
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 const DEFAULT_PRIORITY = 3;
@@ -44,8 +44,7 @@ export const agentRoutes = defineRoutes({
     const host = await hostFor(rx, body.host);
     refuseDraining(host);
     const name = body.name ?? body.type;
-    if (!mayTouchAgent(rx.principal, name))
-      throw fail("scope_missing", `'${rx.principal.name}' is limited to agents '${rx.principal.agents ?? "*"}'.`, { field: "name" });
+    agentNameWithinReach(rx, name, "name");
     const env = unwrap(checkEnv(body.env));
     const args = unwrap(checkWords(body.args ?? [], "args"));
     const path = unwrap(checkPath(body.workspace, "workspace"));
@@ -84,6 +83,7 @@ export const agentRoutes = defineRoutes({
   async agentUpdate(rx) {
     const agent = await agentFor(rx, rx.params.id);
     const { body } = rx;
+    if (body.name !== undefined) agentNameWithinReach(rx, body.name, "name");
     if (body.env !== undefined) unwrap(checkEnv(body.env));
     if (body.args !== undefined) unwrap(checkWords(body.args, "args"));
     await rx.audit(agent.name);

@@ -6,7 +6,7 @@ import type { Db } from "../db/client.ts";
 import { findHost, hostsByIds, listHosts, type HostRow } from "../db/hosts.ts";
 import { WHOLE } from "../db/page.ts";
 import type { Config } from "../config.ts";
-import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
+import { mayTouchAgent, mayTouchHost, mayTouchSession } from "../domain/access/permissions.ts";
 import type { UserPrincipal } from "../domain/access/principal.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { hostPresence } from "../domain/fleet/host-view.ts";
@@ -41,21 +41,16 @@ export async function placedSessions(rx: Asking, host?: HostRow): Promise<Placed
 /** What is beyond the credential's reach, or on a host that was removed a moment ago, is left out. */
 function place(rx: Asking, present: readonly PresentHost[], hosts: readonly HostRow[], agents: readonly AgentRow[]): PlacedSession[] {
   const names = new Map(hosts.map(({ id, name }) => [String(id), name]));
-  const agentNames = new Map(agents.map(({ id, name }) => [String(id), name]));
+  const agentRows = new Map(agents.map((agent) => [String(agent.id), agent]));
   return present.flatMap((at) => {
     const name = names.get(at.host);
     if (name === undefined || !mayTouchHost(rx.principal, name)) return [];
     const placed = { id: at.host, name, status: hostPresence(at.facts, rx.nowMs, rx.config.timeScale), connected: at.facts.connected };
     return at.sessions.flatMap((info) => {
-      const agentName = info.agent === undefined ? undefined : agentNames.get(info.agent);
-      if (agentName !== undefined && !mayTouchAgent(rx.principal, agentName)) return [];
-      return [
-        {
-          info,
-          host: placed,
-          agent: info.agent === undefined || agentName === undefined ? undefined : { id: info.agent, name: agentName },
-        },
-      ];
+      const row = info.agent === undefined ? undefined : agentRows.get(info.agent);
+      // A host speaks for its own agents only.
+      const agent = row?.host === at.host ? { id: row.id, name: row.name } : undefined;
+      return mayTouchSession(rx.principal, agent?.name) ? [{ info, host: placed, agent }] : [];
     });
   });
 }
@@ -116,12 +111,22 @@ export function withinReach(rx: Pick<Asking, "principal">, host: HostRow): HostR
 }
 
 export function agentWithinReach(rx: Pick<Asking, "principal">, agent: AgentRow): AgentRow {
-  if (mayTouchAgent(rx.principal, agent.name)) return agent;
-  throw fail("scope_missing", `'${rx.principal.name}' is limited to agents '${rx.principal.agents ?? "*"}'.`, {
-    field: "agents",
-    hint: "Use a credential whose agent selector covers it.",
-  });
+  agentNameWithinReach(rx, agent.name);
+  return agent;
 }
+
+/** @param field of the body the name is in, where it is. */
+export function agentNameWithinReach(rx: Pick<Asking, "principal">, name: string, field = "agents"): void {
+  if (!mayTouchAgent(rx.principal, name)) throw agentsOnly(rx, field, "Use a credential whose agent selector covers it.");
+}
+
+export function shellWithinReach(rx: Pick<Asking, "principal">): void {
+  if (!mayTouchSession(rx.principal, undefined))
+    throw agentsOnly(rx, "agents", "Start one of those agents, or use a credential without an agent selector.");
+}
+
+const agentsOnly = ({ principal }: Pick<Asking, "principal">, field: string, hint: string): Error =>
+  fail("scope_missing", `'${principal.name}' is limited to agents '${principal.agents ?? "*"}'.`, { field, hint });
 
 export function refuseDraining(host: HostRow): void {
   if (host.draining)

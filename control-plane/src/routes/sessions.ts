@@ -6,7 +6,7 @@ import { freeSessionName, programName, toSession, type PlacedSession } from "../
 import { decodeInput } from "../domain/fleet/input.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
-import { hostFor, placedSessions, refuseDraining, sessionFor } from "./placed-sessions.ts";
+import { hostFor, placedSessions, refuseDraining, sessionFor, shellWithinReach } from "./placed-sessions.ts";
 
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 
@@ -25,6 +25,7 @@ export const sessionRoutes = defineRoutes({
 
   async sessionCreate(rx) {
     const { body } = rx;
+    shellWithinReach(rx);
     const host = await hostFor(rx, body.host);
     refuseDraining(host);
     const argv = unwrap(checkWords(body.argv ?? [], "argv"));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ROLE_SCOPES, ROLES, SCOPES, type Role } from "@maestro/shared/contract/access";
 import { makeId } from "@maestro/shared/ids";
-import { authorise, effectiveScopes, lowerRole, mayTouchHost } from "./permissions.ts";
+import { authorise, effectiveScopes, lowerRole, mayTouchHost, mayTouchSession } from "./permissions.ts";
 import type { BrowserPrincipal, HostPrincipal, TokenPrincipal } from "./principal.ts";
 
 const random = new Uint8Array(10);
@@ -73,5 +73,18 @@ describe("who may", () => {
     expect(mayTouchHost({ ...token("owner"), hosts: "web-*" }, "web-1")).toBe(true);
     expect(mayTouchHost({ ...token("owner"), hosts: "web-*" }, "db-1")).toBe(false);
     expect(mayTouchHost(token("owner"), "db-1")).toBe(true);
+  });
+
+  it.each([
+    ["without a limit, any session", undefined, undefined, true],
+    ["without a limit, an agent's session", undefined, "web-1", true],
+    ["limited, one of its agents'", "web-*", "web-1", true],
+    ["limited, another agent's", "web-*", "db-1", false],
+    ["limited, a plain shell's", "web-*", undefined, false],
+    ["limited to every name, a plain shell's", "*", undefined, false],
+    ["limited to one name, that agent's", "web", "web", true],
+    ["limited to one name, one that begins with it", "web", "web-1", false],
+  ])("a session is its agent's: %s", (_what, agents, agentName, may) => {
+    for (const who of [{ ...token("owner"), agents }, { ...browser(undefined), agents }]) expect(mayTouchSession(who, agentName)).toBe(may);
   });
 });

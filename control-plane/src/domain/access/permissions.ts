@@ -62,3 +62,12 @@ const hostForbidden = (): MaestroError =>
 export const mayTouchHost = (who: UserPrincipal, hostName: string): boolean => who.hosts === undefined || globMatches(who.hosts, hostName);
 export const mayTouchAgent = (who: UserPrincipal, agentName: string): boolean =>
   who.agents === undefined || globMatches(who.agents, agentName);
+
+/**
+ * Whether a credential may see, type into or open a session. One that is no agent's, a plain shell or the user's own
+ * tmux, reaches everything the host's user reaches: with a limit on agents it is out of reach.
+ *
+ * @param agentName whose session it is; undefined: nobody's.
+ */
+export const mayTouchSession = (who: UserPrincipal, agentName: string | undefined): boolean =>
+  who.agents === undefined || (agentName !== undefined && mayTouchAgent(who, agentName));
