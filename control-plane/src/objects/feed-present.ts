@@ -9,7 +9,13 @@ export class PresentTable {
     this.#sql = sql;
   }
 
-  project(host: string, update: HostUpdate): void {
+  /**
+   * A session belongs to the host that said it first, for as long as that one has it: a host that names another's
+   * session would otherwise make what a person looks up ambiguous, or draw it to itself.
+   *
+   * @returns the sessions that were left out, because another host has them.
+   */
+  project(host: string, update: HostUpdate): string[] {
     const old = this.#hosts(host)[0];
     const facts = HostFacts.parse({ ...old?.facts, ...update.facts });
     const types = update.types ?? old?.types ?? [];
@@ -20,16 +26,26 @@ export class PresentTable {
       JSON.stringify(types),
     );
     const { sessions } = update;
-    if (sessions === undefined) return;
+    if (sessions === undefined) return [];
     if (sessions.replace) this.#sql.exec("DELETE FROM present_sessions WHERE host = ?", host);
     for (const id of sessions.removed) this.#sql.exec("DELETE FROM present_sessions WHERE host = ? AND session = ?", host, id);
-    for (const session of sessions.upsert)
-      this.#sql.exec(
-        "INSERT OR REPLACE INTO present_sessions (host, session, json) VALUES (?, ?, ?)",
-        host,
-        session.id,
-        JSON.stringify(session),
-      );
+    const refused: string[] = [];
+    for (const session of sessions.upsert) {
+      if (this.isOthers(host, session.id)) refused.push(session.id);
+      else
+        this.#sql.exec(
+          "INSERT OR REPLACE INTO present_sessions (host, session, json) VALUES (?, ?, ?)",
+          host,
+          session.id,
+          JSON.stringify(session),
+        );
+    }
+    return refused;
+  }
+
+  /** Whether another host than this one has the session. */
+  isOthers(host: string, session: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM present_sessions WHERE session = ? AND host <> ? LIMIT 1", session, host).toArray().length > 0;
   }
 
   forget(host: string): void {

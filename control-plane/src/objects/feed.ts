@@ -43,11 +43,17 @@ export class Feed extends DurableObject<Env> {
 
   // ---- events -------------------------------------------------------------------------------
 
-  /** The sequence of the last event. */
-  append(events: NewEvent[]): number {
+  /**
+   * The sequence of the last event.
+   * @param from the host whose relay says so: what it says of another host's sessions is left out.
+   */
+  append(events: NewEvent[], from?: string): number {
     const nowMs = Date.now();
+    const foreign = ({ type, subject }: NewEvent) =>
+      from !== undefined && type.startsWith("session.") && this.#present.isOthers(from, subject);
+    const believed = events.filter((event) => !foreign(event));
     const stored = this.ctx.storage.transactionSync(() =>
-      events.map((event) =>
+      believed.map((event) =>
         this.#ring.add((seq) => toFleetEvent(event, seq, makeId("event", nowMs, crypto.getRandomValues(new Uint8Array(10))), nowMs)),
       ),
     );
@@ -69,8 +75,9 @@ export class Feed extends DurableObject<Env> {
 
   // ---- present status -----------------------------------------------------------------------
 
-  project(host: string, update: HostUpdate): void {
-    this.ctx.storage.transactionSync(() => this.#present.project(host, update));
+  /** The sessions that were left out: another host of the fleet has them. */
+  project(host: string, update: HostUpdate): string[] {
+    return this.ctx.storage.transactionSync(() => this.#present.project(host, update));
   }
 
   forget(host: string): void {

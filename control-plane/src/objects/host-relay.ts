@@ -320,6 +320,8 @@ export class HostRelay extends DurableObject<Env> {
   registryChanged(version: number): void {
     this.#store.set("registry", version);
     if (this.#link.ready) this.#link.send({ t: "registry", version });
+    // The host that had them may be the one that was removed.
+    if (this.#store.get("disputed") === true) this.#reporter.tell(wholeUpdate(this.#known()), []);
   }
 
   /** The host was removed: everybody out, nothing stays but empty tables and that it was. */

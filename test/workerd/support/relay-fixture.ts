@@ -28,8 +28,8 @@ export interface RelayFixture {
   viewer(session: string, more?: object): Promise<FakeViewer>;
 }
 
-export function relayFixture(): RelayFixture {
-  const fleet = makeId("fleet", Date.now(), random(10));
+/** @param fleet for a host beside others. */
+export function relayFixture(fleet: string = makeId("fleet", Date.now(), random(10))): RelayFixture {
   const host = makeId("host", Date.now(), random(10));
   const stub = env.HOST_RELAY.getByName(`${fleet}/${host}`);
   const upgrade = (context: object): Promise<Response> =>

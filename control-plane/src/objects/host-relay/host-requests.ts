@@ -42,7 +42,10 @@ export class HostRequests {
     return new Promise((resolve) => {
       const settle = (result: Result<RequestResult<RequestName>>): void => {
         if (!result.ok) return resolve({ ok: false, error: result.error });
-        if ("session" in result.value) this.#port.changed(result.value.session);
+        if ("session" in result.value) {
+          if ("session" in frame && frame.session !== result.value.session.id) return resolve({ ok: false, error: anotherSession(frame.t) });
+          this.#port.changed(result.value.session);
+        }
         if (frame.t === "session.kill" && "killed" in result.value && result.value.killed) this.#killed(frame.session);
         const json = JSON.stringify(result.value);
         void this.#port.settled().then(() => resolve({ ok: true, json }));
@@ -88,3 +91,6 @@ export class HostRequests {
     });
   }
 }
+
+const anotherSession = (request: RequestName): MaestroError =>
+  maestroError("frame_invalid", `The host answered '${request}' for another session.`, { hint: "Upgrade the host-agent." });

@@ -24,8 +24,9 @@ export interface ReporterPort {
 }
 
 interface FeedCalls {
-  append(events: NewEvent[]): Promise<unknown>;
-  project(host: string, update: HostUpdate): Promise<unknown>;
+  append(events: NewEvent[], from: string): Promise<unknown>;
+  /** The sessions that another host has; a Feed of before knows of none. */
+  project(host: string, update: HostUpdate): Promise<readonly string[] | undefined>;
   followers(): Promise<number>;
 }
 
@@ -76,17 +77,24 @@ export class Reporter {
   async #tellAll(): Promise<void> {
     this.#busy = true;
     for (let call = this.#waiting.shift(); call !== undefined; call = this.#waiting.shift()) {
-      const { identity, update, events } = call;
       try {
-        const feed = this.#port.feed(identity.fleet);
-        if (update !== undefined) await feed.project(identity.host, update);
-        if (events.length > 0) await feed.append(events);
+        await this.#pass(call);
       } catch {
         // What waits behind it must not be told before it.
         this.#keep([call, ...this.#waiting.splice(0)].flatMap((kept) => kept.events));
       }
     }
     this.#busy = false;
+  }
+
+  async #pass({ identity, update, events }: Call): Promise<void> {
+    const feed = this.#port.feed(identity.fleet);
+    const others = update === undefined ? undefined : ((await feed.project(identity.host, update)) ?? []);
+    const disputed = stillDisputed(this.#store.get("disputed"), update, others);
+    const all = disputed && this.#store.get("disputed") !== true ? [...events, disputeEvent(identity, others ?? [])] : events;
+    if (all.length > 0) await feed.append(all, identity.host);
+    // Last: what could not be told is told when it is tried again.
+    this.#store.set("disputed", disputed ? true : undefined);
   }
 
   /** Once everything told so far has reached the Feed, or its outbox: whoever asks the Feed then finds it. */
@@ -114,10 +122,7 @@ export class Reporter {
       .exec<{ seq: number; json: string }>("SELECT seq, json FROM outbox ORDER BY seq LIMIT ?", MAX_OUTBOX_EVENTS)
       .toArray();
     try {
-      const feed = this.#port.feed(identity.fleet);
-      await feed.project(identity.host, this.#port.whole());
-      const events = kept.flatMap(({ json }) => toEvent(json) ?? []);
-      if (events.length > 0) await feed.append(events);
+      await this.#pass({ identity, update: this.#port.whole(), events: kept.flatMap(({ json }) => toEvent(json) ?? []) });
     } catch {
       this.#store.set("feedRetryMs", this.#port.nowMs() + FEED_RETRY_MS);
       return;
@@ -135,6 +140,25 @@ export class Reporter {
     if (this.#store.get("feedRetryMs") === undefined) this.#store.set("feedRetryMs", this.#port.nowMs() + FEED_RETRY_MS);
     this.#port.rearm();
   }
+}
+
+/** Over when the host named all it has, and nothing of it was another's. */
+function stillDisputed(before = false, update: HostUpdate | undefined, others: readonly string[] = []): boolean {
+  return others.length > 0 || (before && update?.sessions?.replace !== true);
+}
+
+/** Of many, a few: whoever looks into it looks at the host. */
+const MAX_LISTED = 5;
+
+function disputeEvent({ host, name }: StateOf<"identity">, sessions: readonly string[]): NewEvent {
+  const listed = `${sessions.slice(0, MAX_LISTED).join(", ")}${sessions.length > MAX_LISTED ? ", …" : ""}`;
+  console.warn(JSON.stringify({ message: "host names sessions of another host", host, sessions: listed }));
+  return {
+    type: "alert",
+    subject: host,
+    summary: `Host '${name}' names sessions that another host has: ${listed}. They are ignored; if it is a machine that joined anew, remove its old host.`,
+    data: { name, code: "host_forbidden" },
+  };
 }
 
 function toEvent(json: string): NewEvent | undefined {

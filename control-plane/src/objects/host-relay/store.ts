@@ -26,6 +26,8 @@ const Rows = {
   registry: z.number(),
   /** Set while the Feed could not be told: when to try again. */
   feedRetryMs: z.number(),
+  /** The host names sessions of another host, and the fleet has been told so. */
+  disputed: z.boolean(),
 } as const;
 export type StateKey = keyof typeof Rows;
 export type StateOf<K extends StateKey> = z.infer<(typeof Rows)[K]>;
