@@ -28,7 +28,7 @@ function program(name: string, body: string): string {
   return file;
 }
 const detector = (overrides: Record<string, string[]> = {}, clock: Clock = systemClock) =>
-  new Detector({ env: () => ({ PATH: `${dir}:/usr/bin:/bin`, HOME: dir }), overrides, clock });
+  new Detector({ env: () => ({ PATH: `${dir}:/usr/bin:/bin`, HOME: dir }), overrides, clock, signal: new AbortController().signal });
 
 test("a CLI that is there is found with its version; one that is not, with what installs it", async () => {
   const binary = program("claude", 'echo "2.0.14 (Claude Code)"');
@@ -96,6 +96,7 @@ test("[SSH20] detection looks where a session will: among several nvm versions t
     env: () => ({ PATH: bootstrapPath(dir, "/usr/bin"), HOME: dir }),
     overrides: {},
     clock: systemClock,
+    signal: new AbortController().signal,
   }).locate(claude);
   expect(found).toBe(path.join(dir, ".nvm/versions/node/v22.1.0/bin/claude"));
 });

@@ -15,6 +15,8 @@ export interface DetectDeps {
   /** Absolute paths looked at before PATH, by adapter. */
   overrides: Readonly<Record<string, readonly string[]>>;
   clock: Clock;
+  /** Ends questions that are under way, and asks no more. */
+  signal: AbortSignal;
 }
 
 /** Agent CLIs start slowly and in crowds they starve each other and the terminals. */
@@ -61,7 +63,7 @@ export class Detector {
   async #probe(adapter: Adapter, binary: string): Promise<Detected> {
     await this.#enter();
     try {
-      const probe = await probeVersion(binary, adapter.versionArgs, this.#deps.env(), this.#deps.clock);
+      const probe = await probeVersion(binary, adapter.versionArgs, this.#deps.env(), this.#deps);
       switch (probe.type) {
         case "answered":
           return { state: "found", binary, version: stripUnsafe(adapter.parseVersion(probe.output) ?? "unknown", 128) };

@@ -7,12 +7,25 @@ export type Probe = { type: "answered"; output: string } | { type: "failed"; pro
 export const PROBE_TIMEOUT_MS = 10_000;
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
-export function probeVersion(binary: string, args: readonly string[], env: Readonly<Record<string, string>>, clock: Clock): Promise<Probe> {
+export interface ProbeLimits {
+  clock: Clock;
+  /** Aborted, nothing is asked any more: an agent CLI that takes its time must not hold up whoever stops. */
+  signal: AbortSignal;
+}
+
+export function probeVersion(
+  binary: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  { clock, signal }: ProbeLimits,
+): Promise<Probe> {
+  if (signal.aborted) return Promise.resolve({ type: "timeout" });
   return new Promise((resolve) => {
     let cancel = noCancel;
     let output = "";
     const settle = (probe: Probe) => {
       cancel();
+      signal.removeEventListener("abort", giveUp);
       resolve(probe);
     };
     const child = spawn(binary, [...args], { cwd: env["HOME"] ?? "/", env: { ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
@@ -46,9 +59,11 @@ export function probeVersion(binary: string, args: readonly string[], env: Reado
           });
       });
     });
-    cancel = clock.after(PROBE_TIMEOUT_MS, () => {
+    const giveUp = () => {
       killGroup();
       settle({ type: "timeout" });
-    });
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    cancel = clock.after(PROBE_TIMEOUT_MS, giveUp);
   });
 }

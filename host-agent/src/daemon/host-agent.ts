@@ -61,6 +61,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const count = nextStart(paths.startCounterFile, paths.spareCounterFile, clock.wallMs());
   if (count.problem !== undefined) log.error("the state directory takes no writes; going on without", { problem: count.problem });
 
+  const abort = new AbortController();
   const instance = randomBytes(12).toString("base64url");
   const bootId = readBootId();
   const serverTime = new ServerTime(clock);
@@ -72,7 +73,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     userHome,
   };
   const sessionEnv = () => baseEnv(process.env);
-  const detector = new Detector({ env: sessionEnv, overrides: { kilo: [settings.kilocodeBin] }, clock });
+  const detector = new Detector({ env: sessionEnv, overrides: { kilo: [settings.kilocodeBin] }, clock, signal: abort.signal });
   const catalogue = new TypeCatalogue(paths.agentTypeDirs, detector, () => sessionEnv()["PATH"] ?? "");
   const terminals = new Terminals({ clock, log });
 
@@ -155,6 +156,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     paths,
     keys,
     serverTime,
+    signal: abort.signal,
     clock,
     timeScale,
     log,
@@ -176,7 +178,6 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     }
   }
 
-  const abort = new AbortController();
   const holding = keeper.run(abort.signal);
   const linking = firstOf(keeper.tried, HOLDER_PATIENCE_MS, abort.signal).then(() => link.run(abort.signal));
   const reporting = reporter.run(abort.signal);

@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 2_000;
 /** After a refusal; it is tried again at every welcome anyway. */
 const RETRY_MS = 60_000;
 
-export interface KeyRotationDeps extends Pick<RotationDeps, "paths" | "serverTime"> {
+export interface KeyRotationDeps extends Pick<RotationDeps, "paths" | "serverTime" | "signal"> {
   keys: HostKeys;
   clock: Clock;
   timeScale: number;
@@ -60,7 +60,7 @@ export class KeyRotation {
   }
 
   async #settlePending(): Promise<boolean> {
-    const { paths, keys, serverTime, clock, timeScale, log, identity, promoted } = this.#deps;
+    const { paths, keys, serverTime, signal, clock, timeScale, log, identity, promoted } = this.#deps;
     const written = readNextKey(paths, identity().record.hostId);
     if (written !== undefined && written.public !== keys.pending?.public) keys.begin(written);
     const { pending } = keys;
@@ -68,7 +68,7 @@ export class KeyRotation {
     if (keys.active === pending) {
       promoted(promoteKey(paths, identity(), pending));
     } else {
-      const rotated = await rotateKey({ paths, identity: identity(), serverTime, ...this.#deps.call() });
+      const rotated = await rotateKey({ paths, identity: identity(), serverTime, signal, ...this.#deps.call() });
       if (!rotated.ok) {
         this.#notBeforeMs = clock.monotonicMs() + RETRY_MS * timeScale;
         log.warn("the host's key could not be rotated", { code: rotated.error.code });

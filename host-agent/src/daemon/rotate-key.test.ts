@@ -64,6 +64,7 @@ async function setUp() {
     claimant: { hostId, origin, instance: "instance1", bootId: "boot" },
     epoch: { start: 1, connect: 1 },
     serverTime: new ServerTime(systemClock),
+    signal: new AbortController().signal,
   };
   return { state, home, deps };
 }

@@ -18,6 +18,8 @@ export interface RotationDeps {
   claimant: Claimant;
   epoch: { start: number; connect: number };
   serverTime: ServerTime;
+  /** Ends a call that is under way; the rotation is then ended another time. */
+  signal: AbortSignal;
 }
 
 const KEY_PATH = "/api/v1/hosts/self/key";
@@ -44,7 +46,7 @@ export function beginRotation(paths: Paths, hostId: string): KeyPair {
 }
 
 async function post(
-  { identity, claimant, epoch, serverTime }: RotationDeps,
+  { identity, claimant, epoch, serverTime, signal }: RotationDeps,
   key: KeyPair,
   body: { signingKey: string; proof: string },
 ): Promise<Result<void>> {
@@ -59,6 +61,7 @@ async function post(
       headers: { authorization },
       body,
       timeoutMs: REQUEST_TIMEOUT_MS,
+      signal,
     });
     if (!answer.ok) return answer;
     if (answer.value.status < 300) return ok(undefined);

@@ -102,6 +102,7 @@ export class Connection {
       this.#phase = "ended";
       this.#cancelWelcome();
       this.#heartbeat.stop();
+      this.#requests.close();
       this.#egress.close();
       this.#deps.terminals.linkDown();
     }

@@ -18,9 +18,11 @@ export interface ConnectTarget {
   pin?: string;
   /** For TCP and TLS together. */
   timeoutMs: number;
+  /** Ends the dialling: until it is done the socket is known to nobody else, and would keep a process that stops. */
+  signal?: AbortSignal;
 }
 
-export function connectorTo({ url, pin, timeoutMs }: ConnectTarget): Connector {
+export function connectorTo({ url, pin, timeoutMs, signal }: ConnectTarget): Connector {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const secure = url.protocol === "https:" || url.protocol === "wss:";
   const port = Number(url.port === "" ? (secure ? 443 : 80) : url.port);
@@ -47,6 +49,7 @@ export function connectorTo({ url, pin, timeoutMs }: ConnectTarget): Connector {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
       socket.removeListener("error", onError);
       if (error !== null) {
         // Late errors of a socket nobody owns any more must not become uncaught ones.
@@ -56,6 +59,7 @@ export function connectorTo({ url, pin, timeoutMs }: ConnectTarget): Connector {
       done(error, socket);
     };
     const onError = (error: Error) => settle(error);
+    const onAbort = () => settle(new Error("the dialling was given up"));
     const socket: Socket = secure ? dialTls(settle) : connectTcp({ host, port }, () => settle(null));
     socket.setNoDelay(true);
     const timer = setTimeout(
@@ -63,6 +67,8 @@ export function connectorTo({ url, pin, timeoutMs }: ConnectTarget): Connector {
       timeoutMs,
     );
     socket.once("error", onError);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted === true) onAbort();
     return undefined;
   };
 }

@@ -23,7 +23,7 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** `err` only when no answer came; a refusal of the server is an answer. */
 export async function callServer(call: HttpCall): Promise<Result<HttpAnswer>> {
-  const { url, method, path, timeoutMs } = call;
+  const { url, method, path, timeoutMs, signal } = call;
   const body = call.body === undefined ? undefined : JSON.stringify(call.body);
   try {
     return ok(
@@ -48,7 +48,13 @@ export async function callServer(call: HttpCall): Promise<Result<HttpAnswer>> {
           () => request.destroy(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: "ETIMEDOUT" })),
           timeoutMs,
         );
-        request.once("close", () => clearTimeout(timer));
+        const abort = () => void request.destroy(new Error("the call was given up"));
+        signal?.addEventListener("abort", abort, { once: true });
+        if (signal?.aborted === true) abort();
+        request.once("close", () => {
+          clearTimeout(timer);
+          signal?.removeEventListener("abort", abort);
+        });
         request.once("error", (error) => {
           // A connection that never came to be is not closed either; its timer would hold a CLI for all of its time.
           clearTimeout(timer);

@@ -137,7 +137,10 @@ export class Link {
         closed: (code, reason) => ended.resolve({ code, reason }),
       },
     });
-    if (signal.aborted) return { type: "stopped" };
+    if (signal.aborted) {
+      if (opened.type === "open") opened.socket.terminate();
+      return { type: "stopped" };
+    }
     if (opened.type !== "open") return opened;
     this.#become({ type: "greeting" });
     const openedMs = clock.monotonicMs();

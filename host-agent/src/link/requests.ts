@@ -3,7 +3,7 @@ import { maestroError, MaestroFailure, type MaestroError } from "@maestro/shared
 import { REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
 import type { HostFrame, WireError } from "@maestro/shared/protocol/link";
 import type { Result } from "@maestro/shared/result";
-import type { Clock } from "../daemon/clock.ts";
+import { noCancel, type Cancel, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 
 /** A little less than the relay's own patience, so that the answer, not the silence, reaches whoever asked. */
@@ -18,7 +18,8 @@ export class Requests {
   readonly #clock: Clock;
   readonly #scale: number;
   readonly #log: Log;
-  readonly #open = new Set<number>();
+  /** What ends the wait for each. */
+  readonly #open = new Map<number, Cancel>();
   /** Ids answered lately, oldest first. */
   readonly #answered = new Set<number>();
 
@@ -33,19 +34,28 @@ export class Requests {
   answer(id: number, name: string, work: (done: (result: Result<unknown>) => void) => void | Promise<void>): void {
     if (this.#open.has(id) || this.#answered.has(id)) return;
     if (this.#open.size >= MAX_OPEN) return this.#refuse(id, maestroError("rate_limited", `This host has ${MAX_OPEN} requests at work.`));
-    this.#open.add(id);
+    this.#open.set(id, noCancel);
     const finish = (result: Result<unknown>) => {
-      if (!this.#open.delete(id)) return;
+      const cancel = this.#open.get(id);
+      if (cancel === undefined) return;
+      this.#open.delete(id);
       cancel();
       this.#remember(id);
       if (result.ok) this.#send({ t: "reply", id, value: result.value });
       else this.#refuse(id, result.error);
     };
-    const cancel = this.#clock.after(DEADLINE_MS * this.#scale, () => {
+    const deadline = this.#clock.after(DEADLINE_MS * this.#scale, () => {
       this.#log.warn("a request was not done in time", { request: name });
       finish({ ok: false, error: maestroError("timeout", `The host did not finish '${name}' in time.`) });
     });
+    this.#open.set(id, deadline);
     void this.#run(name, work, finish);
+  }
+
+  /** The link is gone: there is nobody left to answer, and nothing to wait for. */
+  close(): void {
+    for (const cancel of this.#open.values()) cancel();
+    this.#open.clear();
   }
 
   async #run(

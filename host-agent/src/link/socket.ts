@@ -51,7 +51,7 @@ export function openSocket({ path, headers, events, signal, ...target }: OpenOpt
       maxPayload: MAX_FRAME_BYTES + HEADER_BYTES,
       handshakeTimeout: timeoutMs,
       followRedirects: false,
-      createConnection: connectorTo(target),
+      createConnection: connectorTo({ ...target, signal }),
       // Masking keeps proxies in between from being tricked; on loopback there is none, and a zero mask saves a copy of every frame.
       ...(isLoopback(url.hostname) ? { generateMask: (mask: Buffer) => mask.fill(0) } : {}),
     });

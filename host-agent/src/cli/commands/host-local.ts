@@ -90,7 +90,6 @@ export const hostRun = defineCommand({
       args: process.argv.slice(2),
       exitOnStdinEnd: flags["exit-on-stdin-end"],
     });
-    // All that matters is closed by now; a timer that somebody forgot must not hold up a restart.
-    process.exit(reason.type === "signal" && reason.signal === "SIGINT" ? EXIT.interrupted : EXIT.ok);
+    return reason.type === "signal" && reason.signal === "SIGINT" ? EXIT.interrupted : EXIT.ok;
   },
 });
