@@ -269,7 +269,7 @@ export class Connection implements SubscriptionSink {
     const { from } = request;
     const resumed = from !== undefined && from.epoch === epoch && from.offset >= ring.start && from.offset <= ring.end;
     const offset = resumed ? from.offset : ring.end;
-    const subscription = new Subscription(++this.#lastIndex, session.value, offset, request.credit, this, () => this.#clock.now());
+    const subscription = new Subscription(++this.#lastIndex, session.value, offset, request.credit, this, () => this.#clock.monotonicMs());
     this.#subscriptions.set(session.value.id, subscription);
     this.control({
       t: "reply",

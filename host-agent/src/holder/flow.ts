@@ -20,6 +20,8 @@ export interface FlowInput {
   paused: boolean;
   /** Bytes the screen's parser is behind. */
   parserLag: number;
+  /** Somebody types elsewhere: not before. */
+  yieldUntilMs: number;
   watchers: readonly WatcherFlow[];
 }
 
@@ -31,8 +33,9 @@ export type FlowDecision =
  * The parser always comes after, so it may hold without limit. Watchers may hold only together (the
  * program runs at the fastest one's speed) and only while one of them makes progress within its hold.
  */
-export function decideFlow({ nowMs, paused, parserLag, watchers }: FlowInput): FlowDecision {
+export function decideFlow({ nowMs, paused, parserLag, yieldUntilMs, watchers }: FlowInput): FlowDecision {
   if (parserLag > (paused ? RESUME_BELOW_BYTES : PAUSE_ABOVE_BYTES)) return { type: "pause", untilMs: undefined };
+  if (nowMs < yieldUntilMs) return { type: "pause", untilMs: yieldUntilMs };
   if (watchers.length === 0 || watchers.some((watcher) => watcher.unsent <= PAUSE_ABOVE_BYTES)) return { type: "run" };
   const untilMs = Math.max(...watchers.map((watcher) => watcher.progressMs + watcher.holdMs));
   return nowMs < untilMs ? { type: "pause", untilMs } : { type: "run" };

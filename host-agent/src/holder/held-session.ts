@@ -7,6 +7,7 @@ import type { ProcessName, Seed, Terminal, TerminalEnd, TerminalEvents } from ".
 import type { Clock } from "./clock.ts";
 import { decideFlow, type WatcherFlow } from "./flow.ts";
 import { ReplyFilter } from "./reply-filter.ts";
+import type { RightOfWay } from "./right-of-way.ts";
 import { Ring } from "./ring.ts";
 import { ScreenFeed } from "./screen-feed.ts";
 import type { ScreenHost } from "./screen-host.ts";
@@ -47,6 +48,7 @@ export interface SessionDeps {
   clock: Clock;
   screens: ScreenHost;
   ringBytes: number;
+  rightOfWay: RightOfWay;
   changed(session: HeldSession): void;
 }
 
@@ -66,16 +68,17 @@ export class HeldSession {
   #life: Life = { type: "starting" };
   #killing = false;
   #paused = false;
+  #yieldUntilMs = 0;
   #cancelFlow: (() => void) | undefined;
   #cancelArchive: (() => void) | undefined;
-  #cwdAtMs = 0;
+  #cwdAtMs = Number.NEGATIVE_INFINITY;
   readonly #replies: ReplyFilter;
 
   constructor(facts: SessionFacts, deps: SessionDeps) {
     this.#facts = facts;
     this.#deps = deps;
     this.#ring = new Ring(deps.ringBytes);
-    this.#replies = new ReplyFilter(() => deps.clock.now());
+    this.#replies = new ReplyFilter(() => deps.clock.monotonicMs());
     this.#feed = new ScreenFeed(deps.screens, this.#ring, facts, {
       progress: () => this.updateFlow(),
       title: (title) => this.#retitle(title),
@@ -168,6 +171,7 @@ export class HeldSession {
         }),
       );
     }
+    this.#deps.rightOfWay.typed(this.id, this.#deps.clock.monotonicMs());
     this.#touch();
     return ok(bytes.byteLength);
   }
@@ -207,7 +211,7 @@ export class HeldSession {
 
   /** At most every 2 s; true when it changed. */
   async refreshCwd(): Promise<boolean> {
-    const now = this.#deps.clock.now();
+    const now = this.#deps.clock.monotonicMs();
     if (this.#life.type !== "running" || now - this.#cwdAtMs < CWD_FRESH_MS) return false;
     this.#cwdAtMs = now;
     const cwd = (await this.#life.terminal.cwd())?.slice(0, 4096);
@@ -246,10 +250,12 @@ export class HeldSession {
   updateFlow(): void {
     if (this.#life.type !== "running" || !this.#life.terminal.pausable) return;
     const { terminal } = this.#life;
+    const nowMs = this.#deps.clock.monotonicMs();
     const decision = decideFlow({
-      nowMs: this.#deps.clock.now(),
+      nowMs,
       paused: this.#paused,
       parserLag: this.#feed?.lag ?? 0,
+      yieldUntilMs: this.#yieldUntilMs,
       watchers: [...this.#watchers],
     });
     this.#cancelFlow?.();
@@ -262,14 +268,16 @@ export class HeldSession {
     if (!this.#paused) terminal.pause();
     this.#paused = true;
     if (decision.untilMs !== undefined)
-      this.#cancelFlow = this.#deps.clock.after(decision.untilMs - this.#deps.clock.now(), () => this.updateFlow());
+      this.#cancelFlow = this.#deps.clock.after(Math.ceil(decision.untilMs - nowMs), () => this.updateFlow());
   }
 
   #output(bytes: Uint8Array): void {
     this.#ring.append(bytes);
     for (const watcher of this.#watchers) watcher.wake();
-    this.#feed?.grew();
+    // [VW2] What tmux answers itself must be known before a viewer's terminal answers it too.
+    this.#feed?.grew(this.#life.type !== "running" || this.#life.terminal.answersQueries);
     this.#touch();
+    this.#yieldUntilMs = this.#deps.rightOfWay.yieldUntilMs(this.id, bytes.byteLength, this.#deps.clock.monotonicMs());
     this.updateFlow();
   }
 
@@ -299,7 +307,8 @@ export class HeldSession {
 
   #touch(): void {
     const now = this.#deps.clock.now();
-    if (now - this.#facts.lastActivityMs < ACTIVITY_STEP_MS) return;
+    // A clock that was set back is believed at once.
+    if (Math.abs(now - this.#facts.lastActivityMs) < ACTIVITY_STEP_MS) return;
     this.#facts.lastActivityMs = now;
     this.#deps.changed(this);
   }

@@ -11,6 +11,7 @@ import type { CreateRequest, HolderCore } from "./holder-core.ts";
 import { chooseName } from "./holder-names.ts";
 import { planLaunch } from "./launch.ts";
 import type { RegistryFile, StoredSession } from "./registry-file.ts";
+import { RightOfWay } from "./right-of-way.ts";
 import type { ScreenHost } from "./screen-host.ts";
 import { descriptorsExhausted } from "./spawn-refusal.ts";
 import type { HolderFacts, HolderWarning, SessionsEvent } from "./types.ts";
@@ -49,6 +50,7 @@ export class Holder implements HolderCore {
   readonly #starting = new Map<string, string>();
   readonly #changed = new Set<HeldSession>();
   readonly #removed = new Set<string>();
+  readonly #rightOfWay = new RightOfWay();
   #telling = false;
 
   constructor(parts: HolderParts) {
@@ -210,7 +212,7 @@ export class Holder implements HolderCore {
 
   #make(facts: SessionFacts): HeldSession {
     const { clock, screens, ringBytes } = this.#parts;
-    return new HeldSession({ ...facts }, { clock, screens, ringBytes, changed: (session) => this.#change(session) });
+    return new HeldSession({ ...facts }, { clock, screens, ringBytes, rightOfWay: this.#rightOfWay, changed: (session) => this.#change(session) });
   }
 
   #add(session: HeldSession): void {

@@ -6,6 +6,10 @@ import type { Seed } from "./backend.ts";
 
 const KiB = 1024;
 const PIECE_BYTES = 32 * KiB;
+/** A keystroke's echo is parsed after this: not while it is still on its way, and a word at a time. */
+const PATIENCE_MS = 8;
+/** More is parsed at once. */
+const PATIENT_BYTES = 256;
 /** Posted and not parsed yet: little, so that one session's flood does not delay another's screen. */
 const WINDOW_BYTES = 128 * KiB;
 
@@ -35,7 +39,8 @@ export class ScreenFeed {
   #cols: number;
   #rows: number;
   #disposed = false;
-  #scheduled = false;
+  #unschedule: (() => void) | undefined;
+  #patient = false;
 
   constructor(host: ScreenHost, ring: Ring, size: { cols: number; rows: number }, events: FeedEvents) {
     this.#host = host;
@@ -62,14 +67,26 @@ export class ScreenFeed {
     return this.#ring.end - this.#parsed;
   }
 
-  /** Call when the ring grew. What comes in one turn of the event loop is fed together. */
-  grew(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
+  /**
+   * Call when the ring grew. What comes in one turn of the event loop is fed together.
+   * @param urgent what the parser says of it is waited for: a little of it may not wait for more.
+   */
+  grew(urgent: boolean): void {
+    const patient = !urgent && this.#ring.end - this.#posted <= PATIENT_BYTES;
+    if (this.#unschedule !== undefined && (patient || !this.#patient)) return;
+    this.#unschedule?.();
+    this.#patient = patient;
+    const due = (): void => {
+      this.#unschedule = undefined;
       this.pump();
-    });
+    };
+    if (patient) {
+      const timer = setTimeout(due, PATIENCE_MS);
+      this.#unschedule = () => clearTimeout(timer);
+    } else {
+      const immediate = setImmediate(due);
+      this.#unschedule = () => clearImmediate(immediate);
+    }
   }
 
   pump(): void {
@@ -121,6 +138,7 @@ export class ScreenFeed {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#unschedule?.();
     this.#host.dispose(this.#screen);
   }
 

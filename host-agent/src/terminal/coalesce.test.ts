@@ -38,7 +38,7 @@ test("[CH3] in a flood of 4 KiB reads at 40 MB/s frames are at most an eighth of
     pending += 4096;
     reads += 1;
     budget = refill(budget, nowMs);
-    if (decide(pace, nowMs, pending).type === "hold" || waitMs(budget) > 0) continue;
+    if (decide(pace, nowMs, pending).type === "hold" || waitMs(budget, pending) > 0) continue;
     const bytes = Math.min(pending, MAX_TARGET_BYTES);
     pace = afterSend(pace, nowMs, bytes);
     budget = takeToken(budget);
@@ -54,7 +54,7 @@ test("[CH3] the frame budget never lets more than 1,000 frames through in any se
   const sent: number[] = [];
   for (let nowMs = 0; nowMs < 3_000; nowMs += 0.25) {
     budget = refill(budget, nowMs);
-    while (waitMs(budget) === 0) {
+    while (waitMs(budget, 1) === 0) {
       budget = takeToken(budget);
       sent.push(nowMs);
     }

@@ -48,6 +48,22 @@ test("[CH3] a flood on one channel delays another channel by at most one of its 
   expect(sink.out.findIndex((frame) => typeof frame !== "string" && frame.channel === 2)).toBeLessThanOrEqual(1);
 });
 
+test("[CH3] an echo finds a token of the frame budget even while floods have used up theirs", () => {
+  const { sink, clock, egress, open } = setUp();
+  const floods = Array.from({ length: 100 }, (_, i) => open(i + 1));
+  for (const flood of floods) {
+    flood.output(0, 0, false, new Uint8Array(64 * 1024));
+    egress.touch(flood);
+  }
+  expect(sink.out.length).toBeLessThan(floods.length);
+  const shell = open(200);
+  shell.output(0, 0, false, Uint8Array.of(120));
+  egress.touch(shell);
+  expect(sink.out.at(-1)).toEqual({ channel: 200, bytes: 1 });
+  for (let i = 0; i < 200; i++) clock.advance(1);
+  expect(sink.out).toHaveLength(floods.length + 1);
+});
+
 test("[CH3] control frames do not wait behind a flood", () => {
   const { sink, egress, open } = setUp();
   const flood = open(1);

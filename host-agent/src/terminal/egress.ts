@@ -99,11 +99,11 @@ export class Egress {
           break;
         case "ready": {
           this.#budget = refill(this.#budget, nowMs);
-          const budgetMs = waitMs(this.#budget);
-          if (budgetMs > 0) return this.#wakeIn(budgetMs);
-          this.#send(channel, nowMs);
+          const budgetMs = waitMs(this.#budget, channel.queuedBytes);
+          wakeMs = budgetMs > 0 ? Math.min(wakeMs, budgetMs) : wakeMs;
+          asleep = budgetMs > 0 ? asleep + 1 : 0;
+          if (budgetMs === 0) this.#send(channel, nowMs);
           this.#rotate();
-          asleep = 0;
           break;
         }
       }

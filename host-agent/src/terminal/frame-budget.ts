@@ -3,6 +3,10 @@
 /** With the burst on top, no second sees more than 1,000. */
 const REFILL_PER_MS = 0.9;
 const BURST_FRAMES = 64;
+/** Tokens that floods leave, so that an echo finds one. */
+const RESERVED_FRAMES = 16;
+/** What waits in a channel that is no flood. */
+const LIGHT_BYTES = 4 * 1024;
 
 export interface FrameBudget {
   tokens: number;
@@ -18,5 +22,8 @@ export function refill(budget: FrameBudget, nowMs: number): FrameBudget {
 
 export const takeToken = (budget: FrameBudget): FrameBudget => ({ ...budget, tokens: budget.tokens - 1 });
 
-/** When a token will be there, 0 when one is. */
-export const waitMs = (budget: FrameBudget): number => (budget.tokens >= 1 ? 0 : (1 - budget.tokens) / REFILL_PER_MS);
+/** When a token will be there for a channel in which so much waits, 0 when one is. */
+export function waitMs(budget: FrameBudget, waitingBytes: number): number {
+  const needed = waitingBytes <= LIGHT_BYTES ? 1 : 1 + RESERVED_FRAMES;
+  return budget.tokens >= needed ? 0 : (needed - budget.tokens) / REFILL_PER_MS;
+}
