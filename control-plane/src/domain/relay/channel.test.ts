@@ -96,6 +96,65 @@ describe("a viewer that follows", () => {
   });
 });
 
+describe("[CH4] history", () => {
+  const wanted = () => told("want-snapshot").flatMap((frame) => (frame.t === "want-snapshot" && frame.viewer === "vwr_1" ? [frame.lines] : []));
+  const follower = (): Someone => {
+    const viewer = someone();
+    channel.join(viewer, "vwr_1", { epoch: 1, offset: 0 }, true);
+    return viewer;
+  };
+
+  test("asked for while the channel opens, is asked of the host once it is open, once", () => {
+    const viewer = follower();
+    expect(channel.history(viewer, 500)).toBe(true);
+    expect(wanted()).toEqual([]);
+    channel.opened({ channel: 7, epoch: 1, offset: 0 });
+    channel.ack(viewer, 1, 0);
+    expect(wanted()).toEqual([500]);
+  });
+
+  test("under way when the link went, is asked for again after it", () => {
+    const viewer = follower();
+    channel.opened({ channel: 7, epoch: 1, offset: 0 });
+    channel.history(viewer, 500);
+    channel.lost();
+    channel.open();
+    channel.opened({ channel: 8, epoch: 1, offset: 0 });
+    expect(wanted()).toEqual([500, 500]);
+  });
+
+  test("asked for while the screen itself is awaited, follows it", () => {
+    const viewer = someone();
+    channel.join(viewer, "vwr_1", undefined, true);
+    channel.opened({ channel: 7, epoch: 1, offset: 0 });
+    channel.history(viewer, 500);
+    screen(0);
+    channel.ack(viewer, 1, 0);
+    expect(wanted()).toEqual([500]);
+  });
+
+  test("that came is not asked for again", () => {
+    const viewer = follower();
+    channel.opened({ channel: 7, epoch: 1, offset: 0 });
+    channel.history(viewer, 500);
+    channel.snapshotBegins({ t: "snapshot", channel: 7, epoch: 1, offset: 0, bytes: 0, cols: 80, rows: 24, lines: 500, viewer: "vwr_1" });
+    channel.lost();
+    channel.open();
+    channel.opened({ channel: 8, epoch: 1, offset: 0 });
+    expect(wanted()).toEqual([500]);
+  });
+
+  test("without room is refused, and not waited for", () => {
+    const viewer = follower();
+    channel.opened({ channel: 7, epoch: 1, offset: 0 });
+    memory.move(0, RELAY_MEMORY_BYTES);
+    expect(channel.history(viewer, 500)).toBe(false);
+    memory.move(RELAY_MEMORY_BYTES, 0);
+    channel.retry();
+    expect(wanted()).toEqual([]);
+  });
+});
+
 test("[VW4] a screen that does not fit is asked for again when there is room, not at once", () => {
   const viewer = someone();
   channel.join(viewer, "vwr_1", undefined, true);

@@ -34,10 +34,19 @@ interface Transfer<V> {
   refused: boolean;
 }
 
+interface Entry {
+  id: string;
+  stream: Stream;
+  /** Lines of scrollback this viewer waits for; kept while the channel opens anew. */
+  history: number | undefined;
+  /** The host has been asked for them. */
+  asked: boolean;
+}
+
 export class Channel<V extends object> {
   readonly #port: ChannelPort<V>;
   readonly #memory: Memory;
-  readonly #viewers = new Map<V, { id: string; stream: Stream; history: boolean }>();
+  readonly #viewers = new Map<V, Entry>();
   #place: Place = { type: "closed" };
   #epoch = 0;
   /** The next live byte the host will send. */
@@ -72,7 +81,7 @@ export class Channel<V extends object> {
 
   /** A viewer said hello. `linked`: whether the host is there to be asked. */
   join(viewer: V, id: string, from: Cursor | undefined, linked: boolean): void {
-    this.#viewers.set(viewer, { id, stream: { type: "joining", from }, history: false });
+    this.#viewers.set(viewer, { id, stream: { type: "joining", from }, history: undefined, asked: false });
     this.#port.moved(viewer, { type: "joining", from });
     if (this.#place.type === "open" && this.#place.synced) this.#admit(viewer, from);
     else if (linked) this.open();
@@ -80,7 +89,7 @@ export class Channel<V extends object> {
 
   /** After a wake: the viewer's place as it was saved, and the channel's number where it had one. */
   restore(viewer: V, id: string, stream: Stream, number: number | undefined): void {
-    this.#viewers.set(viewer, { id, stream, history: false });
+    this.#viewers.set(viewer, { id, stream, history: undefined, asked: false });
     if (stream.type === "resuming") this.#epoch = stream.epoch;
     if (number !== undefined) this.#place = { type: "open", number, synced: false };
   }
@@ -112,7 +121,7 @@ export class Channel<V extends object> {
     this.#transfer = undefined;
     this.#linkAcked = 0;
     for (const [viewer, entry] of this.#viewers) {
-      entry.history = false;
+      entry.asked = false;
       this.#set(viewer, afterLinkLoss(entry.stream));
     }
   }
@@ -176,15 +185,17 @@ export class Channel<V extends object> {
     this.#ackHost();
   }
 
-  /** [CH4] The screen with scrollback, for this viewer alone. False: there is no room for it now. */
+  /**
+   * [CH4] The screen with scrollback, for this viewer alone: at once, or as soon as the channel is open and the viewer
+   * follows. False: there is no room for it now, and it is not waited for.
+   */
   history(viewer: V, lines: number): boolean {
     const entry = this.#viewers.get(viewer);
-    const number = this.number;
-    if (entry === undefined || number === undefined || entry.history || entry.stream.type !== "following") return true;
-    if (this.#memory.room < SNAPSHOT_MAX_BYTES) return false;
-    entry.history = true;
-    this.#port.toHost({ t: "want-snapshot", channel: number, lines, viewer: entry.id });
-    return true;
+    if (entry === undefined || entry.asked) return true;
+    const fits = this.#memory.room >= SNAPSHOT_MAX_BYTES;
+    entry.history = fits ? lines : undefined;
+    this.#askHistory(entry);
+    return fits;
   }
 
   snapshotBegins(begin: SnapshotBegin): void {
@@ -198,9 +209,13 @@ export class Channel<V extends object> {
       if (begin.bytes > this.#memory.room) {
         this.#memory.refused();
         refused = true;
+        if (begin.viewer !== undefined) entry.asked = false;
         continue;
       }
-      entry.history = false;
+      if (begin.viewer !== undefined) {
+        entry.history = undefined;
+        entry.asked = false;
+      }
       const { epoch, offset, bytes, cols, rows, lines } = begin;
       const missing = entry.stream.type === "awaiting" ? entry.stream.missing : undefined;
       if (missing !== undefined && missing.epoch === epoch && missing.offset < offset) {
@@ -236,7 +251,7 @@ export class Channel<V extends object> {
     this.#abortTransfer();
     this.#wanted = false;
     for (const [viewer, entry] of this.#viewers) {
-      entry.history = false;
+      entry.asked = false;
       this.#set(viewer, afterLinkLoss(entry.stream));
     }
     this.#standAt(epoch, offset);
@@ -272,9 +287,21 @@ export class Channel<V extends object> {
 
   /** Asks the host for whatever this viewer lacks. */
   #serve(viewer: V): void {
-    const stream = this.#viewers.get(viewer)?.stream;
-    if (stream?.type === "awaiting") this.#want();
-    else if (stream?.type === "following") this.#catchUp(viewer);
+    const entry = this.#viewers.get(viewer);
+    if (entry?.stream.type === "awaiting") this.#want();
+    else if (entry?.stream.type === "following") {
+      this.#catchUp(viewer);
+      this.#askHistory(entry);
+    }
+  }
+
+  #askHistory(entry: Entry): void {
+    const lines = entry.history;
+    if (lines === undefined || entry.asked || entry.stream.type !== "following") return;
+    if (this.#place.type !== "open" || !this.#place.synced) return;
+    if (this.#memory.room < SNAPSHOT_MAX_BYTES) return this.#memory.refused();
+    entry.asked = true;
+    this.#port.toHost({ t: "want-snapshot", channel: this.#place.number, lines, viewer: entry.id });
   }
 
   #catchUp(viewer: V): void {

@@ -18,8 +18,6 @@ export interface AttachOptions {
 const COVER_AFTER_MS = 1_000;
 /** A line about something that passed stays this long. */
 const SHOWN_MS = 2_000;
-/** How often a fresh screen is asked for while a line of ours lies over the old one. */
-const UNCOVER_EVERY_MS = 500;
 /** A pause this long in the stream is acknowledged, so that the far end knows where we are. */
 const IDLE_ACK_MS = 50;
 const ACK_BYTES = 128 * 1024;
@@ -42,7 +40,6 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
   let told: Size | undefined;
   let idle: NodeJS.Timeout | undefined;
   let cover: NodeJS.Timeout | undefined;
-  let uncover: NodeJS.Timeout | undefined;
   let entered = false;
 
   const link = open(
@@ -59,7 +56,6 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
     else idle = setTimeout(acknowledge, IDLE_ACK_MS);
   };
   const tell = (text: string): void => {
-    clearTimeout(uncover);
     if (entered) screen.cover(` ${text}`);
     else io.stderr.write(`maestro: ${text}\n`);
   };
@@ -67,13 +63,10 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
     clearTimeout(cover);
     cover = setTimeout(() => tell(text), COVER_AFTER_MS);
   };
-  /** Asks again until the screen came: right after a reconnection the far end may not be able to give one yet. */
+  /** Asked for once: the relay keeps the wish while the link opens, and says so when it refuses it. */
   const uncovered = (): void => {
     clearTimeout(cover);
-    clearTimeout(uncover);
-    if (!screen.covered) return;
-    link.redraw();
-    uncover = setTimeout(uncovered, UNCOVER_EVERY_MS);
+    if (screen.covered) link.redraw();
   };
   /** A screen made for another size was drawn wrongly, and not every program draws itself anew. Once for each size. */
   const mend = (): void => {
@@ -149,8 +142,7 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
         return;
       case "disconnected":
         away = true;
-        clearTimeout(uncover);
-        return later(`Not connected: ${stripUnsafe(event.why, 120).replace(/\.$/, "")}. Trying again.`);
+            return later(`Not connected: ${stripUnsafe(event.why, 120).replace(/\.$/, "")}. Trying again.`);
       case "over":
         clearTimeout(cover);
         if (event.failure === undefined) outcome.resolve({ type: "detached" });
@@ -189,7 +181,6 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
     io.stdout.off("resize", resized);
     clearTimeout(idle);
     clearTimeout(cover);
-    clearTimeout(uncover);
     screen.leave();
     link.close();
   }

@@ -114,7 +114,7 @@ export class RemoteAttach implements AttachLink {
     const socket = new WebSocket(address, [SUBPROTOCOL], {
       headers: { "user-agent": userAgent, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
       // The key is compared before the token is written.
-      createConnection: connectorTo({ url, timeoutMs, ...(pin === undefined ? {} : { pin }) }),
+      createConnection: connectorTo({ url, timeoutMs, signal: this.#stop.signal, ...(pin === undefined ? {} : { pin }) }),
       maxPayload: MAX_FRAME_BYTES,
       perMessageDeflate: false,
       handshakeTimeout: timeoutMs,
