@@ -1,4 +1,5 @@
 /** Hosts, agents, agent types and sessions through the whole Worker, with a host on a real signed link. */
+import { runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { FLAG } from "@maestro/shared/protocol/frame";
@@ -212,6 +213,24 @@ describe("sessions", () => {
     expect(problem.detail).toContain("Last seen");
     await refusal(api("/api/v1/sessions", { body: {} }), "host_unreachable");
   });
+});
+
+describe("a host whose link went with the process that held it", () => {
+  test.each(["sessions", "sessions/work", "agents", "agents/shell", "hosts", "hosts/builder"])(
+    "[LK4] is not taken for connected by whoever reads %s first",
+    async (path) => {
+      const { fleet, host, api } = await setup();
+      await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w" } }));
+      await json(api("/api/v1/agents/shell/start", { body: {} }));
+      await json(api("/api/v1/sessions", { body: { name: "work" } }));
+      const relay = env.HOST_RELAY.getByName(`${fleet.id}/${host.id}`);
+      await expect(runInDurableObject(relay, (_object, state) => state.abort("killed"))).rejects.toThrow("killed");
+      const read = await json(api(`/api/v1/${path}`));
+      const shown: string[] = (read.items ?? [read]).map(({ status }: { status: string }) => status);
+      expect(new Set(shown)).toEqual(new Set([{ s: "unreachable", a: "unknown", h: "stale" }[path.charAt(0)]]));
+      expect((await json(api("/api/v1/sessions"))).items[0].host.status).toBe("stale");
+    },
+  );
 });
 
 describe("attach", () => {

@@ -278,6 +278,13 @@ export class HostRelay extends DurableObject<Env> {
     return relayStatus(this.#known());
   }
 
+  /** Whether the link is open; if not, the Feed knows it too once this is answered. */
+  async linked(): Promise<boolean> {
+    this.#presence.report();
+    await this.#reporter.settled();
+    return this.#link.ready;
+  }
+
   /** [VR5] */
   request(frame: RequestWithoutId): Promise<RelayReply> {
     return this.#requests.ask(frame);
@@ -352,7 +359,8 @@ export class HostRelay extends DurableObject<Env> {
       else if (attachment.kind === "viewer") restored.push(new Viewer(socket, attachment, this.now()));
       else if (link === undefined || attachment.acceptedMs > link.attachment.acceptedMs) link = { socket, attachment };
     }
-    if (link !== undefined) this.#link.adopt(link.socket, link.attachment);
+    if (link === undefined) this.#presence.missed();
+    else this.#link.adopt(link.socket, link.attachment);
     for (const viewer of restored) {
       this.#viewers.add(viewer);
       if (viewer.at.phase === "open") this.#rooms.restore(viewer);

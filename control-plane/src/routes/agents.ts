@@ -12,7 +12,7 @@ import { toSession } from "../domain/fleet/session-view.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
-import { agentNameWithinReach, agentWithinReach, hostFor, presentOf, refuseDraining, withinReach, type Asking } from "./placed-sessions.ts";
+import { agentNameWithinReach, agentWithinReach, hostFor, presentNow, presentOf, refuseDraining, withinReach, type Asking } from "./placed-sessions.ts";
 
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 const DEFAULT_PRIORITY = 3;
@@ -24,7 +24,7 @@ export const agentRoutes = defineRoutes({
     const [page, hosts, present] = await Promise.all([
       listAgents(rx.db, rx.fleet, await rx.page(), { host: host?.id, group: query.group }),
       listHosts(rx.db, rx.fleet, WHOLE),
-      presentOf(rx, host?.id),
+      presentNow(rx, host?.id),
     ]);
     const names = new Map(hosts.rows.map(({ id, name }) => [String(id), name]));
     const at = new Map(present.map((here) => [here.host, here]));
@@ -135,7 +135,7 @@ async function hostOf(rx: Asking, agent: AgentRow): Promise<HostRow> {
 }
 
 async function show(rx: Asking, agent: AgentRow) {
-  const [host, [present]] = await Promise.all([hostOf(rx, agent), presentOf(rx, agent.host)]);
+  const [host, [present]] = await Promise.all([hostOf(rx, agent), presentNow(rx, agent.host)]);
   return viewOf(agent, host.name, present, rx.nowMs);
 }
 

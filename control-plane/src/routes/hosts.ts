@@ -6,11 +6,8 @@ import { mayTouchHost } from "../domain/access/permissions.ts";
 import { defineRoutes } from "../http/define-route.ts";
 import type { RelayStatus } from "../objects/host-relay/host-status.ts";
 import { relayOf } from "../objects/relay-call.ts";
-import { hostFor, presentOf, type Asking } from "./placed-sessions.ts";
+import { hostFor, MAX_ASKED_HOSTS, presentOf, type Asking } from "./placed-sessions.ts";
 import { tellRegistry } from "./registry.ts";
-
-/** Up to this many connected hosts of a page are asked themselves; beyond, the projection has to do. */
-const MAX_ASKED = 50;
 
 export const hostRoutes = defineRoutes({
   async hosts(rx) {
@@ -20,7 +17,7 @@ export const hostRoutes = defineRoutes({
     if (principal.kind === "host") return rx.list(page, (row) => toHost(row, undefined, undefined, rx.nowMs, rx.config.timeScale));
     const present = new Map((await presentOf(rx)).map((host) => [host.host, host]));
     const rows = page.rows.filter(({ name }) => mayTouchHost(principal, name));
-    const asked = rows.filter(({ id }) => present.get(id)?.facts.connected === true).slice(0, MAX_ASKED);
+    const asked = rows.filter(({ id }) => present.get(id)?.facts.connected === true).slice(0, MAX_ASKED_HOSTS);
     const live = new Map(await Promise.all(asked.map(async ({ id }) => [String(id), await statusOf(rx.env, rx.fleet, id)] as const)));
     return rx.list({ ...page, rows }, (row) => toHost(row, present.get(row.id), live.get(row.id), rx.nowMs, rx.config.timeScale));
   },

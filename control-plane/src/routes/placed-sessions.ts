@@ -13,9 +13,13 @@ import { hostPresence } from "../domain/fleet/host-view.ts";
 import { findSession, type PlacedSession } from "../domain/fleet/session-view.ts";
 import { unwrap } from "../http/define-route.ts";
 import type { Feed } from "../objects/feed.ts";
+import { relayOf } from "../objects/relay-call.ts";
 
 /** Sessions that one name or prefix may mean before the whole list is cheaper; their ids have to fit one statement of D1. */
 const MAX_CANDIDATES = 50;
+
+/** Up to this many connected hosts are asked themselves; beyond, the projection has to do. */
+export const MAX_ASKED_HOSTS = 50;
 
 /** The parts of a route's context that are the same for every route of people. */
 export interface Asking {
@@ -31,7 +35,7 @@ export interface Asking {
 /** In no particular order; only what the credential's selectors let it see. */
 export async function placedSessions(rx: Asking, host?: HostRow): Promise<PlacedSession[]> {
   const [present, hosts, agents] = await Promise.all([
-    presentOf(rx, host?.id),
+    presentNow(rx, host?.id),
     host === undefined ? listHosts(rx.db, rx.fleet, WHOLE).then(({ rows }) => rows) : [host],
     listAgents(rx.db, rx.fleet, WHOLE, host === undefined ? {} : { host: host.id }).then(({ rows }) => rows),
   ]);
@@ -81,6 +85,18 @@ async function placedCandidates(rx: Asking, ref: string): Promise<PlacedSession[
 
 export async function presentOf(rx: Pick<Asking, "feed">, host?: string): Promise<PresentHost[]> {
   return rx.feed.present(host);
+}
+
+/**
+ * The same for people to read. A link that went with the process that held it told nobody: where the projection has
+ * one open, its relay is asked, and what it did not know yet it then tells.
+ */
+export async function presentNow(rx: Pick<Asking, "env" | "fleet" | "feed">, host?: string): Promise<PresentHost[]> {
+  const present = await presentOf(rx, host);
+  const claimed = present.filter(({ facts }) => facts.connected).slice(0, MAX_ASKED_HOSTS);
+  const linked = await Promise.allSettled(claimed.map(({ host: id }) => relayOf(rx.env, rx.fleet, id).linked()));
+  // One that cannot be asked right now spoils no list.
+  return linked.some((answer) => answer.status === "fulfilled" && !answer.value) ? presentOf(rx, host) : present;
 }
 
 /** By name, id or prefix, within reach. Without a name: the only host there is. */

@@ -20,7 +20,10 @@ export const sessionRoutes = defineRoutes({
   },
 
   async session(rx) {
-    return toSession(await sessionFor(rx, rx.params.id));
+    const placed = await sessionFor(rx, rx.params.id);
+    // As `presentNow` does for lists: the projection may believe in a link that is gone.
+    if (!placed.host.connected || (await relayOf(rx.env, rx.fleet, placed.host.id).linked())) return toSession(placed);
+    return toSession(await sessionFor(rx, placed.info.id));
   },
 
   async sessionCreate(rx) {

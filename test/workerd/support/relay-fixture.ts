@@ -12,12 +12,16 @@ import { FrameSocket, type Text } from "./relay-frames.ts";
 const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
 const nonce = (): string => [...random(16)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
+const KILLED = "killed by a test";
+
 export interface RelayFixture {
   fleet: string;
   host: string;
-  stub: DurableObjectStub<HostRelay>;
+  readonly stub: DurableObjectStub<HostRelay>;
   /** The object is taken out of memory; sockets stay. */
   evict(): Promise<void>;
+  /** The process that held it is killed: its sockets are gone, and no close of theirs is ever told. */
+  kill(): Promise<void>;
   inside<T>(look: (relay: HostRelay, state: DurableObjectState) => T | Promise<T>): Promise<T>;
   /** The answer of an upgrade as a link. */
   dial(claim?: Partial<HostClaim>, more?: object): Promise<Response>;
@@ -31,9 +35,10 @@ export interface RelayFixture {
 /** @param fleet for a host beside others. */
 export function relayFixture(fleet: string = makeId("fleet", Date.now(), random(10))): RelayFixture {
   const host = makeId("host", Date.now(), random(10));
-  const stub = env.HOST_RELAY.getByName(`${fleet}/${host}`);
+  // Each time anew: one that saw its object killed stays broken.
+  const stubNow = () => env.HOST_RELAY.getByName(`${fleet}/${host}`);
   const upgrade = (context: object): Promise<Response> =>
-    stub.fetch("https://relay.test/", {
+    stubNow().fetch("https://relay.test/", {
       headers: { upgrade: "websocket", "sec-websocket-protocol": "maestro.v1", "x-maestro-context": JSON.stringify(context) },
     });
   let connect = 0;
@@ -74,13 +79,22 @@ export function relayFixture(fleet: string = makeId("fleet", Date.now(), random(
   const fixture: RelayFixture = {
     fleet,
     host,
-    stub,
+    get stub() {
+      return stubNow();
+    },
     evict: () =>
-      evictDurableObject(stub).catch((error: unknown) => {
+      evictDurableObject(stubNow()).catch((error: unknown) => {
         // It went to sleep by itself, which is as good.
         if (!(error instanceof Error && error.message.includes("not currently running"))) throw error;
       }),
-    inside: (look) => runInDurableObject(stub, look),
+    kill: () =>
+      runInDurableObject(stubNow(), (_relay, state) => state.abort(KILLED)).then(
+        () => undefined,
+        (error: unknown) => {
+          if (!(error instanceof Error && error.message.includes(KILLED))) throw error;
+        },
+      ),
+    inside: (look) => runInDurableObject(stubNow(), look),
     dial,
     link: async (claim) => new FrameSocket(socketOf(await dial(claim))),
     async host_(sessions, claim = {}) {

@@ -8,6 +8,8 @@ import { SessionInfo } from "@maestro/shared/protocol/session";
 export const HostFacts = z.object({
   connected: z.boolean().default(false),
   lastSeenMs: z.number().optional(),
+  /** When the link was found gone whose end nobody saw. */
+  goneMs: z.number().optional(),
   agentVersion: z.string().optional(),
   platform: Platform.optional(),
   capabilities: z.array(z.string()).default([]),

@@ -10,6 +10,17 @@ export function presenceAt(lastSeenMs: number | undefined, nowMs: number, scale 
   return silentMs < STALE_FOR_MS * scale ? "stale" : "lost";
 }
 
+/**
+ * Since when nothing was heard of a host whose link is not open. A link that went without a word went with the process
+ * that held it, and nobody can say how long ago: the host counts as silent for just as long as makes it stale, that is
+ * unconfirmed, and is given the time to come back that any other has before it is lost.
+ *
+ * @param goneMs when the link was found gone; undefined: its end was seen, or it is open.
+ */
+export function silentSinceMs(lastSeenMs: number | undefined, goneMs: number | undefined, scale = 1): number | undefined {
+  return goneMs === undefined ? lastSeenMs : goneMs - ONLINE_FOR_MS * scale;
+}
+
 /** When presence changes next if nothing is heard; undefined: never again. */
 export function nextChangeMs(lastSeenMs: number | undefined, nowMs: number, scale = 1): number | undefined {
   if (lastSeenMs === undefined) return undefined;

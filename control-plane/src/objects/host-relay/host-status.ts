@@ -53,6 +53,7 @@ export function wholeUpdate({ store, link, presence, inventory }: Known): HostUp
     facts: {
       connected: link.ready,
       lastSeenMs: presence.lastSeenMs,
+      goneMs: presence.goneMs,
       locked: store.get("locked"),
       metrics: link.metrics,
       ...(facts === undefined

@@ -3,7 +3,7 @@ import type { Presence } from "@maestro/shared/contract/resources";
 import { ONLINE_FOR_MS } from "@maestro/shared/limits";
 import type { NewEvent } from "../../domain/events/event.ts";
 import type { HostUpdate } from "../../domain/events/present.ts";
-import { nextChangeMs, presenceAt } from "../../domain/relay/presence.ts";
+import { nextChangeMs, presenceAt, silentSinceMs } from "../../domain/relay/presence.ts";
 import type { Store } from "./store.ts";
 
 export interface PresenceWatchPort {
@@ -31,15 +31,32 @@ export class PresenceWatch {
     return this.#port.linkSeenMs() ?? this.#store.get("seen")?.lastSeenMs;
   }
 
+  /** When the link was found gone, if nobody saw its end. */
+  get goneMs(): number | undefined {
+    return this.#store.get("seen")?.goneMs;
+  }
+
   get presence(): Presence {
-    return presenceAt(this.lastSeenMs, this.#port.nowMs(), this.#port.scale);
+    return presenceAt(this.#silentSinceMs, this.#port.nowMs(), this.#port.scale);
+  }
+
+  /**
+   * After a wake without a link. One that was open went with the process: the fleet still believes in it. Nothing is
+   * told yet, for it may be this very host's redial that woke the object; whoever asks is told, and the alarm does it
+   * when nobody asks.
+   */
+  missed(): void {
+    const seen = this.#store.get("seen");
+    if (seen?.open !== true || seen.goneMs !== undefined) return;
+    this.#store.set("seen", { ...seen, goneMs: this.#port.nowMs() });
+    this.#port.rearm();
   }
 
   /** The hello is complete. Returns the events of it; the caller projects. */
   up(): NewEvent[] {
     const nowMs = this.#port.nowMs();
     const reported = this.#store.get("seen")?.reported;
-    this.#store.set("seen", { lastSeenMs: nowMs, reported: "online" });
+    this.#store.set("seen", { lastSeenMs: nowMs, reported: "online", open: true });
     void this.look();
     return reported === "online" ? [] : [this.#event("online")];
   }
@@ -48,7 +65,7 @@ export class PresenceWatch {
     const reported = this.#store.get("seen")?.reported ?? "online";
     this.#store.set("seen", { lastSeenMs: seenMs, reported });
     this.#nextLookMs = undefined;
-    this.#port.tell({ facts: { connected: false, lastSeenMs: seenMs } }, []);
+    this.#port.tell({ facts: { connected: false, lastSeenMs: seenMs, goneMs: undefined } }, []);
     this.#port.rearm();
   }
 
@@ -56,9 +73,19 @@ export class PresenceWatch {
   report(): void {
     const seen = this.#store.get("seen");
     const { presence, lastSeenMs } = this;
-    if (seen === undefined || lastSeenMs === undefined || presence === "never" || presence === seen.reported) return;
-    this.#store.set("seen", { lastSeenMs, reported: presence });
-    this.#port.tell({ facts: { lastSeenMs } }, [this.#event(presence)]);
+    if (seen === undefined || lastSeenMs === undefined || presence === "never") return;
+    const { goneMs } = seen;
+    // Only a link that is found gone is still open by its row and not in fact.
+    const untold = goneMs !== undefined && seen.open === true;
+    if (presence === seen.reported && !untold) return;
+    this.#store.set("seen", {
+      lastSeenMs,
+      reported: presence,
+      ...(goneMs === undefined ? { open: seen.open } : { open: false, goneMs }),
+    });
+    const facts = goneMs === undefined ? { lastSeenMs } : { connected: false, lastSeenMs, goneMs };
+    this.#port.tell({ facts }, presence === seen.reported ? [] : [this.#event(presence)]);
+    this.#port.rearm();
   }
 
   /** Goes on looking at an open link for as long as somebody follows. */
@@ -78,7 +105,15 @@ export class PresenceWatch {
 
   dueMs(): number | undefined {
     if (this.#port.linkSeenMs() !== undefined) return this.#nextLookMs;
-    return nextChangeMs(this.#store.get("seen")?.lastSeenMs, this.#port.nowMs(), this.#port.scale);
+    const { scale } = this.#port;
+    const { goneMs, open } = this.#store.get("seen") ?? {};
+    if (goneMs !== undefined && open === true) return goneMs + ONLINE_FOR_MS * scale;
+    return nextChangeMs(this.#silentSinceMs, this.#port.nowMs(), scale);
+  }
+
+  get #silentSinceMs(): number | undefined {
+    const seen = this.#store.get("seen");
+    return this.#port.linkSeenMs() ?? silentSinceMs(seen?.lastSeenMs, seen?.goneMs, this.#port.scale);
   }
 
   #event(presence: Exclude<Presence, "never">): NewEvent {

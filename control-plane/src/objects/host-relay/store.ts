@@ -18,8 +18,11 @@ const Rows = {
     policyDigest: z.string(),
     bootId: z.string(),
   }),
-  /** When the link was last known to live, and the presence that was told. */
-  seen: z.object({ lastSeenMs: z.number(), reported: Presence }),
+  /**
+   * When the link was last known to live, and the presence that was told. `open` until its end was told, so that a link
+   * that went with the process is missed; `goneMs`: when it was.
+   */
+  seen: z.object({ lastSeenMs: z.number(), reported: Presence, open: z.boolean().optional(), goneMs: z.number().optional() }),
   draining: z.boolean(),
   /** The host was removed: what was on its way here then comes too late. */
   retired: z.boolean(),
