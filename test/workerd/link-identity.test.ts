@@ -281,6 +281,20 @@ describe("sessions and types", () => {
     expect(await host.next("registry")).toMatchObject({ version: 8 });
   });
 
+  test("[LK9] of a burst of changes that overtake each other the newest stands, and an absent host costs no row", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    for (const version of [6, 5, 6, 4]) await relay.stub.registryChanged(version);
+    await relay.stub.setDraining(true);
+    await host.next("drain");
+    expect(host.texts.filter(({ t }) => t === "registry")).toEqual([{ t: "registry", version: 6 }]);
+    host.socket.close(4000, "cut");
+    await expect.poll(() => relay.stub.linked()).toBe(false);
+    await relay.stub.registryChanged(7);
+    const stored = await relay.inside((_object, { storage }) => storage.sql.exec("SELECT json FROM state WHERE key = 'registry'").one());
+    expect(stored).toEqual({ json: "6" });
+  });
+
   test("a removed host's object closes everything and forgets", async () => {
     const relay = relayFixture();
     const session = sessionInfo();

@@ -323,8 +323,9 @@ export class HostRelay extends DurableObject<Env> {
     if (identity !== undefined) this.#store.set("identity", { ...identity, name });
   }
 
-  /** [LK9] */
+  /** [LK9] Calls of a burst overtake each other; and who has no link asks nobody: the next one brings the version. */
   registryChanged(version: number): void {
+    if (!this.#link.present || version <= (this.#store.get("registry") ?? 0)) return;
     this.#store.set("registry", version);
     if (this.#link.ready) this.#link.send({ t: "registry", version });
     // The host that had them may be the one that was removed.

@@ -12,7 +12,15 @@ interface Changed {
   c: { executionCtx: Pick<ExecutionContext, "waitUntil"> };
 }
 
-/** Behind the answer. A host that cannot be told now hears it in its next welcome. */
+/**
+ * Behind the answer. A host that cannot be told now hears it in its next welcome.
+ *
+ * One call for each host, and that is the least there can be: every open link has to be told, and the projection of
+ * which are open lags behind a fleet that dials in all at once. It stays small because membership changes are rare and
+ * limited by address, because a relay without a link does nothing, and because one that heard this version or a newer
+ * one, as after the other joins of a burst, does nothing either. The platform allows a thousand such calls from one
+ * request: in a larger fleet the rest hear it in their next welcome.
+ */
 export function tellRegistry({ env, db, c }: Changed, fleet: FleetId): void {
   c.executionCtx.waitUntil(tellLinks(env, db, fleet));
 }

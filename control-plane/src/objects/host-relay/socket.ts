@@ -29,7 +29,10 @@ const CLOSE_CODES: Partial<Record<ErrorCode, CloseCode>> = {
   hello_timeout: CLOSE.helloTimeout,
 };
 
-/** The close code of a refusal that ends a socket; a malformed frame where nothing else is said. */
+/**
+ * The close code of a refusal that ends a socket. One that has no code of its own, such as `backend_unavailable`, goes
+ * as 4400, which is retried with backoff, as it should be; what it was is in the reason, and in the frame before it.
+ */
 export function closeCodeFor({ code }: MaestroError): CloseCode {
   const { status } = ERRORS[code];
   return CLOSE_CODES[code] ?? (status === 401 ? CLOSE.credential : status === 404 ? CLOSE.notFound : CLOSE.badFrame);
