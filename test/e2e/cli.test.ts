@@ -50,6 +50,27 @@ describe.skipIf(missing !== undefined)(`cli${missing === undefined ? "" : ` (ski
     await Promise.all(sessions.map(({ id }) => product.api.killSession(id)));
   });
 
+  test(
+    "the control plane goes and comes back under an attached terminal: the line that says so goes with it",
+    { timeout: 120_000 },
+    async () => {
+      await using other = await Product.up();
+      const session = await other.api.createSession({ argv: fakeAgent(), backend: "pty" });
+      await using pane = await TmuxPane.open({ argv: [process.execPath, BUNDLE, "session", "attach", session.id], env: other.home.env() });
+      await pane.shows("fake-agent");
+      await other.down();
+      await pane.shows("Not connected");
+      await other.upAgain();
+      await poll("the screen as it was", async () => ((await pane.screen()).includes("Not connected") ? undefined : true), {
+        timeoutMs: 30_000,
+      });
+      await pane.shows("fake-agent");
+      await pane.type("say after the break");
+      await pane.press("Enter");
+      await pane.shows(/^after the break/m);
+    },
+  );
+
   test("--read-only watches and never writes", async () => {
     const session = await product.api.createSession({ argv: fakeAgent(), backend: "pty" });
     await using pane = await open("session", "attach", session.id, "--read-only");

@@ -4,7 +4,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import WebSocket from "ws";
 import { fail, MaestroFailure } from "@maestro/shared/errors";
 import { MAX_FRAME_BYTES, MAX_INPUT_BYTES_PER_FRAME, PING_INTERVAL_MS, PONG_TIMEOUT_MS } from "@maestro/shared/limits";
-import { CLOSE_TABLE, isCloseCode, redialFor } from "@maestro/shared/protocol/close-codes";
 import { decodeControl, encodeControl } from "@maestro/shared/protocol/codec";
 import { decodeFrame, encodeFrame } from "@maestro/shared/protocol/frame";
 import { SUBPROTOCOL, VERSIONS } from "@maestro/shared/protocol/version";
@@ -15,6 +14,7 @@ import { readText } from "../api/http.ts";
 import { fillPath, refusal } from "../api/client.ts";
 import type { Target } from "../config/target.ts";
 import { ServerRefusal } from "../render/failure.ts";
+import { endOf, type Ended, type Said } from "./ended.ts";
 import { ViewerStream, type Taken } from "./stream.ts";
 import type { AttachEvent, AttachLink } from "./view.ts";
 
@@ -38,8 +38,6 @@ const MAX_REDIAL_MS = 15_000;
 export const viewerRedialMs = (attempt: number, random: number): number =>
   Math.floor(Math.min(MAX_REDIAL_MS, FIRST_REDIAL_MS * 2 ** Math.min(attempt, 10)) * random);
 
-type Ended = { type: "redial"; why: string } | { type: "over"; failure: MaestroFailure | ServerRefusal | undefined };
-
 export class RemoteAttach implements AttachLink {
   readonly #options: RemoteOptions;
   readonly #stream = new ViewerStream();
@@ -48,6 +46,8 @@ export class RemoteAttach implements AttachLink {
   #resume: string | undefined;
   #requestId = 0;
   #everConnected = false;
+  /** The last refusal on this socket. */
+  #said: Said | undefined;
 
   constructor(options: RemoteOptions) {
     this.#options = options;
@@ -120,6 +120,7 @@ export class RemoteAttach implements AttachLink {
       handshakeTimeout: timeoutMs,
     });
     this.#socket = socket;
+    this.#said = undefined;
     return new Promise((resolve) => {
       const liveness = new Liveness(socket);
       const settle = (end: Ended): void => {
@@ -145,7 +146,7 @@ export class RemoteAttach implements AttachLink {
           fatal ? { type: "over", failure: new MaestroFailure(described, { cause: error }) } : { type: "redial", why: described.detail },
         );
       });
-      socket.once("close", (code, reason) => settle(closed(code, reason.toString("utf8"))));
+      socket.once("close", (code, reason) => settle(endOf(code, reason.toString("utf8"), this.#said)));
     });
   }
 
@@ -215,6 +216,7 @@ export class RemoteAttach implements AttachLink {
       case "session":
         return emit({ type: "session", session: frame.session });
       case "error":
+        this.#said = frame.error;
         return emit({ type: "refused", code: frame.error.code, detail: frame.error.detail });
       case "size":
         return emit({ type: "size", cols: frame.cols, rows: frame.rows });
@@ -282,28 +284,4 @@ async function refusedUpgrade(url: URL, response: IncomingMessage, timeoutMs: nu
   } catch (error) {
     return error instanceof MaestroFailure ? error : fail("server_error", `${url.origin} refused the terminal.`, {}, error);
   }
-}
-
-function closed(code: number, reason: string): Ended {
-  const row = isCloseCode(code) ? CLOSE_TABLE[code] : undefined;
-  const why = row?.meaning ?? (reason === "" ? `the connection closed (${code})` : reason);
-  switch (redialFor(code)) {
-    case "backoff":
-    case "spread":
-    case "once":
-      return { type: "redial", why };
-    case "never":
-      return { type: "over", failure: undefined };
-    case "wait":
-      return { type: "over", failure: closedFor(code, why) };
-  }
-}
-
-function closedFor(code: number, why: string): MaestroFailure {
-  if (code === 4401) return fail("token_revoked", `The session was closed: ${why}.`, { hint: "Log in again: maestro login <url>" });
-  if (code === 4403) return fail("scope_missing", `The session was closed: ${why}.`);
-  if (code === 4404) return fail("session_not_found", `The session was closed: ${why}.`);
-  return fail("upgrade_required", `The session was closed: ${why}.`, {
-    hint: "Install the control plane's own version: its /install.sh does.",
-  });
 }
