@@ -12,8 +12,6 @@ import { Product, SecondHost } from "../support/maestro.ts";
 import { residentBytes } from "../support/processes.ts";
 import { isFullRun } from "../support/system.ts";
 import { poll } from "../support/wait.ts";
-import type { Viewer } from "../support/viewer.ts";
-import { tapWebSocket } from "../support/ws-tap.ts";
 
 /** Timers at full length in the full run; otherwise a twentieth: a pong still has half a second on a busy machine. */
 const TIME_SCALE = isFullRun ? 1 : 0.05;
@@ -86,34 +84,6 @@ describe("[F8] [F9] workerd killed while rows are written", () => {
   }
 });
 
-describe("[F15] the control plane is stopped and started again", () => {
-  test("hosts and viewers come back by themselves, sessions have gone on", async () => {
-    const { id } = await startTalking();
-    await using viewer = await product.attach(id, { screen: true, redialMaxMs: 200 });
-    await viewer.when("pen", () => viewer.hasPen);
-    for (let round = 0; round < 2; round++) {
-      const before = welcomes(viewer);
-      await product.down();
-      await product.upAgain();
-      await viewer.when("the host connected again", () => welcomes(viewer) > before && isServed(viewer), 60_000);
-      viewer.type(`say round-${round}\r`);
-      await viewer.screenShows(`round-${round}`, 60_000);
-    }
-  });
-});
-
-const welcomes = (viewer: Viewer): number => viewer.frames.filter(({ t }) => t === "welcome").length;
-
-/** Its newest connection has the pen, and the host has been there since. */
-function isServed(viewer: Viewer): boolean {
-  const at = viewer.frames.findLastIndex(({ t }) => t === "welcome");
-  const since = viewer.frames.slice(at);
-  const host = since.findLast((frame) => frame.t === "host");
-  const [welcome] = since;
-  const connected = host?.connected ?? (welcome?.t === "welcome" && welcome.host.connected);
-  return connected && since.some((frame) => frame.t === "pen" && frame.you);
-}
-
 describe("[F19] one-way blackhole", () => {
   test.each(["up", "down"] as const)(
     "a link that is silent %s is noticed by both sides and replaced",
@@ -144,33 +114,6 @@ describe("[F19] one-way blackhole", () => {
       await talk(id, "healed");
     },
   );
-});
-
-describe("[F21] duplicated and reordered control frames", () => {
-  test("change nothing that sessions show", async () => {
-    let count = 0;
-    const decide = (text: string) =>
-      text.includes('"hello') || text.includes('"welcome"')
-        ? ("pass" as const)
-        : ++count % 3 === 0
-          ? ("double" as const)
-          : ("pass" as const);
-    const tap = await tapWebSocket({ target: { port: product.port } }, [
-      { direction: "up", decide },
-      { direction: "down", decide },
-    ]);
-    await using proxy = tap.proxy;
-    const second = await product.joinHost("second", { timeScale: TIME_SCALE });
-    await second.stop();
-    const flood = await openFlood(product.api, { bytes: 3_000_000, seed: 21 });
-    await using viewer = await product.attach(flood.session, { url: proxy.url, cols: 80, rows: 24 });
-    await viewer.when("pen", () => viewer.hasPen);
-    const capture = viewer.capture(flood.bytes);
-    flood.go(viewer);
-    await capture.reaches();
-    expect({ missing: capture.missing, sha256: capture.sha256 }).toEqual({ missing: [], sha256: flood.sha256 });
-    expect(tap.counts.doubled).toBeGreaterThan(0);
-  });
 });
 
 describe("[F22] cloned state directory", () => {

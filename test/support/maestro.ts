@@ -43,10 +43,13 @@ function partOf(argv: readonly string[]): Part | undefined {
 /** Something with a MAESTRO_HOME: what `up` and a second host have in common. */
 abstract class Installation implements AsyncDisposable {
   readonly home: TestHome;
+  /** The program that is started from now on; another one is another version of the product. */
+  bundle: string;
   protected readonly env: Readonly<Record<string, string>>;
 
-  protected constructor(home: TestHome, env: Readonly<Record<string, string>>) {
+  protected constructor(home: TestHome, env: Readonly<Record<string, string>>, bundle = BUNDLE) {
     this.home = home;
+    this.bundle = bundle;
     this.env = home.env(env);
   }
 
@@ -84,7 +87,7 @@ abstract class Installation implements AsyncDisposable {
 
   /** `maestro …` of this home. */
   cli(args: readonly string[], options: Partial<ChildOptions> = {}): Promise<Finished> {
-    return runChild([process.execPath, BUNDLE, ...args], { ...options, env: { ...this.env, ...options.env } });
+    return runChild([process.execPath, this.bundle, ...args], { ...options, env: { ...this.env, ...options.env } });
   }
 
   /** `maestro … --json`, parsed; throws with all output when it failed. */
@@ -96,7 +99,7 @@ abstract class Installation implements AsyncDisposable {
 
   /** The CLI as a child to talk to. */
   start(args: readonly string[], options: Partial<ChildOptions> = {}): Child {
-    return new Child([process.execPath, BUNDLE, ...args], { ...options, env: { ...this.env, ...options.env } });
+    return new Child([process.execPath, this.bundle, ...args], { ...options, env: { ...this.env, ...options.env } });
   }
 
   describe(): string {
@@ -159,7 +162,7 @@ export class Product extends Installation {
     const scale: Record<string, string> = options.timeScale === undefined ? {} : { MAESTRO_TIME_SCALE: String(options.timeScale) };
     const env = { ...scale, ...options.env };
     const port = options.port === undefined || options.port === 0 ? await freePort() : options.port;
-    const { child, ready } = await startUp(home.env(env), port, options.args ?? []);
+    const { child, ready } = await startUp(BUNDLE, home.env(env), port, options.args ?? []);
     const product = new Product(home, { ...options, port }, env, child, ready);
     product.api.defaultHost = (await product.api.hostOnline()).name;
     return product;
@@ -178,7 +181,7 @@ export class Product extends Installation {
 
   /** `up` again on the same home and port. */
   async upAgain(args: readonly string[] = this.#options.args ?? []): Promise<void> {
-    const { child, ready } = await startUp(this.env, this.port, args);
+    const { child, ready } = await startUp(this.bundle, this.env, this.port, args);
     this.#up = child;
     this.login = ready.login;
     await this.api.hostOnline();
@@ -215,6 +218,8 @@ export interface HostOptions {
   env?: Readonly<Record<string, string>>;
   /** Start it elsewhere, in a network namespace for instance. */
   spawn?: ChildOptions["spawn"];
+  /** Its program, when it is not the one that was built. */
+  bundle?: string;
 }
 
 export class SecondHost extends Installation {
@@ -222,8 +227,13 @@ export class SecondHost extends Installation {
   readonly #spawn: ChildOptions["spawn"];
   #daemon: Child | undefined;
 
-  private constructor(name: string, home: TestHome, env: Readonly<Record<string, string>>, spawn: ChildOptions["spawn"]) {
-    super(home, env);
+  private constructor(
+    name: string,
+    home: TestHome,
+    env: Readonly<Record<string, string>>,
+    { spawn, bundle }: Pick<HostOptions, "spawn" | "bundle"> = {},
+  ) {
+    super(home, env, bundle);
     this.name = name;
     this.#spawn = spawn;
   }
@@ -231,10 +241,10 @@ export class SecondHost extends Installation {
   static async join(
     product: Product,
     name: string,
-    { home = new TestHome(), through, timeScale, env = {}, spawn }: HostOptions,
+    { home = new TestHome(), through, timeScale, env = {}, ...how }: HostOptions,
   ): Promise<SecondHost> {
     const scale: Record<string, string> = timeScale === undefined ? {} : { MAESTRO_TIME_SCALE: String(timeScale) };
-    const host = new SecondHost(name, home, { ...scale, ...env }, spawn);
+    const host = new SecondHost(name, home, { ...scale, ...env }, how);
     const { token } = await product.api.createJoin({ name });
     const joined = await host.cli(["host", "join", product.url, "--name", name, "--token-file", "-"], {
       stdin: `${token}\n`,
@@ -251,7 +261,7 @@ export class SecondHost extends Installation {
 
   /** [F22] A home that somebody copied, with the identity in it; joined nowhere. */
   static clone(name: string, home: TestHome, env: Readonly<Record<string, string>> = {}): SecondHost {
-    return new SecondHost(name, home, env, undefined);
+    return new SecondHost(name, home, env);
   }
 
   get log(): string {
@@ -287,11 +297,12 @@ function dialThrough(home: TestHome, url: string): void {
 }
 
 async function startUp(
+  bundle: string,
   env: Readonly<Record<string, string>>,
   port: number,
   args: readonly string[],
 ): Promise<{ child: Child; ready: z.infer<typeof Ready> }> {
-  const child = new Child([process.execPath, BUNDLE, "up", "--no-open", "--json", "--port", String(port), ...args], { env });
+  const child = new Child([process.execPath, bundle, "up", "--no-open", "--json", "--port", String(port), ...args], { env });
   const ready = await child.output(
     "maestro up ready",
     ({ stdout }) => {

@@ -8,7 +8,7 @@ import { FLAG, decodeFrame, encodeFrame, type Frame } from "@maestro/shared/prot
 import { decodeControl, encodeControl } from "@maestro/shared/protocol/codec";
 import { CLOSE_TABLE } from "@maestro/shared/protocol/close-codes";
 import type { Cursor } from "@maestro/shared/protocol/cursor";
-import { SUBPROTOCOL, VERSIONS } from "@maestro/shared/protocol/version";
+import { SUBPROTOCOL, VERSIONS, type VersionRange } from "@maestro/shared/protocol/version";
 import { ToViewerFrames, type ToViewerFrame, type ViewerFrame } from "@maestro/shared/protocol/viewer";
 import { MAX_INPUT_BYTES_PER_FRAME, VIEWER_ACK_BYTES } from "@maestro/shared/limits";
 import { Capture } from "./capture.ts";
@@ -26,6 +26,8 @@ export interface ViewerOptions {
   redial?: boolean;
   /** Ceiling of the redial delay; the real ones go to 15 s. */
   redialMaxMs?: number;
+  /** [VR1] As another build would offer them. */
+  versions?: VersionRange;
   /** Also run a headless terminal, for `screenShows`; costs CPU, so off where bytes are counted. */
   screen?: boolean;
 }
@@ -259,10 +261,10 @@ export class Viewer implements AsyncDisposable {
   }
 
   #hello(): void {
-    const { cols, rows, readOnly } = this.options;
+    const { cols, rows, readOnly, versions = VERSIONS } = this.options;
     this.send({
       t: "hello",
-      versions: VERSIONS,
+      versions,
       ...(cols === undefined ? {} : { cols }),
       ...(rows === undefined ? {} : { rows }),
       ...(readOnly === undefined ? {} : { readOnly }),

@@ -10,10 +10,12 @@ import { wholeFrames } from "./ws-frames.ts";
 const OPCODE_TEXT = 1;
 const FIN_TEXT = 0x80 | OPCODE_TEXT;
 
+export type Verdict = "pass" | "double" | "swap";
+
 export interface TapPlan {
   direction: Direction;
-  /** Given the text of each control frame; `ping` and `pong` are left alone before it is asked. */
-  decide: (text: string) => "pass" | "double" | "swap";
+  /** Given the text of each control frame, also of one that is not free to choose (a swap is under way); `ping` and `pong` are left alone before it is asked. */
+  decide: (text: string) => Verdict;
 }
 
 export interface WsTap {
@@ -34,17 +36,14 @@ export async function tapWebSocket(options: ChaosOptions, plans: readonly TapPla
     return frameTransform((text) => {
       seen[direction].push(text);
       if (seen[direction].length > MAX_SEEN) seen[direction].shift();
-      const verdict = plan === undefined || text === "ping" || text === "pong" ? "pass" : plan.decide(text);
-      if (verdict === "double") counts.doubled++;
-      if (verdict === "swap") counts.swapped++;
-      return verdict;
-    });
+      return plan === undefined || text === "ping" || text === "pong" ? "pass" : plan.decide(text);
+    }, counts);
   };
   return { proxy: await ChaosProxy.listen({ ...options, transform }), counts, seen };
 }
 
-/** A swapped frame goes out after the next text frame. */
-export function frameTransform(decide: (text: string) => "pass" | "double" | "swap"): Transform {
+/** A swapped frame goes out after its neighbour; one that has none, because data comes next, goes out before that. */
+export function frameTransform(decide: (text: string) => Verdict, counts: WsTap["counts"]): Transform {
   const split = wholeFrames();
   let held: Buffer | undefined;
   return (chunk) => {
@@ -52,18 +51,24 @@ export function frameTransform(decide: (text: string) => "pass" | "double" | "sw
     const out: Buffer[] = head === undefined ? [] : [head];
     for (const frame of frames) {
       if (frame.first !== FIN_TEXT) {
+        if (held !== undefined) out.push(held);
+        held = undefined;
         out.push(frame.raw);
         continue;
       }
-      const verdict = held === undefined ? decide(frame.text()) : "pass";
-      if (verdict === "swap") {
-        held = frame.raw;
-        continue;
+      const verdict = decide(frame.text());
+      if (held !== undefined) {
+        out.push(frame.raw, held);
+        held = undefined;
+        counts.swapped++;
+      } else if (verdict === "swap") held = frame.raw;
+      else {
+        out.push(frame.raw);
+        if (verdict === "double") {
+          out.push(frame.raw);
+          counts.doubled++;
+        }
       }
-      out.push(frame.raw);
-      if (verdict === "double") out.push(frame.raw);
-      if (held !== undefined) out.push(held);
-      held = undefined;
     }
     return out;
   };

@@ -1,0 +1,132 @@
+/** [F21] Control frames doubled, and swapped with their neighbours, between ends that do not know. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ApiRefusal } from "../support/api.ts";
+import { openFlood } from "../support/flood.ts";
+import { Product, type SecondHost } from "../support/maestro.ts";
+import { processInfo } from "../support/processes.ts";
+import { chooseSeed, seededRandom } from "../support/random.ts";
+import { isFullRun } from "../support/system.ts";
+import { poll } from "../support/wait.ts";
+import { tapWebSocket, type Verdict, type WsTap } from "../support/ws-tap.ts";
+
+const SEED = chooseSeed(20_261_120);
+const MB = 1_000_000;
+/** At work together, so that their frames have neighbours to be swapped with. */
+const LANES = 6;
+const TURNS = isFullRun ? 100 : 6;
+/** A frame that waits for its neighbour may wait until the next ping: a request has 0.75 s at this scale. */
+const TIME_SCALE = 0.05;
+
+let product: Product;
+let tap: WsTap;
+let host: SecondHost;
+/** Joining, and what a test needs before it begins, is left alone. */
+let chaos = false;
+
+beforeAll(async () => {
+  product = await Product.up({ timeScale: TIME_SCALE });
+  const random = seededRandom(SEED);
+  const decide = (): Verdict => (chaos ? random.pick(["pass", "double", "swap"]) : "pass");
+  tap = await tapWebSocket({ target: { port: product.port }, log: () => undefined }, [
+    { direction: "up", decide },
+    { direction: "down", decide },
+  ]);
+  host = await product.joinHost("second", { through: tap.proxy.url, timeScale: TIME_SCALE });
+});
+beforeEach(() => {
+  chaos = false;
+});
+afterAll(async () => {
+  await product[Symbol.asyncDispose]();
+  await tap.proxy[Symbol.asyncDispose]();
+});
+
+/** Undefined when it was refused; what is never answered fails the test. */
+const settled = <T>(request: Promise<T>): Promise<T | undefined> =>
+  request.catch((error: unknown) => (error instanceof ApiRefusal && error.status >= 500 ? undefined : Promise.reject(error)));
+
+const lanes = <T>(lane: (number: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: LANES }, (_, n) => lane(n)));
+
+describe(`[F21] doubled and swapped control frames (MAESTRO_TEST_SEED=${SEED})`, () => {
+  test("[VR5] every request is answered; what was asked once is done once", async () => {
+    chaos = true;
+    const asked = await lanes(async (lane) => {
+      const made = [];
+      for (let turn = 0; turn < TURNS; turn++) {
+        const marker = `marker-${lane}-${turn}-`;
+        const argv = ["/bin/sh", "-c", "read line", marker];
+        made.push({ marker, session: await settled(product.api.createSession({ host: host.name, argv, backend: "pty", name: marker })) });
+      }
+      return made;
+    });
+    chaos = false;
+    const running = host.home.processes().map((pid) => processInfo(pid)?.argv ?? []);
+    const listed = await product.api.sessions();
+    const odd = asked.flat().filter(({ marker, session }) => {
+      const times = running.filter((argv) => argv.includes(marker)).length;
+      return session === undefined ? times > 1 : times !== 1 || listed.filter(({ name }) => name === marker).length !== 1;
+    });
+    expect(odd).toEqual([]);
+    expect(asked.flat().filter(({ session }) => session !== undefined).length).toBeGreaterThan((LANES * TURNS) / 2);
+    await lanes(async (lane) => {
+      for (const { session } of asked[lane] ?? []) if (session !== undefined) await product.api.killSession(session.id);
+    });
+  });
+
+  test("[CH6] input is applied in order, once", async () => {
+    const typists = await lanes(async (lane) => {
+      const file = join(host.home.directory("typed"), String(lane));
+      const argv = ["/bin/sh", "-c", 'stty raw -echo; echo READY; exec cat >"$0"', file];
+      const { id } = await product.api.createSession({ host: host.name, argv, backend: "pty", name: `typist-${lane}` });
+      await product.api.screenShows(id, "READY");
+      return { id, file };
+    });
+    chaos = true;
+    const typed = await lanes(async (lane) => {
+      const words: { word: string; taken: boolean }[] = [];
+      for (let turn = 0; turn < 2 * TURNS; turn++) {
+        const word = `<${turn}>`;
+        words.push({ word, taken: (await settled(product.api.type(typists[lane]?.id ?? "", word))) !== undefined });
+      }
+      return words;
+    });
+    chaos = false;
+    for (const [lane, words] of typed.entries()) {
+      // What was refused may have been done, once; what was taken was.
+      const expected = new RegExp(`^${words.map(({ word, taken }) => `(${word})${taken ? "" : "?"}`).join("")}$`);
+      const file = typists[lane]?.file ?? "";
+      await poll("all was typed", () => (expected.test(readFileSync(file, "utf8")) ? true : undefined), {
+        timeoutMs: 5_000,
+        detail: () => `${readFileSync(file, "utf8")} is not ${String(expected)}`,
+      });
+    }
+  });
+
+  test("[VW6] one who watches all along and those who come and go see every byte", async () => {
+    const flood = await openFlood(product.api, { bytes: (isFullRun ? 100 : 12) * MB, seed: 21, rate: 2 * MB }, { host: host.name });
+    await using viewer = await product.attach(flood.session, { url: tap.proxy.url, cols: 80, rows: 24, redialMaxMs: 50 });
+    await viewer.when("pen", () => viewer.hasPen);
+    const capture = viewer.capture(flood.bytes);
+    flood.go(viewer);
+    await capture.reaches(MB / 2);
+    chaos = true;
+    const { doubled, swapped } = tap.counts;
+    let visits = 0;
+    while (!capture.done && capture.bytes < flood.bytes - MB) {
+      await using visitor = await product.attach(flood.session, { url: tap.proxy.url, redialMaxMs: 50, screen: true });
+      const seen = visitor.capture(MB / 8);
+      visitor.resize(100, 30);
+      visitor.send({ t: "history", lines: 100 });
+      await seen.reaches();
+      visits++;
+    }
+    await capture.reaches();
+    chaos = false;
+    expect(visits).toBeGreaterThan(5);
+    expect({ missing: capture.missing, sha256: capture.sha256 }).toEqual({ missing: [], sha256: flood.sha256 });
+    expect(tap.counts.doubled - doubled).toBeGreaterThan(20);
+    expect(tap.counts.swapped - swapped).toBeGreaterThan(20);
+  });
+});
