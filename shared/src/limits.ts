@@ -27,6 +27,8 @@ export const LINK_CREDIT_BYTES = 256 * KiB;
 export const VIEWER_CREDIT_BYTES = 512 * KiB;
 /** [VW4] A viewer acknowledges at least this often. */
 export const VIEWER_ACK_BYTES = 128 * KiB;
+/** [VW4] And what is less, after this: a keystroke's echo is not worth a message of its own, through three processes. */
+export const VIEWER_IDLE_ACK_MS = 250;
 /** [VW4] What one HostRelay may have on its way to all viewers together. */
 export const RELAY_MEMORY_BYTES = 32 * MiB;
 export const MAX_VIEWERS_PER_SESSION = 100;

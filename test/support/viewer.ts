@@ -10,7 +10,7 @@ import { CLOSE_TABLE } from "@maestro/shared/protocol/close-codes";
 import type { Cursor } from "@maestro/shared/protocol/cursor";
 import { SUBPROTOCOL, VERSIONS, type VersionRange } from "@maestro/shared/protocol/version";
 import { ToViewerFrames, type ToViewerFrame, type ViewerFrame } from "@maestro/shared/protocol/viewer";
-import { MAX_INPUT_BYTES_PER_FRAME, VIEWER_ACK_BYTES } from "@maestro/shared/limits";
+import { MAX_INPUT_BYTES_PER_FRAME, VIEWER_ACK_BYTES, VIEWER_IDLE_ACK_MS } from "@maestro/shared/limits";
 import { Capture } from "./capture.ts";
 import { Signal, until } from "./wait.ts";
 
@@ -34,8 +34,6 @@ export interface ViewerOptions {
 
 type Named<T extends ToViewerFrame["t"]> = Extract<ToViewerFrame, { t: T }>;
 
-/** Stream pauses shorter than this are not worth an acknowledgement. */
-const ACK_PAUSE_MS = 10;
 const MAX_FRAMES_KEPT = 5_000;
 
 export class Viewer implements AsyncDisposable {
@@ -354,7 +352,7 @@ export class Viewer implements AsyncDisposable {
     this.terminal?.write(fresh, () => this.#changed.emit());
     for (const listener of this.#echoes) listener(fresh);
     if (end - this.#acked >= VIEWER_ACK_BYTES) this.acknowledge();
-    else this.#ackTimer ??= setTimeout(() => this.acknowledge(), ACK_PAUSE_MS);
+    else this.#ackTimer ??= setTimeout(() => this.acknowledge(), VIEWER_IDLE_ACK_MS);
   }
 
   #gone(code: number, reason: string): void {

@@ -1,5 +1,6 @@
 /** One attached terminal, from the first screen to the exit code. */
 import { EXIT } from "@maestro/shared/errors";
+import { VIEWER_ACK_BYTES, VIEWER_IDLE_ACK_MS } from "@maestro/shared/limits";
 import type { SessionInfo, Size } from "@maestro/shared/protocol/session";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 import type { Io } from "../io.ts";
@@ -18,9 +19,8 @@ export interface AttachOptions {
 const COVER_AFTER_MS = 1_000;
 /** A line about something that passed stays this long. */
 const SHOWN_MS = 2_000;
-/** A pause this long in the stream is acknowledged, so that the far end knows where we are. */
-const IDLE_ACK_MS = 50;
-const ACK_BYTES = 128 * 1024;
+/** The session's end overtakes output that was sent before it. */
+const LAST_OUTPUT_MS = 200;
 
 type Outcome = { type: "detached" } | { type: "ended"; session: SessionInfo } | { type: "signal" } | { type: "failed"; error: Error };
 
@@ -52,8 +52,8 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
       acked = offset;
       link.shown(epoch, offset);
     };
-    if (offset - acked >= ACK_BYTES || offset < acked) acknowledge();
-    else idle = setTimeout(acknowledge, IDLE_ACK_MS);
+    if (offset - acked >= VIEWER_ACK_BYTES || offset < acked) acknowledge();
+    else idle = setTimeout(acknowledge, VIEWER_IDLE_ACK_MS);
   };
   const tell = (text: string): void => {
     if (entered) screen.cover(` ${text}`);
@@ -133,7 +133,7 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
         const alive = session?.end === undefined;
         session = event.session;
         // Output that was sent before the end is still on its way to the screen.
-        if (alive && session.end !== undefined) setTimeout(finish, IDLE_ACK_MS * 4);
+        if (alive && session.end !== undefined) setTimeout(finish, LAST_OUTPUT_MS);
         return;
       }
       case "refused":
