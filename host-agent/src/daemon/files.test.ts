@@ -1,6 +1,18 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -9,6 +21,7 @@ import { derivePaths, ensurePrivateDir } from "../config/paths.ts";
 import { writeDurably } from "./durable-file.ts";
 import { acquireLock, readOwner } from "./instance-lock.ts";
 import { createLog, formatLine } from "./log.ts";
+import { trustedOwners } from "./path-owners.ts";
 import { openPolicy, parsePolicy, readPolicy } from "./policy.ts";
 import { serviceSpec } from "./service.ts";
 import { launchdPlist, systemdUnit } from "./service-units.ts";
@@ -118,6 +131,7 @@ describe("workspace", () => {
   const rules = (): WorkspaceRules => ({
     roots: [path.join(dir, "root")],
     forbidden: [path.join(dir, "root/.maestro")],
+    trustedOwners: trustedOwners(process.getuid?.() ?? 0, []),
     userHome: path.join(dir, "root"),
   });
   beforeEach(() => mkdirSync(path.join(dir, "root/.maestro"), { recursive: true }));
@@ -155,6 +169,48 @@ describe("workspace", () => {
     expect(resolveWorkspace(path.join(dir, "link/a"), { ...rules(), roots: [path.join(dir, "link")] })).toMatchObject({
       ok: true,
       value: path.join(dir, "root/a"),
+    });
+  });
+
+  describe.skipIf(process.getuid?.() !== 0)("of another user (only root can make one here)", () => {
+    const STRANGER = 54_321;
+    const at = (name: string): string => path.join(dir, "root", name);
+
+    test.each([
+      ["a directory of theirs", () => mkdirSync(at("theirs"))],
+      ["a link of theirs to a directory of ours", () => (mkdirSync(at("ours")), symlinkSync("ours", at("theirs")))],
+      [
+        "a link of theirs behind a link of ours",
+        () => (mkdirSync(at("a")), symlinkSync("a", at("theirs")), symlinkSync(at("theirs"), at("ours"))),
+      ],
+    ])("%s is refused, and nothing is made in it", (_what, make) => {
+      make();
+      lchownSync(at("theirs"), STRANGER, STRANGER);
+      const through = existsSync(at("ours")) && lstatSync(at("ours")).isSymbolicLink() ? "ours" : "theirs";
+      for (const text of [at(through), at(`${through}/deep/er`), `~/${through}/x`])
+        expect(ensureWorkspace(text, rules())).toMatchObject({
+          ok: false,
+          error: {
+            code: "insecure_permissions",
+            field: "path",
+            detail: expect.stringContaining(at("theirs")),
+            hint: expect.stringContaining("policy"),
+          },
+        });
+      expect(existsSync(at(`${through}/deep`))).toBe(false);
+    });
+
+    test("that the policy names is trusted with all that is in it", () => {
+      mkdirSync(at("theirs/project"), { recursive: true });
+      for (const name of ["theirs", "theirs/project"]) lchownSync(at(name), STRANGER, STRANGER);
+      const named = { ...rules(), roots: [at("theirs")], trustedOwners: trustedOwners(0, [at("theirs")]) };
+      expect(ensureWorkspace(at("theirs/project/new"), named)).toMatchObject({ ok: true, value: { created: true } });
+    });
+
+    test("that lies beside changes nothing", () => {
+      mkdirSync(at("theirs"));
+      lchownSync(at("theirs"), STRANGER, STRANGER);
+      expect(ensureWorkspace(at("ours/x"), rules())).toMatchObject({ ok: true });
     });
   });
 

@@ -22,6 +22,7 @@ import { untilChanged } from "./identity-watch.ts";
 import { acquireLock } from "./instance-lock.ts";
 import { KeyRotation } from "./key-rotation.ts";
 import type { Log } from "./log.ts";
+import { trustedOwners } from "./path-owners.ts";
 import { readPolicy } from "./policy.ts";
 import { readBootId } from "./process-identity.ts";
 import { Reporter } from "./reporter.ts";
@@ -69,6 +70,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const userHome = homedir();
   const rules = {
     roots: allowedRoots({ userHome, workspaceRoot: settings.workspaceRoot, policyRoots: policy.roots }),
+    trustedOwners: trustedOwners(uid, [userHome, ...(policy.roots ?? [])]),
     forbidden: [paths.home, paths.configDir, paths.runDir],
     userHome,
   };

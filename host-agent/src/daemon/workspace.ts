@@ -4,11 +4,14 @@ import * as path from "node:path";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { errnoOf } from "./durable-file.ts";
+import { foreignOnTheWay } from "./path-owners.ts";
 
 export interface WorkspaceRules {
   roots: readonly string[];
   /** The daemon's own directories: identity, sockets, configuration. */
   forbidden: readonly string[];
+  /** Users whose directories and links a path may go through: see `trustedOwners`. */
+  trustedOwners: ReadonlySet<number>;
   /** `~` in a path. */
   userHome: string;
 }
@@ -40,6 +43,15 @@ export function resolveWorkspace(text: string, rules: WorkspaceRules): Result<st
         field: "path",
         hint: "Choose a directory of the project.",
       }),
+    );
+  const foreign = foreignOnTheWay(expanded, rules.trustedOwners);
+  if (foreign !== undefined)
+    return err(
+      maestroError(
+        "insecure_permissions",
+        `'${text.slice(0, 512)}' goes through ${foreign.at}, a ${foreign.what} of another user (uid ${foreign.uid}), who could lead it elsewhere.`,
+        { field: "path", hint: "Choose a directory of your own, or name that one among the roots of the host's policy file." },
+      ),
     );
   return ok(real.value);
 }
