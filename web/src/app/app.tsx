@@ -1,5 +1,5 @@
 /** Signed out: the gate. Signed in: the shell around the page the address names. */
-import { lazy, Suspense, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { needsSignIn, signOut } from "../api/login.ts";
 import { forgetSessionKey, onSessionKeyChange, readSessionKey } from "../api/session-key.ts";
 import { FleetStore } from "../fleet/store.ts";
@@ -9,13 +9,10 @@ import { LoginPage } from "../pages/login.tsx";
 import { OverviewPage } from "../pages/overview.tsx";
 import { Empty } from "../ui/parts.tsx";
 import { FleetProvider } from "./fleet-context.tsx";
+import { LateTerminal, loadTerminal } from "./late-terminal.tsx";
 import { Link } from "./link.tsx";
 import { navigate, usePlace, type Place } from "./router.ts";
 import { Shell } from "./shell.tsx";
-
-/** xterm.js is half of the console; it comes when the first terminal is opened, and is fetched ahead when there is time. */
-const loadTerminal = () => import("../pages/terminal.tsx");
-const TerminalPage = lazy(() => loadTerminal().then((module) => ({ default: module.TerminalPage })));
 
 type Gate = { type: "in" } | { type: "out"; secret: string | undefined; reason: string | undefined };
 
@@ -92,7 +89,7 @@ function Console({ place, store, onSignedOut }: { place: Place; store: FleetStor
 
 function Page({ place }: { place: Place }) {
   useEffect(() => {
-    const ahead = setTimeout(() => void loadTerminal(), 400); // a failure shows when the page is opened
+    const ahead = setTimeout(() => void loadTerminal(), 400); // a failure is a value, and shows when the page is opened
     return () => clearTimeout(ahead);
   }, []);
   useEffect(() => {
@@ -110,11 +107,7 @@ function Page({ place }: { place: Place }) {
     case "agents":
       return <AgentsPage />;
     case "terminal":
-      return (
-        <Suspense fallback={<div className="term-page" aria-busy="true" />}>
-          <TerminalPage key={place.session} session={place.session} />
-        </Suspense>
-      );
+      return <LateTerminal session={place.session} />;
     case "unknown":
       return (
         <div className="page">

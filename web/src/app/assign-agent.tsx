@@ -3,26 +3,25 @@ import { useId, useState, type FormEvent } from "react";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { NAME_PATTERN } from "@maestro/shared/names";
 import { call, type ApiError } from "../api/client.ts";
-import { defaultWorkspace, freeAgentName, startAgent, typeName, usable } from "../fleet/launch.ts";
+import { byFame, defaultWorkspace, freeAgentName, startAgent, typeName, usable } from "../fleet/launch.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { CopyLine, Empty, Problem } from "../ui/parts.tsx";
 import { useFleet, useFleetStore } from "./fleet-context.tsx";
 import { navigate, sessionPath } from "./router.ts";
 
-export function AssignAgent({ onClose }: { onClose: () => void }) {
+/** @param props.host chosen to begin with. */
+export function AssignAgent({ host: first, onClose }: { host?: string; onClose: () => void }) {
   const fleet = useFleet();
   const store = useFleetStore();
   const ids = useId();
   const [slug, setSlug] = useState<string>();
-  const [hostId, setHostId] = useState<string>();
+  const [hostId, setHostId] = useState(first);
   const [name, setName] = useState<string>();
   const [workspace, setWorkspace] = useState<string>();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError>();
 
-  const types = fleet.types
-    .filter((type) => type.adapter !== "shell")
-    .toSorted((a, b) => found(b.hosts) - found(a.hosts) || a.slug.localeCompare(b.slug));
+  const types = fleet.types.filter((type) => type.adapter !== "shell").toSorted((a, b) => found(b.hosts) - found(a.hosts) || byFame(a, b));
   const type = types.find((candidate) => candidate.slug === slug) ?? types[0];
   const hosts = fleet.hosts.filter(usable);
   const host =

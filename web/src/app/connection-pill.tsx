@@ -1,5 +1,6 @@
 /** Says what is so: how long an answer takes and how old the last byte is, not merely that a socket is open. */
-import type { ConnectionState, Liveness } from "../net/connection.ts";
+import type { ConnectionState } from "../net/connection.ts";
+import type { Liveness } from "../net/liveness.ts";
 import { useClock } from "../ui/parts.tsx";
 import { pillText } from "./pill-text.ts";
 

@@ -1,5 +1,6 @@
 /** The tree at the left: groups, hosts, agents, sessions. A tree of links and buttons, so that every key works as expected. */
 import { useState } from "react";
+import type { Host } from "@maestro/shared/contract/resources";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 import { fleetTree, type TreeNode } from "../fleet/tree.ts";
 import { Icon } from "../ui/icons.tsx";
@@ -84,6 +85,13 @@ function Nodes(props: NodesProps) {
   );
 }
 
+/** What there is to say of a host beside its name; nothing as long as all is well. */
+function hostWord(host: Host): string | undefined {
+  if (host.locked !== undefined) return "locked";
+  if (host.status !== "online") return host.status === "never" ? "not seen yet" : host.status;
+  return host.draining ? "draining" : undefined;
+}
+
 function Label({
   node,
   current,
@@ -107,10 +115,9 @@ function Label({
     case "host":
       return (
         <Link to="/hosts" onFollow={onFollow} title={node.host.name}>
-          <Dot tone={node.tone} label={`Host, ${node.host.status}`} />
+          <Dot tone={node.tone} label={`Host, ${hostWord(node.host) ?? "online"}`} />
           <span className="name cut">{node.label}</span>
-          {node.host.status !== "online" && <span className="aside cut">{node.host.status}</span>}
-          {node.host.status === "online" && node.host.draining && <span className="aside cut">draining</span>}
+          {hostWord(node.host) !== undefined && <span className="aside cut">{hostWord(node.host)}</span>}
         </Link>
       );
     case "agent": {

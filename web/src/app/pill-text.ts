@@ -1,5 +1,6 @@
 /** The words of the connection pill. Pure. */
-import type { ConnectionState, Liveness } from "../net/connection.ts";
+import type { ConnectionState } from "../net/connection.ts";
+import { isSilent, type Liveness } from "../net/liveness.ts";
 
 export interface PillText {
   tone: "" | "bad" | "dead";
@@ -7,23 +8,16 @@ export interface PillText {
   title: string;
 }
 
-/** Pings go out every 5 s while the page is seen; silence beyond this is worth showing. */
-const SILENT_AFTER_MS = 8_000;
-
 /** @param nowMs on the clock of `liveness` and `untilMs`. */
-export function pillText(
-  connection: ConnectionState,
-  { roundTripMs, lastByteMs }: Readonly<Liveness>,
-  nowMs: number,
-  online: boolean,
-): PillText {
+export function pillText(connection: ConnectionState, liveness: Readonly<Liveness>, nowMs: number, online: boolean): PillText {
   switch (connection.type) {
     case "open": {
+      const { roundTripMs, lastByteMs } = liveness;
       const age = lastByteMs === undefined ? 0 : Math.max(0, nowMs - lastByteMs);
       const trip = roundTripMs === undefined ? "Connected" : `${roundTripMs < 10 ? roundTripMs.toFixed(1) : Math.round(roundTripMs)} ms`;
       const seconds = Math.round(age / 1000);
       const title = `Round trip ${roundTripMs === undefined ? "not measured yet" : trip}; last byte ${seconds} s ago.`;
-      return age > SILENT_AFTER_MS ? { tone: "bad", text: `Silent for ${seconds} s`, title } : { tone: "", text: trip, title };
+      return isSilent(liveness, nowMs) ? { tone: "bad", text: `Silent for ${seconds} s`, title } : { tone: "", text: trip, title };
     }
     case "connecting":
       return connection.attempt === 0

@@ -2,6 +2,7 @@
 import { useEffect, useState, type ReactNode } from "react";
 import { Icon, Mark } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
+import { AsOfShort, Dimmed } from "./as-of.tsx";
 import { ConnectionPill } from "./connection-pill.tsx";
 import { DrawerContext } from "./drawer.ts";
 import { useFleet, useFleetStore } from "./fleet-context.tsx";
@@ -56,9 +57,12 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
         </nav>
         <div className="caption">
           <span>Fleet</span>
+          <AsOfShort />
           <NewSession compact />
         </div>
-        <FleetTree current={place.page === "terminal" ? place.session : undefined} onFollow={close} />
+        <Dimmed className="tree-box">
+          <FleetTree current={place.page === "terminal" ? place.session : undefined} onFollow={close} />
+        </Dimmed>
         <div className="foot">
           <div className="grow row">{pill}</div>
           <Menu

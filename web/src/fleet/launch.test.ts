@@ -1,6 +1,6 @@
 import type { Agent, AgentTypeRow, Host } from "@maestro/shared/contract/resources";
 import { describe, expect, it } from "vitest";
-import { defaultWorkspace, freeAgentName, launchables, typeName } from "./launch.ts";
+import { byFame, defaultWorkspace, freeAgentName, launchables, typeName } from "./launch.ts";
 
 const at = "2026-11-20T10:00:00Z";
 const host = (id: string, over: Partial<Host> = {}): Host => ({
@@ -64,6 +64,17 @@ describe("launching", () => {
     expect(freeAgentName([agent("claude"), agent("claude-laptop")], "claude", "laptop")).toBe("claude-2");
     expect(defaultWorkspace(host("a"), "claude")).toBe("/tmp/maestro-workspaces/claude");
     expect(defaultWorkspace(host("a", { roots: ["/home/u/"] }), "claude")).toBe("/home/u/claude");
+  });
+
+  it("lists what people know first, and a fleet's own types after it", () => {
+    const slugs = [
+      type("zed", "custom", []),
+      type("aider", "aider", []),
+      type("codex", "codex", []),
+      type("acme", "claude", []),
+      type("claude", "claude", []),
+    ];
+    expect(slugs.toSorted(byFame).map(({ slug }) => slug)).toEqual(["claude", "codex", "aider", "acme", "zed"]);
   });
 
   it("calls built-in types by their product's name and custom ones by their own", () => {

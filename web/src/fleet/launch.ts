@@ -39,6 +39,14 @@ const ADAPTER_NAMES: Record<string, string> = {
   shell: "Shell",
 };
 
+/** In the order people look for them; a fleet's own types come last, by name. */
+export function byFame(a: { slug: string; adapter: string }, b: { slug: string; adapter: string }): number {
+  const known = Object.keys(ADAPTER_NAMES);
+  const rank = ({ slug, adapter }: { slug: string; adapter: string }): number =>
+    slug === adapter && known.includes(slug) ? known.indexOf(slug) : known.length;
+  return rank(a) - rank(b) || a.slug.localeCompare(b.slug);
+}
+
 /** Custom types keep their own name. */
 export const typeName = (type: { slug: string; adapter: string; source?: string }): string =>
   type.slug === type.adapter ? (ADAPTER_NAMES[type.adapter] ?? type.slug) : type.slug;

@@ -4,7 +4,8 @@ import { ROUTES } from "@maestro/shared/contract/routes";
 import type { Result } from "@maestro/shared/result";
 import { call, callAll, type ApiError } from "../api/client.ts";
 import { feedTarget } from "../api/socket-target.ts";
-import { Connection, type ConnectionState, type Liveness } from "../net/connection.ts";
+import { Connection, type ConnectionState } from "../net/connection.ts";
+import { neverHeard, type Liveness } from "../net/liveness.ts";
 import { decodeFeed } from "./feed-frame.ts";
 
 export interface FleetView {
@@ -17,11 +18,15 @@ export interface FleetView {
   load: { type: "loading" } | { type: "ready" } | { type: "failed"; error: ApiError } | { type: "stale"; error: ApiError };
   connection: ConnectionState;
   liveness: Readonly<Liveness>;
+  /** Unix ms; the oldest of hosts, agents and sessions. Undefined before all of them came. */
+  fetchedAtMs: number | undefined;
   lastEvent: FleetEvent | undefined;
 }
 
 type Part = "hosts" | "agents" | "sessions" | "types" | "me";
 const ALL: readonly Part[] = ["hosts", "agents", "sessions", "types", "me"];
+/** What shows presence, load and activity. */
+const MOVING = ["hosts", "agents", "sessions"] as const satisfies readonly Part[];
 
 /** Several events of one action come together; one fetch serves them. */
 const SETTLE_MS = 120;
@@ -34,6 +39,7 @@ export class FleetStore {
   readonly #connection: Connection;
   readonly #listeners = new Set<() => void>();
   readonly #interval: ReturnType<typeof setInterval>;
+  readonly #abort = new AbortController();
   #view: FleetView = {
     hosts: [],
     agents: [],
@@ -42,13 +48,15 @@ export class FleetStore {
     me: undefined,
     load: { type: "loading" },
     connection: { type: "connecting", attempt: 0 },
-    liveness: { roundTripMs: undefined, lastByteMs: undefined },
+    liveness: neverHeard,
+    fetchedAtMs: undefined,
     lastEvent: undefined,
   };
   #wanted = new Set<Part>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #fetching = false;
   #fetchedMs = 0;
+  readonly #fetchedAt = new Map<Part, number>();
   #since: string | undefined;
 
   constructor() {
@@ -60,7 +68,10 @@ export class FleetStore {
       binary: () => undefined,
       changed: (connection) => this.#set({ connection, liveness: { ...this.#connection?.liveness } }),
     });
-    this.#interval = setInterval(() => document.visibilityState === "visible" && this.refetch(["hosts", "sessions", "agents"]), REFRESH_MS);
+    const refresh = (): void => void (document.visibilityState === "visible" && this.refetch(MOVING));
+    this.#interval = setInterval(refresh, REFRESH_MS);
+    // Nothing was fetched while nobody looked.
+    document.addEventListener("visibilitychange", refresh, { signal: this.#abort.signal });
   }
 
   readonly view = (): FleetView => this.#view;
@@ -81,6 +92,7 @@ export class FleetStore {
   }
 
   dispose(): void {
+    this.#abort.abort();
     clearInterval(this.#interval);
     clearTimeout(this.#timer);
     this.#connection.close();
@@ -114,11 +126,14 @@ export class FleetStore {
     this.#fetching = true;
     const parts = [...this.#wanted];
     this.#wanted = new Set();
+    const startedAtMs = Date.now();
     const changes = await Promise.all(parts.map((part) => fetchPart(part)));
     this.#fetching = false;
     this.#fetchedMs = performance.now();
+    for (const [i, change] of changes.entries()) if (change.ok) this.#fetchedAt.set(parts[i] ?? "hosts", startedAtMs);
     const failed = changes.find((change) => !change.ok);
-    const good: Partial<FleetView> = Object.assign({}, ...changes.map((change) => (change.ok ? change.value : {})));
+    const fetchedAtMs = this.#oldestFetch();
+    const good: Partial<FleetView> = Object.assign({ fetchedAtMs }, ...changes.map((change) => (change.ok ? change.value : {})));
     if (failed === undefined || failed.ok) this.#set({ ...good, load: { type: "ready" } });
     else {
       const never = this.#view.load.type === "loading" || this.#view.load.type === "failed";
@@ -126,6 +141,11 @@ export class FleetStore {
       for (const [i, change] of changes.entries()) if (!change.ok) this.#wanted.add(parts[i] ?? "hosts");
     }
     if (failed === undefined) this.#schedule();
+  }
+
+  #oldestFetch(): number | undefined {
+    const times = MOVING.flatMap((part) => this.#fetchedAt.get(part) ?? []);
+    return times.length < MOVING.length ? undefined : Math.min(...times);
   }
 
   #set(change: Partial<FleetView>): void {

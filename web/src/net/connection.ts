@@ -7,6 +7,7 @@ import { CLOSE, redialFor } from "@maestro/shared/protocol/close-codes";
 import type { MaestroError } from "@maestro/shared/errors";
 import type { Result } from "@maestro/shared/result";
 import { consoleDelayMs, nextAttempt } from "./backoff.ts";
+import { neverHeard, type Liveness } from "./liveness.ts";
 
 export type ConnectionState =
   | { type: "connecting"; attempt: number }
@@ -25,12 +26,6 @@ export interface ConnectionOwner {
   changed(state: ConnectionState): void;
 }
 
-/** Shown in the pill; both undefined until the first answer on this connection. */
-export interface Liveness {
-  roundTripMs: number | undefined;
-  lastByteMs: number | undefined;
-}
-
 /** Pings are answered by the platform without waking the object. Often while somebody looks, seldom otherwise. */
 const PING_VISIBLE_MS = 5_000;
 const PING_HIDDEN_MS = 20_000;
@@ -38,7 +33,7 @@ const DIAL_TIMEOUT_MS = 15_000;
 
 export class Connection {
   state: ConnectionState = { type: "connecting", attempt: 0 };
-  readonly liveness: Liveness = { roundTripMs: undefined, lastByteMs: undefined };
+  readonly liveness: Liveness = { ...neverHeard };
   readonly #owner: ConnectionOwner;
   readonly #abort = new AbortController();
   #socket: WebSocket | undefined;
@@ -111,7 +106,7 @@ export class Connection {
   #opened(): void {
     clearTimeout(this.#timer);
     this.#pingSentMs = undefined;
-    this.liveness.lastByteMs = performance.now();
+    this.#heard();
     this.#set({ type: "open", sinceMs: performance.now() });
     this.#owner.opened();
     this.#ping();
@@ -119,7 +114,7 @@ export class Connection {
 
   #message(data: unknown): void {
     this.#refusedOnce = false;
-    this.liveness.lastByteMs = performance.now();
+    this.#heard();
     if (typeof data !== "string") {
       if (data instanceof ArrayBuffer) this.#owner.binary(new Uint8Array(data));
       return;
@@ -130,6 +125,11 @@ export class Connection {
     this.#pingSentMs = undefined;
     this.#owner.changed(this.state);
     this.#schedulePing();
+  }
+
+  #heard(): void {
+    this.liveness.lastByteMs = performance.now();
+    this.liveness.lastByteAtMs = Date.now();
   }
 
   #ping(): void {

@@ -7,6 +7,7 @@ import { AssignAgent } from "../app/assign-agent.tsx";
 import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { Link } from "../app/link.tsx";
 import { may } from "../app/may.ts";
+import { Page } from "../app/page.tsx";
 import { navigate, sessionPath } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
 import { startAgent, typeName } from "../fleet/launch.ts";
@@ -14,11 +15,10 @@ import { agentTone } from "../fleet/tree.ts";
 import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
-import { CopyLine, Dot, Empty, Loading, Problem } from "../ui/parts.tsx";
+import { CopyLine, Dot, Empty, Problem } from "../ui/parts.tsx";
 
 export function AgentsPage() {
   const fleet = useFleet();
-  const store = useFleetStore();
   const [assigning, setAssigning] = useState(false);
   const operator = may(fleet.me, "operator");
   const assign = (
@@ -28,25 +28,20 @@ export function AgentsPage() {
     </button>
   );
   return (
-    <div className="page">
-      <div className="inner">
-        <header className="page-head">
-          <div className="titles">
-            <h1>Agents</h1>
-            <p>An agent is a coding CLI with a name, a host and a workspace.</p>
-          </div>
-          {operator && fleet.agents.length > 0 && <div className="row actions">{assign}</div>}
-        </header>
-        {fleet.load.type === "loading" && <Loading rows={4} />}
-        {fleet.load.type === "failed" && (
-          <Problem title="The agents could not be read" error={fleet.load.error} onRetry={() => store.retry()} />
-        )}
-        {fleet.agents.length === 0 && fleet.load.type === "ready" && (
+    <>
+      <Page
+        title="Agents"
+        about="An agent is a coding CLI with a name, a host and a workspace."
+        actions={operator && fleet.agents.length > 0 ? assign : undefined}
+        unread="The agents could not be read"
+      >
+        {fleet.agents.length === 0 ? (
           <Empty title="No agent yet" actions={operator ? assign : undefined}>
-            Pick a coding CLI, the host it runs on and the directory it works in.
+            {operator
+              ? "Pick a coding CLI, the host it runs on and the directory it works in."
+              : "An operator or owner of the fleet can assign one."}
           </Empty>
-        )}
-        {fleet.agents.length > 0 && (
+        ) : (
           <ul className="rows agents card">
             {fleet.agents
               .toSorted((a, b) => a.name.localeCompare(b.name))
@@ -55,9 +50,9 @@ export function AgentsPage() {
               ))}
           </ul>
         )}
-        {assigning && <AssignAgent onClose={() => setAssigning(false)} />}
-      </div>
-    </div>
+      </Page>
+      {assigning && <AssignAgent onClose={() => setAssigning(false)} />}
+    </>
   );
 }
 
@@ -140,8 +135,20 @@ function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
       </div>
       {action.error !== undefined && (
         <div style={{ gridColumn: "1 / -1", paddingBottom: 12 }} className="stack above">
-          <Problem error={action.error} />
-          {install?.state === "missing" && <CopyLine text={install.install} label="Installs the agent CLI" />}
+          {install?.state === "missing" ? (
+            <div className="banner warn" role="alert">
+              <Icon name="warning" />
+              <div className="stack tight grow">
+                <p>
+                  {type === undefined ? agent.type : typeName(type)} is not installed on {agent.host.name}. Run this there, then start
+                  again:
+                </p>
+                <CopyLine text={install.install} label="Installs the agent CLI" />
+              </div>
+            </div>
+          ) : (
+            <Problem error={action.error} />
+          )}
         </div>
       )}
       {removing && (

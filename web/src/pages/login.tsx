@@ -3,7 +3,7 @@ import { useEffect, useId, useRef, useState, type FormEvent } from "react";
 import type { ApiError } from "../api/client.ts";
 import { signIn } from "../api/login.ts";
 import { Mark } from "../ui/icons.tsx";
-import { Problem } from "../ui/parts.tsx";
+import { CopyLine, Problem } from "../ui/parts.tsx";
 
 export function LoginPage({
   secret,
@@ -60,9 +60,7 @@ export function LoginPage({
               <p className="muted">{reason ?? "On the machine Maestro runs on, run this and open the link it prints:"}</p>
             </div>
             {reason !== undefined && <p>To sign in again, run this where Maestro runs and open the link it prints:</p>}
-            <pre className="copy" style={{ padding: "10px 12px" }}>
-              maestro open
-            </pre>
+            <CopyLine text="maestro open" label="Command that makes a login link" />
             <form className="stack" onSubmit={submit}>
               <label className="field" htmlFor={field}>
                 <span>Or paste a login link or an API token</span>

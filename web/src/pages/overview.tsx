@@ -1,21 +1,22 @@
 /** What runs now, what needs a look, and the way to start something. */
 import type { Host, Session } from "@maestro/shared/contract/resources";
 import { stripUnsafe } from "@maestro/shared/sanitize";
-import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
+import { useFleet } from "../app/fleet-context.tsx";
 import { Link } from "../app/link.tsx";
 import { NewSession } from "../app/new-session.tsx";
+import { may } from "../app/may.ts";
+import { Page } from "../app/page.tsx";
 import { sessionPath } from "../app/router.ts";
 import { sessionTone } from "../fleet/tree.ts";
 import { endText } from "../terminal/end-text.ts";
 import { Icon } from "../ui/icons.tsx";
-import { Ago, Dot, Empty, Loading, Problem } from "../ui/parts.tsx";
+import { Ago, Dot, Empty } from "../ui/parts.tsx";
 import { QuickStart } from "./quick-start.tsx";
 
 const RECENT_ENDED = 8;
 
 export function OverviewPage() {
   const fleet = useFleet();
-  const store = useFleetStore();
   const running = fleet.sessions
     .filter((session) => session.status !== "ended")
     .toSorted((a, b) => b.lastActivityAt.localeCompare(a.lastActivityAt));
@@ -27,72 +28,58 @@ export function OverviewPage() {
   const online = fleet.hosts.filter((host) => host.status === "online").length;
 
   return (
-    <div className="page">
-      <div className="inner">
-        <header className="page-head">
-          <div className="titles">
-            <h1>Overview</h1>
-            {fleet.load.type !== "loading" && fleet.load.type !== "failed" && (
-              <p>
-                {count(running.length, "session")} · {online} of {count(fleet.hosts.length, "host")} online
-              </p>
-            )}
+    <Page
+      title="Overview"
+      about={
+        fleet.load.type === "loading" || fleet.load.type === "failed"
+          ? undefined
+          : `${count(running.length, "session")} · ${online} of ${count(fleet.hosts.length, "host")} online`
+      }
+      actions={may(fleet.me, "operator") ? <NewSession /> : undefined}
+      unread="The fleet could not be read"
+    >
+      {trouble.length > 0 && (
+        <div className="stack tight">
+          {trouble.map((host) => (
+            <Trouble key={host.id} host={host} />
+          ))}
+        </div>
+      )}
+      {fleet.hosts.length === 0 ? (
+        <Empty
+          title="No machine yet"
+          actions={
+            <Link to="/hosts" className="button primary">
+              Add a machine
+            </Link>
+          }
+        >
+          Maestro runs agents on machines that join your fleet with one pasted line. Nothing has to be opened to the outside.
+        </Empty>
+      ) : (
+        <QuickStart />
+      )}
+      {fleet.hosts.length > 0 && (
+        <section className="section">
+          <div className="head">
+            <h2>Sessions</h2>
           </div>
-          <div className="row actions">
-            <NewSession />
+          {running.length === 0 ? (
+            <Empty title="Nothing runs">Open a shell or start an agent; it keeps running when you close this page.</Empty>
+          ) : (
+            <Sessions sessions={running} />
+          )}
+        </section>
+      )}
+      {ended.length > 0 && (
+        <section className="section">
+          <div className="head">
+            <h2>Ended lately</h2>
           </div>
-        </header>
-        {fleet.load.type === "failed" && (
-          <Problem title="The fleet could not be read" error={fleet.load.error} onRetry={() => store.retry()} />
-        )}
-        {fleet.load.type === "loading" && <Loading rows={4} />}
-        {trouble.length > 0 && (
-          <div className="stack tight">
-            {trouble.map((host) => (
-              <Trouble key={host.id} host={host} />
-            ))}
-          </div>
-        )}
-        {(fleet.load.type === "ready" || fleet.load.type === "stale") && (
-          <>
-            {fleet.hosts.length === 0 ? (
-              <Empty
-                title="No machine yet"
-                actions={
-                  <Link to="/hosts" className="button primary">
-                    Add a machine
-                  </Link>
-                }
-              >
-                Maestro runs agents on machines that join your fleet with one pasted line. Nothing has to be opened to the outside.
-              </Empty>
-            ) : (
-              <QuickStart />
-            )}
-            {fleet.hosts.length > 0 && (
-              <section className="section">
-                <div className="head">
-                  <h2>Sessions</h2>
-                </div>
-                {running.length === 0 ? (
-                  <Empty title="Nothing runs">Open a shell or start an agent; it keeps running when you close this page.</Empty>
-                ) : (
-                  <Sessions sessions={running} />
-                )}
-              </section>
-            )}
-            {ended.length > 0 && (
-              <section className="section">
-                <div className="head">
-                  <h2>Ended lately</h2>
-                </div>
-                <Sessions sessions={ended} />
-              </section>
-            )}
-          </>
-        )}
-      </div>
-    </div>
+          <Sessions sessions={ended} />
+        </section>
+      )}
+    </Page>
   );
 }
 
@@ -139,7 +126,7 @@ function Trouble({ host }: { host: Host }) {
       <div className="grow">
         {host.locked !== undefined ? (
           <p>
-            <strong>{host.name}</strong> is locked: {host.locked.reason}
+            <strong>{host.name}</strong> is locked: two machines used its identity.
           </p>
         ) : (
           <p>

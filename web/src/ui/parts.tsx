@@ -74,6 +74,16 @@ export function Ago({ at }: { at: string }) {
   );
 }
 
+/** A moment with its age: `21:32:42 (14s ago)`. */
+export function At({ ms }: { ms: number }) {
+  const now = useNow(1_000);
+  return (
+    <time dateTime={new Date(ms).toISOString()} className="at">
+      {new Date(ms).toLocaleTimeString()} ({relativeTime(ms, now)})
+    </time>
+  );
+}
+
 /** Renders again every `everyMs`; the value is Unix milliseconds. */
 export function useNow(everyMs: number): number {
   const [now, setNow] = useState(() => Date.now());

@@ -1,0 +1,39 @@
+/** Numbers that can no longer be believed are dimmed, and say when they were true. Comes and goes by itself. */
+import type { ReactNode } from "react";
+import { staleSince } from "../fleet/freshness.ts";
+import { At, useNow } from "../ui/parts.tsx";
+import { useFleet } from "./fleet-context.tsx";
+
+function useStaleSince(): number | undefined {
+  const fleet = useFleet();
+  const wallMs = useNow(1_000);
+  return staleSince(fleet, { wallMs, monotonicMs: performance.now() });
+}
+
+/** Around everything that comes from the lists. */
+export function Dimmed({ className = "", children }: { className?: string; children: ReactNode }) {
+  const stale = useStaleSince() !== undefined;
+  return <div className={`${className}${stale ? " stale" : ""}`}>{children}</div>;
+}
+
+/** Under a page's heading, in the place of what the page is about: nothing below it moves. */
+export function AsOfOr({ about }: { about: ReactNode }) {
+  const since = useStaleSince();
+  if (since === undefined) return about === undefined ? null : <p>{about}</p>;
+  return (
+    <p className="as-of" role="status" data-testid="as-of">
+      As of <At ms={since} />: the control plane does not answer. Sessions go on without it.
+    </p>
+  );
+}
+
+/** The same in the tree's narrow heading. */
+export function AsOfShort() {
+  const since = useStaleSince();
+  if (since === undefined) return null;
+  return (
+    <span className="as-of" data-testid="tree-as-of">
+      as of {new Date(since).toLocaleTimeString()}
+    </span>
+  );
+}
