@@ -12,6 +12,7 @@ import { Dialog } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { CopyLine, Problem, useNow } from "../ui/parts.tsx";
 import { countdown } from "../ui/relative-time.ts";
+import { JoinedHost } from "./joined-host.tsx";
 
 type Join = z.infer<typeof JoinCreated>;
 
@@ -65,24 +66,19 @@ export function AddMachine({ onClose }: { onClose: () => void }) {
               </p>
             </div>
           )}
-          <div className="row wrap" aria-live="polite">
-            {joined.length > 0 ? (
-              joined.map((host) => (
-                <span key={host.id} className="tag ok">
-                  <Icon name="check" />
-                  {host.name} has joined
-                </span>
-              ))
-            ) : expired ? (
-              <span className="tag warn">This line has expired</span>
-            ) : (
-              <>
+          <div className="stack tight" aria-live="polite">
+            {joined.map((host) => (
+              <JoinedHost key={host.id} host={host} />
+            ))}
+            {joined.length === 0 && expired && <span className="tag warn">This line has expired</span>}
+            {joined.length === 0 && !expired && (
+              <div className="row wrap">
                 <span className="spinner" />
                 <span className="grow">Waiting for the machine…</span>
                 <span className="muted small">
                   works once, for {countdown(Math.min(Date.parse(join.expiresAt), now + JOIN_TTL_MS), now)} more
                 </span>
-              </>
+              </div>
             )}
           </div>
           {join.pin !== undefined && <p className="muted small">The line pins this server's certificate, so it cannot be redirected.</p>}
@@ -92,7 +88,7 @@ export function AddMachine({ onClose }: { onClose: () => void }) {
                 Another line
               </button>
             )}
-            <button type="button" className={joined.length > 0 ? "button primary" : "button"} onClick={onClose}>
+            <button type="button" className="button" onClick={onClose}>
               {joined.length > 0 ? "Done" : "Close"}
             </button>
           </div>

@@ -1,74 +1,45 @@
-/** One machine: state, platform, load, agent CLIs found or how to install them, and what can be done with it. */
+/** One machine: state, platform, load, the agent CLIs it has, and what can be done with it. */
 import { useState, type ReactNode } from "react";
-import type { AgentTypeReport } from "@maestro/shared/contract/agent-types";
 import type { Host } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
-import { call, command } from "../api/client.ts";
+import { call } from "../api/client.ts";
+import { AssignAgent } from "../app/assign-agent.tsx";
 import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { may } from "../app/may.ts";
 import { navigate, sessionPath } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
-import { openShell, typeName, usable } from "../fleet/launch.ts";
+import { openShell, usable } from "../fleet/launch.ts";
 import { hostTone } from "../fleet/tree.ts";
-import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
-import { Menu, MenuItem } from "../ui/menu.tsx";
-import { Ago, CopyLine, Dot, Problem } from "../ui/parts.tsx";
+import { Ago, Dot, Problem } from "../ui/parts.tsx";
+import { HostClis } from "./host-clis.tsx";
+import { HostMenu } from "./host-menu.tsx";
+import { LockedHost } from "./locked-host.tsx";
 
 export function HostCard({ host }: { host: Host }) {
   const fleet = useFleet();
   const store = useFleetStore();
   const action = useAction();
-  const [removing, setRemoving] = useState(false);
+  const [assigning, setAssigning] = useState(false);
   const operator = may(fleet.me, "operator");
-  const owner = may(fleet.me, "owner");
-  const refresh = (): void => store.refetch(["hosts"]);
-  const set = (route: typeof ROUTES.hostDrain | typeof ROUTES.hostResume | typeof ROUTES.hostUnlock) => (): void =>
-    action.run(() => call(route, { id: host.id }), refresh);
-  const reports = fleet.types
-    .flatMap((type) => type.hosts.filter((row) => row.host === host.id).map((row) => row.report))
-    .filter((report) => report.adapter !== "shell");
-  const found = reports.filter((report) => report.detected.state === "found");
-  const invalid = reports.filter((report) => report.detected.state === "invalid");
-  const missing = reports.filter((report) => report.detected.state === "missing");
+  const resume = (): void =>
+    action.run(
+      () => call(ROUTES.hostResume, { id: host.id }),
+      () => store.refetch(["hosts"]),
+    );
 
   return (
     <article className="card host-card" aria-label={`Host ${host.name}`} data-host={host.id}>
       <header>
         <Dot tone={hostTone(host)} label={host.status} />
-        <h2 className="grow cut">{host.name}</h2>
+        <h2 className="grow cut" title={host.name}>
+          {host.name}
+        </h2>
         <HostTags host={host} />
-        {(operator || owner) && (
-          <Menu className="button quiet icon small" ariaLabel={`Actions for ${host.name}`} label={<Icon name="more" />}>
-            {(close) => {
-              const then = (work: () => void) => () => {
-                close();
-                work();
-              };
-              return (
-                <>
-                  {host.draining ? (
-                    <MenuItem onSelect={then(set(ROUTES.hostResume))}>Resume: take work again</MenuItem>
-                  ) : (
-                    <MenuItem onSelect={then(set(ROUTES.hostDrain))}>Drain: take no new work</MenuItem>
-                  )}
-                  {owner && host.locked !== undefined && <MenuItem onSelect={then(set(ROUTES.hostUnlock))}>Unlock its identity</MenuItem>}
-                  {owner && (
-                    <>
-                      <hr />
-                      <MenuItem danger onSelect={then(() => setRemoving(true))}>
-                        Remove from the fleet…
-                      </MenuItem>
-                    </>
-                  )}
-                </>
-              );
-            }}
-          </Menu>
-        )}
+        {operator && <HostMenu host={host} action={action} />}
       </header>
+      {host.locked !== undefined && <LockedHost host={host} locked={host.locked} />}
       <dl className="facts">
-        {host.locked !== undefined && <Fact name="Locked">{host.locked.reason}</Fact>}
         <Fact name="System">
           {host.platform === undefined
             ? "not reported yet"
@@ -83,7 +54,7 @@ export function HostCard({ host }: { host: Host }) {
           {host.lastSeenAt === undefined ? "never" : <Ago at={host.lastSeenAt} />}
           {host.agentVersion !== undefined && <span className="muted"> · version {host.agentVersion}</span>}
         </Fact>
-        {host.metrics !== undefined && host.status === "online" && (
+        {host.metrics !== undefined && host.status === "online" && host.locked === undefined && (
           <Fact name="Load">
             <div className="meters">
               <Meter name="CPU" value={host.metrics.cpu} />
@@ -93,37 +64,14 @@ export function HostCard({ host }: { host: Host }) {
           </Fact>
         )}
       </dl>
-      <div className="clis">
-        {reports.length === 0 && (
-          <span className="muted small">
-            {host.status === "online" ? "Agent CLIs are being looked for…" : "Which agent CLIs it has is known once it is online."}
-          </span>
-        )}
-        {found.length > 0 && (
-          <div className="row wrap">
-            {found.map((report) => (
-              <span key={report.slug} className="tag ok" title={report.detected.state === "found" ? report.detected.binary : ""}>
-                {typeName(report)} <span className="muted">{report.detected.state === "found" ? report.detected.version : ""}</span>
-              </span>
-            ))}
-          </div>
-        )}
-        {invalid.map((report) => (
-          <p key={report.slug} className="small">
-            <span className="tag danger">{report.slug}</span>{" "}
-            {report.detected.state === "invalid" &&
-              `${report.file ?? ""}${report.detected.line === undefined ? "" : `:${report.detected.line}`} ${report.detected.problem}`}
-          </p>
-        ))}
-        {missing.length > 0 && <Missing reports={missing} none={found.length === 0} />}
-      </div>
+      <HostClis host={host} />
       {action.error !== undefined && (
-        <div style={{ padding: "0 16px 16px" }}>
+        <div className="problem">
           <Problem error={action.error} />
         </div>
       )}
-      <footer>
-        {operator && (
+      {operator && host.locked === undefined && (
+        <footer>
           <button
             type="button"
             className="button small"
@@ -137,49 +85,26 @@ export function HostCard({ host }: { host: Host }) {
           >
             <Icon name="terminal" /> Open a shell
           </button>
-        )}
-        {operator && host.draining && (
-          <button type="button" className="button small" disabled={action.busy} onClick={set(ROUTES.hostResume)}>
-            <Icon name="play" /> Resume
+          <button type="button" className="button small" disabled={!usable(host)} onClick={() => setAssigning(true)}>
+            <Icon name="agents" /> Assign an agent
           </button>
-        )}
-        {owner && host.locked !== undefined && (
-          <button type="button" className="button small" disabled={action.busy} onClick={set(ROUTES.hostUnlock)}>
-            <Icon name="lock" /> Unlock
-          </button>
-        )}
-      </footer>
-      {removing && (
-        <Confirm
-          title={`Remove ${host.name}?`}
-          action="Remove"
-          busy={action.busy}
-          onClose={() => setRemoving(false)}
-          onConfirm={() =>
-            action.run(
-              () => command(ROUTES.hostRemove, { id: host.id }),
-              () => {
-                setRemoving(false);
-                store.refetch();
-              },
-            )
-          }
-        >
-          <p>
-            Its identity stops working at once and its agents leave the list. What runs there goes on, without Maestro. It can join again
-            with a new line.
-          </p>
-          {action.error !== undefined && <Problem error={action.error} />}
-        </Confirm>
+          {host.draining && (
+            <button type="button" className="button small" disabled={action.busy} onClick={resume}>
+              <Icon name="play" /> Resume
+            </button>
+          )}
+        </footer>
       )}
+      {assigning && <AssignAgent host={host.id} onClose={() => setAssigning(false)} />}
     </article>
   );
 }
 
 function HostTags({ host }: { host: Host }) {
+  // What was seen of it last says nothing about which of the two machines it was.
+  if (host.locked !== undefined) return <span className="tag danger">locked</span>;
   return (
     <>
-      {host.locked !== undefined && <span className="tag danger">locked</span>}
       {host.draining && <span className="tag warn">draining</span>}
       <span
         className={`tag ${host.status === "online" ? "ok" : host.status === "stale" ? "warn" : host.status === "lost" ? "danger" : ""}`}
@@ -187,24 +112,6 @@ function HostTags({ host }: { host: Host }) {
         {host.status === "never" ? "not seen yet" : host.status}
       </span>
     </>
-  );
-}
-
-function Missing({ reports, none }: { reports: readonly AgentTypeReport[]; none: boolean }) {
-  return (
-    <details className="more">
-      <summary>
-        {reports.length} {none ? "agent CLIs can be installed" : "more can be installed"}
-      </summary>
-      <div className="stack">
-        {reports.map((report) => (
-          <div key={report.slug} className="field">
-            <span>{typeName(report)}</span>
-            {report.detected.state === "missing" && <CopyLine text={report.detected.install} label={`Installs ${typeName(report)}`} />}
-          </div>
-        ))}
-      </div>
-    </details>
   );
 }
 
