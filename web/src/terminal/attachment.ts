@@ -4,8 +4,12 @@ import { decodeControl, encodeControl } from "@maestro/shared/protocol/codec";
 import { decodeFrame, encodeFrame } from "@maestro/shared/protocol/frame";
 import { VERSIONS } from "@maestro/shared/protocol/version";
 import { ToViewerFrames, type ToViewerFrame, type ViewerFrame } from "@maestro/shared/protocol/viewer";
-import { sessionTarget } from "../api/socket-target.ts";
-import { Connection, type ConnectionState, type Liveness } from "../net/connection.ts";
+import { ROUTES } from "@maestro/shared/contract/routes";
+import type { Result } from "@maestro/shared/result";
+import { call, type ApiError } from "../api/client.ts";
+import { sessionTarget, type SocketTarget } from "../api/socket-target.ts";
+import { Connection, type ConnectionState } from "../net/connection.ts";
+import { neverHeard, type Liveness } from "../net/liveness.ts";
 import { clipboardRequest, type ClipboardRequest } from "./clipboard-rule.ts";
 import { Emulator, type Size } from "./emulator.ts";
 import { emptyFace, seeFrame, whyNoInput, type Face } from "./face.ts";
@@ -29,6 +33,8 @@ export interface AttachmentView {
   face: Face;
   /** A short word beside the terminal; a newer one replaces it. */
   notice: { text: string; serial: number } | undefined;
+  /** [VW2] Who has the pen that was ours; stays until it is ours again, or dismissed. */
+  takenBy: string | undefined;
   /** [CH5] Output that was not shown; stays until dismissed. */
   gap: { bytes: number } | undefined;
   history: "more" | "loading" | "whole";
@@ -50,6 +56,8 @@ export class Attachment {
   #stream: Stream = emptyStream;
   #view: AttachmentView;
   #requestId = 0;
+  /** Dials since a socket was open. */
+  #unopened = 0;
   #noticeSerial = 0;
   #historyStep = 0;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
@@ -61,9 +69,10 @@ export class Attachment {
     this.#host = host;
     this.#view = {
       connection: { type: "connecting", attempt: 0 },
-      liveness: { roundTripMs: undefined, lastByteMs: undefined },
+      liveness: neverHeard,
       face: emptyFace,
       notice: undefined,
+      takenBy: undefined,
       gap: undefined,
       history: "more",
       link: undefined,
@@ -83,7 +92,7 @@ export class Attachment {
       () => this.#explainNoInput(),
     );
     this.#connection = new Connection({
-      dial: () => sessionTarget(session),
+      dial: () => this.#dial(session),
       opened: () => this.#opened(),
       text: (data) => this.#text(data),
       binary: (data) => this.#binary(data),
@@ -118,7 +127,7 @@ export class Attachment {
     this.#set({ notice: { text, serial: ++this.#noticeSerial } });
   }
 
-  dismiss(what: "notice" | "gap" | "link" | "clipboard"): void {
+  dismiss(what: "notice" | "takenBy" | "gap" | "link" | "clipboard"): void {
     this.#set({ [what]: undefined });
   }
 
@@ -136,7 +145,17 @@ export class Attachment {
     this.emulator.dispose();
   }
 
+  /** An upgrade that was refused says nothing in a browser: before the next try the reason is asked for. */
+  async #dial(session: string): Promise<Result<SocketTarget, ApiError>> {
+    if (this.#unopened++ > 0) {
+      const known = await call(ROUTES.session, { id: session });
+      if (!known.ok) return known;
+    }
+    return sessionTarget(session);
+  }
+
   #opened(): void {
+    this.#unopened = 0;
     const { face } = this.#view;
     this.#stream = reopened(this.#stream);
     const from = resumeFrom(this.#stream);
@@ -169,6 +188,7 @@ export class Attachment {
         break;
       case "session":
       case "welcome":
+      case "host":
         this.#writable();
         break;
       case "error":
@@ -178,7 +198,6 @@ export class Attachment {
       case "resumed":
       case "gap":
       case "sync":
-      case "host":
       case "taken":
         break;
     }
@@ -245,7 +264,8 @@ export class Attachment {
     const { pen } = this.#view.face;
     this.#writable();
     this.#fitNow();
-    if (wasWriter && !pen.you && pen.writer !== undefined) this.notify(`${pen.writer} has taken the pen.`);
+    if (pen.you) this.#set({ takenBy: undefined });
+    else if (wasWriter) this.#set({ takenBy: pen.writer });
   }
 
   #writable(): void {
@@ -253,6 +273,10 @@ export class Attachment {
     this.emulator.writable = face.pen.you && face.session?.end === undefined && connection.type === "open";
     this.#host.dataset["writer"] = String(face.pen.you);
     this.#host.dataset["connection"] = connection.type;
+    // A last screen stays true after its end; a screen that may have changed meanwhile does not.
+    const old =
+      face.session !== undefined && face.session.end === undefined && (connection.type !== "open" || !(face.host?.connected ?? true));
+    this.#host.dataset["old"] = String(old);
   }
 
   #sizeChanged(size: Size): void {

@@ -1,15 +1,20 @@
 /** What floats over the terminal without hiding it: connection, gaps, offers, short words. */
 import { useEffect, useSyncExternalStore } from "react";
 import { Icon } from "../ui/icons.tsx";
-import { Note, useClock } from "../ui/parts.tsx";
+import { At, Note, useClock } from "../ui/parts.tsx";
+import { Attaching } from "./attaching.tsx";
+import { useFleet } from "../app/fleet-context.tsx";
 import type { Attachment, AttachmentView } from "./attachment.ts";
+import { takenWords } from "./pen-words.ts";
 import { LinkDialog } from "./link-dialog.tsx";
 
 const NOTICE_MS = 6_000;
 
 export function TerminalNotes({ attachment }: { attachment: Attachment }) {
   const view = useSyncExternalStore(attachment.subscribe, attachment.view);
-  const { notice, gap, clipboard, link, face } = view;
+  const { notice, takenBy, gap, clipboard, link, face } = view;
+  const fleet = useFleet();
+  const seenAt = fleet.hosts.find((host) => host.id === face.host?.id)?.lastSeenAt;
 
   useEffect(() => {
     if (notice === undefined) return;
@@ -20,10 +25,16 @@ export function TerminalNotes({ attachment }: { attachment: Attachment }) {
   return (
     <>
       <div className="term-over top">
-        <ConnectionNote view={view} onRetry={() => attachment.retry()} />
+        {face.session !== undefined && <ConnectionNote view={view} onRetry={() => attachment.retry()} />}
         {face.host?.connected === false && view.connection.type === "open" && face.session?.end === undefined && (
           <Note tone="warn" icon="warning">
-            <strong>{face.host.name} is away.</strong> What you see is its last screen; input is refused until it is back.
+            <strong>{face.host.name} is away.</strong> What you see is its last screen
+            {seenAt !== undefined && (
+              <>
+                , from <At ms={Date.parse(seenAt)} />
+              </>
+            )}
+            ; input is refused until it is back.
           </Note>
         )}
         {gap !== undefined && (
@@ -39,13 +50,7 @@ export function TerminalNotes({ attachment }: { attachment: Attachment }) {
           </Note>
         )}
       </div>
-      {face.session === undefined && view.connection.type !== "stopped" && (
-        <div className="term-wait">
-          <span className="row">
-            <span className="spinner" /> Attaching…
-          </span>
-        </div>
-      )}
+      {face.session === undefined && <Attaching connection={view.connection} onRetry={() => attachment.retry()} />}
       <div className="term-over bottom" aria-live="polite">
         {clipboard !== undefined && (
           <Note icon="copy" onDismiss={() => attachment.dismiss("clipboard")}>
@@ -56,6 +61,20 @@ export function TerminalNotes({ attachment }: { attachment: Attachment }) {
               <button type="button" className="button small" onClick={() => void copy(attachment, clipboard.text)}>
                 Copy it
               </button>
+            </div>
+          </Note>
+        )}
+        {takenBy !== undefined && face.session?.end === undefined && (
+          <Note tone="warn" icon="eye" onDismiss={() => attachment.dismiss("takenBy")}>
+            <div className="row wrap">
+              <span>
+                <strong>{takenWords(takenBy, fleet.me)}</strong> You watch now; what you type is not sent.
+              </span>
+              {face.canWrite && view.connection.type === "open" && (
+                <button type="button" className="button small" onClick={() => attachment.take()}>
+                  Take it back
+                </button>
+              )}
             </div>
           </Note>
         )}
@@ -78,10 +97,13 @@ function ConnectionNote({ view, onRetry }: { view: AttachmentView; onRetry: () =
     case "open":
       return null;
     case "connecting":
-      return face.session === undefined ? null : (
+      return (
         <Note tone="warn">
           <span className="row" data-testid="reconnecting">
-            <span className="spinner" /> Reconnecting…
+            <span className="spinner" />
+            <span>
+              Reconnecting… <ScreenAsOf view={view} />
+            </span>
           </span>
         </Note>
       );
@@ -93,10 +115,11 @@ function ConnectionNote({ view, onRetry }: { view: AttachmentView; onRetry: () =
             <span>
               {navigator.onLine
                 ? `Connection lost. ${seconds <= 1 ? "Trying again…" : `Trying again in ${seconds} s.`}`
-                : "This device is offline."}
+                : "This device is offline."}{" "}
+              <ScreenAsOf view={view} />
             </span>
             <button type="button" className="button small" onClick={onRetry}>
-              Now
+              Try now
             </button>
           </div>
         </Note>
@@ -117,6 +140,15 @@ function ConnectionNote({ view, onRetry }: { view: AttachmentView; onRetry: () =
         </Note>
       );
   }
+}
+
+function ScreenAsOf({ view: { liveness, face } }: { view: AttachmentView }) {
+  if (liveness.lastByteAtMs === undefined || face.session?.end !== undefined) return null;
+  return (
+    <span className="muted">
+      Screen as of <At ms={liveness.lastByteAtMs} />.
+    </span>
+  );
 }
 
 async function copy(attachment: Attachment, text: string): Promise<void> {
