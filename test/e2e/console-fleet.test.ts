@@ -1,10 +1,12 @@
 /** The console's pages about machines in Chromium against the real product: joining, draining, away, removed. */
+import { cpSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { journey, launchBrowser, openPage } from "../support/browser.ts";
 import { ConsoleUser, expectClean, terminalShows, typeInto, writing } from "../support/console.ts";
 import { fakeAgent } from "../support/flood.ts";
-import { Product, type SecondHost } from "../support/maestro.ts";
+import { TestHome } from "../support/home.ts";
+import { Product, SecondHost } from "../support/maestro.ts";
 import { lacking } from "../support/system.ts";
 
 const missing = lacking("chromium");
@@ -40,7 +42,12 @@ describe.skipIf(missing !== undefined)(`console, fleet${missing === undefined ? 
       await page.getByText("Waiting for the machine").waitFor();
       await secondHost();
       await page.getByText("second has joined").waitFor();
-      await page.getByRole("button", { name: "Done" }).click();
+      await page.getByRole("button", { name: "Open a shell on it" }).click();
+      await page.waitForURL(/\/sessions\/ses_/);
+      await writing(page);
+      await typeInto(page, "echo first-$((40+2))\n");
+      await terminalShows(page, "first-42");
+      await page.locator('.nav a[href="/hosts"]').click();
       await page.getByRole("article", { name: "Host second" }).getByText("online", { exact: true }).waitFor();
       expectClean(tab);
     });
@@ -85,6 +92,38 @@ describe.skipIf(missing !== undefined)(`console, fleet${missing === undefined ? 
       expectClean(tab);
     });
   });
+
+  test(
+    "[LK2] a cloned host is locked: the console says what happened and what unlocking means, and unlocks it",
+    { timeout: 180_000 },
+    async () => {
+      const host = await secondHost();
+      await using home = new TestHome("c");
+      cpSync(host.home.path, home.path, { recursive: true, filter: (path) => !/\.(sock|lock|pid)$|\/run(\/|$)/.test(path) });
+      const copy = SecondHost.clone("copy", home);
+      await using tab = await user.open("/hosts");
+      await journey("unlock", tab, async (page) => {
+        const card = page.getByRole("article", { name: "Host second" });
+        await card.getByText("online", { exact: true }).waitFor();
+        copy.run();
+        await card.getByText("Two machines used this host's identity").waitFor({ timeout: 120_000 });
+        await card.getByText("Find the copy, stop its daemon").waitFor();
+        expect(await card.getByText("online", { exact: true }).count()).toBe(0);
+        expect(await card.getByRole("button", { name: "Open a shell" }).count()).toBe(0);
+        await page.getByRole("navigation", { name: "Fleet" }).getByText("locked").waitFor();
+        await copy.stop();
+        await card.getByRole("button", { name: "Unlock…" }).click();
+        const dialog = page.getByRole("dialog", { name: "Unlock second?" });
+        await dialog.getByText("only when the copy is stopped").waitFor();
+        await dialog.getByRole("button", { name: "Unlock" }).click();
+        await card.getByText("Two machines used this host's identity").waitFor({ state: "detached" });
+        await host.stop().catch(() => undefined);
+        host.run();
+        await card.getByText("online", { exact: true }).waitFor({ timeout: 60_000 });
+        expectClean(tab);
+      });
+    },
+  );
 
   test("a host is drained, resumed and removed from its menu", async () => {
     await secondHost();

@@ -1,5 +1,5 @@
 /** The console's terminal in Chromium against the real product. */
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DESKTOP, PHONE, journey, launchBrowser, openPage } from "../support/browser.ts";
 import { ConsoleUser, expectClean, terminalShows, typeInto, writing } from "../support/console.ts";
@@ -25,6 +25,11 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
     await product[Symbol.asyncDispose]();
   });
 
+  const signInWith = async (page: Page, path: string, secret: string) => {
+    await page.goto(`${product.url}${path}`);
+    await page.getByLabel(/login link or an API token/).fill(secret);
+    await page.getByRole("button", { name: "Sign in" }).click();
+  };
   const agentSession = async (backend: "pty" | "tmux" = "pty") => (await product.api.createSession({ argv: fakeAgent(), backend })).id;
 
   test("login by link, tree, new shell, type, resize", async () => {
@@ -62,16 +67,69 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
       await take.waitFor();
       await typeInto(page, "x");
       await page.getByText("You are watching. Take the pen to type.").waitFor();
+      expect(await take.getAttribute("aria-describedby").then((by) => page.locator(`#${by}`).textContent())).toBe(
+        "Taking the pen leaves the other window watching and gives the session this window's size.",
+      );
       await take.click();
       await writing(page);
       await typeInto(page, "say from the second tab\n");
       await terminalShows(page, "from the second tab");
     });
-    await one.page.getByText("has taken the pen.").waitFor();
+    await one.page.getByText("Another window of yours has taken the pen.").waitFor();
     await one.page.getByRole("button", { name: "Take the pen" }).waitFor();
     await terminalShows(one.page, "from the second tab");
+    await one.page.getByRole("button", { name: "Take it back" }).click();
+    await writing(one.page);
+    await one.page.getByText("has taken the pen.").waitFor({ state: "detached" });
     expectClean(one);
     expectClean(two);
+  });
+
+  test("[VW2] who may only watch is told who writes and why no pen is offered, on the phone too", async () => {
+    const id = await agentSession();
+    await using writer = await user.open(`/sessions/${id}`);
+    await writing(writer.page);
+    const { secret } = await product.api.createToken({ name: "watcher", role: "viewer" });
+    await using tab = await openPage(browser, { viewport: { ...PHONE }, context: { hasTouch: true, isMobile: true } });
+    await journey("read-only", tab, async (page) => {
+      await signInWith(page, `/sessions/${id}`, secret);
+      const foot = page.locator(".watch-foot");
+      await foot.getByText(/writes\.$/).waitFor();
+      await foot.getByText("Your role is viewer: you may watch, not type.").waitFor();
+      await typeInto(page, "x");
+      await page.getByText("You may watch this session, not type into it.").waitFor();
+      expect(await page.getByRole("button", { name: /Take/ }).count()).toBe(0);
+      expect(await page.getByRole("button", { name: "End this session" }).count()).toBe(0);
+      await page.setViewportSize({ ...DESKTOP });
+      await page.getByTestId("pen").getByText("owner writes").waitFor();
+      expectClean(tab);
+    });
+  });
+
+  test("a session that does not exist is said to be so, with a way out", async () => {
+    await using tab = await user.open("/sessions/ses_00000000000000000000000000");
+    await journey("no-session", tab, async (page) => {
+      await page.getByRole("heading", { name: "No such session" }).waitFor();
+      await page.getByRole("button", { name: "Try again" }).waitFor();
+      await page.locator(".term-wait").getByRole("link", { name: "Overview" }).click();
+      await page.waitForURL(`${product.url}/`);
+    });
+  });
+
+  test("a terminal that cannot be fetched while the server is away is fetched when it is asked for again", async () => {
+    await product.api.createSession({ argv: fakeAgent(), backend: "pty", name: "late" });
+    await using tab = await openPage(browser);
+    const chunk = "**/assets/terminal-*.js";
+    await tab.page.route(chunk, (route) => route.abort("connectionrefused"));
+    await journey("late-terminal", tab, async (page) => {
+      await page.goto(await product.loginLink());
+      await page.getByRole("navigation", { name: "Fleet" }).getByText("late", { exact: true }).click();
+      await page.getByRole("heading", { name: "The terminal could not be loaded" }).waitFor();
+      await page.unroute(chunk);
+      await page.getByRole("button", { name: "Try again" }).click();
+      await page.getByTestId("pen").waitFor();
+      expectClean(tab);
+    });
   });
 
   test("[VW5] a token revoked under an open terminal ends it within 5 s and says so", async () => {
@@ -79,9 +137,7 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
     const { token, secret } = await product.api.createToken({ name: "guest", role: "operator" });
     await using tab = await openPage(browser);
     await journey("revoked", tab, async (page) => {
-      await page.goto(`${product.url}/sessions/${id}`);
-      await page.getByLabel(/login link or an API token/).fill(secret);
-      await page.getByRole("button", { name: "Sign in" }).click();
+      await signInWith(page, `/sessions/${id}`, secret);
       await writing(page);
       await product.api.revokeToken(token.id);
       await page
@@ -113,6 +169,47 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
       expectClean(tab);
     });
   });
+
+  test(
+    "while the control plane is away numbers and screens say how old they are, and come back by themselves",
+    { timeout: 120_000 },
+    async () => {
+      const id = await agentSession();
+      await using terminal = await user.open(`/sessions/${id}`);
+      await writing(terminal.page);
+      await using tab = await user.open("/hosts");
+      await journey("away", tab, async (page) => {
+        await page.getByText("online", { exact: true }).waitFor();
+        await page.evaluate(() => document.body.setAttribute("data-same-page", "yes"));
+        const dimmed = page.locator(".stale");
+        expect(await dimmed.count()).toBe(0);
+        await product.down();
+        await page
+          .getByTestId("as-of")
+          .getByText(/^As of .*\d+:\d\d:\d\d.* \(\d+s ago\)/)
+          .waitFor();
+        await page.getByTestId("tree-as-of").waitFor();
+        expect(await dimmed.count()).toBe(2);
+        await terminal.page
+          .getByText(/Screen as of .*\d+:\d\d:\d\d/)
+          .first()
+          .waitFor();
+        await terminal.page.getByTestId("tree-as-of").waitFor();
+        expect(await terminal.page.getByTestId("terminal").getAttribute("data-old")).toBe("true");
+        for (const path of ["/", "/agents"]) {
+          await page.locator(`.nav a[href="${path}"]`).click();
+          await page.getByTestId("as-of").waitFor();
+        }
+        await product.upAgain();
+        await page.getByTestId("as-of").waitFor({ state: "detached", timeout: 60_000 });
+        await page.getByTestId("tree-as-of").waitFor({ state: "detached" });
+        expect(await dimmed.count()).toBe(0);
+        await terminal.page.locator('[data-testid=terminal][data-old="false"]').waitFor({ timeout: 60_000 });
+        expect(await page.evaluate(() => document.body.getAttribute("data-same-page"))).toBe("yes");
+        expectClean(tab);
+      });
+    },
+  );
 
   test("a link in the output shows where it leads before anything opens, and opens only http", async () => {
     const id = await agentSession();
