@@ -1,13 +1,14 @@
 /** Numbers that can no longer be believed are dimmed, and say when they were true. Comes and goes by itself. */
 import type { ReactNode } from "react";
 import { staleSince } from "../fleet/freshness.ts";
-import { At, useNow } from "../ui/parts.tsx";
+import { At, useClock, useNow } from "../ui/parts.tsx";
 import { useFleet } from "./fleet-context.tsx";
 
 function useStaleSince(): number | undefined {
   const fleet = useFleet();
   const wallMs = useNow(1_000);
-  return staleSince(fleet, { wallMs, monotonicMs: performance.now() });
+  const monotonicMs = useClock(1_000);
+  return staleSince(fleet, { wallMs, monotonicMs });
 }
 
 /** Around everything that comes from the lists. */

@@ -13,14 +13,15 @@ export const loadTerminal = (): Promise<Late> =>
 
 export function LateTerminal({ session }: { session: string }) {
   const [late, setLate] = useState<Late>({ type: "loading" });
-  const [attempt, setAttempt] = useState(0);
+  const loading = late.type === "loading";
   useEffect(() => {
+    if (!loading) return;
     let here = true;
     void loadTerminal().then((loaded) => here && setLate(loaded)); // never rejects
     return () => {
       here = false;
     };
-  }, [attempt]);
+  }, [loading]);
 
   switch (late.type) {
     case "ready":
@@ -39,14 +40,7 @@ export function LateTerminal({ session }: { session: string }) {
               title="The terminal could not be loaded"
               actions={
                 <>
-                  <button
-                    type="button"
-                    className="button primary"
-                    onClick={() => {
-                      setLate({ type: "loading" });
-                      setAttempt(attempt + 1);
-                    }}
-                  >
+                  <button type="button" className="button primary" onClick={() => setLate({ type: "loading" })}>
                     Try again
                   </button>
                   <button type="button" className="button" onClick={() => location.reload()}>
