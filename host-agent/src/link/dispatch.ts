@@ -38,7 +38,7 @@ export function dispatch(frame: RelayFrame, { actions, terminals, requests, send
     case "watch":
       return requests.answer(frame.id, frame.t, (done) => terminals.watch(frame, done));
     case "unwatch":
-      return terminals.unwatch(frame.channel);
+      return terminals.unwatch(frame);
     case "want-snapshot":
       return terminals.wantSnapshot(frame);
     case "need":

@@ -47,3 +47,22 @@ test("[CH5] watched again within the grace, it is held as before and stays subsc
   clock.advance(2 * VIEWER_GRACE_MS);
   expect(holder.unsubscribed).toEqual([]);
 });
+
+test("[CH5] a viewer that went without a goodbye finds its program still held, and for no longer than a hold", async () => {
+  const { clock, holder, terminals, watch } = await setUp();
+  terminals.unwatch({ t: "unwatch", channel: 1, lingers: true });
+  clock.advance(HOLD_MS - 1);
+  expect(holder.unsubscribed).toEqual([]);
+  await watch();
+  clock.advance(10 * HOLD_MS);
+  expect(holder.unsubscribed).toEqual([]);
+  terminals.unwatch({ t: "unwatch", channel: 2, lingers: true });
+  clock.advance(HOLD_MS);
+  expect(holder.unsubscribed).toEqual(["ses_a"]);
+});
+
+test("[CH2] after a goodbye the program is let go at once", async () => {
+  const { holder, terminals } = await setUp();
+  terminals.unwatch({ t: "unwatch", channel: 1 });
+  expect(holder.unsubscribed).toEqual(["ses_a"]);
+});

@@ -7,7 +7,7 @@ import { HOLD_LINK_AWAY_MS, HOLD_MS, LINK_CREDIT_BYTES, MAX_REPLAY_BYTES, VIEWER
 import type { Frame } from "@maestro/shared/protocol/frame";
 import type { HostFrame, RelayFrame, WatchResult } from "@maestro/shared/protocol/link";
 import { err, ok, type Result } from "@maestro/shared/result";
-import { noCancel, type Cancel, type Clock } from "../daemon/clock.ts";
+import type { Cancel, Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 import type { HolderClient } from "../holder/client.ts";
 import type { EpochEvent, GapEvent, OutputEvent, SnapshotEvent } from "../holder/types.ts";
@@ -39,9 +39,8 @@ export class Terminals {
   /** By channel number and by session: the same entries. */
   readonly #byChannel = new Map<number, Watched>();
   readonly #bySession = new Map<string, Watched>();
-  /** Sessions still subscribed to though the link that wanted them is gone. */
-  readonly #orphans = new Set<string>();
-  #cancelGrace: Cancel = noCancel;
+  /** Sessions still subscribed to though nobody watches them now; each with what keeps its end from coming. */
+  readonly #orphans = new Map<string, Cancel>();
 
   /** Tests shorten waits, never these budgets: how long bytes are kept safe is not waited for. */
   constructor({ clock, log }: { clock: Clock; log: Log }) {
@@ -63,23 +62,17 @@ export class Terminals {
   /** [CH5] Programs may be held a little longer while the link is away; the subscriptions end with the viewers' grace. */
   linkDown(): void {
     this.#egress = undefined;
-    this.#cancelGrace();
     for (const session of this.#bySession.keys()) {
-      this.#orphans.add(session);
+      this.#orphan(session, VIEWER_GRACE_MS);
       this.#holder?.hold(session, HOLD_LINK_AWAY_MS);
     }
     this.#byChannel.clear();
     this.#bySession.clear();
-    this.#cancelGrace = this.#clock.after(VIEWER_GRACE_MS, () => {
-      for (const session of this.#orphans) this.#holder?.unsubscribe(session);
-      this.#orphans.clear();
-    });
   }
 
   /** The daemon stops: what is still subscribed to ends with its connection to the holder. */
   dispose(): void {
-    this.#cancelGrace();
-    this.#orphans.clear();
+    this.#forgetOrphans();
   }
 
   // ---- holder -------------------------------------------------------------------------------
@@ -92,7 +85,7 @@ export class Terminals {
 
   holderDown(): void {
     this.#holder = undefined;
-    this.#orphans.clear();
+    this.#forgetOrphans();
     for (const entry of this.#bySession.values()) entry.snapshots.failed();
   }
 
@@ -154,7 +147,7 @@ export class Terminals {
     this.#bySession.set(session, entry);
     this.#byChannel.set(entry.channel.id, entry);
     // Before the answer: the end of the grace must not take the new subscription for the old one.
-    this.#orphans.delete(session);
+    this.#adopt(session);
     const subscribed = await holder.subscribe(session, { ...(from === undefined ? {} : { from }), credit: LINK_CREDIT_BYTES });
     // A link that went meanwhile takes its requests with it.
     if (this.#egress !== egress) return;
@@ -174,11 +167,12 @@ export class Terminals {
     egress.touch(entry.channel);
   }
 
-  unwatch(channel: number): void {
+  unwatch({ channel, lingers = false }: RelayFrameOf<"unwatch">): void {
     const entry = this.#byChannel.get(channel);
     if (entry === undefined) return;
     this.#forget(entry);
-    this.#holder?.unsubscribe(entry.channel.session);
+    if (lingers) this.#orphan(entry.channel.session, HOLD_MS);
+    else this.#holder?.unsubscribe(entry.channel.session);
   }
 
   ack({ channel, epoch, offset }: RelayFrameOf<"ack">): void {
@@ -283,6 +277,25 @@ export class Terminals {
     channel.open({ epoch, offset }, true);
     if (epoch === from.epoch && !resumed) channel.gap(epoch, from.offset, offset);
     this.#egress?.touch(channel);
+  }
+
+  /** [CH5] Its program goes on waiting for whoever comes back within `ms`. */
+  #orphan(session: string, ms: number): void {
+    this.#adopt(session);
+    const cancel = this.#clock.after(ms, () => {
+      this.#orphans.delete(session);
+      this.#holder?.unsubscribe(session);
+    });
+    this.#orphans.set(session, cancel);
+  }
+
+  #adopt(session: string): void {
+    this.#orphans.get(session)?.();
+    this.#orphans.delete(session);
+  }
+
+  #forgetOrphans(): void {
+    for (const session of [...this.#orphans.keys()]) this.#adopt(session);
   }
 
   #forget(entry: Watched): void {

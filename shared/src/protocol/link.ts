@@ -152,8 +152,11 @@ export const WatchResult = z.object({
 });
 export type WatchResult = z.infer<typeof WatchResult>;
 
-/** [CH2] Nobody watches any more: stop sending. Not a request; repeating it is harmless. */
-export const Unwatch = z.object({ t: z.literal("unwatch"), channel: Channel });
+/**
+ * [CH2] Nobody watches any more: stop sending. Not a request; repeating it is harmless.
+ * `lingers` [CH5]: the last viewer did not say goodbye and may be back in a moment.
+ */
+export const Unwatch = z.object({ t: z.literal("unwatch"), channel: Channel, lingers: z.boolean().optional() });
 /** Asks for the screen now (and `lines` of scrollback before it), sent as `snapshot` + frames, then replay up to the live position. */
 export const WantSnapshot = z.object({
   t: z.literal("want-snapshot"),

@@ -103,7 +103,7 @@ export class Channel<V extends object> {
 
   opened(result: Pick<WatchResult, "channel" | "epoch" | "offset">): void {
     this.#place = { type: "open", number: result.channel, synced: true };
-    if (this.empty) return this.#close();
+    if (this.empty) return this.#close(false);
     this.#standAt(result.epoch, result.offset);
     // All: the number travels with each viewer's saved place.
     for (const [viewer, { stream }] of this.#viewers) this.#port.moved(viewer, stream);
@@ -135,12 +135,13 @@ export class Channel<V extends object> {
     for (const [viewer, { stream }] of this.#viewers) this.#port.moved(viewer, stream);
   }
 
-  leave(viewer: V): void {
+  /** @param goodbye it meant to go: nobody waits for it. */
+  leave(viewer: V, goodbye: boolean): void {
     const entry = this.#viewers.get(viewer);
     if (entry === undefined) return;
     this.#memory.move(owed(entry.stream), 0);
     this.#viewers.delete(viewer);
-    if (this.empty && this.#place.type === "open") this.#close();
+    if (this.empty && this.#place.type === "open") this.#close(!goodbye);
   }
 
   /** The echo path: no storage, no schema, no copy when nothing has to be cut. */
@@ -369,13 +370,13 @@ export class Channel<V extends object> {
     return best;
   }
 
-  #close(): void {
+  #close(lingers: boolean): void {
     const number = this.number;
     this.#place = { type: "closed" };
     this.#wanted = false;
     this.#transfer = undefined;
     this.#linkAcked = 0;
-    if (number !== undefined) this.#port.toHost({ t: "unwatch", channel: number });
+    if (number !== undefined) this.#port.toHost({ t: "unwatch", channel: number, ...(lingers ? { lingers } : {}) });
   }
 
   #set(viewer: V, stream: Stream): void {

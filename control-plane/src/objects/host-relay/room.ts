@@ -79,7 +79,7 @@ export class Room {
 
   leave(viewer: Viewer, goodbye: boolean): void {
     if (!this.#viewers.delete(viewer)) return;
-    this.channel.leave(viewer);
+    this.channel.leave(viewer, goodbye);
     this.#setPen(penAfterLeave(this.#pen, viewer.at.id, goodbye, this.#port.nowMs(), this.#port.graceMs));
     this.#tellPen();
   }
