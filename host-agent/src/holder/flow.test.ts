@@ -32,7 +32,10 @@ describe("[CH5] who holds a program", () => {
   test("after 2 s without progress of anybody it runs on, and not a millisecond before", () => {
     expect(decide(1_999, [behind, behind])).toBe("pause");
     expect(decide(2_000, [behind, behind])).toBe("run");
-    expect(decideFlow({ nowMs: 500, paused: false, parserLag: 0, yieldUntilMs: 0, watchers: [behind] })).toEqual({ type: "pause", untilMs: 2_000 });
+    expect(decideFlow({ nowMs: 500, paused: false, parserLag: 0, yieldUntilMs: 0, watchers: [behind] })).toEqual({
+      type: "pause",
+      untilMs: 2_000,
+    });
   });
 
   test("progress of one of them begins the time anew", () => {

@@ -212,7 +212,10 @@ export class Holder implements HolderCore {
 
   #make(facts: SessionFacts): HeldSession {
     const { clock, screens, ringBytes } = this.#parts;
-    return new HeldSession({ ...facts }, { clock, screens, ringBytes, rightOfWay: this.#rightOfWay, changed: (session) => this.#change(session) });
+    return new HeldSession(
+      { ...facts },
+      { clock, screens, ringBytes, rightOfWay: this.#rightOfWay, changed: (session) => this.#change(session) },
+    );
   }
 
   #add(session: HeldSession): void {

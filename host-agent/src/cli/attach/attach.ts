@@ -142,7 +142,7 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
         return;
       case "disconnected":
         away = true;
-            return later(`Not connected: ${stripUnsafe(event.why, 120).replace(/\.$/, "")}. Trying again.`);
+        return later(`Not connected: ${stripUnsafe(event.why, 120).replace(/\.$/, "")}. Trying again.`);
       case "over":
         clearTimeout(cover);
         if (event.failure === undefined) outcome.resolve({ type: "detached" });
