@@ -37,15 +37,18 @@ export async function sampleMetrics(before: CpuTimes, after: CpuTimes, dir: stri
   };
 }
 
-/** Small movements are noise: telling them costs a request each at the edge. */
-export function isMaterial(last: Metrics | undefined, now: Metrics): boolean {
+/** Runnable processes per core below which a machine is idle, whatever its load average still says of the past. */
+const IDLE_PER_CORE = 0.7;
+
+/** Small movements are noise: telling them costs a request each at the edge, and wakes the host's relay. */
+export function isMaterial(last: Metrics | undefined, now: Metrics, cores = os.availableParallelism()): boolean {
   if (last === undefined) return true;
-  const loadStep = Math.max(0.25, last.load1 * 0.2);
+  const idle = Math.max(last.load1, now.load1) < IDLE_PER_CORE * cores;
   return (
     Math.abs(now.cpu - last.cpu) >= 0.1 ||
     Math.abs(now.memory - last.memory) >= 0.03 ||
     Math.abs(now.disk - last.disk) >= 0.01 ||
-    Math.abs(now.load1 - last.load1) >= loadStep
+    (!idle && Math.abs(now.load1 - last.load1) >= Math.max(0.25 * cores, last.load1 * 0.5))
   );
 }
 

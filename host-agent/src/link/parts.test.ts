@@ -240,4 +240,11 @@ test("[LK8] small movements of the load are not told", () => {
   expect(isMaterial(last, { ...last, cpu: 0.55, memory: 0.51 })).toBe(false);
   expect(isMaterial(last, { ...last, cpu: 0.7 })).toBe(true);
   expect(isMaterial(last, { ...last, disk: 0.52 })).toBe(true);
+  expect(isMaterial(last, { ...last, load1: 4 }, 2)).toBe(true);
+  expect(isMaterial(last, { ...last, load1: 2.4 }, 2)).toBe(false);
+});
+
+test("[LK8] an idle machine says nothing while its load average dies away", () => {
+  const told = { cpu: 0.02, memory: 0.5, disk: 0.5, load1: 1.3 };
+  for (const load1 of [1, 0.6, 0.2, 0]) expect(isMaterial(told, { ...told, load1 }, 2)).toBe(false);
 });
