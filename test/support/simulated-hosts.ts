@@ -121,6 +121,7 @@ function refusing(welcomed: (serverTimeMs: number) => void): HostActions {
     startAgent: no,
     killSession: no,
     readScreen: no,
+    refuseWatch: () => undefined,
     sendInput: no,
     ensureWorkspace: no,
     detect: no,

@@ -45,6 +45,9 @@ export class HolderKeeper {
   get sessions(): SessionInfo[] {
     return [...this.#sessions.values()];
   }
+  session(id: string): SessionInfo | undefined {
+    return this.#sessions.get(id);
+  }
   get facts(): HolderClient["facts"] | undefined {
     return this.#client?.facts;
   }

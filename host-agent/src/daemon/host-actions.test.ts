@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { DEFAULT_SETTINGS } from "../config/env.ts";
 import { FakeRelay } from "./testing/fake-relay.ts";
 import { joinedHome, startTestAgent } from "./testing/host-home.ts";
@@ -26,7 +26,7 @@ async function setUp(policy?: string) {
   chmodSync(kilo, 0o755);
   mkdirSync(path.join(home.paths.home, "agents.d"));
   const holder = new MemoryHolder();
-  const agent = startTestAgent(home.paths, holder.open, { ...DEFAULT_SETTINGS, timeScale: 0.01, kilocodeBin: kilo });
+  const agent = startTestAgent(home.paths, holder.open, { ...DEFAULT_SETTINGS, timeScale: 0.1, kilocodeBin: kilo });
   undo.push(() => agent.stop());
   const link = await relay.link(0);
   const work = path.join(realpathSync(home.dir), "work");
@@ -110,13 +110,51 @@ test.each<[string, object, string]>([
   expect(holder.created).toHaveLength(0);
 });
 
-test("`shell: deny` leaves agents, and no shell or free command", async () => {
-  const { holder, create, start } = await setUp("shell: deny\n");
-  expect(await create()).toMatchObject({ error: { code: "policy_denied" } });
-  expect(await start({ type: "shell" })).toMatchObject({ error: { code: "policy_denied" } });
-  expect(await start({ type: "x", definition: { slug: "x", argv: ["/bin/sh"] } })).toMatchObject({ error: { code: "policy_denied" } });
-  expect(holder.created).toHaveLength(0);
-  expect(await start()).toMatchObject({ t: "reply" });
+describe("`shell: deny`", () => {
+  test.each<[string, object, string]>([
+    ["a shell", { type: "shell" }, "type"],
+    ["a command as a shell's arguments", { type: "shell", args: ["sh", "-c", "id"] }, "type"],
+    ["a type with a command of its own", { type: "x", definition: { slug: "x", adapter: "custom", argv: ["/bin/sh"] } }, "type"],
+    ["a known CLI defined elsewhere", { type: "x", definition: { slug: "x", adapter: "kilo", permissions: "full" } }, "type"],
+    ["an argument", { args: ["--settings", '{"hooks":{}}'] }, "args"],
+    ["a variable", { env: { EDITOR: "sh" } }, "env.EDITOR"],
+    ["a model that is a flag", { model: "--yolo" }, "model"],
+  ])("starts no agent with %s", async (_what, more, field) => {
+    const { holder, start, work } = await setUp("shell: deny\n");
+    expect(await start(more)).toMatchObject({ t: "reply-error", error: { code: "policy_denied", field } });
+    expect(holder.created).toHaveLength(0);
+    expect(existsSync(work)).toBe(false);
+  });
+
+  test("opens no session", async () => {
+    const { holder, create } = await setUp("shell: deny\n");
+    expect(await create()).toMatchObject({ error: { code: "policy_denied" } });
+    expect(holder.created).toHaveLength(0);
+  });
+
+  test("lets nobody at a shell that runs already, and at agents as ever", async () => {
+    const { holder, link, start } = await setUp("shell: deny\n");
+    holder.add("ses_users");
+    const watch = (session: string) => link.request({ t: "watch", id: link.nextId(), session });
+    const type = (session: string) => link.request({ t: "session.input", id: link.nextId(), session, base64: "aWQK" });
+    expect(await watch("ses_users")).toMatchObject({ error: { code: "policy_denied" } });
+    expect(await type("ses_users")).toMatchObject({ error: { code: "policy_denied" } });
+    expect(holder.inputs).toHaveLength(0);
+    await start();
+    expect(await watch(SESSION)).toMatchObject({ t: "reply" });
+    expect(await type(SESSION)).toMatchObject({ value: { accepted: 3 } });
+  });
+
+  test("leaves agents as the host knows them, its own custom types included", async () => {
+    const { home, holder, start, kilo } = await setUp("shell: deny\n");
+    writeFileSync(
+      path.join(home.paths.home, "agents.d/mine.yaml"),
+      "slug: mine\nadapter: custom\nargv: [/bin/cat, '{{workspace}}']\nenv: { A: b }\n",
+    );
+    expect(await start({ model: "m/1" })).toMatchObject({ t: "reply" });
+    expect(await start({ type: "mine", id: "agt_2" })).toMatchObject({ error: { code: "session_exists" } });
+    expect(holder.created).toMatchObject([{ argv: [kilo, "--model", "m/1"] }, { argv: ["/bin/cat", expect.any(String)], env: { A: "b" } }]);
+  });
 });
 
 test("a narrowed policy is told in hello, and sessions start inside it", async () => {

@@ -12,6 +12,7 @@ import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
+import { refuseAgent, refuseSession, refuseTyping } from "./shell-policy.ts";
 import { ensureWorkspace, resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
 
 export interface ActionDeps {
@@ -33,9 +34,11 @@ export function createHostActions(deps: ActionDeps): HostActions {
   const refuseNew = (): MaestroError | undefined =>
     draining ? maestroError("host_draining", "This host takes no new sessions.", { hint: "Resume it: maestro host resume." }) : undefined;
 
+  const refuseSessionOf = (id: string): MaestroError | undefined => refuseTyping(policy, keeper.session(id));
+
   return {
     async createSession(frame) {
-      const refusal = refuseNew() ?? (policy.shell === "deny" ? shellDenied() : undefined) ?? refuseEnv(frame.env);
+      const refusal = refuseNew() ?? refuseSession(policy) ?? refuseEnv(frame.env);
       if (refusal !== undefined) return err(refusal);
       const id = parseId("session", frame.session);
       if (!id.ok) return id;
@@ -63,6 +66,8 @@ export function createHostActions(deps: ActionDeps): HostActions {
       return refusal === undefined ? startAgent(frame, deps) : err(refusal);
     },
 
+    refuseWatch: (session) => refuseSessionOf(session),
+
     async killSession({ session }) {
       const holder = keeper.client();
       if (!holder.ok) return holder;
@@ -84,6 +89,8 @@ export function createHostActions(deps: ActionDeps): HostActions {
     },
 
     async sendInput({ session, base64 }) {
+      const refusal = refuseSessionOf(session);
+      if (refusal !== undefined) return err(refusal);
       const holder = keeper.client();
       if (!holder.ok) return holder;
       const sent = await holder.value.send(session, Buffer.from(base64, "base64"));
@@ -121,9 +128,8 @@ async function startAgent(
   catalogue.refresh();
   const type = catalogue.resolve(agent.type, agent.definition);
   if (!type.ok) return type;
-  // A definition that travels with the request is a command of the control plane's choice.
-  const freeCommand = type.value.adapter === "shell" || (type.value.adapter === "custom" && agent.definition !== undefined);
-  if (policy.shell === "deny" && freeCommand) return err(shellDenied());
+  const refusal = refuseAgent(policy, agent, type.value);
+  if (refusal !== undefined) return err(refusal);
   const adapter = BUILTIN[type.value.adapter];
   const binary = adapter.binaries.length === 0 ? undefined : detector.locate(adapter);
   const program: Program | undefined = binary === undefined ? undefined : { binary, version: detector.knownVersion(binary) };
@@ -184,8 +190,3 @@ function refuseEnv(env: Readonly<Record<string, string>>): MaestroError | undefi
     ? undefined
     : maestroError("env_denied", `The variable ${denied} may not be set for a session.`, { field: `env.${denied}` });
 }
-
-const shellDenied = (): MaestroError =>
-  maestroError("policy_denied", "This host's policy allows agents only: no shell and no free command.", {
-    hint: "`shell: deny` in its policy file says so.",
-  });

@@ -10,7 +10,7 @@ import { errnoOf } from "./durable-file.ts";
 const PolicyFile = z.strictObject({
   /** Replaces the default roots: narrower or wider. */
   roots: z.array(z.string().startsWith("/", "must be an absolute path").max(4096)).min(1).max(32).optional(),
-  /** `deny`: sessions run agents only, no shell and no command of the control plane's choice. */
+  /** `deny`: sessions run agents of this host's own types only, as those say: see shell-policy.ts. */
   shell: z.enum(["allow", "deny"]).optional(),
 });
 

@@ -1,6 +1,7 @@
 /** Each frame of the relay to the one who handles it; exhaustive, so that a new frame does not compile unhandled. */
+import type { MaestroError } from "@maestro/shared/errors";
 import type { HostFrame, LinkWelcome, RelayFrame, RequestName, RequestResult } from "@maestro/shared/protocol/link";
-import type { Result } from "@maestro/shared/result";
+import { err, type Result } from "@maestro/shared/result";
 import type { Terminals } from "../terminal/terminals.ts";
 import type { Requests } from "./requests.ts";
 
@@ -11,6 +12,8 @@ export type Action<N extends RequestName & RelayFrame["t"]> = (frame: FrameOf<N>
 export interface HostActions {
   createSession: Action<"session.create">;
   startAgent: Action<"agent.start">;
+  /** Whether the host's own policy keeps this session to itself. */
+  refuseWatch(session: string): MaestroError | undefined;
   killSession: Action<"session.kill">;
   /** The screen's bytes travel before the answer, as blob frames on the channel the request names. */
   readScreen(frame: FrameOf<"session.screen">, blob: (bytes: Uint8Array) => void): Promise<Result<RequestResult<"session.screen">>>;
@@ -36,7 +39,10 @@ export function dispatch(frame: RelayFrame, { actions, terminals, requests, send
     case "welcome":
       return actions.welcome(frame);
     case "watch":
-      return requests.answer(frame.id, frame.t, (done) => terminals.watch(frame, done));
+      return requests.answer(frame.id, frame.t, (done) => {
+        const refusal = actions.refuseWatch(frame.session);
+        return refusal === undefined ? terminals.watch(frame, done) : done(err(refusal));
+      });
     case "unwatch":
       return terminals.unwatch(frame);
     case "want-snapshot":

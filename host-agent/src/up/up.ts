@@ -120,11 +120,15 @@ async function claim(up: UpPaths, built: Artifacts, { plan }: UpOptions): Promis
   const holder = claimRun(up, record);
   if (holder !== undefined) {
     const newer = holder.build !== undefined && holder.build !== buildId(built);
-    throw fail("already_running", `maestro up already runs (pid ${holder.supervisor.pid}, ${holder.url})${newer ? ", from another build" : ""}.`, {
-      hint: newer
-        ? "It goes on with its own. To have this build: maestro down, then start again; sessions go on meanwhile."
-        : "Use it: maestro open. Or stop it first: maestro down.",
-    });
+    throw fail(
+      "already_running",
+      `maestro up already runs (pid ${holder.supervisor.pid}, ${holder.url})${newer ? ", from another build" : ""}.`,
+      {
+        hint: newer
+          ? "It goes on with its own. To have this build: maestro down, then start again; sessions go on meanwhile."
+          : "Use it: maestro open. Or stop it first: maestro down.",
+      },
+    );
   }
   // The one before was killed: what it left would hold the port and the database.
   for (const { name, ...child } of previous?.children ?? []) {

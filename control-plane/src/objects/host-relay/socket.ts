@@ -25,6 +25,7 @@ export function close(socket: WebSocket, code: CloseCode, reason: ErrorCode | "g
 const CLOSE_CODES: Partial<Record<ErrorCode, CloseCode>> = {
   upgrade_required: CLOSE.upgradeRequired,
   rate_limited: CLOSE.tooManyRequests,
+  policy_denied: CLOSE.forbidden,
   frame_too_large: CLOSE.tooLarge,
   hello_timeout: CLOSE.helloTimeout,
 };

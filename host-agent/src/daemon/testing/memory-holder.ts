@@ -49,7 +49,7 @@ export class MemoryHolder {
     events?.closed("dropped by the test");
   }
 
-  add(id: string, name = id): Session {
+  add(id: string, name = id, agent?: string): Session {
     const info: SessionInfo = {
       id,
       name,
@@ -62,6 +62,7 @@ export class MemoryHolder {
       createdMs: Date.now(),
       lastActivityMs: Date.now(),
       epoch: 1,
+      ...(agent === undefined ? {} : { agent }),
     };
     const session: Session = { info, epoch: 1, bytes: Buffer.alloc(0), lost: 0, sub: undefined, hold: undefined };
     this.sessions.set(id, session);
@@ -114,7 +115,8 @@ export class MemoryHolder {
       create: async (spec) => {
         this.created.push(spec);
         if (this.sessions.has(spec.id)) return err(maestroError("session_exists", "It exists."));
-        return ok(this.add(spec.id, chooseName(spec, new Set([...this.sessions.values()].map(({ info }) => info.name)))).info);
+        const taken = new Set([...this.sessions.values()].map(({ info }) => info.name));
+        return ok(this.add(spec.id, chooseName(spec, taken), spec.agent).info);
       },
       kill: async (id) => (find(id) === undefined ? missing(id) : ok(true)),
       forget: async (id) => {
