@@ -36,12 +36,15 @@ export const p9: Gate = {
     const holder = await loaded.running("holder");
     // First the chatty ones: what the first sessions of all cost once is not the price of one more.
     rig.progress(`opening ${CHATTY} chatty sessions`);
-    const chatty = await many(loaded, "chatty", CHATTY, CHATTER);
-    const before = { workerd: residentBytes(workerd), holder: residentBytes(holder) };
+    const chatty = await watch(loaded, await create(loaded, "chatty", CHATTY, CHATTER));
+    const atFirst = { workerd: residentBytes(workerd), holder: residentBytes(holder) };
     rig.progress(`opening ${IDLE} idle sessions`);
-    const idle = await many(loaded, "idle", IDLE, rawCat);
-    const idleCost = (residentBytes(workerd) - before.workerd) / IDLE;
-    const holderCost = (residentBytes(holder) - before.holder) / IDLE;
+    const ids = await create(loaded, "idle", IDLE, rawCat);
+    // The relay's price of a session is that of having it on a screen; the requests that made it are told apart.
+    const created = { workerd: residentBytes(workerd), holder: residentBytes(holder) };
+    const idle = await watch(loaded, ids);
+    const idleCost = (residentBytes(workerd) - created.workerd) / IDLE;
+    const holderCost = residentBytes(holder) - atFirst.holder;
     const unloaded: EchoFigures[] = [];
     const busy: EchoFigures[] = [];
     // The machine is shared: while the unloaded product is measured, the chatty sessions hold their tongues.
@@ -73,7 +76,10 @@ export const p9: Gate = {
           limit: { atMost: 1 },
         },
       ],
-      told: { "holder per idle session, KB": Math.round(holderCost / 1000) },
+      told: {
+        "holder per idle session, KB": kilobytes(holderCost),
+        "workerd per session made by HTTP, KB": kilobytes(created.workerd - atFirst.workerd),
+      },
     };
   },
 };
@@ -85,14 +91,20 @@ async function echoing(product: Product): Promise<Echoing> {
   return { product, viewer };
 }
 
-async function many(product: Product, label: string, count: number, argv: readonly string[]): Promise<Viewer[]> {
-  const viewers: Viewer[] = [];
-  for (let made = 0; made < count; made += BATCH) {
-    const batch = Array.from({ length: Math.min(BATCH, count - made) }, async (_, index) => {
-      const { id } = await product.api.createSession({ name: `${label}-${made + index}`, argv: [...argv], backend: "pty" });
-      return writer(product, id);
-    });
-    viewers.push(...(await Promise.all(batch)));
+/** Per idle session. */
+const kilobytes = (bytes: number): number => Math.round(bytes / IDLE / 1000);
+
+const create = (product: Product, label: string, count: number, argv: readonly string[]): Promise<string[]> =>
+  inBatches(count, async (index) => (await product.api.createSession({ name: `${label}-${index}`, argv: [...argv], backend: "pty" })).id);
+
+const watch = (product: Product, ids: readonly string[]): Promise<Viewer[]> =>
+  inBatches(ids.length, (index) => writer(product, ids[index] ?? ""));
+
+async function inBatches<T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> {
+  const made: T[] = [];
+  while (made.length < count) {
+    const from = made.length;
+    made.push(...(await Promise.all(Array.from({ length: Math.min(BATCH, count - from) }, (_, index) => make(from + index)))));
   }
-  return viewers;
+  return made;
 }
