@@ -35,6 +35,8 @@ class FuzzHost {
   sent = 0;
   acked = 0;
   ringStart = 0;
+  /** Where the last screen was drawn: the holder reads on and never back. */
+  drawn = 0;
   channel: number | undefined;
   readonly queue: (() => void)[] = [];
   readonly wire: (
@@ -147,7 +149,8 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
       snapshots += 1;
       // The holder draws it of all it has read, which what was sent lags behind; or of a little before, when that is on its way.
       const at = random() < 0.5 ? host.sent + int(host.head - host.sent + 1) : host.sent - int(4000);
-      const offset = Math.max(host.ringStart, at);
+      const offset = Math.max(host.ringStart, host.drawn, at);
+      host.drawn = offset;
       if (offset > host.sent) beyond += 1;
       const bytes = int(20_000);
       host.wire.push({
@@ -353,6 +356,7 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
     host.sent = 0;
     host.acked = 0;
     host.ringStart = 0;
+    host.drawn = 0;
     if (host.channel !== undefined) host.wire.push({ control: "epoch", value: { channel: host.channel, epoch: host.epoch, offset: 0 } });
   };
   const settle = (): void => {
@@ -405,6 +409,14 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
     if (viewer !== undefined && random() < 0.01) channel.history(viewer, 500);
     if (memory.used > 8 * (VIEWER_CREDIT_BYTES + 20_000)) throw new Violation(`memory ${memory.used}`);
     if (memory.used < 0) throw new Violation(`memory below zero: ${memory.used}`);
+  }
+  // The program floods, and everybody reloads: what they see next may be far ahead of what is sent.
+  if (random() < 0.5) {
+    host.head += 1 + int(900_000);
+    for (const viewer of viewers.splice(0)) {
+      channel.leave(viewer);
+      if (random() < 0.7) join(undefined);
+    }
   }
   if (viewers.length === 0) join(undefined);
   settle();
