@@ -68,7 +68,7 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
       await typeInto(page, "x");
       await page.getByText("You are watching. Take the pen to type.").waitFor();
       expect(await take.getAttribute("aria-describedby").then((by) => page.locator(`#${by}`).textContent())).toBe(
-        "Taking the pen leaves the other window watching and gives the session this window's size.",
+        "The other window then watches, at this window's size.",
       );
       await take.click();
       await writing(page);

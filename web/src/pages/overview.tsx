@@ -25,7 +25,7 @@ export function OverviewPage() {
     .toSorted((a, b) => (b.end?.atMs ?? 0) - (a.end?.atMs ?? 0))
     .slice(0, RECENT_ENDED);
   const trouble = fleet.hosts.filter((host) => host.locked !== undefined || host.status === "lost" || host.status === "stale");
-  const online = fleet.hosts.filter((host) => host.status === "online").length;
+  const online = fleet.hosts.filter((host) => host.status === "online" && host.locked === undefined).length;
 
   return (
     <Page

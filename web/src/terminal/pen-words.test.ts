@@ -15,11 +15,11 @@ describe("[VW2] the words of the pen", () => {
     expect(penWords(watching("bob"), me("owner"))).toEqual({
       type: "watching",
       who: "bob writes",
-      consequence: "Taking the pen leaves bob watching and gives the session this window's size.",
+      consequence: "bob then watches, at this window's size.",
     });
     expect(penWords(watching(undefined), me("owner"))).toMatchObject({
       who: "Nobody writes",
-      consequence: "Taking the pen gives the session this window's size.",
+      consequence: "The session then takes this window's size.",
     });
     expect(penWords(watching("ada"), me("owner"))).toMatchObject({ who: "You write in another window" });
     // A token of the same member is another party.

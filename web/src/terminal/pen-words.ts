@@ -19,15 +19,14 @@ export function penWords({ pen, canWrite }: Pick<Face, "pen" | "canWrite">, me: 
   if (!canWrite) {
     const why =
       me?.principal.role === "viewer"
-        ? "Your role is viewer: you may watch, not type. An owner of the fleet can change that."
+        ? "Your role is viewer: you may watch, not type. Ask an owner."
         : "This sign-in may watch this session, not type into it.";
     return { type: "read-only", who, why };
   }
-  const size = "gives the session this window's size";
   const consequence =
     writer === undefined
-      ? `Taking the pen ${size}.`
-      : `Taking the pen leaves ${writer.you ? "the other window" : writer.name} watching and ${size}.`;
+      ? "The session then takes this window's size."
+      : `${writer.you ? "The other window" : writer.name} then watches, at this window's size.`;
   return { type: "watching", who, consequence };
 }
 
