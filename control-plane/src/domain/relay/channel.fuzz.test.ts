@@ -414,7 +414,7 @@ function run(seed: number, steps: number, faults: Faults = {}): { taken: number;
   if (random() < 0.5) {
     host.head += 1 + int(900_000);
     for (const viewer of viewers.splice(0)) {
-      channel.leave(viewer);
+      channel.leave(viewer, random() < 0.5);
       if (random() < 0.7) join(undefined);
     }
   }
