@@ -17,24 +17,19 @@ export type LoginLinkRow = typeof loginLinks.$inferSelect;
 /** Idle time is kept this coarsely, to write seldom. */
 export const LAST_SEEN_GRAIN_MS = 5 * 60_000;
 
-export async function sessionByDigest(db: Db, digest: string): Promise<SessionWithMember | undefined> {
-  return db
+const withMember = (db: Db) =>
+  db
     .select({ session: browserSessions, member: members, parent: tokens })
     .from(browserSessions)
     .leftJoin(members, eq(members.id, browserSessions.member))
-    .leftJoin(tokens, eq(tokens.id, browserSessions.parent))
-    .where(eq(browserSessions.digest, digest))
-    .get();
+    .leftJoin(tokens, eq(tokens.id, browserSessions.parent));
+
+export async function sessionByDigest(db: Db, digest: string): Promise<SessionWithMember | undefined> {
+  return withMember(db).where(eq(browserSessions.digest, digest)).get();
 }
 
 export async function sessionById(db: Db, id: BrowserSessionId): Promise<SessionWithMember | undefined> {
-  return db
-    .select({ session: browserSessions, member: members, parent: tokens })
-    .from(browserSessions)
-    .leftJoin(members, eq(members.id, browserSessions.member))
-    .leftJoin(tokens, eq(tokens.id, browserSessions.parent))
-    .where(eq(browserSessions.id, id))
-    .get();
+  return withMember(db).where(eq(browserSessions.id, id)).get();
 }
 
 /** Opens a session; sessions that ended long ago go on the way. */

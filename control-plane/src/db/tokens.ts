@@ -13,22 +13,15 @@ export type TokenWithMember = { token: TokenRow; member: typeof members.$inferSe
 
 export const LAST_USED_GRAIN_MS = 3_600_000;
 
+const withMember = (db: Db) =>
+  db.select({ token: tokens, member: members }).from(tokens).leftJoin(members, eq(members.id, tokens.member));
+
 export async function tokenByLookup(db: Db, lookup: string): Promise<TokenWithMember | undefined> {
-  return db
-    .select({ token: tokens, member: members })
-    .from(tokens)
-    .leftJoin(members, eq(members.id, tokens.member))
-    .where(eq(tokens.lookup, lookup))
-    .get();
+  return withMember(db).where(eq(tokens.lookup, lookup)).get();
 }
 
 export async function tokenById(db: Db, id: TokenId): Promise<TokenWithMember | undefined> {
-  return db
-    .select({ token: tokens, member: members })
-    .from(tokens)
-    .leftJoin(members, eq(members.id, tokens.member))
-    .where(eq(tokens.id, id))
-    .get();
+  return withMember(db).where(eq(tokens.id, id)).get();
 }
 
 export async function listTokens(db: Db, fleet: FleetId, ask: PageAsk): Promise<Page<TokenRow>> {

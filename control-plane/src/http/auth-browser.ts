@@ -5,7 +5,7 @@ import { equalDigests, hmac, hmacHex } from "../crypto/digest.ts";
 import { toBase64Url } from "../crypto/encoding.ts";
 import { sessionByDigest, type BrowserSessionRow, type SessionWithMember } from "../db/browser-sessions.ts";
 import { sessionEndsMs, sessionLives, tokenLives, tokenRevoked } from "../domain/access/lifetime.ts";
-import { effectiveScopes, lowerRole } from "../domain/access/permissions.ts";
+import { rightsOf } from "../domain/access/permissions.ts";
 import type { BrowserPrincipal } from "../domain/access/principal.ts";
 import type { AuthInput } from "./auth-input.ts";
 import { unwrap } from "./define-route.ts";
@@ -40,17 +40,13 @@ export function browserPrincipal({ session, member, parent }: SessionWithMember,
   // A login may be under way while its token is revoked, and a session never outlives what opened it.
   if (parent !== null) unwrap(tokenLives(parent, nowMs));
   if (member === null) throw new MaestroFailure(tokenRevoked("The member this session belonged to was removed."));
-  const role = lowerRole(session.role, member.role);
   return {
     kind: "browser",
     id: session.id,
     fleet: session.fleet,
     member: member.id,
     name: member.name,
-    role,
-    scopes: effectiveScopes(role, session.scopes),
-    agents: session.agents ?? undefined,
-    hosts: session.hosts ?? undefined,
+    ...rightsOf(session, member),
     expiresMs: Math.min(sessionEndsMs(session), parent?.expiresMs ?? Infinity),
     ticket: undefined,
     parent: session.parent ?? undefined,

@@ -4,7 +4,7 @@ import { parseToken } from "@maestro/shared/token";
 import { equalDigests } from "../crypto/digest.ts";
 import { tokenByLookup, type TokenRow, type TokenWithMember } from "../db/tokens.ts";
 import { tokenLives, tokenRevoked } from "../domain/access/lifetime.ts";
-import { effectiveScopes, lowerRole } from "../domain/access/permissions.ts";
+import { rightsOf } from "../domain/access/permissions.ts";
 import type { TokenPrincipal } from "../domain/access/principal.ts";
 import type { AuthInput } from "./auth-input.ts";
 import { unwrap } from "./define-route.ts";
@@ -32,17 +32,13 @@ export async function principalOfBearer(text: string, input: AuthInput): Promise
 export function tokenPrincipal({ token, member }: TokenWithMember, nowMs: number): TokenPrincipal {
   unwrap(tokenLives(token, nowMs));
   if (member === null) throw new MaestroFailure(tokenRevoked(`The member token '${token.name}' belonged to was removed.`));
-  const role = lowerRole(token.role, member.role);
   return {
     kind: "token",
     id: token.id,
     fleet: token.fleet,
     member: member.id,
     name: token.name === member.name ? member.name : `${member.name}/${token.name}`,
-    role,
-    scopes: effectiveScopes(role, token.scopes),
-    agents: token.agents ?? undefined,
-    hosts: token.hosts ?? undefined,
+    ...rightsOf(token, member),
     expiresMs: token.expiresMs,
     ticket: undefined,
   };

@@ -12,7 +12,16 @@ import { toSession } from "../domain/fleet/session-view.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
-import { agentNameWithinReach, agentWithinReach, hostFor, presentNow, presentOf, refuseDraining, withinReach, type Asking } from "./placed-sessions.ts";
+import {
+  agentNameWithinReach,
+  agentWithinReach,
+  hostFor,
+  presentNow,
+  presentOf,
+  refuseDraining,
+  withinReach,
+  type Asking,
+} from "./placed-sessions.ts";
 
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 const DEFAULT_PRIORITY = 3;

@@ -85,6 +85,10 @@ describe("who may", () => {
     ["limited to one name, that agent's", "web", "web", true],
     ["limited to one name, one that begins with it", "web", "web-1", false],
   ])("a session is its agent's: %s", (_what, agents, agentName, may) => {
-    for (const who of [{ ...token("owner"), agents }, { ...browser(undefined), agents }]) expect(mayTouchSession(who, agentName)).toBe(may);
+    for (const who of [
+      { ...token("owner"), agents },
+      { ...browser(undefined), agents },
+    ])
+      expect(mayTouchSession(who, agentName)).toBe(may);
   });
 });

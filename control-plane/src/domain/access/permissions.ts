@@ -13,6 +13,15 @@ export function effectiveScopes(role: Role, granted: readonly Scope[]): Scope[] 
 
 export const lowerRole = (a: Role, b: Role): Role => (roleAtLeast(a, b) ? b : a);
 
+/** What is left of a credential's grant now that its member is what they are. */
+export function rightsOf(
+  grant: { role: Role; scopes: readonly Scope[]; agents: string | null; hosts: string | null },
+  member: { role: Role },
+): Pick<UserPrincipal, "role" | "scopes" | "agents" | "hosts"> {
+  const role = lowerRole(grant.role, member.role);
+  return { role, scopes: effectiveScopes(role, grant.scopes), agents: grant.agents ?? undefined, hosts: grant.hosts ?? undefined };
+}
+
 export function authorise(access: Exclude<Access, { kind: "open" }>, principal: Principal, nowMs: number): Result<void> {
   switch (access.kind) {
     case "host":

@@ -43,7 +43,8 @@ export class HostRequests {
       const settle = (result: Result<RequestResult<RequestName>>): void => {
         if (!result.ok) return resolve({ ok: false, error: result.error });
         if ("session" in result.value) {
-          if ("session" in frame && frame.session !== result.value.session.id) return resolve({ ok: false, error: anotherSession(frame.t) });
+          if ("session" in frame && frame.session !== result.value.session.id)
+            return resolve({ ok: false, error: anotherSession(frame.t) });
           this.#port.changed(result.value.session);
         }
         if (frame.t === "session.kill" && "killed" in result.value && result.value.killed) this.#killed(frame.session);
