@@ -160,6 +160,24 @@ describe.each([
     expect(host.asked.filter(({ t }) => t === "resize").map(({ cols }) => cols)).toEqual([120, 90]);
   });
 
+  test("[CH6] input that the host did not take is told to the writer, and to nobody else", async () => {
+    const { session, relay, host, pause } = await setup();
+    const writer = await relay.viewer(session.id);
+    await writer.hello();
+    const watcher = await relay.viewer(session.id);
+    await watcher.hello();
+    await writer.reaches(0);
+    const [channel] = host.channels.keys();
+    await pause();
+    await writer.pingPong();
+    const error = { code: "input_refused", detail: "The program does not read." };
+    host.say({ t: "input-refused", channel, error });
+    expect(await writer.next("error")).toMatchObject({ error });
+    host.write(10);
+    await watcher.reaches(10);
+    expect(watcher.texts.filter(({ t }) => t === "error")).toEqual([]);
+  });
+
   test("[CH6] with the link away input is refused visibly, and the stream goes on exactly when it is back", async () => {
     const { session, relay, host, pause } = await setup();
     const viewer = await relay.viewer(session.id);

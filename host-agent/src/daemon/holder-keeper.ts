@@ -18,6 +18,7 @@ export interface KeeperHooks {
   snapshot: HolderEvents["snapshot"];
   gap: HolderEvents["gap"];
   epoch: HolderEvents["epoch"];
+  inputRefused: HolderEvents["inputRefused"];
   /** What changed in the list. */
   changed(upsert: readonly SessionInfo[], removed: readonly string[]): void;
 }
@@ -117,8 +118,8 @@ export class HolderKeeper {
   }
 
   #events(closed: (reason: string) => void): HolderEvents {
-    const { output, snapshot, gap, epoch } = this.#hooks;
-    return { output, snapshot, gap, epoch, sessions: ({ upsert, removed }) => this.#apply(upsert, removed), closed };
+    const { output, snapshot, gap, epoch, inputRefused } = this.#hooks;
+    return { output, snapshot, gap, epoch, inputRefused, sessions: ({ upsert, removed }) => this.#apply(upsert, removed), closed };
   }
 
   #apply(upsert: readonly SessionInfo[], removed: readonly string[]): void {

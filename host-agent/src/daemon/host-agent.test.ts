@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import { maestroError } from "@maestro/shared/errors";
 import { LINK_CREDIT_BYTES } from "@maestro/shared/limits";
 import { FLAG } from "@maestro/shared/protocol/frame";
 import { WatchResult } from "@maestro/shared/protocol/link";
@@ -52,6 +53,25 @@ test("[LK3] the first frame is a hello with this host's facts and sessions", asy
   expect(hello.sessions.map(({ id }) => id)).toEqual(["ses_a"]);
   expect(hello.capabilities).toContain("tmux");
   expect(hello.instance).toBe(link.claim.instance);
+});
+
+test("[CH6] input that the session does not take is told on its channel, and so is input without a holder", async () => {
+  const { relay, holder } = await setUp();
+  const link = await relay.link(0);
+  const { channel } = await watch(link, "ses_a");
+  holder.refuses = maestroError("input_refused", "The program does not read.");
+  link.sendInput(channel, Buffer.from("x"));
+  expect(await link.frame("input-refused")).toMatchObject({
+    channel,
+    error: { code: "input_refused", detail: "The program does not read." },
+  });
+  holder.away = true;
+  holder.drop();
+  link.sendInput(channel, Buffer.from("y"));
+  expect(await link.frame("input-refused", ({ error }) => error.detail.includes("nothing was typed"))).toMatchObject({
+    channel,
+    error: { code: "input_refused" },
+  });
 });
 
 test("[CH6] a keystroke goes to its session once, and its echo comes back on the channel", async () => {

@@ -88,6 +88,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
       snapshot: (event) => terminals.snapshot(event),
       gap: (event) => terminals.gap(event),
       epoch: (event) => terminals.epoch(event),
+      inputRefused: ({ session, error }) => terminals.inputRefused(session, error),
       changed: (upsert, removed) => {
         for (const frame of sessionsFrames(upsert, removed, serverTime.offsetMs())) link.send(frame);
       },

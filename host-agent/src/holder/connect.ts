@@ -2,6 +2,7 @@
 import { createConnection, type Socket } from "node:net";
 import { isErrorCode, maestroError, type MaestroError } from "@maestro/shared/errors";
 import { HELLO_TIMEOUT_MS } from "@maestro/shared/limits";
+import type { WireError } from "@maestro/shared/protocol/link";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { errnoOf } from "../daemon/durable-file.ts";
 import type { HolderClient } from "./client.ts";
@@ -269,18 +270,10 @@ class SocketClient implements HolderClient {
     switch (message.t) {
       case "reply":
         return this.#settle(message.id, ok(message.value));
-      case "error": {
-        const { code, detail, field, hint } = message.error;
-        return this.#settle(
-          message.id,
-          err(
-            maestroError(isErrorCode(code) ? code : "internal", detail, {
-              ...(field === undefined ? {} : { field }),
-              ...(hint === undefined ? {} : { hint }),
-            }),
-          ),
-        );
-      }
+      case "error":
+        return this.#settle(message.id, err(fromWire(message.error)));
+      case "input-refused":
+        return this.#events.inputRefused({ session: message.session, error: fromWire(message.error) });
       case "snapshot": {
         const { session, epoch, offset, cols, rows, lines, viewer } = message;
         return this.#parts.begin(message.bytes, (bytes) =>
@@ -307,6 +300,11 @@ class SocketClient implements HolderClient {
   }
 }
 
+const fromWire = ({ code, detail, field, hint }: WireError): MaestroError =>
+  maestroError(isErrorCode(code) ? code : "internal", detail, {
+    ...(field === undefined ? {} : { field }),
+    ...(hint === undefined ? {} : { hint }),
+  });
 const gone = (reason: string): MaestroError =>
   maestroError("not_running", `The connection to the holder ended: ${reason}.`, { hint: "Connect again." });
 const badAnswer = (name: string): MaestroError =>

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { HELLO_TIMEOUT_MS, HOLD_LINK_AWAY_MS } from "@maestro/shared/limits";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
+import type { WireError } from "@maestro/shared/protocol/link";
 import { negotiate } from "@maestro/shared/protocol/version";
 import type { Clock } from "./clock.ts";
 import { decodeInput, encodeControlMessage, encodeMessage, encodeOutputHead, MessageReader } from "./framing.ts";
@@ -148,8 +149,9 @@ export class Connection implements SubscriptionSink {
     if (tag === TAG.input && this.#greeted) {
       const input = decodeInput(payload);
       if (input === undefined) return void this.#socket.destroy();
-      // Unanswered by design: whoever needs to know sends `send`.
-      this.#core.find(input.session)?.write(input.bytes);
+      // Answered only when it was not taken: whoever needs to know more sends `send`.
+      const written = this.#core.find(input.session)?.write(input.bytes);
+      if (written?.ok === false) this.control({ t: "input-refused", session: input.session, error: toWire(written.error) });
       return;
     }
     // [VR2] An unknown tag is a newer client's: ignored.
@@ -341,11 +343,14 @@ export class Connection implements SubscriptionSink {
     return session === undefined ? err(maestroError("session_not_found", `There is no session '${id}' on this host.`)) : ok(session);
   }
 
-  #refuse(id: number, { code, detail, field, hint }: MaestroError): void {
-    this.control({
-      t: "error",
-      id,
-      error: { code, detail, ...(field === undefined ? {} : { field }), ...(hint === undefined ? {} : { hint }) },
-    });
+  #refuse(id: number, error: MaestroError): void {
+    this.control({ t: "error", id, error: toWire(error) });
   }
 }
+
+const toWire = ({ code, detail, field, hint }: MaestroError): WireError => ({
+  code,
+  detail,
+  ...(field === undefined ? {} : { field }),
+  ...(hint === undefined ? {} : { hint }),
+});

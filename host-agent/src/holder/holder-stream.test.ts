@@ -5,6 +5,7 @@ import { advance, type Cursor } from "@maestro/shared/protocol/cursor";
 import type { HolderClient } from "./client.ts";
 import { ScreenTerminal } from "./screen-terminal.ts";
 import { FLOOD, floodDigest, launch } from "./testing/backend-contract.ts";
+import { MAX_QUEUED_INPUT_BYTES } from "./write-queue.ts";
 import { AMPLE, Ear, HolderFixture, spec, value } from "./testing/fixture.ts";
 
 const KiB = 1024;
@@ -228,6 +229,19 @@ describe("attach and replay", () => {
     expect(await viewer.resize(id, 10, 10)).toMatchObject({ ok: false, error: { code: "session_ended" } });
     viewer.close();
   });
+});
+
+test("[CH6] input that a program does not read is refused to whoever typed it, past what may wait", async () => {
+  const mine = new Ear();
+  const typist = await fixture.connect(mine);
+  const { id } = await launch(typist, { backend: "pty", argv: sh("stty raw -echo; echo up; exec sleep 60") });
+  await mine.until(() => mine.text(id).includes("up"));
+  const piece = Buffer.alloc(128 * KiB, 0x61);
+  for (let sent = 0; sent <= MAX_QUEUED_INPUT_BYTES; sent += piece.byteLength) typist.input(id, piece);
+  await mine.until(() => mine.refusals.length > 0);
+  expect(mine.refusals[0]).toMatchObject({ session: id, error: { code: "input_refused" } });
+  expect(ear.refusals).toEqual([]);
+  value(await typist.kill(id));
 });
 
 describe("tails", () => {

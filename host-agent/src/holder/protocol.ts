@@ -111,6 +111,8 @@ export const SnapshotHead = z.object({
 export const ScreenHead = z.object({ t: z.literal("screen"), id: Id, epoch: Epoch, offset: Offset, bytes: Bytes, cols: Cols, rows: Rows });
 export const Gap = z.object({ t: z.literal("gap"), session: Session, epoch: Epoch, from: Offset, to: Offset });
 export const EpochChanged = z.object({ t: z.literal("epoch"), session: Session, epoch: Epoch, offset: Offset });
+/** [CH6] Unanswered input that was not taken. */
+export const InputRefused = z.object({ t: z.literal("input-refused"), session: Session, error: WireError });
 export const Sessions = z.object({ t: z.literal("sessions"), upsert: z.array(SessionInfo), removed: z.array(Session) });
 
 export const HolderMessages = {
@@ -120,6 +122,7 @@ export const HolderMessages = {
   screen: ScreenHead,
   gap: Gap,
   epoch: EpochChanged,
+  "input-refused": InputRefused,
   sessions: Sessions,
 } as const;
 export type HolderMessage = z.infer<(typeof HolderMessages)[keyof typeof HolderMessages]>;

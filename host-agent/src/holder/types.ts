@@ -1,4 +1,5 @@
 /** What the holder and its clients speak about: specs of sessions in, positions and events out. */
+import type { MaestroError } from "@maestro/shared/errors";
 import type { SessionId } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 
@@ -92,6 +93,11 @@ export interface EpochEvent extends Position {
   session: string;
 }
 
+export interface InputRefusedEvent {
+  session: string;
+  error: MaestroError;
+}
+
 export interface SessionsEvent {
   upsert: readonly SessionInfo[];
   removed: readonly string[];
@@ -105,6 +111,8 @@ export interface HolderEvents {
   gap(event: GapEvent): void;
   /** Numbering restarted: cursors are void, a fresh snapshot is due; live output goes on at `offset`. */
   epoch(event: EpochEvent): void;
+  /** [CH6] What was typed there with `input` was not taken. */
+  inputRefused(event: InputRefusedEvent): void;
   sessions(event: SessionsEvent): void;
   /** The connection ended; every pending request was answered with an error. Called once. */
   closed(reason: string): void;

@@ -14,7 +14,7 @@ async function setUp() {
   holder.add("ses_a");
   const terminals = new Terminals({ clock, log: silentLog });
   const client = await holder.open(
-    { output: () => {}, snapshot: () => {}, gap: () => {}, epoch: () => {}, sessions: () => {}, closed: () => {} },
+    { output: () => {}, snapshot: () => {}, gap: () => {}, epoch: () => {}, inputRefused: () => {}, sessions: () => {}, closed: () => {} },
     new AbortController().signal,
   );
   if (!client.ok) throw new Error("a holder in memory is always there");

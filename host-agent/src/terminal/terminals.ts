@@ -10,6 +10,8 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import type { Cancel, Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 import type { HolderClient } from "../holder/client.ts";
+import { hostText } from "../link/host-text.ts";
+import { toWire } from "../link/requests.ts";
 import type { EpochEvent, GapEvent, OutputEvent, SnapshotEvent } from "../holder/types.ts";
 import { Channel } from "./channel.ts";
 import type { Egress } from "./egress.ts";
@@ -206,9 +208,14 @@ export class Terminals {
   input(frame: Frame): void {
     const entry = this.#byChannel.get(frame.channel);
     if (entry === undefined) return;
-    if (this.#holder?.input(entry.channel.session, frame.payload) !== true) {
-      this.#log.warn("input was not delivered", { session: entry.channel.session, bytes: frame.payload.byteLength });
-    }
+    if (this.#holder?.input(entry.channel.session, frame.payload) !== true) this.inputRefused(entry.channel.session, notTyped());
+  }
+
+  /** [CH6] Nothing typed is lost silently: whoever typed it is told. */
+  inputRefused(session: string, error: MaestroError): void {
+    const channel = this.#bySession.get(session)?.channel.id;
+    this.#log.debug("input was not taken", { session, code: error.code });
+    if (channel !== undefined) this.#egress?.control(hostText({ t: "input-refused", channel, error: toWire(error) }));
   }
 
   sync(): Extract<HostFrame, { t: "host-sync" }> {
@@ -305,6 +312,10 @@ export class Terminals {
   }
 }
 
+const notTyped = (): MaestroError =>
+  maestroError("input_refused", "The process that holds this host's terminals is not there; nothing was typed.", {
+    hint: "It is being started again; type once more in a moment.",
+  });
 const holderAway = (): MaestroError =>
   maestroError("backend_unavailable", "The process that holds this host's terminals is not running.", {
     hint: "It is being started again; try once more in a moment.",

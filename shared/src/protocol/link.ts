@@ -101,6 +101,8 @@ export type SnapshotBegin = z.infer<typeof SnapshotBegin>;
 export const Gap = z.object({ t: z.literal("gap"), channel: Channel, epoch: Epoch, from: Offset, to: Offset });
 /** [CH1] The session's numbering restarts: everyone on the channel needs a fresh screen. */
 export const EpochChanged = z.object({ t: z.literal("epoch"), channel: Channel, epoch: Epoch, offset: Offset });
+/** [CH6] Input of this channel that the session did not take, after it had left the relay. */
+export const InputRefused = z.object({ t: z.literal("input-refused"), channel: Channel, error: WireError });
 /** Answer to the relay's `sync`: where each open channel of the host stands. */
 export const HostSync = z.object({
   t: z.literal("host-sync"),
@@ -118,6 +120,7 @@ export const HostFrames = {
   snapshot: SnapshotBegin,
   gap: Gap,
   epoch: EpochChanged,
+  "input-refused": InputRefused,
   "host-sync": HostSync,
 } as const;
 export type HostFrame = z.infer<(typeof HostFrames)[keyof typeof HostFrames]>;

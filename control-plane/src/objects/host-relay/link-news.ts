@@ -80,6 +80,7 @@ export function linkNews(to: () => Listeners): LinkEvents {
     blob: (frame) => to().screens.add(frame),
     gap: (channel, gap) => to().rooms.gap(channel, gap),
     epochChanged: (channel, epoch, offset) => to().rooms.epochChanged(channel, epoch, offset),
+    inputRefused: (channel, error) => to().rooms.inputRefused(channel, error),
     synced: (channels) => to().rooms.synced(channels),
   };
 }

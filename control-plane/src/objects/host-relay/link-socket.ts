@@ -17,6 +17,7 @@ import {
   type RequestName,
   type RequestResult,
   type SnapshotBegin,
+  type WireError,
 } from "@maestro/shared/protocol/link";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { negotiate, VERSIONS } from "@maestro/shared/protocol/version";
@@ -48,6 +49,7 @@ export interface LinkEvents {
   blob(frame: Frame): void;
   gap(channel: number, gap: { epoch: number; from: number; to: number }): void;
   epochChanged(channel: number, epoch: number, offset: number): void;
+  inputRefused(channel: number, error: WireError): void;
   synced(channels: z.infer<typeof HostSync>["channels"]): void;
 }
 
@@ -261,6 +263,8 @@ export class LinkSocket {
         return this.#events.gap(frame.channel, frame);
       case "epoch":
         return this.#events.epochChanged(frame.channel, frame.epoch, frame.offset);
+      case "input-refused":
+        return this.#events.inputRefused(frame.channel, frame.error);
       case "host-sync":
         return this.#events.synced(frame.channels);
     }
@@ -304,4 +308,4 @@ export class LinkSocket {
 
 /** What the relay asked for is bounded by its asking. */
 const isAnswer = ({ t }: HostFrame): boolean =>
-  t === "reply" || t === "reply-error" || t === "snapshot" || t === "gap" || t === "host-sync";
+  t === "reply" || t === "reply-error" || t === "snapshot" || t === "gap" || t === "input-refused" || t === "host-sync";

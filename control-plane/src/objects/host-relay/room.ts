@@ -1,6 +1,6 @@
 /** One session's viewers: its channel, its pen and its size. */
 import { maestroError } from "@maestro/shared/errors";
-import type { RelayFrame } from "@maestro/shared/protocol/link";
+import type { RelayFrame, WireError } from "@maestro/shared/protocol/link";
 import type { SessionInfo, Size } from "@maestro/shared/protocol/session";
 import type { ViewerHello } from "@maestro/shared/protocol/viewer";
 import { Channel, type ChannelPort } from "../../domain/relay/channel.ts";
@@ -123,6 +123,11 @@ export class Room {
   updated(session: SessionInfo): void {
     for (const viewer of this.#viewers) viewer.tell({ t: "session", session });
     if (!sameSize(session, this.#size)) this.#tellSize({ cols: session.cols, rows: session.rows });
+  }
+
+  /** [CH6] The host did not take what the writer typed; whoever took the pen meanwhile may as well know. */
+  inputRefused(error: WireError): void {
+    for (const viewer of this.#viewers) if (this.isWriter(viewer)) viewer.tell({ t: "error", error });
   }
 
   linkChanged(connected: boolean): void {

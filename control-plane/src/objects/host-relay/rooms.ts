@@ -2,7 +2,7 @@
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { MAX_VIEWERS_PER_SESSION } from "@maestro/shared/limits";
 import type { Frame } from "@maestro/shared/protocol/frame";
-import type { RelayFrame, SnapshotBegin, WatchResult } from "@maestro/shared/protocol/link";
+import type { RelayFrame, SnapshotBegin, WatchResult, WireError } from "@maestro/shared/protocol/link";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import type { Result } from "@maestro/shared/result";
 import { Memory } from "../../domain/relay/memory.ts";
@@ -148,6 +148,11 @@ export class Rooms {
 
   gap(channel: number, gap: { epoch: number; from: number; to: number }): void {
     this.#byNumber.get(channel)?.channel.gap(gap);
+  }
+
+  /** [CH6] */
+  inputRefused(channel: number, error: WireError): void {
+    this.#byNumber.get(channel)?.inputRefused(error);
   }
 
   epochChanged(channel: number, epoch: number, offset: number): void {

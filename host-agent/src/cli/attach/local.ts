@@ -46,6 +46,7 @@ export class LocalAttach implements AttachLink {
     epoch: ({ session }) => {
       if (this.#of(session) !== undefined) this.redraw();
     },
+    inputRefused: ({ session, error }) => this.#of(session)?.emit({ type: "refused", code: error.code, detail: error.detail }),
     sessions: ({ upsert, removed }) => {
       const opened = this.#opened;
       if (opened === undefined) return;

@@ -53,4 +53,4 @@ async function dial({ paths }: Context, events: HolderEvents): Promise<HolderCli
   });
 }
 
-const QUIET: HolderEvents = { output() {}, snapshot() {}, gap() {}, epoch() {}, sessions() {}, closed() {} };
+const QUIET: HolderEvents = { output() {}, snapshot() {}, gap() {}, epoch() {}, inputRefused() {}, sessions() {}, closed() {} };

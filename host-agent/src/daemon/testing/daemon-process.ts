@@ -44,6 +44,7 @@ export async function stopHolder(paths: Paths): Promise<void> {
     snapshot: nothing,
     gap: nothing,
     epoch: nothing,
+    inputRefused: nothing,
     sessions: nothing,
     closed: nothing,
   });

@@ -1,5 +1,5 @@
 /** A holder in memory for tests of the link: the port's promises, kept, without processes. */
-import { maestroError } from "@maestro/shared/errors";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { RING_BYTES } from "@maestro/shared/limits";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { err, ok } from "@maestro/shared/result";
@@ -28,11 +28,16 @@ export class MemoryHolder {
   readonly resizes: { session: string; cols: number; rows: number }[] = [];
   readonly unsubscribed: string[] = [];
   screen = Buffer.from("SCREEN");
+  /** Not to be reached again after `drop`. */
+  away = false;
+  /** Why no input is taken, when none is. */
+  refuses: MaestroError | undefined;
   /** Echo input as output. */
   echo = true;
   #events: HolderEvents | undefined;
 
   readonly open: OpenHolder = async (events) => {
+    if (this.away) return err(maestroError("not_running", "Away for the test."));
     this.#events = events;
     for (const session of this.sessions.values()) session.sub = undefined;
     return ok(this.#client());
@@ -131,6 +136,10 @@ export class MemoryHolder {
           : ok({ epoch: session.epoch, offset: session.bytes.byteLength, bytes: this.screen, cols: 80, rows: 24 });
       },
       input: (id, bytes) => {
+        if (this.refuses !== undefined) {
+          this.#events?.inputRefused({ session: id, error: this.refuses });
+          return true;
+        }
         this.inputs.push({ session: id, bytes: Buffer.from(bytes) });
         if (this.echo) this.produce(id, bytes);
         return true;

@@ -10,7 +10,17 @@ import type { Result } from "@maestro/shared/result";
 import type { HolderClient } from "../client.ts";
 import { connectHolder } from "../connect.ts";
 import { holderPaths, prepareHolderDirs } from "../paths.ts";
-import type { CreateSpec, EpochEvent, GapEvent, HolderEvents, HolderPaths, OutputEvent, SessionsEvent, SnapshotEvent } from "../types.ts";
+import type {
+  CreateSpec,
+  EpochEvent,
+  GapEvent,
+  HolderEvents,
+  HolderPaths,
+  InputRefusedEvent,
+  OutputEvent,
+  SessionsEvent,
+  SnapshotEvent,
+} from "../types.ts";
 
 export const HOLDER_ENTRY = fileURLToPath(new URL("./holder-entry.ts", import.meta.url));
 
@@ -98,6 +108,7 @@ export class Ear implements HolderEvents {
   readonly gaps: GapEvent[] = [];
   readonly epochs: EpochEvent[] = [];
   readonly changes: SessionsEvent[] = [];
+  readonly refusals: InputRefusedEvent[] = [];
   closedBecause: string | undefined;
   /** When false, output is handed to `onOutput` only. */
   keep = true;
@@ -122,6 +133,11 @@ export class Ear implements HolderEvents {
 
   epoch(event: EpochEvent): void {
     this.epochs.push(event);
+    this.#look();
+  }
+
+  inputRefused(event: InputRefusedEvent): void {
+    this.refusals.push(event);
     this.#look();
   }
 
