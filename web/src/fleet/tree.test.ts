@@ -95,7 +95,9 @@ describe("fleet tree", () => {
       sessionTone(session("a", "h", { status: "ended", end: { reason: "exited", code: 0, atMs: 0 } })),
       sessionTone(session("a", "h", { status: "ended", end: { reason: "exited", code: 2, atMs: 0 } })),
       sessionTone(session("a", "h", { status: "ended", end: { reason: "holder_lost", atMs: 0 } })),
-    ]).toEqual(["working", "off", "failed", "failed"]);
+      sessionTone(session("a", "h", { status: "ended", end: { reason: "killed", signal: "SIGTERM", atMs: 0 } })),
+      sessionTone(session("a", "h", { status: "ended", end: { reason: "exited", signal: "SIGSEGV", atMs: 0 } })),
+    ]).toEqual(["working", "off", "failed", "failed", "off", "failed"]);
     expect(agentTone(agent("a", "h", { status: "unknown" }))).toBe("away");
   });
 });

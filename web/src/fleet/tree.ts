@@ -1,5 +1,6 @@
 /** The fleet as a tree: groups by name (`level1-level2-name`), hosts in them, agents and sessions on each host. Pure. */
 import type { Agent, Host, Session } from "@maestro/shared/contract/resources";
+import type { SessionEnd } from "@maestro/shared/protocol/session";
 import { colourIndex, treePlace } from "@maestro/shared/names";
 
 /** Worst first: a group shows the worst of what is in it. */
@@ -74,13 +75,13 @@ export function sessionTone(session: Session): Tone {
     case "unreachable":
       return "away";
     case "ended":
-      return session.end?.reason === "exited" && (session.end.code ?? 0) === 0
-        ? "off"
-        : session.end?.reason === "killed"
-          ? "off"
-          : "failed";
+      return session.end === undefined ? "failed" : endTone(session.end);
   }
 }
+
+/** What somebody asked for, or the program itself chose, is no failure. */
+export const endTone = ({ reason, code = 0, signal }: SessionEnd): Tone =>
+  reason === "killed" || (reason === "exited" && code === 0 && signal === undefined) ? "off" : "failed";
 
 export function hostTone(host: Host): Tone {
   if (host.locked !== undefined) return "failed";

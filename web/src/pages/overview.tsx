@@ -31,11 +31,11 @@ export function OverviewPage() {
     <Page
       title="Overview"
       about={
-        fleet.load.type === "loading" || fleet.load.type === "failed"
+        fleet.hosts.length === 0
           ? undefined
           : `${count(running.length, "session")} · ${online} of ${count(fleet.hosts.length, "host")} online`
       }
-      actions={may(fleet.me, "operator") ? <NewSession /> : undefined}
+      actions={fleet.hosts.length > 0 && may(fleet.me, "operator") ? <NewSession /> : undefined}
       unread="The fleet could not be read"
     >
       {trouble.length > 0 && (

@@ -41,7 +41,7 @@ export interface Size {
 const FONT = 'ui-monospace, SFMono-Regular, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace';
 const SCROLLBACK_LINES = 10_000;
 /** Below it nobody reads; the watcher pans instead. */
-const MIN_FONT_PX = 6;
+const MIN_FONT_PX = 9;
 /** CAN ends whatever sequence was open, RIS empties everything, 2026 shows nothing before all is there. */
 const BEGIN_SCREEN = new TextEncoder().encode("\u0018\u001bc\u001b[?2026h");
 const END_SCREEN = new TextEncoder().encode("\u001b[?2026l");

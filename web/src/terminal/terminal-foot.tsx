@@ -7,6 +7,7 @@ import { Link } from "../app/link.tsx";
 import { may } from "../app/may.ts";
 import { navigate } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
+import { endTone } from "../fleet/tree.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Problem } from "../ui/parts.tsx";
 import { AccessoryRow } from "./accessory-row.tsx";
@@ -32,7 +33,7 @@ export function TerminalFoot({ session, attachment }: { session: string; attachm
   }
   return (
     <footer className="term-end" role="status">
-      <span className={`dot ${end.reason === "exited" && (end.code ?? 0) === 0 ? "off" : "failed"}`} aria-hidden="true" />
+      <span className={`dot ${endTone(end)}`} aria-hidden="true" />
       <div className="grow">
         <strong>{endText(end)}.</strong> <span className="muted">{new Date(end.atMs).toLocaleString()}</span>
         {action.error !== undefined && <Problem error={action.error} />}
