@@ -66,7 +66,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const instance = randomBytes(12).toString("base64url");
   const bootId = readBootId();
   const serverTime = new ServerTime(clock);
-  const keys = new HostKeys(identity.signing, readNextKey(paths, identity.record.hostId));
+  const keys = new HostKeys(identity.signing, readNextKey(paths, identity));
   const userHome = homedir();
   const rules = {
     roots: allowedRoots({ userHome, workspaceRoot: settings.workspaceRoot, policyRoots: policy.roots }),
@@ -175,7 +175,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   function reloadIdentity(): void {
     try {
       identity = readJoined(paths);
-      keys.replace(identity.signing, readNextKey(paths, identity.record.hostId));
+      keys.replace(identity.signing, readNextKey(paths, identity));
     } catch (cause) {
       log.warn("the identity cannot be read again", { cause: cause instanceof Error ? cause.message : String(cause) });
     }

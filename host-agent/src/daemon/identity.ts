@@ -65,19 +65,23 @@ export function writeIdentity(paths: Paths, { record, signing, sealing }: Identi
   writeDurably(paths.identityFile, `${JSON.stringify({ version: 1, record, signing, sealing })}\n`);
 }
 
-/** [F37] The key a rotation was begun with, if it did not end. A damaged file is as good as none: the old key still works. */
-export function readNextKey(paths: Paths, hostId: string): KeyPair | undefined {
+/**
+ * [F37] The key a rotation was begun with, if it did not end. A damaged file is as good as none: the old key still works.
+ * So is one with the present key in it, which a crash in the middle of `promoteKey` leaves behind.
+ */
+export function readNextKey(paths: Paths, { record, signing }: Pick<Identity, "record" | "signing">): KeyPair | undefined {
   const text = readPrivate(paths.nextKeyFile);
   if (text === undefined) return undefined;
   const parsed = NextKeyFile.safeParse(parseJson(text));
-  return parsed.success && parsed.data.hostId === hostId ? parsed.data.signing : undefined;
+  if (!parsed.success || parsed.data.hostId !== record.hostId || parsed.data.signing.public === signing.public) return undefined;
+  return parsed.data.signing;
 }
 
 export function writeNextKey(paths: Paths, hostId: string, signing: KeyPair): void {
   writeDurably(paths.nextKeyFile, `${JSON.stringify({ version: 1, hostId, signing })}\n`);
 }
 
-/** The identity takes the key first and the waiting file goes last, so a crash between them only repeats this. */
+/** The identity takes the key first and the waiting file goes last, so a crash between them leaves what `readNextKey` takes for none. */
 export function promoteKey(paths: Paths, identity: Identity, signing: KeyPair): Identity {
   const promoted = { ...identity, signing };
   writeIdentity(paths, promoted);

@@ -61,7 +61,7 @@ export class KeyRotation {
 
   async #settlePending(): Promise<boolean> {
     const { paths, keys, serverTime, signal, clock, timeScale, log, identity, promoted } = this.#deps;
-    const written = readNextKey(paths, identity().record.hostId);
+    const written = readNextKey(paths, identity());
     if (written !== undefined && written.public !== keys.pending?.public) keys.begin(written);
     const { pending } = keys;
     if (pending === undefined) return false;

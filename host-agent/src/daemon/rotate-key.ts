@@ -28,7 +28,7 @@ const KEY_PATH = "/api/v1/hosts/self/key";
 export async function rotateKey(deps: RotationDeps): Promise<Result<Identity>> {
   const { paths, identity } = deps;
   const { hostId, origin } = identity.record;
-  const next = readNextKey(paths, hostId) ?? beginRotation(paths, hostId);
+  const next = readNextKey(paths, identity) ?? beginRotation(paths, hostId);
   const proof = signText(identity.signing, rotateSigningText(origin, hostId, next.public));
   const first = await post(deps, identity.signing, { signingKey: next.public, proof });
   if (first.ok) return ok(promoteKey(paths, identity, next));

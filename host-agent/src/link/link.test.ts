@@ -75,7 +75,7 @@ describe("authentication", () => {
     const link = await relay.link(0);
     await link.frame("hello");
     await vi.waitFor(() => expect(readIdentity(home.paths)?.signing).toEqual(next));
-    expect(readNextKey(home.paths, home.identity.record.hostId)).toBeUndefined();
+    expect(readNextKey(home.paths, home.identity)).toBeUndefined();
   });
 });
 

@@ -25,7 +25,7 @@ export const hostRotateKey = defineCommand({
     const { hostId, name } = identity.record;
     ensurePrivateDir(paths.hostDir, process.getuid?.() ?? 0);
     // One that was begun and not ended yet goes on with its key: the control plane may have taken it already.
-    const next = readNextKey(paths, hostId) ?? beginRotation(paths, hostId);
+    const next = readNextKey(paths, identity) ?? beginRotation(paths, hostId);
     const never = new AbortController().signal;
     const isTaken = (): boolean => readIdentity(paths)?.signing.public === next.public;
     for (let waited = 0; !isTaken() && waited < PATIENCE_MS; waited += LOOK_EVERY_MS) await pause(systemClock, LOOK_EVERY_MS, never);
