@@ -13,8 +13,7 @@ export type TokenWithMember = { token: TokenRow; member: typeof members.$inferSe
 
 export const LAST_USED_GRAIN_MS = 3_600_000;
 
-const withMember = (db: Db) =>
-  db.select({ token: tokens, member: members }).from(tokens).leftJoin(members, eq(members.id, tokens.member));
+const withMember = (db: Db) => db.select({ token: tokens, member: members }).from(tokens).leftJoin(members, eq(members.id, tokens.member));
 
 export async function tokenByLookup(db: Db, lookup: string): Promise<TokenWithMember | undefined> {
   return withMember(db).where(eq(tokens.lookup, lookup)).get();

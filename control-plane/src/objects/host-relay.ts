@@ -6,16 +6,13 @@
 import { DurableObject } from "cloudflare:workers";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { isId } from "@maestro/shared/ids";
-import { MAX_VIEWERS_PER_SESSION, VIEWER_GRACE_MS } from "@maestro/shared/limits";
+import { MAX_VIEWERS_PER_SESSION } from "@maestro/shared/limits";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { SUBPROTOCOL } from "@maestro/shared/protocol/version";
 import { openDb } from "../db/client.ts";
 import { setHostLock } from "../db/hosts.ts";
 import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
-import type { Deadlines } from "../domain/relay/next-alarm.ts";
 import { problemResponse } from "../problem.ts";
-import { SocketGate } from "./feed-gate.ts";
-import { AlarmClock } from "./host-relay/alarm-clock.ts";
 import {
   newLink,
   newViewer,
@@ -25,126 +22,48 @@ import {
   type ViewerAttachment,
 } from "./host-relay/attachments.ts";
 import { RelayContext, type LinkContext, type ViewerContext } from "./host-relay/context.ts";
-import { HostRequests, type RelayReply, type ScreenReply } from "./host-relay/host-requests.ts";
+import type { RelayReply, ScreenReply } from "./host-relay/host-requests.ts";
 import { relayStatus, wholeUpdate, type RelayStatus } from "./host-relay/host-status.ts";
-import { Inventory } from "./host-relay/inventory.ts";
 import { admitLink, lockEvents } from "./host-relay/link-gate.ts";
-import { linkNews, type Listeners } from "./host-relay/link-news.ts";
-import { LinkSocket, type RequestWithoutId } from "./host-relay/link-socket.ts";
-import { PresenceWatch } from "./host-relay/presence-watch.ts";
-import { Reporter } from "./host-relay/reporter.ts";
-import { Rooms, sessionGone, tooManyViewers } from "./host-relay/rooms.ts";
+import type { RequestWithoutId } from "./host-relay/link-socket.ts";
+import { assemble, type Parts } from "./host-relay/parts.ts";
+import { sessionGone, tooManyViewers } from "./host-relay/rooms.ts";
 import { migrateRelay } from "./host-relay/schema.ts";
-import { ScreenReads } from "./host-relay/screen-reads.ts";
-import { SessionBook } from "./host-relay/session-book.ts";
 import { close } from "./host-relay/socket.ts";
-import { Store } from "./host-relay/store.ts";
-import { onViewerBinary, onViewerText, type ViewerFramesPort } from "./host-relay/viewer-frames.ts";
+import { onViewerBinary, onViewerText } from "./host-relay/viewer-frames.ts";
 import { Viewer } from "./host-relay/viewer.ts";
-import { Viewers } from "./host-relay/viewers.ts";
 
 export class HostRelay extends DurableObject<Env> {
   /** Tests move it; everything here asks it for the time. */
   now: () => number = Date.now;
 
-  readonly #store: Store;
-  readonly #gate: SocketGate;
-  readonly #inventory: Inventory;
-  readonly #book: SessionBook;
-  readonly #reporter: Reporter;
-  readonly #presence: PresenceWatch;
-  readonly #link: LinkSocket;
-  readonly #rooms: Rooms;
-  readonly #requests: HostRequests;
-  readonly #alarm: AlarmClock;
-  readonly #viewers: Viewers;
-  readonly #frames: ViewerFramesPort;
+  readonly #parts: Parts;
+  readonly #store: Parts["store"];
+  readonly #inventory: Parts["inventory"];
+  readonly #reporter: Parts["reporter"];
+  readonly #presence: Parts["presence"];
+  readonly #link: Parts["link"];
+  readonly #rooms: Parts["rooms"];
+  readonly #alarm: Parts["alarm"];
+  readonly #viewers: Parts["viewers"];
+  readonly #frames: Parts["frames"];
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     migrateRelay(ctx.storage);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
-    const { sql } = ctx.storage;
-    const nowMs = () => this.now();
-    const rearm = () => this.#alarm.arm(this.#deadlines());
-    const scale = scaleOf(env);
-    this.#viewers = new Viewers(scale);
-    this.#alarm = new AlarmClock(ctx.storage);
-    this.#store = new Store(sql);
-    this.#gate = new SocketGate(sql);
-    this.#inventory = new Inventory(sql);
-    this.#reporter = new Reporter(this.#store, sql, {
-      feed: (fleet) => env.FEED.get(env.FEED.idFromName(fleet)),
-      whole: () => wholeUpdate(this.#known()),
-      nowMs,
-      rearm,
-    });
-    const tell: Reporter["tell"] = (update, events) => this.#reporter.tell(update, events);
-    const news = linkNews(() => listeners);
-    this.#link = new LinkSocket(news, {
-      nowMs,
-      scale,
-      pingedMs: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime(),
-      rearm,
-    });
-    this.#presence = new PresenceWatch(this.#store, {
-      nowMs,
-      scale,
-      linkSeenMs: () => this.#link.seenMs(),
-      followers: () => this.#reporter.followers(),
-      tell,
-      rearm,
-    });
-    this.#rooms = new Rooms({
-      nowMs,
-      graceMs: VIEWER_GRACE_MS * scale,
-      linked: () => this.#link.ready,
-      toHost: (frame) => void this.#link.send(frame),
-      watch: (session, from, settle) =>
-        this.#link.request("watch", (id) => ({ t: "watch", id, session, ...(from === undefined ? {} : { from }) }), settle),
-      foreignSession: () => this.#link.drop(CLOSE.forbidden, "session_foreign"),
-      session: (id) => this.#inventory.session(id),
-      loadPen: (session) => this.#store.pen(session),
-      savePen: (session, pen) => this.#store.setPen(session, pen),
-    });
-    const screens = new ScreenReads(this.#rooms.memory);
-    this.#book = new SessionBook(this.#inventory, {
-      nowMs,
-      scale,
-      rearm,
-      tell,
-      updated: (session) => this.#rooms.sessionUpdated(session),
-      removed: (id) => this.#rooms.sessionRemoved(id),
-    });
-    this.#frames = {
-      nowMs,
-      rooms: this.#rooms,
-      session: (id) => this.#inventory.session(id),
-      linked: () => this.#link.ready,
-      sendData: (frame) => this.#link.sendData(frame),
-      host: () => ({ id: this.#store.get("identity")?.host ?? "", name: this.#store.get("identity")?.name ?? "" }),
-    };
-    this.#requests = new HostRequests(this.#link, screens, {
-      hostName: () => this.#store.get("identity")?.name ?? "",
-      lastSeenMs: () => this.#presence.lastSeenMs,
-      session: (id) => this.#inventory.session(id),
-      nowMs,
-      changed: (session) => this.#book.apply([session], [], this.#link.mark),
-      settled: () => this.#reporter.settled(),
-    });
-    const listeners: Listeners = {
-      store: this.#store,
-      inventory: this.#inventory,
-      book: this.#book,
-      reporter: this.#reporter,
-      presence: this.#presence,
-      rooms: this.#rooms,
-      screens,
-      nowMs,
-      mark: () => this.#link.mark,
-      whole: () => wholeUpdate(this.#known()),
-      settleAlarm: () => this.#alarm.settle(this.#deadlines()),
-    };
+    const parts = assemble(ctx, env, () => this.now());
+    this.#parts = parts;
+    // Fields of their own: every frame goes through some of them.
+    this.#store = parts.store;
+    this.#inventory = parts.inventory;
+    this.#reporter = parts.reporter;
+    this.#presence = parts.presence;
+    this.#link = parts.link;
+    this.#rooms = parts.rooms;
+    this.#alarm = parts.alarm;
+    this.#viewers = parts.viewers;
+    this.#frames = parts.frames;
     this.#wake();
   }
 
@@ -168,21 +87,21 @@ export class HostRelay extends DurableObject<Env> {
     const attachment = newLink(context, nowMs);
     const { client, server } = this.#accept(attachment, ["link"]);
     this.#link.adopt(server, attachment);
-    this.#alarm.arm(this.#deadlines());
+    this.#alarm.arm(this.#parts.deadlines());
     return switching(client);
   }
 
   /** In this order: a ticket is spent whatever follows, so that it is worth nothing to who sees it. */
   #acceptViewer(context: ViewerContext): Response {
     const nowMs = this.now();
-    const admitted = this.#gate.admit(context.credential, context.ticket, nowMs);
+    const admitted = this.#parts.gate.admit(context.credential, context.ticket, nowMs);
     if (!admitted.ok) return problemResponse(admitted.error, context.requestId);
     if (this.#viewers.of(context.session) >= MAX_VIEWERS_PER_SESSION) return problemResponse(tooManyViewers(), context.requestId);
     if (this.#inventory.session(context.session) === undefined) return problemResponse(sessionGone(context.session), context.requestId);
     const attachment = newViewer(context, nowMs);
     const { client, server } = this.#accept(attachment, ["viewer", `ses:${context.session}`, `cred:${context.credential}`]);
     this.#viewers.add(new Viewer(server, attachment, nowMs));
-    this.#alarm.arm(this.#deadlines());
+    this.#alarm.arm(this.#parts.deadlines());
     return switching(client);
   }
 
@@ -209,7 +128,7 @@ export class HostRelay extends DurableObject<Env> {
     else onViewerBinary(viewer, message, this.#frames);
     // Refused: a peer that never completes the close must not stay among those who are served.
     if (viewer.closing) this.#rooms.leave(viewer, false);
-    if (greeting) this.#alarm.settle(this.#deadlines());
+    if (greeting) this.#alarm.settle(this.#parts.deadlines());
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {
@@ -253,21 +172,11 @@ export class HostRelay extends DurableObject<Env> {
     const nowMs = this.now();
     this.#link.expire(nowMs);
     for (const { viewer, error } of this.#viewers.overdue(nowMs)) this.#end(viewer, error);
-    this.#book.flush(this.#link.mark);
+    this.#parts.book.flush(this.#link.mark);
     this.#presence.report();
     await this.#presence.look();
     await this.#reporter.retry();
-    this.#alarm.arm(this.#deadlines());
-  }
-
-  #deadlines(): Deadlines {
-    return {
-      link: this.#link.nextDeadlineMs(),
-      ...this.#viewers.deadlines(),
-      presence: this.#presence.dueMs(),
-      sessions: this.#book.flushDueMs(),
-      feed: this.#store.get("feedRetryMs"),
-    };
+    this.#alarm.arm(this.#parts.deadlines());
   }
 
   // ---- called by the Worker -----------------------------------------------------------------
@@ -275,7 +184,7 @@ export class HostRelay extends DurableObject<Env> {
   status(): RelayStatus {
     this.#presence.report();
     void this.#presence.look();
-    return relayStatus(this.#known());
+    return relayStatus(this.#parts);
   }
 
   /** Whether the link is open; if not, the Feed knows it too once this is answered. */
@@ -287,17 +196,17 @@ export class HostRelay extends DurableObject<Env> {
 
   /** [VR5] */
   request(frame: RequestWithoutId): Promise<RelayReply> {
-    return this.#requests.ask(frame);
+    return this.#parts.requests.ask(frame);
   }
 
   /** The screen as text or ANSI. */
   screen(session: string, format: "text" | "ansi"): Promise<ScreenReply> {
-    return this.#requests.screen(session, format);
+    return this.#parts.requests.screen(session, format);
   }
 
   /** [VW5] Every socket of this credential ends now, and one that is on its way is refused. */
   closeCredential(credential: string, why: "revoked" | "changed" = "revoked"): void {
-    this.#gate.revoke(credential, this.now(), why);
+    this.#parts.gate.revoke(credential, this.now(), why);
     const error =
       why === "revoked"
         ? maestroError("token_revoked", "The credential of this socket was revoked.", { hint: "Log in again." })
@@ -329,7 +238,7 @@ export class HostRelay extends DurableObject<Env> {
     this.#store.set("registry", version);
     if (this.#link.ready) this.#link.send({ t: "registry", version });
     // The host that had them may be the one that was removed.
-    if (this.#store.get("disputed") === true) this.#reporter.tell(wholeUpdate(this.#known()), []);
+    if (this.#store.get("disputed") === true) this.#reporter.tell(wholeUpdate(this.#parts), []);
   }
 
   /** The host was removed: everybody out, nothing stays but empty tables and that it was. */
@@ -379,10 +288,6 @@ export class HostRelay extends DurableObject<Env> {
     if (isId("fleet", fleet) && isId("host", host))
       this.ctx.waitUntil(setHostLock(openDb(this.env.DB), fleet, host, { reason, atMs: nowMs }));
   }
-
-  #known() {
-    return { store: this.#store, link: this.#link, presence: this.#presence, inventory: this.#inventory };
-  }
 }
 
 /** It was authenticated a moment before the host was removed. */
@@ -391,8 +296,3 @@ const hostGone = ({ kind, hostName }: LinkContext | ViewerContext): MaestroError
 
 const switching = (client: WebSocket): Response =>
   new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": SUBPROTOCOL } });
-
-function scaleOf(env: Env): number {
-  const scale = Number(env.TIME_SCALE);
-  return Number.isFinite(scale) && scale > 0 && scale <= 1 ? scale : 1;
-}

@@ -157,7 +157,7 @@ function disputeEvent({ host, name }: StateOf<"identity">, sessions: readonly st
     type: "alert",
     subject: host,
     summary: `Host '${name}' names sessions that another host has: ${listed}. They are ignored; if it is a machine that joined anew, remove its old host.`,
-    data: { name, code: "host_forbidden" },
+    data: { name, code: "session_foreign" },
   };
 }
 
