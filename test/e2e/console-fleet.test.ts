@@ -42,7 +42,7 @@ describe.skipIf(missing !== undefined)(`console, fleet${missing === undefined ? 
       await page.getByText("Waiting for the machine").waitFor();
       await secondHost();
       await page.getByText("second has joined").waitFor();
-      await page.getByRole("button", { name: "Open a shell on it" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Open a shell" }).click();
       await page.waitForURL(/\/sessions\/ses_/);
       await writing(page);
       await typeInto(page, "echo first-$((40+2))\n");

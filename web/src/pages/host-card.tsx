@@ -1,26 +1,23 @@
 /** One machine: state, platform, load, the agent CLIs it has, and what can be done with it. */
-import { useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import type { Host } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { call } from "../api/client.ts";
-import { AssignAgent } from "../app/assign-agent.tsx";
 import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { may } from "../app/may.ts";
-import { navigate, sessionPath } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
-import { openShell, usable } from "../fleet/launch.ts";
 import { hostTone } from "../fleet/tree.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Ago, Dot, Problem } from "../ui/parts.tsx";
 import { HostClis } from "./host-clis.tsx";
 import { HostMenu } from "./host-menu.tsx";
+import { HostSteps } from "./host-steps.tsx";
 import { LockedHost } from "./locked-host.tsx";
 
 export function HostCard({ host }: { host: Host }) {
   const fleet = useFleet();
   const store = useFleetStore();
   const action = useAction();
-  const [assigning, setAssigning] = useState(false);
   const operator = may(fleet.me, "operator");
   const resume = (): void =>
     action.run(
@@ -72,22 +69,7 @@ export function HostCard({ host }: { host: Host }) {
       )}
       {operator && host.locked === undefined && (
         <footer>
-          <button
-            type="button"
-            className="button small"
-            disabled={!usable(host) || action.busy}
-            onClick={() =>
-              action.run(
-                () => openShell(host),
-                (session) => navigate(sessionPath(session.id)),
-              )
-            }
-          >
-            <Icon name="terminal" /> Open a shell
-          </button>
-          <button type="button" className="button small" disabled={!usable(host)} onClick={() => setAssigning(true)}>
-            <Icon name="agents" /> Assign an agent
-          </button>
+          <HostSteps host={host} action={action} />
           {host.draining && (
             <button type="button" className="button small" disabled={action.busy} onClick={resume}>
               <Icon name="play" /> Resume
@@ -95,7 +77,6 @@ export function HostCard({ host }: { host: Host }) {
           )}
         </footer>
       )}
-      {assigning && <AssignAgent host={host.id} onClose={() => setAssigning(false)} />}
     </article>
   );
 }

@@ -1,0 +1,34 @@
+/** What a machine is for: a shell on it, an agent on it. */
+import { useState } from "react";
+import type { Host } from "@maestro/shared/contract/resources";
+import { AssignAgent } from "../app/assign-agent.tsx";
+import { navigate, sessionPath } from "../app/router.ts";
+import type { Action } from "../app/use-action.ts";
+import { openShell, usable } from "../fleet/launch.ts";
+import { Icon } from "../ui/icons.tsx";
+
+/** @param props.primary the one thing to do now. */
+export function HostSteps({ host, action, primary = false }: { host: Host; action: Action; primary?: boolean }) {
+  const [assigning, setAssigning] = useState(false);
+  const open = (): void =>
+    action.run(
+      () => openShell(host),
+      (session) => navigate(sessionPath(session.id)),
+    );
+  return (
+    <>
+      <button
+        type="button"
+        className={primary ? "button small primary" : "button small"}
+        disabled={!usable(host) || action.busy}
+        onClick={open}
+      >
+        <Icon name="terminal" /> Open a shell
+      </button>
+      <button type="button" className="button small" disabled={!usable(host)} onClick={() => setAssigning(true)}>
+        <Icon name="agents" /> Assign an agent
+      </button>
+      {assigning && <AssignAgent host={host.id} onClose={() => setAssigning(false)} />}
+    </>
+  );
+}
