@@ -1,10 +1,14 @@
 /** Entry of the worker thread: one parser for all sessions, off the path of input and output. */
 import { parentPort } from "node:worker_threads";
 import { ScreenTerminal } from "./screen-terminal.ts";
+import { yieldToOtherThreads } from "./thread-priority.ts";
 import type { FromScreen, ToScreen } from "./screen-protocol.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("screen-worker runs as a worker thread only");
+
+// Parsing takes whatever is left: input, output and tmux itself come first.
+yieldToOtherThreads();
 
 const screens = new Map<number, ScreenTerminal>();
 const post = (message: FromScreen): void => port.postMessage(message);
