@@ -44,6 +44,7 @@ const MAX_REFUSAL_BYTES = 64 * 1024;
 export function openSocket({ path, headers, events, signal, ...target }: OpenOptions): Promise<OpenResult> {
   const { url, timeoutMs } = target;
   return new Promise((resolve) => {
+    const masking = new LoopbackMasking();
     const socket = new WebSocket(`${url.protocol === "https:" ? "wss:" : "ws:"}//${url.host}${path}`, SUBPROTOCOL, {
       headers: { ...headers },
       // Compression costs memory per link, and terminal output is compressed by nobody who can wait for it.
@@ -52,8 +53,7 @@ export function openSocket({ path, headers, events, signal, ...target }: OpenOpt
       handshakeTimeout: timeoutMs,
       followRedirects: false,
       createConnection: connectorTo({ ...target, signal }),
-      // Masking keeps proxies in between from being tricked; on loopback there is none, and a zero mask saves a copy of every frame.
-      ...(isLoopback(url.hostname) ? { generateMask: (mask: Buffer) => mask.fill(0) } : {}),
+      ...(isLoopback(url.hostname) ? { generateMask: masking.fill } : {}),
     });
     socket.binaryType = "nodebuffer";
     let state: "connecting" | "open" | "done" = "connecting";
@@ -68,7 +68,7 @@ export function openSocket({ path, headers, events, signal, ...target }: OpenOpt
     };
     signal.addEventListener("abort", abort, { once: true });
 
-    socket.on("open", () => settle({ type: "open", socket: wrap(socket, events) }));
+    socket.on("open", () => settle({ type: "open", socket: wrap(socket, events, masking) }));
     socket.on("unexpected-response", (request, response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -110,18 +110,38 @@ export function openSocket({ path, headers, events, signal, ...target }: OpenOpt
   });
 }
 
-function wrap(socket: WebSocket, events: SocketEvents): LinkSocket {
+function wrap(socket: WebSocket, events: SocketEvents, masking: LoopbackMasking): LinkSocket {
   // A send on a closing socket calls back with an error; the close event tells the rest.
   const flushed = () => events.drained();
   return {
     sendText: (text) => socket.send(text, { binary: false, compress: false }, flushed),
-    sendBinary: (bytes) => socket.send(bytes, { binary: true, compress: false }, flushed),
+    sendBinary: (bytes) => {
+      masking.next(bytes.byteLength);
+      socket.send(bytes, { binary: true, compress: false }, flushed);
+    },
     get bufferedBytes() {
       return socket.bufferedAmount;
     },
     close: (code, reason) => socket.close(code, reason),
     terminate: () => socket.terminate(),
   };
+}
+
+/** Up to this, one write of a copy is cheaper than two writes. */
+const MASKED_BELOW_BYTES = 1024;
+
+/**
+ * Masking keeps proxies in between from being tricked; on loopback there is none. A zero mask saves the copy of a large
+ * frame, and any other makes header and payload of a small one leave in one write.
+ */
+class LoopbackMasking {
+  #bytes = 0;
+
+  next(bytes: number): void {
+    this.#bytes = bytes;
+  }
+
+  readonly fill = (mask: Buffer): void => void mask.fill(this.#bytes < MASKED_BELOW_BYTES ? 1 : 0);
 }
 
 const toBuffer = (data: RawData): Buffer => (Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data));
