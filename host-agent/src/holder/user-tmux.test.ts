@@ -15,6 +15,7 @@ let ear: Ear;
 const user = (...args: string[]): string =>
   spawnSync("tmux", ["-f", "/dev/null", ...args], {
     encoding: "utf8",
+    timeout: 10_000,
     env: { PATH: process.env["PATH"] ?? "", HOME: "/root", TERM: "xterm", LANG: "C.UTF-8", TMUX_TMPDIR: fixture.dir },
   }).stdout;
 const userSocket = (): string => path.join(fixture.dir, `tmux-${process.getuid?.() ?? 0}`, "default");
@@ -30,12 +31,14 @@ afterEach(async () => {
   await fixture.dispose();
 }, 20_000);
 
+/** On the list, or told as soon as the holder looks again. */
 async function found(): Promise<SessionInfo> {
-  for (;;) {
-    const session = value(await client.list()).find(({ backend }) => backend === "user-tmux");
-    if (session !== undefined) return session;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const theirs = ({ backend }: SessionInfo): boolean => backend === "user-tmux";
+  const told = (): SessionInfo | undefined => ear.changes.flatMap(({ upsert }) => upsert).find(theirs);
+  const listed = value(await client.list()).find(theirs);
+  if (listed !== undefined) return listed;
+  await ear.until(() => told() !== undefined);
+  return told() ?? found();
 }
 
 /** Everything a guest could have changed. */
@@ -66,6 +69,7 @@ test("the user's sessions are on the list, always under the same id, and go when
   expect(session).toMatchObject({ name: "mine", backend: "user-tmux" });
   await fixture.kill("SIGKILL");
   await fixture.start();
+  ear = new Ear();
   client = await fixture.connect(ear);
   expect((await found()).id).toBe(session.id);
   user("kill-session", "-t", "=mine");
@@ -75,6 +79,7 @@ test("the user's sessions are on the list, always under the same id, and go when
 test("[VW3] it can be watched and typed into at the user's size, and is left as it was found", async () => {
   user("new-session", "-d", "-s", "mine", "-n", "win", "-x", "101", "-y", "31", "sh -c 'stty size; echo theirs; exec cat'");
   user("set", "-t", "mine", "status", "off");
+  user("set-hook", "-g", "client-detached", "wait-for -S left");
   const before = state();
   const session = await found();
   expect(Buffer.from(value(await client.screen(session.id, "text")).bytes).toString()).toContain("theirs");
@@ -87,7 +92,8 @@ test("[VW3] it can be watched and typed into at the user's size, and is left as 
   expect(user("display-message", "-p", "-t", "=mine:", "#{window_width}x#{window_height}").trim()).toBe("101x31");
   expect(user("list-clients", "-F", "#{client_flags}")).toContain("ignore-size");
   client.unsubscribe(session.id);
-  while (user("list-clients") !== "") await new Promise((resolve) => setTimeout(resolve, 20));
+  user("wait-for", "left");
+  expect(user("list-clients")).toBe("");
   expect(state()).toBe(before);
 }, 30_000);
 
