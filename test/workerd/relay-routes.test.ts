@@ -228,6 +228,7 @@ describe("a host whose link went with the process that held it", () => {
       const read = await json(api(`/api/v1/${path}`));
       const shown: string[] = (read.items ?? [read]).map(({ status }: { status: string }) => status);
       expect(new Set(shown)).toEqual(new Set([{ s: "unreachable", a: "unknown", h: "stale" }[path.charAt(0)]]));
+      if (path.startsWith("sessions")) expect((read.items ?? [read])[0].host.status).toBe("stale");
       expect((await json(api("/api/v1/sessions"))).items[0].host.status).toBe("stale");
     },
   );

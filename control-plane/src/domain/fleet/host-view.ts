@@ -2,7 +2,7 @@
 import type { Host, Presence } from "@maestro/shared/contract/resources";
 import type { Metrics, Platform } from "@maestro/shared/protocol/link";
 import type { HostId } from "@maestro/shared/ids";
-import { presenceAt, silentSinceMs } from "../relay/presence.ts";
+import { presenceSince } from "../relay/presence.ts";
 import type { HostFacts, PresentHost } from "../events/present.ts";
 
 /** Of the database's row. */
@@ -57,7 +57,7 @@ export function toHost(
 /** [LK4] Of the projection: a link that is open counts as alive, since its pings are not projected. */
 export function hostPresence(facts: HostFacts | undefined, nowMs: number, scale: number): Presence {
   if (facts === undefined) return "never";
-  return facts.connected ? "online" : presenceAt(silentSinceMs(facts.lastSeenMs, facts.goneMs, scale), nowMs, scale);
+  return facts.connected ? "online" : presenceSince(facts.lastSeenMs, facts.goneMs, nowMs, scale);
 }
 
 export const iso = (ms: number): string => new Date(ms).toISOString();

@@ -21,6 +21,11 @@ export function silentSinceMs(lastSeenMs: number | undefined, goneMs: number | u
   return goneMs === undefined ? lastSeenMs : goneMs - ONLINE_FOR_MS * scale;
 }
 
+/** @param goneMs may be later than `nowMs`: it is found by asking, and whoever asks looked at the clock before. */
+export function presenceSince(lastSeenMs: number | undefined, goneMs: number | undefined, nowMs: number, scale = 1): Presence {
+  return presenceAt(silentSinceMs(lastSeenMs, goneMs, scale), Math.max(nowMs, goneMs ?? nowMs), scale);
+}
+
 /** When presence changes next if nothing is heard; undefined: never again. */
 export function nextChangeMs(lastSeenMs: number | undefined, nowMs: number, scale = 1): number | undefined {
   if (lastSeenMs === undefined) return undefined;

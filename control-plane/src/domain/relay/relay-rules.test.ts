@@ -6,7 +6,7 @@ import { compareEpochs, decideLink, REMEMBERED_INSTANCES, type LastLink } from "
 import { Memory } from "./memory.ts";
 import { nextAlarm } from "./next-alarm.ts";
 import { FREE, penAfterHello, penAfterLeave, penAfterLoss, penAfterTake, writerOf } from "./pen.ts";
-import { nextChangeMs, presenceAt } from "./presence.ts";
+import { nextChangeMs, presenceAt, presenceSince } from "./presence.ts";
 import { CONTROL_RATE, fullBucket, INPUT_RATE, take } from "./rate.ts";
 import { Requests } from "./requests.ts";
 import { sessionChange } from "./session-change.ts";
@@ -63,6 +63,17 @@ test.each([
 ] as const)("[LK4] last seen at %s, at %s it is %s", (seen, now, presence, next) => {
   expect(presenceAt(seen, now)).toBe(presence);
   expect(nextChangeMs(seen, now)).toBe(next);
+});
+
+test.each([
+  ["its end was seen", 100_000, undefined, 130_000, "online"],
+  ["it was found gone, though it was seen a moment before", 100_000, 100_001, 100_002, "stale"],
+  ["it was found gone, by one who looked at the clock before", 100_000, 100_005, 100_001, "stale"],
+  ["it was found gone, and was seen long before", 0, 5_000_000, 5_000_000, "stale"],
+  ["it was found gone, and its time is nearly over", 0, 5_000_000, 5_554_999, "stale"],
+  ["it was found gone, and its time is over", 0, 5_000_000, 5_555_000, "lost"],
+] as const)("[LK4] of a link that went: %s", (_what, seen, gone, now, presence) => {
+  expect(presenceSince(seen, gone, now)).toBe(presence);
 });
 
 describe("[LK2] epochs", () => {
