@@ -69,7 +69,7 @@ export function openSocket({ path, headers, events, signal, ...target }: OpenOpt
     signal.addEventListener("abort", abort, { once: true });
 
     socket.on("open", () => settle({ type: "open", socket: wrap(socket, events, masking) }));
-    socket.on("unexpected-response", (request, response) => {
+    socket.on("unexpected-response", (_request, response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       const finish = () => {
@@ -80,7 +80,8 @@ export function openSocket({ path, headers, events, signal, ...target }: OpenOpt
           error,
           retryAfterMs: readRetryAfter(response.headers["retry-after"], Date.now()),
         });
-        request.destroy();
+        // Answered, the request has let go of its connection: kept alive, it would hold a daemon that stops.
+        response.socket.destroy();
       };
       response.on("data", (chunk: Buffer) => {
         bytes += chunk.byteLength;
