@@ -7,18 +7,23 @@ import { fail } from "@maestro/shared/errors";
 export function writeDurably(file: string, text: string): void {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
-    const fd = openSync(temporary, "w", 0o600);
-    try {
-      writeSync(fd, text);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    writeSynced(temporary, text);
     renameSync(temporary, file);
     syncDirectory(path.dirname(file));
   } catch (cause) {
     removeIfThere(temporary);
     throw describeWriteFailure(file, cause);
+  }
+}
+
+/** In place, for files that nobody reads half: a crash may leave them torn. 0600. */
+export function writeSynced(file: string, text: string): void {
+  const fd = openSync(file, "w", 0o600);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

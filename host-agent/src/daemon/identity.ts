@@ -2,6 +2,7 @@
 import { createPrivateKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import * as z from "zod";
 import { fail } from "@maestro/shared/errors";
+import { parseJson } from "../config/json.ts";
 import type { Paths } from "../config/paths.ts";
 import { readPrivate, removeDurably, writeDurably } from "./durable-file.ts";
 
@@ -94,12 +95,4 @@ function exportPair(publicKey: KeyObject, privateKey: KeyObject): KeyPair {
   const d = privateKey.export({ format: "jwk" }).d;
   if (x === undefined || d === undefined) throw new Error("the runtime exported a key without its coordinates");
   return { public: x, private: d };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,9 +1,9 @@
 /** One daemon per home: a lock that names its owner, and that a dead owner does not hold. */
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync } from "node:fs";
 import * as path from "node:path";
 import * as z from "zod";
 import { fail } from "@maestro/shared/errors";
-import { errnoOf } from "./durable-file.ts";
+import { errnoOf, writeSynced } from "./durable-file.ts";
 import { isAlive, ownIdentity } from "./process-identity.ts";
 
 const LockFile = z.object({
@@ -49,7 +49,7 @@ function acquireAt(file: string, what: string, version: string): InstanceLock {
   const own: LockOwner = { ...ownIdentity(), what, version, sinceMs: Date.now() };
   const candidate = `${file}.${process.pid}`;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    writeWhole(candidate, JSON.stringify(own));
+    writeSynced(candidate, JSON.stringify(own));
     try {
       // Unlike create-then-write, a link appears with its content whole.
       linkSync(candidate, file);
@@ -108,16 +108,6 @@ function readLock(file: string): LockOwner | undefined {
     return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function writeWhole(file: string, text: string): void {
-  const fd = openSync(file, "w", 0o600);
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -8,8 +8,7 @@ import { promoteKey, readIdentity, readNextKey, writeNextKey, type Identity } fr
 import { KeyRotation } from "./key-rotation.ts";
 import { silentLog } from "./log.ts";
 import { beginRotation, rotateKey } from "./rotate-key.ts";
-import { joinedHome } from "./testing/host-home.ts";
-import { KeyServer } from "./testing/key-server.ts";
+import { rotatingHost, type KeyServer } from "./testing/key-server.ts";
 import { VirtualClock } from "./testing/virtual-clock.ts";
 
 const undo: (() => unknown)[] = [];
@@ -17,17 +16,9 @@ afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-async function setUp() {
-  const server = new KeyServer();
-  await server.relay.listen();
-  undo.push(() => server.relay.close());
-  const home = joinedHome(server.relay.origin);
-  undo.push(() => home.remove());
-  server.enrol(home.identity);
-  return { server, home };
-}
+const setUp = () => rotatingHost(undo);
 
-type JoinedHome = ReturnType<typeof joinedHome>;
+type JoinedHome = Awaited<ReturnType<typeof rotatingHost>>["home"];
 
 const onDisk = ({ paths }: JoinedHome): Identity => {
   const identity = readIdentity(paths);

@@ -107,7 +107,8 @@ async function flood(link: RelayLink): Promise<void> {
   if (reply.t !== "reply") throw new Error(`session.create was refused: ${JSON.stringify(reply.error)}`);
 }
 
-test("upgrade in place under a flood: the same process, a new instance, and not one byte differs", async () => {
+/** A watched flood, a quarter of it seen. */
+async function quarterOfAFlood() {
   const { relay, home } = await setUp();
   const daemon = run(home, { env: { MAESTRO_TIME_SCALE: "1" } });
   const first = await relay.link(0);
@@ -115,6 +116,11 @@ test("upgrade in place under a flood: the same process, a new instance, and not 
   const follower = new Follower();
   const whole = expected();
   await follower.follow(first, () => follower.bytes > whole.bytes / 4);
+  return { relay, home, daemon, first, follower, whole };
+}
+
+test("upgrade in place under a flood: the same process, a new instance, and not one byte differs", async () => {
+  const { relay, daemon, first, follower, whole } = await quarterOfAFlood();
   daemon.child.kill("SIGHUP");
   await follower.follow(await relay.link(1), () => follower.bytes >= whole.bytes);
   expect(relay.links[1]?.claim.instance).not.toBe(first.claim.instance);
@@ -124,13 +130,7 @@ test("upgrade in place under a flood: the same process, a new instance, and not 
 }, 60_000);
 
 test("kill -9 under a flood and a new start: not one byte differs (F1)", async () => {
-  const { relay, home } = await setUp();
-  const daemon = run(home, { env: { MAESTRO_TIME_SCALE: "1" } });
-  const first = await relay.link(0);
-  await flood(first);
-  const follower = new Follower();
-  const whole = expected();
-  await follower.follow(first, () => follower.bytes > whole.bytes / 4);
+  const { relay, home, daemon, follower, whole } = await quarterOfAFlood();
   daemon.child.kill("SIGKILL");
   await daemon.exited;
   run(home, { env: { MAESTRO_TIME_SCALE: "1" } });

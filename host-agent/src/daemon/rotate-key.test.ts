@@ -3,8 +3,7 @@ import { ServerTime } from "../link/server-time.ts";
 import { systemClock } from "./clock.ts";
 import { readIdentity, readNextKey } from "./identity.ts";
 import { rotateKey } from "./rotate-key.ts";
-import { joinedHome } from "./testing/host-home.ts";
-import { KeyServer } from "./testing/key-server.ts";
+import { rotatingHost } from "./testing/key-server.ts";
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -12,12 +11,7 @@ afterEach(async () => {
 });
 
 async function setUp() {
-  const server = new KeyServer();
-  await server.relay.listen();
-  undo.push(() => server.relay.close());
-  const home = joinedHome(server.relay.origin);
-  undo.push(() => home.remove());
-  server.enrol(home.identity);
+  const { server, home } = await rotatingHost(undo);
   const { hostId, origin } = home.identity.record;
   const deps = {
     paths: home.paths,

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import * as z from "zod";
 import { SessionInfo } from "@maestro/shared/protocol/session";
+import { parseJson } from "../config/json.ts";
 import { errnoOf } from "../daemon/durable-file.ts";
 import type { Clock } from "./clock.ts";
 import type { HolderWarning } from "./types.ts";
@@ -128,12 +129,4 @@ function describe(file: string, code: string | undefined): HolderWarning {
     code: "state_unwritable",
     detail: `'${file}' cannot be written (${code ?? "unknown"}): sessions are not remembered past this holder.`,
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

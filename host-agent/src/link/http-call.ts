@@ -4,6 +4,7 @@ import { request as requestHttps } from "node:https";
 import * as z from "zod";
 import { isErrorCode, maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
+import { parseJson } from "../config/json.ts";
 import { connectorTo, type ConnectTarget } from "./connector.ts";
 
 export interface HttpCall extends ConnectTarget {
@@ -134,12 +135,4 @@ export function readRetryAfter(header: string | undefined, nowMs: number): numbe
   if (header === undefined) return undefined;
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
   return Number.isFinite(ms) ? Math.min(Math.max(0, ms), 300_000) : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

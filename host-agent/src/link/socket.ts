@@ -4,6 +4,7 @@ import { HEADER_BYTES } from "@maestro/shared/protocol/frame";
 import { MAX_FRAME_BYTES } from "@maestro/shared/limits";
 import { SUBPROTOCOL } from "@maestro/shared/protocol/version";
 import type { MaestroError } from "@maestro/shared/errors";
+import { parseJson } from "../config/json.ts";
 import { connectorTo, type ConnectTarget } from "./connector.ts";
 import { describeConnectFailure, readProblem, readRetryAfter } from "./http-call.ts";
 import { isLoopback } from "./server-url.ts";
@@ -146,11 +147,3 @@ class LoopbackMasking {
 }
 
 const toBuffer = (data: RawData): Buffer => (Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data));
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -5,6 +5,7 @@ import * as path from "node:path";
 import * as z from "zod";
 import { fail } from "@maestro/shared/errors";
 import { formatToken } from "@maestro/shared/token";
+import { parseJson } from "../config/json.ts";
 import { ensurePrivateDir, type Paths } from "../config/paths.ts";
 import { errnoOf, readPrivate, writeDurably } from "../daemon/durable-file.ts";
 import { ProcessIdentity, isAlive } from "./process-identity.ts";
@@ -129,11 +130,3 @@ export function claimRun(up: UpPaths, record: RunRecord): RunRecord | undefined 
 
 export const writeRun = (up: UpPaths, record: RunRecord): void => writeDurably(up.runFile, `${JSON.stringify(record)}\n`);
 export const dropRun = (up: UpPaths): void => rmSync(up.runFile, { force: true });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

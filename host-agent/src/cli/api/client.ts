@@ -4,6 +4,7 @@ import * as z from "zod";
 import { ROUTES, type RouteName, type RouteSpec } from "@maestro/shared/contract/routes";
 import { fail, type MaestroError, MaestroFailure } from "@maestro/shared/errors";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
+import { parseJson } from "../../config/json.ts";
 import { isLoopback } from "../../link/server-url.ts";
 import type { Target } from "../config/target.ts";
 import { ServerRefusal } from "../render/failure.ts";
@@ -142,12 +143,4 @@ export function refusal(url: URL, status: number, text: string): ServerRefusal |
   return fail("server_error", `${url.origin} answered ${status}, and not as Maestro does.`, {
     hint: "Is the address that of a Maestro control plane?",
   });
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@ import { EXIT, fail } from "@maestro/shared/errors";
 import { FleetEvent } from "@maestro/shared/contract/resources";
 import { ROUTES, type RouteSpec } from "@maestro/shared/contract/routes";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
-import { parseJson } from "../api/client.ts";
+import { parseJson } from "../../config/json.ts";
 import { readText } from "../api/http.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";

@@ -1,6 +1,7 @@
 /** Stored logins: `profiles.json`, 0600, one entry per control plane. */
 import * as z from "zod";
 import { fail } from "@maestro/shared/errors";
+import { parseJson } from "../../config/json.ts";
 import { ensurePrivateDir, type Paths } from "../../config/paths.ts";
 import { readPrivate, writeDurably } from "../../daemon/durable-file.ts";
 
@@ -40,12 +41,4 @@ export function storeProfile(paths: Paths, name: string, profile: Profile, chose
     paths.profilesFile,
     `${JSON.stringify({ version: 1, current, profiles: { ...found.profiles, [name]: profile } }, null, 2)}\n`,
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -5,8 +5,20 @@ import { maestroError, toProblem } from "@maestro/shared/errors";
 import { hostSigningText, parseHostAuthorization, rotateSigningText } from "@maestro/shared/protocol/link-auth";
 import type { Identity } from "../identity.ts";
 import { FakeRelay } from "./fake-relay.ts";
+import { joinedHome } from "./host-home.ts";
 
 const KEY_PATH = "/api/v1/hosts/self/key";
+
+/** A server with a joined host; `undo` takes what ends them. */
+export async function rotatingHost(undo: (() => unknown)[]): Promise<{ server: KeyServer; home: ReturnType<typeof joinedHome> }> {
+  const server = new KeyServer();
+  await server.relay.listen();
+  undo.push(() => server.relay.close());
+  const home = joinedHome(server.relay.origin);
+  undo.push(() => home.remove());
+  server.enrol(home.identity);
+  return { server, home };
+}
 
 export class KeyServer {
   readonly relay: FakeRelay;
