@@ -1,5 +1,5 @@
 /** One viewer: a socket that comes back, the stream it carries, the emulator that shows it, and what the page says about it. */
-import { MAX_INPUT_BYTES_PER_FRAME } from "@maestro/shared/limits";
+import { MAX_INPUT_BYTES_PER_FRAME, VIEWER_IDLE_ACK_MS } from "@maestro/shared/limits";
 import { decodeControl, encodeControl } from "@maestro/shared/protocol/codec";
 import { decodeFrame, encodeFrame } from "@maestro/shared/protocol/frame";
 import { VERSIONS } from "@maestro/shared/protocol/version";
@@ -43,8 +43,6 @@ export interface AttachmentView {
 }
 
 const HISTORY_STEPS = [1_000, 10_000, 50_000] as const;
-/** After the last byte; short enough that the host is not held, long enough to join a burst. */
-const IDLE_ACK_MS = 40;
 const RESIZE_SETTLE_MS = 80;
 
 export class Attachment {
@@ -236,7 +234,7 @@ export class Attachment {
       this.#idleTimer = setTimeout(() => {
         this.#idleTimer = undefined;
         this.#apply(onIdle(this.#stream));
-      }, IDLE_ACK_MS);
+      }, VIEWER_IDLE_ACK_MS);
     }
   }
 

@@ -87,6 +87,7 @@ export class Emulator {
     guardReplies(this.terminal.parser, { open: () => this.#mayReply(), suppress: () => this.#suppress() });
     guardClipboard(this.terminal, (data) => this.#parsing[0]?.live === true && owner.clipboardAsked(data));
     this.terminal.open(host);
+    this.terminal.textarea?.setAttribute("aria-description", "Shift+Escape leaves the terminal.");
     this.terminal.onData((data) => this.#input(new TextEncoder().encode(this.#translate === undefined ? data : this.#translate(data))));
     this.terminal.onBinary((data) => this.#input(Uint8Array.from(data, (char) => char.charCodeAt(0))));
     this.terminal.attachCustomKeyEventHandler((event) => this.#key(event));
@@ -227,6 +228,12 @@ export class Emulator {
       return false;
     }
     if (event.ctrlKey && event.shiftKey && event.code === "KeyV") return false; // the browser pastes, and paste has its own rule
+    if (event.shiftKey && event.key === "Escape") {
+      // Programs take Tab: who has no mouse needs another way out.
+      this.terminal.blur();
+      event.preventDefault();
+      return false;
+    }
     if (event.shiftKey && event.key === "PageUp" && this.#atTop()) this.#owner.reachedTop();
     const modifierOnly = ["Shift", "Control", "Alt", "Meta"].includes(event.key);
     if (this.terminal.options.disableStdin === true && !modifierOnly && !event.ctrlKey && !event.metaKey) this.#owner.keyWhileWatching();
