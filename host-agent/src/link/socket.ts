@@ -71,6 +71,8 @@ export function openSocket({ path, headers, events, signal, ...target }: OpenOpt
 
     socket.on("open", () => settle({ type: "open", socket: wrap(socket, events, masking) }));
     socket.on("unexpected-response", (_request, response) => {
+      // Known now: at its end the answer has let go of it, and kept alive it would hold a daemon that stops.
+      const { socket: connection } = response;
       const chunks: Buffer[] = [];
       let bytes = 0;
       const finish = () => {
@@ -81,8 +83,7 @@ export function openSocket({ path, headers, events, signal, ...target }: OpenOpt
           error,
           retryAfterMs: readRetryAfter(response.headers["retry-after"], Date.now()),
         });
-        // Answered, the request has let go of its connection: kept alive, it would hold a daemon that stops.
-        response.socket.destroy();
+        connection.destroy();
       };
       response.on("data", (chunk: Buffer) => {
         bytes += chunk.byteLength;
