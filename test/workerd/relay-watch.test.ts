@@ -48,3 +48,19 @@ test("[VR5] a viewer whose session the host cannot open now is let go, to come b
   await again.hello();
   await again.reaches(0);
 });
+
+test("[F21] a channel whose bytes overtake the answer to its watch is asked for anew", async () => {
+  const session = sessionInfo();
+  const relay = relayFixture();
+  const host = await relay.host_([session]);
+  host.silent.add("watch");
+  const viewer = await relay.viewer(session.id);
+  await viewer.hello();
+  const { id } = await askedFor(host, "watch");
+  host.data("output", new Uint8Array(10), { channel: 5 });
+  host.say({ t: "reply", id, value: { channel: 5, epoch: 1, offset: 0, resumed: false, session } });
+  host.silent.delete("watch");
+  host.write(5000);
+  await viewer.reaches(5000);
+  expect(of(host, "unwatch")).toMatchObject([{ channel: 5 }]);
+});

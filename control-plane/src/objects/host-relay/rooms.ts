@@ -193,7 +193,12 @@ export class Rooms {
     this.#port.watch(room.session, from, (result) => {
       if (!result.ok) return this.#watchRefused(room, result.error);
       if (result.value.session.id !== room.session) return this.#port.foreignSession();
-      this.#stray.delete(result.value.channel);
+      // Its data overtook this answer, and the host was told to close it.
+      if (this.#stray.delete(result.value.channel)) {
+        room.channel.refused();
+        room.channel.open();
+        return this.#closeEmpty(room);
+      }
       this.#byNumber.set(result.value.channel, room);
       room.channel.opened(result.value);
       room.reapplySize(result.value.session);
