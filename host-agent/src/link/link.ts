@@ -2,6 +2,7 @@
 import { HELLO_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import type { HostFrame } from "@maestro/shared/protocol/link";
+import { VERSIONS } from "@maestro/shared/protocol/version";
 import { noCancel, pause, type Cancel, type Clock } from "../daemon/clock.ts";
 import type { HostKeys } from "../daemon/host-keys.ts";
 import type { Log } from "../daemon/log.ts";
@@ -207,7 +208,7 @@ export class Link {
 function describe(outcome: Outcome): string {
   switch (outcome.type) {
     case "closed":
-      return `closed ${outcome.code}${outcome.reason === "" ? "" : ` ${outcome.reason}`}`;
+      return `closed ${outcome.code}${outcome.reason === "" ? "" : ` ${outcome.reason}`}${outcome.code === CLOSE.upgradeRequired ? `: ${whichToUpgrade(outcome.reason)}` : ""}`;
     case "refused":
       return `${outcome.error.code}: ${outcome.error.detail}`;
     case "unreachable":
@@ -215,4 +216,13 @@ function describe(outcome: Outcome): string {
     case "stopped":
       return "stopped";
   }
+}
+
+/** @param reason names the range the far end speaks, as in `upgrade_required 2-3`. */
+function whichToUpgrade(reason: string): string {
+  const [, min, max] = / (\d+)-(\d+)$/.exec(reason) ?? [];
+  const ours = `this host speaks ${VERSIONS.min}-${VERSIONS.max}`;
+  return Number(min) > VERSIONS.max || max === undefined
+    ? `${ours}; upgrade maestro on this machine with the server's /install.sh`
+    : `${ours}; upgrade the control plane`;
 }

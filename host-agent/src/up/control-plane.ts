@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import * as z from "zod";
-import { fail, MaestroFailure } from "@maestro/shared/errors";
+import { MaestroFailure } from "@maestro/shared/errors";
 import { ControlPlaneConfig, type ControlPlaneEvent } from "./control-plane-wire.ts";
 import { openFront, type Front } from "./front.ts";
 import { MIGRATOR, pendingMigrations, readMigrations } from "./migrations.ts";
@@ -115,7 +115,7 @@ async function migrate(config: ControlPlaneConfig): Promise<string[]> {
   const all = readMigrations(config.migrations);
   const note = path.join(config.stateDir, "d1", "migrated.json");
   const noted = readNote(note);
-  if (noted !== undefined && pendingMigrations(all, noted).pending.length === 0) return [];
+  if (noted !== undefined && pendingMigrations(all, noted).length === 0) return [];
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   const { Miniflare, Log, LogLevel, convertV4MiniflareOptions } = await import("miniflare");
   const runtime = new Miniflare(
@@ -136,11 +136,7 @@ async function migrate(config: ControlPlaneConfig): Promise<string[]> {
   try {
     const answer = await runtime.dispatchFetch("http://migrator/");
     if (!answer.ok) throw new Error(await answer.text());
-    const { pending, unknown } = pendingMigrations(all, z.array(z.string()).parse(await answer.json()));
-    if (unknown.length > 0)
-      throw fail("state_unwritable", `The state in '${config.stateDir}' is of a newer version (${unknown.join(", ")}).`, {
-        hint: "Use that version; state never goes back.",
-      });
+    const pending = pendingMigrations(all, z.array(z.string()).parse(await answer.json()));
     for (const { name, statements } of pending) {
       const applied = await runtime.dispatchFetch("http://migrator/", { method: "POST", body: JSON.stringify({ name, statements }) });
       if (!applied.ok) throw new Error(`${name}: ${await applied.text()}`);

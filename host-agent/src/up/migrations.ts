@@ -24,11 +24,13 @@ export const splitStatements = (text: string): string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== "");
 
-/** In order. A recorded name this version does not know belongs to a newer one: that is refused, never undone. */
-export function pendingMigrations(all: readonly Migration[], applied: readonly string[]): { pending: Migration[]; unknown: string[] } {
-  const known = new Set(all.map(({ name }) => name));
+/**
+ * In order. A recorded name this version does not know belongs to a newer one, and is no hindrance: migrations only add,
+ * so that one version back works on the same state (F15).
+ */
+export function pendingMigrations(all: readonly Migration[], applied: readonly string[]): Migration[] {
   const done = new Set(applied);
-  return { pending: all.filter(({ name }) => !done.has(name)), unknown: applied.filter((name) => !known.has(name)) };
+  return all.filter(({ name }) => !done.has(name));
 }
 
 /**
