@@ -74,7 +74,7 @@ async function runStage(stage: Stage, full: boolean): Promise<Counts> {
     case "faults":
       return add(
         await prepare(["build"]),
-        await runVitest({ project: "e2e", filters: ["test/chaos", "test/e2e/faults"], env, timeoutMs: left() }),
+        await runVitest({ project: "e2e", filters: ["test/chaos", "test/e2e/faults", "test/e2e/bytes"], env, timeoutMs: left() }),
       );
   }
 }

@@ -13,11 +13,14 @@ const KEYS_PER_ROUND = 200;
 const MAX_BYTES_PER_IDLE = 300 * 1000;
 /** Sessions made or opened at once. */
 const BATCH = 10;
-/** Prints a line twenty times a second while the last key typed was `s`. */
+/**
+ * Prints a line twenty times a second while the last key typed was `s`. A key that comes with the timeout is in `key`,
+ * though `read` fails.
+ */
 const CHATTER = [
   "/bin/bash",
   "-c",
-  'stty raw -echo; on=q; while :; do if read -r -N 1 -t 0.05 key; then on=$key; fi; if [ "$on" = s ]; then printf "a line of output that is about as long as one %s\\r\\n" "$RANDOM"; fi; done',
+  'stty raw -echo; on=q; while :; do read -r -N 1 -t 0.05 key; on=${key:-$on}; if [ "$on" = s ]; then printf "a line of output that is about as long as one %s\\r\\n" "$RANDOM"; fi; done',
 ];
 
 interface Echoing {
