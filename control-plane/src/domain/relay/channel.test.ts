@@ -97,7 +97,8 @@ describe("a viewer that follows", () => {
 });
 
 describe("[CH4] history", () => {
-  const wanted = () => told("want-snapshot").flatMap((frame) => (frame.t === "want-snapshot" && frame.viewer === "vwr_1" ? [frame.lines] : []));
+  const wanted = () =>
+    told("want-snapshot").flatMap((frame) => (frame.t === "want-snapshot" && frame.viewer === "vwr_1" ? [frame.lines] : []));
   const follower = (): Someone => {
     const viewer = someone();
     channel.join(viewer, "vwr_1", { epoch: 1, offset: 0 }, true);
