@@ -79,7 +79,7 @@ export class HeldSession {
     this.#deps = deps;
     this.#ring = new Ring(deps.ringBytes);
     this.#replies = new ReplyFilter(() => deps.clock.monotonicMs());
-    this.#feed = new ScreenFeed(deps.screens, this.#ring, facts, {
+    this.#feed = new ScreenFeed(deps.screens, this.#ring, facts, deps.clock, {
       progress: () => this.updateFlow(),
       title: (title) => this.#retitle(title),
       reply: (text) => this.#replies.expect(text),
@@ -227,6 +227,7 @@ export class HeldSession {
     const atMs = this.#deps.clock.now();
     this.#life = { type: "ended", end: { ...end, ...(this.#killing ? { reason: "killed" as const } : {}), atMs } };
     this.#facts.lastActivityMs = atMs;
+    this.#feed?.settle();
     this.#cancelArchive = this.#deps.clock.after(ENDED_RING_MS, () => void this.#archive());
     for (const watcher of this.#watchers) watcher.wake();
     this.#deps.changed(this);
@@ -274,8 +275,9 @@ export class HeldSession {
   #output(bytes: Uint8Array): void {
     this.#ring.append(bytes);
     for (const watcher of this.#watchers) watcher.wake();
+    const terminal = this.#life.type === "running" ? this.#life.terminal : undefined;
     // [VW2] What tmux answers itself must be known before a viewer's terminal answers it too.
-    this.#feed?.grew(this.#life.type !== "running" || this.#life.terminal.answersQueries);
+    this.#feed?.grew({ urgent: terminal?.answersQueries ?? true, deferrable: terminal?.pausable === false });
     this.#touch();
     this.#yieldUntilMs = this.#deps.rightOfWay.yieldUntilMs(this.id, bytes.byteLength, this.#deps.clock.monotonicMs());
     this.updateFlow();
@@ -314,16 +316,16 @@ export class HeldSession {
   }
 
   #reseed(): void {
-    if (this.#life.type !== "running") return;
+    if (this.#life.type !== "running") return this.#feed?.pump();
     this.#life.terminal.capture((seed) => {
       if (seed !== undefined) this.#feed?.seed(this.#ring, seed);
       else this.#feed?.pump();
     });
   }
 
-  /** A terminal that streams on demand is asked for its screen when nobody made it stream. */
+  /** Where the parser was not fed (nobody made the terminal stream, or it floods), the terminal is asked for its screen. */
   async #freshen(): Promise<void> {
-    if (this.#life.type !== "running" || this.#life.terminal.streaming) return;
+    if (this.#life.type !== "running" || (this.#life.terminal.streaming && this.#feed?.deferred !== true)) return;
     const { terminal } = this.#life;
     await new Promise<void>((resolve) => {
       terminal.capture((seed) => {

@@ -1,4 +1,5 @@
 /** Brings one session's ring to its screen: a bounded piece at a time, resizes between the bytes they belong between. */
+import type { Clock } from "./clock.ts";
 import type { Ring } from "./ring.ts";
 import type { ScreenHost } from "./screen-host.ts";
 import type { ScreenState } from "./screen-terminal.ts";
@@ -10,6 +11,10 @@ const PIECE_BYTES = 32 * KiB;
 const PATIENCE_MS = 8;
 /** More is parsed at once. */
 const PATIENT_BYTES = 256;
+/** A flood is more than this much in one window; it is over when a window has less than a calm one's. */
+const FLOOD_WINDOW_MS = 100;
+const FLOOD_BYTES = 512 * KiB;
+const CALM_BYTES = 64 * KiB;
 /** Posted and not parsed yet: little, so that one session's flood does not delay another's screen. */
 const WINDOW_BYTES = 128 * KiB;
 
@@ -39,12 +44,17 @@ export class ScreenFeed {
   #cols: number;
   #rows: number;
   #disposed = false;
+  readonly #clock: Clock;
   #unschedule: (() => void) | undefined;
+  #window = { startMs: Number.NEGATIVE_INFINITY, from: 0 };
+  /** Set while a flood is put off. */
+  #endDeferral: (() => void) | undefined;
   #patient = false;
 
-  constructor(host: ScreenHost, ring: Ring, size: { cols: number; rows: number }, events: FeedEvents) {
+  constructor(host: ScreenHost, ring: Ring, size: { cols: number; rows: number }, clock: Clock, events: FeedEvents) {
     this.#host = host;
     this.#ring = ring;
+    this.#clock = clock;
     this.#events = events;
     this.#cols = size.cols;
     this.#rows = size.rows;
@@ -67,11 +77,19 @@ export class ScreenFeed {
     return this.#ring.end - this.#parsed;
   }
 
+  /** What a flood brought waits: the screen is older than the ring. */
+  get deferred(): boolean {
+    return this.#endDeferral !== undefined;
+  }
+
   /**
    * Call when the ring grew. What comes in one turn of the event loop is fed together.
    * @param urgent what the parser says of it is waited for: a little of it may not wait for more.
+   * @param deferrable the program cannot be held, and its screen can be had from elsewhere: a flood is parsed when it is
+   * over, or not at all where it outran the ring. Until then its terminal needs the processor more than its screen does.
    */
-  grew(urgent: boolean): void {
+  grew({ urgent, deferrable }: { urgent: boolean; deferrable: boolean }): void {
+    if (deferrable && this.#floods()) return;
     const patient = !urgent && this.#ring.end - this.#posted <= PATIENT_BYTES;
     if (this.#unschedule !== undefined && (patient || !this.#patient)) return;
     this.#unschedule?.();
@@ -80,17 +98,22 @@ export class ScreenFeed {
       this.#unschedule = undefined;
       this.pump();
     };
-    if (patient) {
-      const timer = setTimeout(due, PATIENCE_MS);
-      this.#unschedule = () => clearTimeout(timer);
-    } else {
+    if (patient) this.#unschedule = this.#clock.after(PATIENCE_MS, due);
+    else {
       const immediate = setImmediate(due);
       this.#unschedule = () => clearImmediate(immediate);
     }
   }
 
+  /** Nothing more will come: what was put off is parsed now. */
+  settle(): void {
+    this.#endDeferral?.();
+    this.#endDeferral = undefined;
+    this.pump();
+  }
+
   pump(): void {
-    if (this.#disposed) return;
+    if (this.#disposed || this.deferred) return;
     while (this.#posted - this.#parsed < WINDOW_BYTES) {
       if (this.#posted < this.#ring.start) {
         this.#restartAt(this.#ring.start);
@@ -139,7 +162,28 @@ export class ScreenFeed {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#unschedule?.();
+    this.#endDeferral?.();
     this.#host.dispose(this.#screen);
+  }
+
+  #floods(): boolean {
+    if (this.deferred) return true;
+    const nowMs = this.#clock.monotonicMs();
+    const { end } = this.#ring;
+    if (nowMs - this.#window.startMs >= FLOOD_WINDOW_MS || end < this.#window.from) this.#window = { startMs: nowMs, from: end };
+    if (end - this.#window.from < FLOOD_BYTES) return false;
+    this.#defer();
+    return true;
+  }
+
+  #defer(): void {
+    const { end } = this.#ring;
+    this.#endDeferral = this.#clock.after(FLOOD_WINDOW_MS, () => {
+      const grown = this.#ring.end - end;
+      if (grown >= CALM_BYTES) return this.#defer();
+      this.#endDeferral = undefined;
+      this.pump();
+    });
   }
 
   #applyResizes(): void {
