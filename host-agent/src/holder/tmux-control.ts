@@ -21,7 +21,7 @@ export interface CommandAnswer {
 export type Take = (answer: CommandAnswer) => void;
 
 export interface ControlEvents {
-  /** Output of the client's one pane, that of one read together. */
+  /** Output of the client's one pane, that of one read together; `bytes` is used again after the call. */
   output(bytes: Buffer): void;
   /** Any other notification: its name and the rest of the line. */
   notification(name: string, rest: string): void;
@@ -36,6 +36,9 @@ interface OpenAnswer {
   lines: Buffer[];
 }
 
+/** One for all clients: what a read brought is handed on before that read returns, and nobody keeps it. */
+const scratch = Buffer.allocUnsafeSlow(256 * 1024);
+
 /** Commands given on stdin are answered with this bit; what tmux runs by itself is not. */
 const OURS = 1;
 
@@ -46,7 +49,8 @@ export class TmuxControl {
   #answer: OpenAnswer | undefined;
   #rest: Buffer[] = [];
   #restBytes = 0;
-  #output: Buffer[] = [];
+  /** Decoded output of this read, in `scratch`. */
+  #decoded = 0;
   #said = "";
   #closed = false;
 
@@ -124,11 +128,21 @@ export class TmuxControl {
     }
   }
 
+  #decode(data: Buffer): void {
+    if (data.byteLength > scratch.byteLength - this.#decoded) this.#flush();
+    if (data.byteLength <= scratch.byteLength) {
+      this.#decoded = decodeOctal(data, scratch, this.#decoded);
+      return;
+    }
+    const own = Buffer.allocUnsafeSlow(data.byteLength);
+    this.#events.output(own.subarray(0, decodeOctal(data, own, 0)));
+  }
+
   #flush(): void {
-    const output = this.#output;
-    if (output.length === 0) return;
-    this.#output = [];
-    this.#events.output(output.length === 1 ? (output[0] ?? Buffer.alloc(0)) : Buffer.concat(output));
+    const length = this.#decoded;
+    if (length === 0) return;
+    this.#decoded = 0;
+    this.#events.output(scratch.subarray(0, length));
   }
 
   #line(line: Buffer): void {
@@ -136,7 +150,7 @@ export class TmuxControl {
     if (line[0] !== PERCENT) return this.#complain(line.toString("utf8"));
     if (line.byteLength > OUTPUT.byteLength && line.compare(OUTPUT, 0, OUTPUT.byteLength, 0, OUTPUT.byteLength) === 0) {
       const space = line.indexOf(SPACE, OUTPUT.byteLength);
-      if (space > 0) this.#output.push(decodeOctal(line.subarray(space + 1)));
+      if (space > 0) this.#decode(line.subarray(space + 1));
       return;
     }
     const text = line.toString("utf8");

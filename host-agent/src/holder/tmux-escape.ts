@@ -4,22 +4,24 @@ const BACKSLASH = 0x5c;
 const ZERO = 0x30;
 const PLAIN_WORD = /^[A-Za-z0-9_./:=@%+,-]+$/;
 
-/** `%output` data: bytes below 0x20 and the backslash come as `\ooo`, everything else as it is. */
-export function decodeOctal(data: Buffer): Buffer {
-  let at = data.indexOf(BACKSLASH);
-  if (at < 0) return data;
-  const out = Buffer.allocUnsafe(data.byteLength);
-  let length = 0;
+/**
+ * `%output` data: bytes below 0x20 and the backslash come as `\ooo`, everything else as it is.
+ * @param out has room for `data.byteLength` bytes from `at` on.
+ * @returns where in `out` the decoded bytes end.
+ */
+export function decodeOctal(data: Buffer, out: Buffer, at: number): number {
+  let end = at;
   let from = 0;
-  while (at >= 0 && at + 3 < data.byteLength) {
-    length += data.copy(out, length, from, at);
-    out[length++] = (((data[at + 1] ?? ZERO) - ZERO) << 6) | (((data[at + 2] ?? ZERO) - ZERO) << 3) | ((data[at + 3] ?? ZERO) - ZERO);
-    from = at + 4;
+  let escape = data.indexOf(BACKSLASH);
+  while (escape >= 0 && escape + 3 < data.byteLength) {
+    end += data.copy(out, end, from, escape);
+    out[end++] =
+      (((data[escape + 1] ?? ZERO) - ZERO) << 6) | (((data[escape + 2] ?? ZERO) - ZERO) << 3) | ((data[escape + 3] ?? ZERO) - ZERO);
+    from = escape + 4;
     // Escapes come in runs; looking one by one there is cheaper than searching.
-    at = data[from] === BACKSLASH ? from : data.indexOf(BACKSLASH, from);
+    escape = data[from] === BACKSLASH ? from : data.indexOf(BACKSLASH, from);
   }
-  length += data.copy(out, length, from);
-  return out.subarray(0, length);
+  return end + data.copy(out, end, from);
 }
 
 /** One argument of a command line, for any bytes but NUL: lines, quotes and `$` included. */
