@@ -60,6 +60,7 @@ export class Connection implements SubscriptionSink {
 
   /** [CH5] A host-agent that was killed or upgraded comes back: until then its programs are held like those of a link that is away. */
   #leave(subscription: Subscription): void {
+    subscription.dispose();
     if (!subscription.lingers) return subscription.session.unwatch(subscription);
     subscription.hold(HOLD_LINK_AWAY_MS);
     this.#clock.after(HOLD_LINK_AWAY_MS, () => subscription.session.unwatch(subscription));
@@ -110,6 +111,7 @@ export class Connection implements SubscriptionSink {
     if (subscription === undefined) return;
     this.#subscriptions.delete(session.id);
     this.#pending.delete(subscription);
+    subscription.dispose();
     session.unwatch(subscription);
   }
 
@@ -271,7 +273,7 @@ export class Connection implements SubscriptionSink {
     const { from } = request;
     const resumed = from !== undefined && from.epoch === epoch && from.offset >= ring.start && from.offset <= ring.end;
     const offset = resumed ? from.offset : ring.end;
-    const subscription = new Subscription(++this.#lastIndex, session.value, offset, request.credit, this, () => this.#clock.monotonicMs());
+    const subscription = new Subscription(++this.#lastIndex, session.value, offset, request.credit, this, this.#clock);
     this.#subscriptions.set(session.value.id, subscription);
     this.control({
       t: "reply",

@@ -1,5 +1,7 @@
 /** [CH4] [CH5] What one connection still owes one watcher: snapshots and replays first, then the live stream within its grant. */
 import { HOLD_MS } from "@maestro/shared/limits";
+import { afterSend, decide, startPace } from "../terminal/coalesce.ts";
+import type { Clock } from "./clock.ts";
 import type { HeldSession, Watcher } from "./held-session.ts";
 import { MAX_HOLDER_DATA_BYTES, type HolderMessage } from "./protocol.ts";
 
@@ -26,25 +28,27 @@ export class Subscription implements Watcher {
   readonly index: number;
   readonly session: HeldSession;
   readonly #sink: SubscriptionSink;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #credit: number;
   #jobs: Job[] = [];
   #sent: number;
   #upTo: number;
+  #pace = startPace();
+  #cancelHeld: (() => void) | undefined;
   progressMs: number;
   holdMs = HOLD_MS;
   /** Who states a hold, as the host-agent does, means to come back; a local viewer that goes is gone. */
   lingers = false;
 
-  constructor(index: number, session: HeldSession, from: number, credit: number, sink: SubscriptionSink, now: () => number) {
+  constructor(index: number, session: HeldSession, from: number, credit: number, sink: SubscriptionSink, clock: Clock) {
     this.index = index;
     this.session = session;
     this.#sink = sink;
-    this.#now = now;
+    this.#clock = clock;
     this.#credit = credit;
     this.#sent = from;
     this.#upTo = from + credit;
-    this.progressMs = now();
+    this.progressMs = clock.monotonicMs();
   }
 
   get sent(): number {
@@ -57,6 +61,11 @@ export class Subscription implements Watcher {
 
   wake(): void {
     this.#sink.ready(this);
+  }
+
+  /** Its connection wants no more of it. */
+  dispose(): void {
+    this.#cancelHeld?.();
   }
 
   grant(epoch: number, upTo: number): void {
@@ -124,10 +133,26 @@ export class Subscription implements Watcher {
       return true;
     }
     const bytes = ring.read(this.#sent, Math.min(PIECE_BYTES, this.#upTo - this.#sent));
-    if (this.#upTo <= this.#sent || bytes.byteLength === 0) return false;
+    if (this.#upTo <= this.#sent || bytes.byteLength === 0 || this.#holds(Math.min(this.#upTo, ring.end) - this.#sent)) return false;
+    this.#pace = afterSend(this.#pace, this.#clock.monotonicMs(), bytes.byteLength);
     this.#sink.output(this.index, this.session.epoch, this.#sent, false, bytes);
     this.#sent += bytes.byteLength;
     this.#progress();
+    return true;
+  }
+
+  /**
+   * [CH3] A flood that comes in small reads (tmux: 4 KiB each) would wake the host-agent for every one of them; it is told
+   * in pieces worth waking for. The last bytes of a session wait for nothing.
+   */
+  #holds(waitingBytes: number): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const verdict = decide(this.#pace, nowMs, waitingBytes);
+    if (verdict.type === "send" || this.session.end !== undefined) return false;
+    this.#cancelHeld ??= this.#clock.after(Math.max(1, Math.ceil(verdict.untilMs - nowMs)), () => {
+      this.#cancelHeld = undefined;
+      this.wake();
+    });
     return true;
   }
 
@@ -163,6 +188,6 @@ export class Subscription implements Watcher {
   }
 
   #progress(): void {
-    this.progressMs = this.#now();
+    this.progressMs = this.#clock.monotonicMs();
   }
 }
