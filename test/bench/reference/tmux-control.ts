@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { HISTORY_LIMIT_LINES } from "@maestro/shared/limits";
 
 const run = promisify(execFile);
 
@@ -26,8 +27,9 @@ export class TmuxControl implements AsyncDisposable {
   static async open(argv: readonly string[], { cols = 80, rows = 24 } = {}): Promise<TmuxControl> {
     const directory = mkdtempSync(join(tmpdir(), "mbt-"));
     const tmux = ["-S", join(directory, "s"), "-f", "/dev/null"];
-    await run("tmux", [...tmux, "new-session", "-d", "-s", "b", "-x", String(cols), "-y", String(rows), "--", ...argv]);
-    await run("tmux", [...tmux, "set-option", "-g", "history-limit", "50000"]);
+    // Before the pane is made, which keeps the limit it was made with: the same scrollback as the product's.
+    const history = ["start-server", ";", "set-option", "-g", "history-limit", String(HISTORY_LIMIT_LINES), ";"];
+    await run("tmux", [...tmux, ...history, "new-session", "-d", "-s", "b", "-x", String(cols), "-y", String(rows), "--", ...argv]);
     const client = spawn("tmux", [...tmux, "-C", "attach-session", "-t", "b"], { stdio: "pipe" });
     const control = new TmuxControl(directory, client);
     await once(client.stdout, "data");
