@@ -60,6 +60,9 @@ export class Subscription implements Watcher {
   }
 
   wake(): void {
+    // Held, and still too little: nothing would come of it.
+    if (this.#cancelHeld !== undefined && this.unsent < this.#pace.targetBytes && this.#jobs.length === 0 && this.session.end === undefined)
+      return;
     this.#sink.ready(this);
   }
 
