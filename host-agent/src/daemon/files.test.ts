@@ -175,6 +175,7 @@ describe("workspace", () => {
   describe.skipIf(process.getuid?.() !== 0)("of another user (only root can make one here)", () => {
     const STRANGER = 54_321;
     const at = (name: string): string => path.join(dir, "root", name);
+    const everybodyWrites = (): void => chmodSync(path.join(dir, "root"), 0o1777);
 
     test.each([
       ["a directory of theirs", () => mkdirSync(at("theirs"))],
@@ -184,6 +185,7 @@ describe("workspace", () => {
         () => (mkdirSync(at("a")), symlinkSync("a", at("theirs")), symlinkSync(at("theirs"), at("ours"))),
       ],
     ])("%s is refused, and nothing is made in it", (_what, make) => {
+      everybodyWrites();
       make();
       lchownSync(at("theirs"), STRANGER, STRANGER);
       const through = existsSync(at("ours")) && lstatSync(at("ours")).isSymbolicLink() ? "ours" : "theirs";
@@ -201,13 +203,21 @@ describe("workspace", () => {
     });
 
     test("that the policy names is trusted with all that is in it", () => {
+      everybodyWrites();
       mkdirSync(at("theirs/project"), { recursive: true });
       for (const name of ["theirs", "theirs/project"]) lchownSync(at(name), STRANGER, STRANGER);
       const named = { ...rules(), roots: [at("theirs")], trustedOwners: trustedOwners(0, [at("theirs")]) };
       expect(ensureWorkspace(at("theirs/project/new"), named)).toMatchObject({ ok: true, value: { created: true } });
     });
 
+    test("where nobody else writes, it was put there on purpose: a mounted project of its developer", () => {
+      mkdirSync(at("theirs/project"), { recursive: true });
+      for (const name of ["theirs", "theirs/project"]) lchownSync(at(name), STRANGER, STRANGER);
+      expect(ensureWorkspace(at("theirs/project/new"), rules())).toMatchObject({ ok: true, value: { created: true } });
+    });
+
     test("that lies beside changes nothing", () => {
+      everybodyWrites();
       mkdirSync(at("theirs"));
       lchownSync(at("theirs"), STRANGER, STRANGER);
       expect(ensureWorkspace(at("ours/x"), rules())).toMatchObject({ ok: true });

@@ -1,6 +1,7 @@
 /**
- * Who could turn a path elsewhere: the owner of a directory on the way may swap what is in it, the owner of a link where
- * it leads. In a place that everybody may write to, such as /tmp, that can be anybody who came first.
+ * Who could turn a path elsewhere: in a place that others may write to, such as /tmp, a directory or a link on the way can
+ * be anybody's who came first. Where only its owner writes, what lies there was put there on purpose: root's agent in a
+ * developer's project, as in a container with a mounted source tree.
  */
 import { lstatSync, readlinkSync, statSync, type Stats } from "node:fs";
 import * as path from "node:path";
@@ -23,7 +24,10 @@ export function trustedOwners(uid: number, directories: readonly string[]): Set<
   return new Set([0, uid, ...["/", ...directories].flatMap((dir) => ownerOf(dir) ?? [])]);
 }
 
-/** The first thing on the way to `target` that belongs to somebody else. What does not exist yet belongs to nobody. */
+/**
+ * The first thing on the way to `target` that belongs to somebody else and lies where others may write. What does not
+ * exist yet belongs to nobody.
+ */
 export function foreignOnTheWay(target: string, trusted: ReadonlySet<number>): Foreign | undefined {
   const left = path.normalize(target).split("/");
   let at = "/";
@@ -34,7 +38,7 @@ export function foreignOnTheWay(target: string, trusted: ReadonlySet<number>): F
     const found = lookAt(next);
     if (found === undefined) return undefined;
     const link = found.isSymbolicLink();
-    if (!trusted.has(found.uid)) return { at: next, uid: found.uid, what: link ? "link" : "directory" };
+    if (!trusted.has(found.uid) && writtenByOthers(at)) return { at: next, uid: found.uid, what: link ? "link" : "directory" };
     if (!link) {
       at = next;
       continue;
@@ -47,6 +51,9 @@ export function foreignOnTheWay(target: string, trusted: ReadonlySet<number>): F
   }
   return undefined;
 }
+
+const OTHERS_WRITE = 0o022;
+const writtenByOthers = (dir: string): boolean => (statSync(dir).mode & OTHERS_WRITE) !== 0;
 
 function lookAt(file: string): Stats | undefined {
   try {
