@@ -125,7 +125,7 @@ test("an unleashed script cuts as often as it says", async () => {
   expect(proxy.cuts).toBe(6);
 });
 
-test("[F21] text frames are doubled and swapped, binary frames and pings are left alone", async () => {
+test("[F21] text frames are doubled and swapped with their neighbours, never with data; pings are left alone", async () => {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
   onTestFinished(() => server.close());
   await once(server, "listening");
@@ -146,10 +146,10 @@ test("[F21] text frames are doubled and swapped, binary frames and pings are lef
   const client = new WebSocket(`ws://127.0.0.1:${tap.proxy.port}/`, { perMessageDeflate: false });
   onTestFinished(() => client.terminate());
   await once(client, "open");
-  for (const text of ["one", "ping", "two"]) client.send(text);
+  for (const text of ["one", "ping", "two", "three", "two"]) client.send(text);
   client.send(Buffer.from("data"));
-  client.send("three");
-  await until("six frames", arrived.changes, () => (got.length === 6 ? got : undefined));
-  expect(got).toEqual(["t:one", "t:one", "t:ping", "b:data", "t:three", "t:two"]);
+  client.send("four");
+  await until("eight frames", arrived.changes, () => (got.length === 8 ? got : undefined));
+  expect(got).toEqual(["t:one", "t:one", "t:ping", "t:three", "t:two", "t:two", "b:data", "t:four"]);
   expect(tap.counts).toEqual({ doubled: 1, swapped: 1 });
 });
