@@ -98,11 +98,12 @@ describe("[F15] [VR2] v1 → v2 → v1 of control plane and host-agent", () => {
 
 describe("[F15] [VR1] [LK5] a side that shares no version is refused with the range, stays calm and comes back", () => {
   /** Asked once, and not again before its time. */
-  async function refusedCalmly(range: string, change: () => unknown): Promise<void> {
+  async function refusedCalmly(range: string, advice: string, change: () => unknown): Promise<void> {
+    const why = `refuses this host; waiting for a change why="closed 4426 upgrade_required ${range}: ${advice}`;
     await change();
     await poll(
       `refused with ${range}`,
-      () => (host.log.includes(`refuses this host; waiting for a change why="closed 4426 upgrade_required ${range}"`) ? true : undefined),
+      () => (host.log.includes(why) ? true : undefined),
       { timeoutMs: 60_000, everyMs: 10, detail: () => host.log },
     );
     const [dials, refusedMs] = [tap.proxy.accepted, performance.now()];
@@ -119,7 +120,7 @@ describe("[F15] [VR1] [LK5] a side that shares no version is refused with the ra
 
   test("a host and a viewer of a later version", async () => {
     const { id } = await product.api.createSession({ host: host.name, argv: ["/bin/cat"], backend: "pty" });
-    await refusedCalmly("1-1", () => install(host.home, later.directory));
+    await refusedCalmly("1-1", "this host speaks 2-2; upgrade the control plane", () => install(host.home, later.directory));
     expect(await refusedViewer(id, { min: 2, max: 2 })).toMatchObject({
       code: "upgrade_required",
       hint: "Upgrade the control plane.",
@@ -132,7 +133,7 @@ describe("[F15] [VR1] [LK5] a side that shares no version is refused with the ra
 
   test("a control plane of a later version", async () => {
     const { id } = await product.api.createSession({ host: host.name, argv: ["/bin/cat"], backend: "pty" });
-    await refusedCalmly("2-2", () => deploy(later));
+    await refusedCalmly("2-2", "this host speaks 1-1; upgrade maestro on this machine", () => deploy(later));
     expect(await refusedViewer(id, { min: 1, max: 1 })).toMatchObject({
       code: "upgrade_required",
       hint: expect.stringMatching(/^Upgrade the older side/),
