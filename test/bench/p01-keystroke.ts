@@ -5,7 +5,8 @@ import type { Gate } from "./gate.ts";
 import { writer, type Rig } from "./rig.ts";
 
 const KEYS_PER_ROUND = 300;
-const WARM_UP_KEYS = 100;
+/** Both have just been started: compilers warm up, and the product looks for agent CLIs. About three seconds. */
+const WARM_UP_KEYS = 1_000;
 
 export interface KeystrokeRounds {
   product: EchoFigures[];
