@@ -101,11 +101,11 @@ describe("[F15] [VR1] [LK5] a side that shares no version is refused with the ra
   async function refusedCalmly(range: string, advice: string, change: () => unknown): Promise<void> {
     const why = `refuses this host; waiting for a change why="closed 4426 upgrade_required ${range}: ${advice}`;
     await change();
-    await poll(
-      `refused with ${range}`,
-      () => (host.log.includes(why) ? true : undefined),
-      { timeoutMs: 60_000, everyMs: 10, detail: () => host.log },
-    );
+    await poll(`refused with ${range}`, () => (host.log.includes(why) ? true : undefined), {
+      timeoutMs: 60_000,
+      everyMs: 10,
+      detail: () => host.log,
+    });
     const [dials, refusedMs] = [tap.proxy.accepted, performance.now()];
     await tap.proxy.when("asked again", ({ accepted }) => accepted > dials, 2 * REFUSED_MS + 5_000);
     expect(performance.now() - refusedMs).toBeGreaterThan(0.8 * REFUSED_MS);
