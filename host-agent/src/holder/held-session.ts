@@ -171,7 +171,7 @@ export class HeldSession {
         }),
       );
     }
-    this.#deps.rightOfWay.typed(this.id, this.#deps.clock.monotonicMs());
+    if (input.byteLength > 0) this.#deps.rightOfWay.typed(this.id, this.#deps.clock.monotonicMs());
     this.#touch();
     return ok(bytes.byteLength);
   }
@@ -279,7 +279,9 @@ export class HeldSession {
     // [VW2] What tmux answers itself must be known before a viewer's terminal answers it too.
     this.#feed?.grew({ urgent: terminal?.answersQueries ?? true, deferrable: terminal?.pausable === false });
     this.#touch();
-    this.#yieldUntilMs = this.#deps.rightOfWay.yieldUntilMs(this.id, bytes.byteLength, this.#deps.clock.monotonicMs());
+    // One that cannot be held gives way to nobody, and the others do not pay for it.
+    if (terminal?.pausable === true)
+      this.#yieldUntilMs = this.#deps.rightOfWay.yieldUntilMs(this.id, bytes.byteLength, this.#deps.clock.monotonicMs());
     this.updateFlow();
   }
 

@@ -36,3 +36,12 @@ it("[CH5] small output is no flood, and the right ends a second after the last k
   expect(way.yieldUntilMs("build", 4_096, 999)).toBeGreaterThan(999);
   expect(way.yieldUntilMs("build", 4_096, 1_000)).toBe(1_000);
 });
+
+it("[CH5] nobody is held for longer than a second after the key that held it", () => {
+  const way = new RightOfWay();
+  way.typed("shell", 0);
+  expect(way.yieldUntilMs("flood", 100 * MiB, 10)).toBe(1_000);
+  expect(way.yieldUntilMs("build", 64 * 1024, 20)).toBe(1_000);
+  way.typed("shell", 1_500);
+  expect(way.yieldUntilMs("build", 64 * 1024, 1_500)).toBe(1_508);
+});

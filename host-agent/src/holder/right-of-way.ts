@@ -32,6 +32,8 @@ export class RightOfWay {
     const rival = this.#newest?.session === session ? this.#other : this.#newest;
     if (bytes < FLOOD_READ_BYTES || rival === undefined || nowMs - rival.atMs >= TYPING_MS) return nowMs;
     this.#paidMs = Math.max(this.#paidMs, nowMs) + bytes / SHARED_BYTES_PER_MS;
+    // What was read is charged for no longer than the right lasts that it is charged for.
+    this.#paidMs = Math.min(this.#paidMs, rival.atMs + TYPING_MS);
     return this.#paidMs;
   }
 }
