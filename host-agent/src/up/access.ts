@@ -12,6 +12,7 @@ import { readIdentity, writeIdentity } from "../daemon/identity.ts";
 import { suggestedHostName } from "../daemon/host-name.ts";
 import { joinHost } from "../daemon/join.ts";
 import { parsePin } from "../link/connector.ts";
+import { isLoopback } from "../link/server-url.ts";
 import type { Origins } from "./origins.ts";
 import type { UpPaths, UpSecrets } from "./state.ts";
 
@@ -66,7 +67,7 @@ function keepProfile({ paths, origins, pin }: AccessPlace, token: string, expire
 }
 
 /** This machine's own address beyond loopback, over plain http: only where `--allow-http` said so. */
-const isAllowedHttp = ({ local }: Origins): boolean => local.startsWith("http://") && !/^http:\/\/(127\.|\[|localhost)/.test(local);
+const isAllowedHttp = ({ local }: Origins): boolean => local.startsWith("http://") && !isLoopback(new URL(local).hostname);
 
 /** Of this machine's own address, and nothing beside it. */
 function ownNetwork({ local }: Origins): string[] {
