@@ -220,6 +220,28 @@ describe("[LK4] presence", () => {
     await expect.poll(() => events(relay)).toEqual(["host.online", "host.stale", "host.lost", "host.online"]);
   });
 
+  test("[LK4] [F19] a host that hears nothing goes stale, however often it dials, and whatever is evicted", async () => {
+    const relay = relayFixture();
+    const status = (): Promise<unknown> => relay.stub.status();
+    const host = await relay.host_([]);
+    host.socket.close(4000, "cut");
+    for (let dialled = 1; dialled <= 5; dialled++) {
+      const deaf = await relay.link();
+      // A new life has the clock of the machine again.
+      const evicted = dialled % 2 === 0;
+      if (evicted) await relay.evict();
+      await later(relay, evicted ? dialled * 9_200 : 9_200);
+      expect((await deaf.closed).code).toBe(CLOSE.helloTimeout);
+    }
+    expect(await status()).toMatchObject({ connected: false, presence: "stale" });
+    const deaf = await relay.link();
+    expect(await status()).toMatchObject({ connected: false, presence: "stale" });
+    deaf.say(helloOf("instance-a", []));
+    await deaf.next("welcome");
+    expect(await status()).toMatchObject({ connected: true, presence: "online" });
+    await expect.poll(() => events(relay)).toEqual(["host.online", "host.stale", "host.online"]);
+  });
+
   test("[LK4] [P14] pings are answered without waking the object", async () => {
     const relay = relayFixture();
     const host = await relay.host_([]);

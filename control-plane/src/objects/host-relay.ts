@@ -160,7 +160,7 @@ export class HostRelay extends DurableObject<Env> {
     if (attachment.kind === "viewer") this.#rooms.leftAsleep(attachment.session, attachment.id, goodbye);
     else if (!this.#link.present) {
       this.#rooms.linkDown();
-      this.#presence.down(Math.max(pingedMs, attachment.acceptedMs, this.#presence.lastSeenMs ?? 0));
+      if (attachment.phase === "ready") this.#presence.down(Math.max(pingedMs, attachment.acceptedMs, this.#presence.lastSeenMs ?? 0));
     }
   }
 
@@ -269,8 +269,8 @@ export class HostRelay extends DurableObject<Env> {
       else if (attachment.kind === "viewer") restored.push(new Viewer(socket, attachment, this.now()));
       else if (link === undefined || attachment.acceptedMs > link.attachment.acceptedMs) link = { socket, attachment };
     }
-    if (link === undefined) this.#presence.missed();
-    else this.#link.adopt(link.socket, link.attachment);
+    if (link !== undefined) this.#link.adopt(link.socket, link.attachment);
+    if (!this.#link.ready) this.#presence.missed();
     for (const viewer of restored) {
       this.#viewers.add(viewer);
       if (viewer.at.phase === "open") this.#rooms.restore(viewer);

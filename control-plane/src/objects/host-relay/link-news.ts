@@ -54,7 +54,7 @@ export function linkNews(to: () => Listeners): LinkEvents {
     },
     down: (seenMs) => {
       to().rooms.linkDown();
-      to().presence.down(seenMs);
+      if (seenMs !== undefined) to().presence.down(seenMs);
     },
     inventory: (page, mark) => {
       const { inventory, reporter, store } = to();

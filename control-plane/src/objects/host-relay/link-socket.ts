@@ -38,8 +38,8 @@ export interface LinkEvents {
   welcome(version: number, mark: number): Extract<RelayFrame, { t: "welcome" }>;
   /** The welcome has gone out: channels may be opened. */
   up(): void;
-  /** The link is no more; `seenMs` is its last sign of life. */
-  down(seenMs: number): void;
+  /** The link is no more; `seenMs` is its last sign of life, undefined if it never was ready. */
+  down(seenMs: number | undefined): void;
   inventory(page: Inventory, mark: number): void;
   sessions(upsert: readonly SessionInfo[], removed: readonly string[]): void;
   metrics(metrics: Metrics): void;
@@ -109,10 +109,13 @@ export class LinkSocket {
     return this.#current?.socket === socket;
   }
 
-  /** A sign of life of the link that is open now, Unix ms. */
+  /**
+   * The last sign of life of the link that is open now, Unix ms; undefined while its hello is not complete. A host that
+   * hears nothing of us dials again and again: each of its upgrades is accepted, and none of them makes it reachable.
+   */
   seenMs(): number | undefined {
     const current = this.#current;
-    if (current === undefined) return undefined;
+    if (current?.attachment.phase !== "ready") return undefined;
     return Math.max(current.attachment.acceptedMs, current.lastFrameMs, this.#port.pingedMs(current.socket) ?? 0);
   }
 
@@ -125,14 +128,17 @@ export class LinkSocket {
   drop(code: CloseCode, reason: Parameters<typeof close>[2]): void {
     const current = this.#current;
     if (current === undefined) return;
+    const seenMs = this.seenMs();
     this.#save({ phase: "closing" });
     close(current.socket, code, reason);
-    this.closed(current.socket);
+    this.#ended(seenMs);
   }
 
   closed(socket: WebSocket): void {
-    const seenMs = this.seenMs();
-    if (!this.isCurrent(socket) || seenMs === undefined) return;
+    if (this.isCurrent(socket)) this.#ended(this.seenMs());
+  }
+
+  #ended(seenMs: number | undefined): void {
     this.#current = undefined;
     this.#requests.failAll(
       maestroError("host_unreachable", "The host's link went away before it answered.", { hint: "Try again once the host is back." }),

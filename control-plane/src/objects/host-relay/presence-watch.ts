@@ -9,7 +9,7 @@ import type { Store } from "./store.ts";
 export interface PresenceWatchPort {
   nowMs(): number;
   scale: number;
-  /** The last sign of life of the link that is open, if one is. */
+  /** The last sign of life of the link, if one is open and its hello complete. */
   linkSeenMs(): number | undefined;
   followers(): Promise<number>;
   tell(update: HostUpdate | undefined, events: NewEvent[]): void;
