@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 import { acquireLock, lockOwner, releaseLock, thisProcess } from "./process-lock.ts";
 import { readStat } from "./processes.ts";
 
@@ -11,7 +11,7 @@ const dir = mkdtempSync(path.join(tmpdir(), "ml-"));
 const file = path.join(dir, "lock");
 const me = thisProcess();
 afterEach(() => rmSync(file, { force: true }));
-process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 test("a living holder keeps the lock; it can be given back", () => {
   expect(acquireLock(file, me)).toBe(true);

@@ -10,6 +10,7 @@ import type { Result } from "@maestro/shared/result";
 import type { HolderClient } from "../client.ts";
 import { connectHolder } from "../connect.ts";
 import { holderPaths, prepareHolderDirs } from "../paths.ts";
+import { readStat } from "../processes.ts";
 import type {
   CreateSpec,
   EpochEvent,
@@ -96,8 +97,19 @@ export class HolderFixture {
   async dispose(): Promise<void> {
     for (const client of this.#clients) client.close();
     await this.kill("SIGKILL");
-    spawnSync("tmux", ["-S", this.paths.tmuxSocket, "kill-server"], { stdio: "ignore" });
+    this.#endTmux();
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /**
+   * Asked to end, tmux 3.3a waits for its clients, and a control client whose holder was killed with output on its way
+   * never goes: nobody will read it.
+   */
+  #endTmux(): void {
+    const tmux = (...args: string[]): string => spawnSync("tmux", ["-S", this.paths.tmuxSocket, ...args], { encoding: "utf8" }).stdout;
+    const pid = Number(tmux("display-message", "-p", "#{pid}"));
+    tmux("kill-server");
+    if (pid > 0 && readStat(pid) !== undefined) process.kill(pid, "SIGKILL");
   }
 }
 
