@@ -1,13 +1,30 @@
 /** Small private files that survive a crash at any moment: temp, fsync, rename, fsync of the directory. */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fchownSync,
+  fsyncSync,
+  lchownSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+  type Stats,
+} from "node:fs";
 import * as path from "node:path";
 import { fail } from "@maestro/shared/errors";
 
-/** Readers see the old content or the new one, whole. The file is 0600. */
-export function writeDurably(file: string, text: string): void {
+/**
+ * Readers see the old content or the new one, whole. The file is 0600.
+ *
+ * @param like a file whose owner this one gets where root writes; default: the file that is replaced, else its directory.
+ */
+export function writeDurably(file: string, text: string, like = file): void {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
-    writeSynced(temporary, text);
+    writeSynced(temporary, text, like);
     renameSync(temporary, file);
     syncDirectory(path.dirname(file));
   } catch (cause) {
@@ -16,10 +33,14 @@ export function writeDurably(file: string, text: string): void {
   }
 }
 
-/** In place, for files that nobody reads half: a crash may leave them torn. 0600. */
-export function writeSynced(file: string, text: string): void {
-  const fd = openSync(file, "w", 0o600);
+/** A new file that nobody reads half: a crash may leave it torn. 0600, and of the same owner as `writeDurably` gives. */
+export function writeSynced(file: string, text: string, like = file): void {
+  removeIfThere(file);
+  const owner = ownerFor(like);
+  // Never through what lies there: the directory may be another user's, and a link of theirs could lead root anywhere.
+  const fd = openSync(file, "wx", 0o600);
   try {
+    if (owner !== undefined) ignoringNoOwners(() => fchownSync(fd, owner.uid, owner.gid));
     writeSync(fd, text);
     fsyncSync(fd);
   } finally {
@@ -29,6 +50,12 @@ export function writeSynced(file: string, text: string): void {
 
 export function removeDurably(file: string): void {
   if (removeIfThere(file)) syncDirectory(path.dirname(file));
+}
+
+/** A directory that root made in another user's is that user's. */
+export function giveToOwnerOf(parent: string, dir: string): void {
+  const owner = ownerFor(parent);
+  if (owner !== undefined) ignoringNoOwners(() => lchownSync(dir, owner.uid, owner.gid));
 }
 
 /** Undefined when there is none. A secret that others can read is refused, not used. */
@@ -61,6 +88,21 @@ export function readPrivate(file: string): string | undefined {
 
 export const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+
+/** Of root's writes only: what it leaves to itself in another user's directory, that user's daemon cannot read. */
+function ownerFor(like: string): Stats | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  return lstatSync(like, { throwIfNoEntry: false }) ?? statSync(path.dirname(like));
+}
+
+/** On a file system without owners, or on one that keeps root from giving, the file stays whose it is. */
+function ignoringNoOwners(give: () => void): void {
+  try {
+    give();
+  } catch (cause) {
+    if (!["EPERM", "EINVAL", "ENOSYS", "ENOTSUP"].includes(errnoOf(cause) ?? "")) throw cause;
+  }
+}
 
 function describeWriteFailure(file: string, cause: unknown): unknown {
   switch (errnoOf(cause)) {

@@ -17,7 +17,7 @@ import { helloFacts } from "./facts.ts";
 import { createHostActions } from "./host-actions.ts";
 import { HostKeys } from "./host-keys.ts";
 import { HolderKeeper, type OpenHolder } from "./holder-keeper.ts";
-import { readIdentity, readNextKey, type Identity } from "./identity.ts";
+import { lookForNextKey, readIdentity, type Identity, type KeyPair } from "./identity.ts";
 import { untilChanged } from "./identity-watch.ts";
 import { acquireLock } from "./instance-lock.ts";
 import { KeyRotation } from "./key-rotation.ts";
@@ -66,7 +66,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const instance = randomBytes(12).toString("base64url");
   const bootId = readBootId();
   const serverTime = new ServerTime(clock);
-  const keys = new HostKeys(identity.signing, readNextKey(paths, identity));
+  const keys = new HostKeys(identity.signing, nextKeyOf(identity));
   const userHome = homedir();
   const rules = {
     roots: allowedRoots({ userHome, workspaceRoot: settings.workspaceRoot, policyRoots: policy.roots }),
@@ -171,11 +171,18 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     isUp: () => link.state.type === "up",
   });
 
+  /** [F37] One that cannot be used must not keep a host from its fleet. */
+  function nextKeyOf(of: Identity): KeyPair | undefined {
+    const { key, problem } = lookForNextKey(paths, of);
+    if (problem !== undefined) log.warn("the next key cannot be used", { detail: problem.detail, hint: problem.hint });
+    return key;
+  }
+
   /** Joined again, or repaired by hand: a damaged file leaves what was known. */
   function reloadIdentity(): void {
     try {
       identity = readJoined(paths);
-      keys.replace(identity.signing, readNextKey(paths, identity));
+      keys.replace(identity.signing, nextKeyOf(identity));
     } catch (cause) {
       log.warn("the identity cannot be read again", { cause: cause instanceof Error ? cause.message : String(cause) });
     }

@@ -1,10 +1,10 @@
 /** Who this host is: its record and its keys, made here and never sent anywhere. */
 import { createPrivateKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import * as z from "zod";
-import { fail } from "@maestro/shared/errors";
+import { fail, maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
 import { parseJson } from "../config/json.ts";
 import type { Paths } from "../config/paths.ts";
-import { readPrivate, removeDurably, writeDurably } from "./durable-file.ts";
+import { errnoOf, readPrivate, removeDurably, writeDurably } from "./durable-file.ts";
 
 const KeyPair = z.object({ public: z.string().max(64), private: z.string().max(128) });
 /** Raw 32-byte keys as base64url. */
@@ -66,21 +66,51 @@ export function writeIdentity(paths: Paths, { record, signing, sealing }: Identi
   writeDurably(paths.identityFile, `${JSON.stringify({ version: 1, record, signing, sealing })}\n`);
 }
 
-/**
- * [F37] The key a rotation was begun with, if it did not end. A damaged file is as good as none: the old key still works.
- * So is one with the present key in it, which a crash in the middle of `promoteKey` leaves behind.
- */
-export function readNextKey(paths: Paths, { record, signing }: Pick<Identity, "record" | "signing">): KeyPair | undefined {
-  const text = readPrivate(paths.nextKeyFile);
-  if (text === undefined) return undefined;
-  const parsed = NextKeyFile.safeParse(parseJson(text));
-  if (!parsed.success || parsed.data.hostId !== record.hostId || parsed.data.signing.public === signing.public) return undefined;
-  return parsed.data.signing;
+export interface NextKey {
+  key: KeyPair | undefined;
+  /** Why what lies there is no key to this process, and what to do. */
+  problem: MaestroError | undefined;
 }
 
-export function writeNextKey(paths: Paths, hostId: string, signing: KeyPair): void {
-  writeDurably(paths.nextKeyFile, `${JSON.stringify({ version: 1, hostId, signing })}\n`);
+/**
+ * [F37] The key a rotation was begun with, if it did not end. A file that cannot be used is as good as none, since the
+ * present key still works. So is one with the present key in it, which a crash in the middle of `promoteKey` leaves behind.
+ */
+export function lookForNextKey(paths: Paths, { record, signing }: Pick<Identity, "record" | "signing">): NextKey {
+  let text: string | undefined;
+  try {
+    text = readPrivate(paths.nextKeyFile);
+  } catch (cause) {
+    return { key: undefined, problem: unreadableNextKey(paths.nextKeyFile, cause) };
+  }
+  if (text === undefined) return { key: undefined, problem: undefined };
+  const parsed = NextKeyFile.safeParse(parseJson(text));
+  if (!parsed.success) return { key: undefined, problem: damagedNextKey(paths.nextKeyFile) };
+  const isOver = parsed.data.hostId !== record.hostId || parsed.data.signing.public === signing.public;
+  return { key: isOver ? undefined : parsed.data.signing, problem: undefined };
 }
+
+export const readNextKey = (paths: Paths, identity: Pick<Identity, "record" | "signing">): KeyPair | undefined =>
+  lookForNextKey(paths, identity).key;
+
+/** Whoever can read the identity is to read it: `sudo maestro host rotate-key --system` writes it for another user's daemon. */
+export function writeNextKey(paths: Paths, hostId: string, signing: KeyPair): void {
+  writeDurably(paths.nextKeyFile, `${JSON.stringify({ version: 1, hostId, signing })}\n`, paths.identityFile);
+}
+
+function unreadableNextKey(file: string, cause: unknown): MaestroError {
+  const detail = cause instanceof MaestroFailure ? cause.error.detail : `'${file}' cannot be read (${errnoOf(cause) ?? "unknown reason"}).`;
+  return maestroError("insecure_permissions", detail, {
+    field: file,
+    hint: `Make it this user's: sudo chown ${process.getuid?.() ?? 0} '${file}' && sudo chmod 600 '${file}'. Until then the present key goes on.`,
+  });
+}
+
+const damagedNextKey = (file: string): MaestroError =>
+  maestroError("json_invalid", `'${file}' is damaged, and the rotation of the key that it was for did not end.`, {
+    field: file,
+    hint: "Begin it anew: maestro host rotate-key. Until then the present key goes on.",
+  });
 
 /** The identity takes the key first and the waiting file goes last, so a crash between them leaves what `readNextKey` takes for none. */
 export function promoteKey(paths: Paths, identity: Identity, signing: KeyPair): Identity {

@@ -1,5 +1,5 @@
 import { createPublicKey, verify } from "node:crypto";
-import { chmodSync, existsSync, statSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
 import { maestroError, toProblem } from "@maestro/shared/errors";
 import { joinSigningText } from "@maestro/shared/protocol/link-auth";
@@ -109,4 +109,12 @@ test("an identity that others can read is refused with the command that repairs 
   await joinHost({ paths: home.paths, url: relay.origin, token, labels: {}, allowHttp: [] });
   chmodSync(home.paths.identityFile, 0o644);
   expect(() => readIdentity(home.paths)).toThrow(/insecure_permissions.*0644/);
+});
+
+test.skipIf(process.getuid?.() !== 0)("root who joins in another user's home leaves the identity to that user", async () => {
+  const { relay, home } = await server();
+  mkdirSync(home.paths.home, { mode: 0o700 });
+  chownSync(home.paths.home, 54_321, 54_322);
+  expect((await joinHost({ paths: home.paths, url: relay.origin, token, labels: {}, allowHttp: [] })).ok).toBe(true);
+  expect([home.paths.hostDir, home.paths.identityFile].map((file) => statSync(file).uid)).toEqual([54_321, 54_321]);
 });

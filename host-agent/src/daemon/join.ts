@@ -10,6 +10,7 @@ import { ensurePrivateDir, type Paths } from "../config/paths.ts";
 import { parsePin } from "../link/connector.ts";
 import { callServer, readProblem } from "../link/http-call.ts";
 import { checkServerUrl, isLoopback } from "../link/server-url.ts";
+import { giveToOwnerOf } from "./durable-file.ts";
 import { generateSealingKey, generateSigningKey, readIdentity, signText, writeIdentity, type HostRecord } from "./identity.ts";
 
 export interface JoinOptions {
@@ -46,6 +47,7 @@ async function join({ paths, url, token, name, suggestedName, labels, pin, allow
   const pinned = pin === undefined ? undefined : unwrap(parsePin(pin));
   ensurePrivateDir(paths.home, process.getuid?.() ?? 0);
   ensurePrivateDir(paths.hostDir, process.getuid?.() ?? 0);
+  giveToOwnerOf(paths.home, paths.hostDir);
   const existing = readIdentity(paths);
   if (existing !== undefined && !force) {
     throw fail("host_exists", `This machine already is host '${existing.record.name}' of ${existing.record.origin}.`, {

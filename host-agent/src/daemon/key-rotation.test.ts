@@ -1,12 +1,12 @@
 /** [F37] Wherever a rotation breaks off, the host keeps a key that the control plane takes, and both end on the same one. */
-import { mkdirSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { ServerTime } from "../link/server-time.ts";
 import { systemClock } from "./clock.ts";
 import { HostKeys } from "./host-keys.ts";
 import { promoteKey, readIdentity, readNextKey, writeNextKey, type Identity } from "./identity.ts";
 import { KeyRotation } from "./key-rotation.ts";
-import { silentLog } from "./log.ts";
+import { silentLog, type Log, type LogFields } from "./log.ts";
 import { beginRotation, rotateKey } from "./rotate-key.ts";
 import { rotatingHost, type KeyServer } from "./testing/key-server.ts";
 import { VirtualClock } from "./testing/virtual-clock.ts";
@@ -32,7 +32,7 @@ const call = ({ hostId, origin }: Identity["record"]) => ({
 });
 
 /** A process of the host-agent that starts on what is on the disk. */
-function startProcess(home: JoinedHome) {
+function startProcess(home: JoinedHome, log: Log = silentLog) {
   let identity = onDisk(home);
   const clock = new VirtualClock();
   const keys = new HostKeys(identity.signing, readNextKey(home.paths, identity));
@@ -43,7 +43,7 @@ function startProcess(home: JoinedHome) {
     signal: new AbortController().signal,
     clock,
     timeScale: 1,
-    log: silentLog,
+    log,
     identity: () => identity,
     promoted: (next) => {
       identity = next;
@@ -168,5 +168,41 @@ describe("a rotation", () => {
     const { rotation } = startProcess(home);
     await Promise.all([rotation.settle(), rotation.settle(), rotation.settle()]);
     expect(server.calls).toBe(1);
+  });
+
+  test.each([
+    ["is damaged", (file: string) => writeFileSync(file, "{", { mode: 0o600 })],
+    ["others can read", (file: string) => chmodSync(file, 0o644)],
+    ["cannot be read at all", (file: string) => (rmSync(file), mkdirSync(file, { mode: 0o700 }))],
+  ])("[F37] whose file %s is as good as none: it is told once with what to do, and ends when it is put right", async (_what, spoil) => {
+    const { server, home } = await setUp();
+    const next = beginRotation(home.paths, home.identity.record.hostId);
+    spoil(home.paths.nextKeyFile);
+    const warned: LogFields[] = [];
+    const { rotation, keys } = startProcess(home, { ...silentLog, warn: (_message, fields) => void warned.push(fields ?? {}) });
+    expect(keys.active).toEqual(home.identity.signing);
+    await rotation.settle();
+    await rotation.settle();
+    expect(server.calls).toBe(0);
+    expect(warned).toEqual([
+      { detail: expect.stringContaining(home.paths.nextKeyFile), hint: expect.stringMatching(/sudo chown|maestro host rotate-key/) },
+    ]);
+    rmSync(home.paths.nextKeyFile, { recursive: true });
+    writeNextKey(home.paths, home.identity.record.hostId, next);
+    await rotation.settle();
+    expect(onDisk(home).signing).toEqual(next);
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)("`sudo maestro host rotate-key` (only root can try it)", () => {
+  test("[F37] leaves the next key to the user who has the identity", async () => {
+    const { home } = await setUp();
+    chownSync(home.paths.identityFile, 54_321, 54_322);
+    writeFileSync(home.paths.nextKeyFile, "of an older version: root's", { mode: 0o600 });
+    beginRotation(home.paths, home.identity.record.hostId);
+    const { uid, gid, mode } = statSync(home.paths.nextKeyFile);
+    expect({ uid, gid, mode: mode & 0o777 }).toEqual({ uid: 54_321, gid: 54_322, mode: 0o600 });
+    promoteKey(home.paths, home.identity, home.identity.signing);
+    expect(statSync(home.paths.identityFile).uid).toBe(54_321);
   });
 });

@@ -2,9 +2,10 @@
  * [F37] Ends rotations of the host's key that somebody began (`maestro host rotate-key` writes the next key down):
  * at every welcome, and soon after the file appears under a link that is up. Until one ends, both keys are kept.
  */
+import type { MaestroError } from "@maestro/shared/errors";
 import { pause, type Clock } from "./clock.ts";
 import type { HostKeys } from "./host-keys.ts";
-import { promoteKey, readNextKey, type Identity } from "./identity.ts";
+import { lookForNextKey, promoteKey, type Identity } from "./identity.ts";
 import type { Log } from "./log.ts";
 import { rotateKey, type RotationDeps } from "./rotate-key.ts";
 
@@ -28,6 +29,7 @@ export class KeyRotation {
   readonly #deps: KeyRotationDeps;
   #settling = false;
   #notBeforeMs = 0;
+  #warnedOf: string | undefined;
 
   constructor(deps: KeyRotationDeps) {
     this.#deps = deps;
@@ -59,9 +61,21 @@ export class KeyRotation {
     }
   }
 
+  /** A file that stays as it is is no news every minute. */
+  #warnOnce({ detail, hint }: MaestroError): void {
+    if (this.#warnedOf === detail) return;
+    this.#warnedOf = detail;
+    this.#deps.log.warn("the next key cannot be used", { detail, hint });
+  }
+
   async #settlePending(): Promise<boolean> {
     const { paths, keys, serverTime, signal, clock, timeScale, log, identity, promoted } = this.#deps;
-    const written = readNextKey(paths, identity());
+    const { key: written, problem } = lookForNextKey(paths, identity());
+    if (problem !== undefined) {
+      this.#notBeforeMs = clock.monotonicMs() + RETRY_MS * timeScale;
+      this.#warnOnce(problem);
+      return false;
+    }
     if (written !== undefined && written.public !== keys.pending?.public) keys.begin(written);
     const { pending } = keys;
     if (pending === undefined) return false;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
 import { WatchResult } from "@maestro/shared/protocol/link";
 import type { Paths } from "../config/paths.ts";
@@ -166,6 +167,15 @@ test("SIGTERM ends the daemon; its sessions go on, and the next one finds them",
   run(home);
   const link = await relay.link(1);
   expect((await link.frame("hello")).sessions.map(({ id, end }) => [id, end])).toEqual([[SESSION, undefined]]);
+});
+
+test("[F37] a next key that cannot be read keeps no host from its fleet; the log says what to do", async () => {
+  const { relay, home } = await setUp();
+  mkdirSync(home.paths.nextKeyFile);
+  const daemon = run(home);
+  await relay.link(0);
+  expect(daemon.said()).toContain("the next key cannot be used");
+  expect(daemon.said()).toContain("sudo chown");
 });
 
 test("a machine that has not joined is told how to, without a stack", async () => {

@@ -1,8 +1,8 @@
 /** `maestro host rotate-key`: a new signing key for this very machine. */
-import { EXIT, fail } from "@maestro/shared/errors";
+import { EXIT, fail, MaestroFailure } from "@maestro/shared/errors";
 import { ensurePrivateDir } from "../../config/paths.ts";
 import { pause, systemClock } from "../../daemon/clock.ts";
-import { readIdentity, readNextKey } from "../../daemon/identity.ts";
+import { lookForNextKey, readIdentity, writeNextKey } from "../../daemon/identity.ts";
 import { beginRotation } from "../../daemon/rotate-key.ts";
 import { flag } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
@@ -24,8 +24,12 @@ export const hostRotateKey = defineCommand({
     if (identity === undefined) throw fail("host_unknown", "This machine has not joined a fleet.", { hint: "maestro host join <url>" });
     const { hostId, name } = identity.record;
     ensurePrivateDir(paths.hostDir, process.getuid?.() ?? 0);
-    // One that was begun and not ended yet goes on with its key: the control plane may have taken it already.
-    const next = readNextKey(paths, identity) ?? beginRotation(paths, hostId);
+    const { key: begun, problem } = lookForNextKey(paths, identity);
+    // What is there and closed to this user may be the key that the control plane has taken.
+    if (problem?.code === "insecure_permissions") throw new MaestroFailure(problem);
+    // One that was begun and not ended yet goes on with its key, and in the hands of whoever has the identity.
+    if (begun !== undefined) writeNextKey(paths, hostId, begun);
+    const next = begun ?? beginRotation(paths, hostId);
     const never = new AbortController().signal;
     const isTaken = (): boolean => readIdentity(paths)?.signing.public === next.public;
     for (let waited = 0; !isTaken() && waited < PATIENCE_MS; waited += LOOK_EVERY_MS) await pause(systemClock, LOOK_EVERY_MS, never);

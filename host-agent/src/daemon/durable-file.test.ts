@@ -1,0 +1,72 @@
+import { chownSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { giveToOwnerOf, writeDurably, writeSynced } from "./durable-file.ts";
+import { acquireLock } from "./instance-lock.ts";
+
+const ADA = { uid: 54_321, gid: 54_322 };
+let dir = "";
+beforeEach(() => {
+  dir = mkdtempSync(path.join(tmpdir(), "mw-"));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const at = (name: string): string => path.join(dir, name);
+const owner = (file: string): { uid: number; gid: number; mode: string } => {
+  const { uid, gid, mode } = lstatSync(file);
+  return { uid, gid, mode: (mode & 0o777).toString(8) };
+};
+const adas = { ...ADA, mode: "600" };
+
+describe.skipIf(process.getuid?.() !== 0)("what root writes in another user's directory (only root can try it)", () => {
+  beforeEach(() => chownSync(dir, ADA.uid, ADA.gid));
+
+  test("a new file is that user's", () => {
+    writeDurably(at("new"), "x");
+    expect(owner(at("new"))).toEqual(adas);
+  });
+
+  test("a file that is replaced stays whose it was", () => {
+    writeFileSync(at("kept"), "old");
+    chownSync(at("kept"), 7, 8);
+    writeDurably(at("kept"), "new");
+    expect([owner(at("kept")), readFileSync(at("kept"), "utf8")]).toEqual([{ uid: 7, gid: 8, mode: "600" }, "new"]);
+  });
+
+  test("a file may be made like another one, whoever had it before", () => {
+    writeFileSync(at("like"), "");
+    chownSync(at("like"), 7, 8);
+    writeFileSync(at("roots"), "old");
+    writeDurably(at("roots"), "new", at("like"));
+    expect(owner(at("roots"))).toEqual({ uid: 7, gid: 8, mode: "600" });
+  });
+
+  test("a lock is that user's, so that their daemon sees who holds it", () => {
+    const lock = acquireLock(at("lock"), at("fallback"), "host run", "1");
+    expect(owner(lock.file)).toEqual(adas);
+    lock.release();
+  });
+
+  test("a directory is that user's", () => {
+    mkdirSync(at("host"), { mode: 0o700 });
+    giveToOwnerOf(dir, at("host"));
+    expect(owner(at("host"))).toEqual({ ...ADA, mode: "700" });
+  });
+
+  test("a link of theirs under the temporary name leads root nowhere", () => {
+    writeFileSync(at("roots"), "precious", { mode: 0o644 });
+    symlinkSync(at("roots"), at(`f.${process.pid}.tmp`));
+    symlinkSync(at("roots"), at("g"));
+    writeDurably(at("f"), "x");
+    writeSynced(at("g"), "x");
+    expect([readFileSync(at("roots"), "utf8"), owner(at("roots"))]).toEqual(["precious", { uid: 0, gid: 0, mode: "644" }]);
+    expect([owner(at("f")), owner(at("g"))]).toEqual([adas, adas]);
+  });
+});
+
+test("a temporary file that a crash left is in nobody's way", () => {
+  writeFileSync(at(`f.${process.pid}.tmp`), "torn");
+  writeDurably(at("f"), "whole");
+  expect(readFileSync(at("f"), "utf8")).toBe("whole");
+});
