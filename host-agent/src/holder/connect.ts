@@ -25,6 +25,7 @@ import type {
 
 /** Input that the holder has not read: it hangs. More is refused to whoever types. */
 const MAX_INPUT_BACKLOG_BYTES = 4 * 1024 * 1024;
+const READ_BYTES = 256 * 1024;
 
 /** Fails with `not_running` when nobody listens there. */
 export async function connectHolder(
@@ -41,20 +42,31 @@ export async function connectHolder(
       ),
     );
   }
-  const socket = createConnection(paths.socket);
+  let client: SocketClient | undefined;
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  const socket = createConnection({
+    path: paths.socket,
+    // One buffer for good: a flood read into new ones keeps the garbage collector busier than the flood itself.
+    onread: {
+      buffer,
+      // The holder does not speak first.
+      callback: (length) => client?.read(buffer.subarray(0, length)) ?? true,
+    },
+  });
   const opened = await new Promise<MaestroError | undefined>((resolve) => {
     socket.once("connect", () => resolve(undefined));
     socket.once("error", (cause) => resolve(refuseConnect(paths.socket, cause)));
   });
   if (opened !== undefined) return err(opened);
-  const client = new SocketClient(socket, events);
+  client = new SocketClient(socket, events);
   const greeted = await client.greet();
   if (!greeted.ok) {
     client.close();
     return greeted;
   }
-  signal?.addEventListener("abort", () => client.close(), { once: true });
-  return ok(client);
+  const connected = client;
+  signal?.addEventListener("abort", () => connected.close(), { once: true });
+  return ok(connected);
 }
 
 function refuseConnect(socket: string, cause: unknown): MaestroError {
@@ -73,6 +85,7 @@ type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 class SocketClient implements HolderClient {
   readonly #socket: Socket;
   readonly #events: HolderEvents;
+  readonly #reader = new MessageReader((tag, payload) => this.#receive(tag, payload));
   readonly #pending = new Map<number, Pending>();
   readonly #sessions = new Map<number, string>();
   readonly #indexes = new Map<string, number>();
@@ -84,16 +97,18 @@ class SocketClient implements HolderClient {
   constructor(socket: Socket, events: HolderEvents) {
     this.#socket = socket;
     this.#events = events;
-    const reader = new MessageReader((tag, payload) => this.#receive(tag, payload));
-    socket.on("data", (chunk: Buffer) => {
-      if (!reader.push(chunk)) this.#end("the holder sent what is no message");
-    });
     socket.on("error", (cause) => this.#end(cause.message));
     socket.once("close", () => this.#end("the holder closed the connection"));
   }
 
   get facts(): HolderFacts {
     return this.#facts;
+  }
+
+  /** What came on the socket; the chunk is used again. True: more may come. */
+  read(chunk: Buffer): boolean {
+    if (!this.#reader.push(chunk)) this.#end("the holder sent what is no message");
+    return !this.#closed;
   }
 
   async greet(): Promise<Result<HolderFacts>> {

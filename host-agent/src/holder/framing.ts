@@ -64,12 +64,16 @@ export function decodeInput(payload: Buffer): { session: string; bytes: Uint8Arr
   return { session: payload.toString("latin1", 1, 1 + length), bytes: payload.subarray(1 + length) };
 }
 
-/** Cuts a byte stream into messages. Holds at most one unfinished message, itself bounded. */
+/**
+ * Cuts a byte stream into messages. Each payload is memory of its own that belongs to whoever is told; the chunk given
+ * may be used again, so that a socket reads into one buffer for good. Holds one unfinished message, itself bounded.
+ */
 export class MessageReader {
   readonly #onMessage: (tag: number, payload: Buffer) => void;
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
-  #needed = PREFIX_BYTES;
+  readonly #prefix = Buffer.alloc(PREFIX_BYTES);
+  #prefixBytes = 0;
+  #payload: Buffer | undefined;
+  #payloadBytes = 0;
 
   constructor(onMessage: (tag: number, payload: Buffer) => void) {
     this.#onMessage = onMessage;
@@ -77,27 +81,29 @@ export class MessageReader {
 
   /** False when the stream is broken: the connection must end. */
   push(chunk: Buffer): boolean {
-    this.#pending.push(chunk);
-    this.#pendingBytes += chunk.byteLength;
-    while (this.#pendingBytes >= this.#needed) {
-      const whole = this.#pending.length === 1 ? this.#pending[0] : Buffer.concat(this.#pending, this.#pendingBytes);
-      if (whole === undefined) return false;
-      let at = 0;
-      this.#needed = PREFIX_BYTES;
-      while (whole.byteLength - at >= PREFIX_BYTES) {
-        const length = whole.readUInt32BE(at);
+    let at = 0;
+    while (at < chunk.byteLength) {
+      if (this.#payload === undefined) {
+        const taken = chunk.copy(this.#prefix, this.#prefixBytes, at);
+        this.#prefixBytes += taken;
+        at += taken;
+        if (this.#prefixBytes < PREFIX_BYTES) return true;
+        const length = this.#prefix.readUInt32BE(0);
         if (length < 1 || length > MAX_HOLDER_MESSAGE_BYTES) return false;
-        if (whole.byteLength - at < 4 + length) {
-          this.#needed = 4 + length;
-          break;
-        }
-        this.#onMessage(whole.readUInt8(at + 4), whole.subarray(at + PREFIX_BYTES, at + 4 + length));
-        at += 4 + length;
+        this.#payload = Buffer.allocUnsafe(length - 1);
+        this.#payloadBytes = 0;
       }
-      const rest = whole.subarray(at);
-      this.#pending = rest.byteLength === 0 ? [] : [rest];
-      this.#pendingBytes = rest.byteLength;
+      const taken = chunk.copy(this.#payload, this.#payloadBytes, at);
+      this.#payloadBytes += taken;
+      at += taken;
+      if (this.#payloadBytes === this.#payload.byteLength) this.#finish(this.#payload);
     }
     return true;
+  }
+
+  #finish(payload: Buffer): void {
+    this.#payload = undefined;
+    this.#prefixBytes = 0;
+    this.#onMessage(this.#prefix.readUInt8(4), payload);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { acknowledge, openCredit, spend, type Credit } from "@maestro/shared/protocol/credit";
 import { advance, type Cursor } from "@maestro/shared/protocol/cursor";
-import { encodeFrame, FLAG } from "@maestro/shared/protocol/frame";
+import { encodeFrame, FLAG, HEADER_BYTES, writeHeader } from "@maestro/shared/protocol/frame";
 import { LINK_CREDIT_BYTES } from "@maestro/shared/limits";
 import type { SnapshotBegin } from "@maestro/shared/protocol/link";
 import { hostText } from "../link/host-text.ts";
@@ -147,26 +147,30 @@ export class Channel {
         this.#queuedBytes -= payload.byteLength;
         const last = head.sent >= head.bytes.byteLength;
         if (last) this.#queue.shift();
-        return this.#frame("snapshot", last ? FLAG.last : 0, head.epoch, head.offset, payload);
+        const { epoch, offset } = head;
+        return this.#sent(encodeFrame({ kind: "snapshot", flags: last ? FLAG.last : 0, epoch, channel: this.id, offset, payload }));
       }
       case "output": {
-        const payload = takeBytes(head, MAX_TARGET_BYTES);
-        const offset = head.offset;
-        head.offset += payload.byteLength;
-        this.#queuedBytes -= payload.byteLength;
+        const { epoch, offset, replay } = head;
+        const bytes = takeBytes(head, MAX_TARGET_BYTES, HEADER_BYTES);
+        const length = bytes.byteLength - HEADER_BYTES;
+        writeHeader(bytes, { kind: "output", flags: replay ? FLAG.replay : 0, epoch, channel: this.id, offset });
+        head.offset += length;
+        this.#queuedBytes -= length;
         if (head.length === 0) this.#queue.shift();
-        if (head.replay) return this.#frame("output", FLAG.replay, head.epoch, offset, payload);
-        this.#pace = afterSend(this.#pace, nowMs, payload.byteLength);
-        this.#credit = spend(this.#credit, offset + payload.byteLength);
-        return this.#frame("output", 0, head.epoch, offset, payload);
+        if (!replay) {
+          this.#pace = afterSend(this.#pace, nowMs, length);
+          this.#credit = spend(this.#credit, offset + length);
+        }
+        return this.#sent(bytes);
       }
     }
   }
 
-  #frame(kind: "snapshot" | "output", flags: number, epoch: number, offset: number, payload: Uint8Array): Outgoing {
+  #sent(bytes: Uint8Array): Outgoing {
     this.counters.frames += 1;
-    this.counters.bytes += payload.byteLength;
-    return { type: "binary", bytes: encodeFrame({ kind, flags, epoch, channel: this.id, offset, payload }) };
+    this.counters.bytes += bytes.byteLength - HEADER_BYTES;
+    return { type: "binary", bytes };
   }
 
   /** @param beyond what bytes past the cursor are: taken (the relay's own cursor asks for the hole), or left over from before. */
@@ -233,17 +237,11 @@ const sizeOf = (item: Item): number => {
   }
 };
 
-/** Removes up to `max` bytes from the front; copies only where chunks have to be joined. */
-function takeBytes(run: { chunks: Uint8Array[]; length: number }, max: number): Uint8Array {
-  const first = run.chunks[0];
-  if (first === undefined) return new Uint8Array();
-  if (run.chunks.length === 1 && first.byteLength <= max) {
-    run.chunks = [];
-    run.length = 0;
-    return first;
-  }
-  const out = new Uint8Array(Math.min(max, run.length));
-  let at = 0;
+/** Removes up to `max` bytes from the front; copied once, behind room for a header. */
+function takeBytes(run: { chunks: Uint8Array[]; length: number }, max: number, room: number): Uint8Array {
+  // Not zeroed, for all of it is written; the room by the caller.
+  const out = Buffer.allocUnsafe(room + Math.min(max, run.length));
+  let at = room;
   let used = 0;
   while (at < out.byteLength) {
     const chunk = run.chunks[used];
@@ -255,6 +253,6 @@ function takeBytes(run: { chunks: Uint8Array[]; length: number }, max: number): 
     else run.chunks[used] = chunk.subarray(part.byteLength);
   }
   run.chunks.splice(0, used);
-  run.length -= out.byteLength;
-  return out;
+  run.length -= at - room;
+  return out.subarray(0, at);
 }

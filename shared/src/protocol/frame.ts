@@ -36,15 +36,20 @@ const WORD = 0x1_0000_0000;
 
 export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_BYTES + frame.payload.byteLength);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, KIND[frame.kind]);
-  view.setUint8(1, frame.flags);
-  view.setUint16(2, frame.epoch);
-  view.setUint32(4, frame.channel);
-  view.setUint32(8, Math.floor(frame.offset / WORD));
-  view.setUint32(12, frame.offset % WORD);
+  writeHeader(bytes, frame);
   bytes.set(frame.payload, HEADER_BYTES);
   return bytes;
+}
+
+/** Into the first `HEADER_BYTES` of memory whose payload is there already. */
+export function writeHeader(bytes: Uint8Array, { kind, flags, epoch, channel, offset }: Omit<Frame, "payload">): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  view.setUint8(0, KIND[kind]);
+  view.setUint8(1, flags);
+  view.setUint16(2, epoch);
+  view.setUint32(4, channel);
+  view.setUint32(8, Math.floor(offset / WORD));
+  view.setUint32(12, offset % WORD);
 }
 
 /** The payload is a view into `bytes`, not a copy. An unknown kind is `undefined`: ignored and counted [VR2]. */
