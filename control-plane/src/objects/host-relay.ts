@@ -43,6 +43,7 @@ export class HostRelay extends DurableObject<Env> {
   readonly #reporter: Parts["reporter"];
   readonly #presence: Parts["presence"];
   readonly #link: Parts["link"];
+  readonly #linkFrames: Parts["linkFrames"];
   readonly #rooms: Parts["rooms"];
   readonly #alarm: Parts["alarm"];
   readonly #viewers: Parts["viewers"];
@@ -60,6 +61,7 @@ export class HostRelay extends DurableObject<Env> {
     this.#reporter = parts.reporter;
     this.#presence = parts.presence;
     this.#link = parts.link;
+    this.#linkFrames = parts.linkFrames;
     this.#rooms = parts.rooms;
     this.#alarm = parts.alarm;
     this.#viewers = parts.viewers;
@@ -116,8 +118,8 @@ export class HostRelay extends DurableObject<Env> {
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
     if (this.#link.isCurrent(socket)) {
-      if (typeof message === "string") this.#link.onText(message);
-      else this.#link.onBinary(message);
+      if (typeof message === "string") this.#linkFrames.onText(message);
+      else this.#linkFrames.onBinary(message);
       return;
     }
     const viewer = this.#viewers.at(socket);

@@ -1,7 +1,7 @@
 /** Calls from routes to the relay of a host: names its object, types its answers, turns refusals into failures. */
 import { MaestroFailure } from "@maestro/shared/errors";
-import { RequestResults, type RequestName, type RequestResult } from "@maestro/shared/protocol/link";
-import type * as z from "zod";
+import type { RequestName, RequestResult } from "@maestro/shared/protocol/link";
+import { resultOf } from "../domain/relay/request-results.ts";
 import type { HostRelay } from "./host-relay.ts";
 import type { RelayReply } from "./host-relay/host-requests.ts";
 import type { RequestWithoutId } from "./host-relay/link-socket.ts";
@@ -11,8 +11,6 @@ export const relayName = (fleet: string, host: string): string => `${fleet}/${ho
 export const relayOf = (env: Env, fleet: string, host: string): DurableObjectStub<HostRelay> =>
   env.HOST_RELAY.getByName(relayName(fleet, host));
 
-const RESULTS: { readonly [N in RequestName]: z.ZodType<RequestResult<N>> } = RequestResults;
-
 /** Throws the host's refusal, `timeout` or `host_unreachable`. */
 export async function askHost<N extends RequestName>(
   relay: DurableObjectStub<HostRelay>,
@@ -21,5 +19,5 @@ export async function askHost<N extends RequestName>(
 ): Promise<RequestResult<N>> {
   const reply: RelayReply = await relay.request(frame);
   if (!reply.ok) throw new MaestroFailure(reply.error);
-  return RESULTS[name].parse(JSON.parse(reply.json));
+  return resultOf(name, reply.json);
 }

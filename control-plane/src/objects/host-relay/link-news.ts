@@ -1,7 +1,7 @@
 /** What the host says, handed to those it concerns: rooms of viewers, the book of sessions, presence, the fleet. */
 import type { HostUpdate } from "../../domain/events/present.ts";
 import type { Inventory } from "./inventory.ts";
-import type { LinkEvents } from "./link-socket.ts";
+import type { LinkEvents } from "./link-frames.ts";
 import type { PresenceWatch } from "./presence-watch.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Rooms } from "./rooms.ts";
@@ -9,7 +9,7 @@ import type { ScreenReads } from "./screen-reads.ts";
 import type { SessionBook } from "./session-book.ts";
 import type { Store } from "./store.ts";
 
-export interface Listeners {
+interface Listeners {
   store: Store;
   inventory: Inventory;
   book: SessionBook;
@@ -26,17 +26,16 @@ export interface Listeners {
   settleAlarm(): void;
 }
 
-/** @param to asked at each call: the link exists before those that listen to it. */
-export function linkNews(to: () => Listeners): LinkEvents {
+export function linkNews(to: Listeners): LinkEvents {
   return {
     hello: (hello, mark) => {
       const { agentVersion, platform, capabilities, roots, policyDigest, bootId } = hello;
-      to().store.set("facts", { agentVersion, platform, capabilities, roots, policyDigest, bootId });
-      to().book.page(hello.sessions, mark);
+      to.store.set("facts", { agentVersion, platform, capabilities, roots, policyDigest, bootId });
+      to.book.page(hello.sessions, mark);
     },
-    helloPage: (sessions, mark) => to().book.page(sessions, mark),
+    helloPage: (sessions, mark) => to.book.page(sessions, mark),
     welcome: (version, mark) => {
-      const { store, book, presence, reporter, whole, nowMs } = to();
+      const { store, book, presence, reporter, whole, nowMs } = to;
       const events = [...presence.up(), ...book.complete(mark)];
       reporter.tell(whole(), events);
       return {
@@ -49,15 +48,11 @@ export function linkNews(to: () => Listeners): LinkEvents {
       };
     },
     up: () => {
-      to().rooms.linkUp();
-      to().settleAlarm();
-    },
-    down: (seenMs) => {
-      to().rooms.linkDown();
-      if (seenMs !== undefined) to().presence.down(seenMs);
+      to.rooms.linkUp();
+      to.settleAlarm();
     },
     inventory: (page, mark) => {
-      const { inventory, reporter, store } = to();
+      const { inventory, reporter, store } = to;
       const before = JSON.stringify(inventory.types());
       inventory.saveTypes(page.types, mark);
       if (page.more) return;
@@ -70,17 +65,17 @@ export function linkNews(to: () => Listeners): LinkEvents {
       ]);
     },
     sessions: (upsert, removed) => {
-      to().presence.report();
-      to().book.apply(upsert, removed, to().mark());
+      to.presence.report();
+      to.book.apply(upsert, removed, to.mark());
     },
-    metrics: () => to().presence.report(),
-    output: (frame, whole) => to().rooms.output(frame, whole),
-    snapshotBegins: (begin) => to().rooms.snapshotBegins(begin),
-    snapshotPart: (frame, whole) => to().rooms.snapshotPart(frame, whole),
-    blob: (frame) => to().screens.add(frame),
-    gap: (channel, gap) => to().rooms.gap(channel, gap),
-    epochChanged: (channel, epoch, offset) => to().rooms.epochChanged(channel, epoch, offset),
-    inputRefused: (channel, error) => to().rooms.inputRefused(channel, error),
-    synced: (channels) => to().rooms.synced(channels),
+    metrics: () => to.presence.report(),
+    output: (frame, whole) => to.rooms.output(frame, whole),
+    snapshotBegins: (begin) => to.rooms.snapshotBegins(begin),
+    snapshotPart: (frame, whole) => to.rooms.snapshotPart(frame, whole),
+    blob: (frame) => to.screens.add(frame),
+    gap: (channel, gap) => to.rooms.gap(channel, gap),
+    epochChanged: (channel, epoch, offset) => to.rooms.epochChanged(channel, epoch, offset),
+    inputRefused: (channel, error) => to.rooms.inputRefused(channel, error),
+    synced: (channels) => to.rooms.synced(channels),
   };
 }

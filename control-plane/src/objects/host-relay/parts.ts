@@ -7,7 +7,8 @@ import { AlarmClock } from "./alarm-clock.ts";
 import { HostRequests } from "./host-requests.ts";
 import { wholeUpdate } from "./host-status.ts";
 import { Inventory } from "./inventory.ts";
-import { linkNews, type Listeners } from "./link-news.ts";
+import { LinkFrames } from "./link-frames.ts";
+import { linkNews } from "./link-news.ts";
 import { LinkSocket } from "./link-socket.ts";
 import { PresenceWatch } from "./presence-watch.ts";
 import { Reporter } from "./reporter.ts";
@@ -26,6 +27,7 @@ export interface Parts {
   reporter: Reporter;
   presence: PresenceWatch;
   link: LinkSocket;
+  linkFrames: LinkFrames;
   rooms: Rooms;
   requests: HostRequests;
   alarm: AlarmClock;
@@ -51,15 +53,16 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     rearm,
   });
   const tell: Reporter["tell"] = (update, events) => reporter.tell(update, events);
-  const link: LinkSocket = new LinkSocket(
-    linkNews(() => listeners),
-    {
-      nowMs,
-      scale,
-      pingedMs: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime(),
-      rearm,
+  const link: LinkSocket = new LinkSocket({
+    nowMs,
+    scale,
+    pingedMs: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime(),
+    down: (seenMs) => {
+      rooms.linkDown();
+      if (seenMs !== undefined) presence.down(seenMs);
     },
-  );
+    rearm,
+  });
   const presence = new PresenceWatch(store, {
     nowMs,
     scale,
@@ -112,7 +115,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     sessions: book.flushDueMs(),
     feed: store.get("feedRetryMs"),
   });
-  const listeners: Listeners = {
+  const heard = linkNews({
     store,
     inventory,
     book,
@@ -124,8 +127,24 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     mark: () => link.mark,
     whole: () => wholeUpdate(parts),
     settleAlarm: () => alarm.settle(deadlines()),
+  });
+  const linkFrames = new LinkFrames(link, heard, nowMs);
+  const parts: Parts = {
+    store,
+    gate,
+    inventory,
+    book,
+    reporter,
+    presence,
+    link,
+    linkFrames,
+    rooms,
+    requests,
+    alarm,
+    viewers,
+    frames,
+    deadlines,
   };
-  const parts: Parts = { store, gate, inventory, book, reporter, presence, link, rooms, requests, alarm, viewers, frames, deadlines };
   return parts;
 }
 
