@@ -1,9 +1,14 @@
 /** Hosts, agents, agent types and sessions through the whole Worker, with a host on a real signed link. */
-import { runInDurableObject } from "cloudflare:test";
+import { createExecutionContext, runInDurableObject, waitOnExecutionContext } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
+import { parseId } from "@maestro/shared/ids";
 import { FLAG } from "@maestro/shared/protocol/frame";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
+import { app } from "../../control-plane/src/app.ts";
+import { openDb } from "../../control-plane/src/db/client.ts";
+import { bumpRegistry } from "../../control-plane/src/db/fleets.ts";
+import type { HostRelay } from "../../control-plane/src/objects/host-relay.ts";
 import {
   bootstrap,
   call,
@@ -28,6 +33,24 @@ function upgrade(path: string, headers: Record<string, string>): Promise<Respons
       headers: { upgrade: "websocket", "sec-websocket-protocol": "maestro.v1", "cf-connecting-ip": freshAddress(), ...headers },
     }),
   );
+}
+
+/** Relays that are reached only after something else has happened. */
+function beforeFetch(relays: typeof env.HOST_RELAY, happens: () => Promise<void>): typeof env.HOST_RELAY {
+  const late = (relay: DurableObjectStub<HostRelay>): typeof relay =>
+    new Proxy(relay, {
+      get: (stub, property) =>
+        property === "fetch"
+          ? async (request: Request) => {
+              await happens();
+              return stub.fetch(request);
+            }
+          : Reflect.get(stub, property),
+    });
+  return new Proxy(relays, {
+    get: (namespace, property) =>
+      property === "getByName" ? (name: string) => late(namespace.getByName(name)) : Reflect.get(namespace, property),
+  });
 }
 
 async function linkUp(host: TestHost, sessions: SessionInfo[] = []): Promise<FakeHost> {
@@ -138,6 +161,39 @@ describe("hosts", () => {
     expect(second.texts.find(({ t }) => t === "welcome")).toMatchObject({ registryVersion: before + 1 });
     expect((await api("/api/v1/hosts/second", { method: "DELETE" })).status).toBe(204);
     await link.next("registry", ({ version }) => version === before + 2);
+  });
+
+  test("[LK9] a change while a host dials, told before its link was there, is not missed until the next one", async () => {
+    const { fleet } = await setup();
+    const late = await joinHost(fleet, "late");
+    const joined = parseId("fleet", fleet.id);
+    if (!joined.ok) throw new Error(joined.error.detail);
+    const background = createExecutionContext();
+    let changed = 0;
+    const answer = await app.fetch(
+      new Request(`${ORIGIN}${LINK}`, {
+        headers: {
+          upgrade: "websocket",
+          "sec-websocket-protocol": "maestro.v1",
+          "cf-connecting-ip": freshAddress(),
+          authorization: await late.authorization("GET", LINK),
+        },
+      }),
+      {
+        ...env,
+        HOST_RELAY: beforeFetch(env.HOST_RELAY, async () => {
+          changed = await bumpRegistry(openDb(env.DB), joined.value);
+        }),
+      },
+      background,
+    );
+    const link = new FakeHost(socketOf(answer), []);
+    link.say(helloOf("instance-0001", []));
+    await waitOnExecutionContext(background);
+    await link.until(
+      () => link.texts.some(({ version, registryVersion }) => (registryVersion ?? version) === changed),
+      `version ${changed} of the registry`,
+    );
   });
 
   test("[LK2] a locked identity is shown, and an operator unlocks it", async () => {

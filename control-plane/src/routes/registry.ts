@@ -1,5 +1,5 @@
 /** [LK9] After a change of a fleet's membership, which raised the registry's version in the database. */
-import type { FleetId } from "@maestro/shared/ids";
+import type { FleetId, HostId } from "@maestro/shared/ids";
 import type { Db } from "../db/client.ts";
 import { fleetById } from "../db/fleets.ts";
 import { listHosts } from "../db/hosts.ts";
@@ -23,6 +23,18 @@ interface Changed {
  */
 export function tellRegistry({ env, db, c }: Changed, fleet: FleetId): void {
   c.executionCtx.waitUntil(tellLinks(env, db, fleet));
+}
+
+/**
+ * Behind a host's upgrade, whose context told `version`: a change between that reading and the link found a relay
+ * without one, and did nothing. One more read per dial; what changes after it finds the link.
+ */
+export function tellLatecomer({ env, db, c }: Changed, fleet: FleetId, host: HostId, version: number): void {
+  c.executionCtx.waitUntil(
+    fleetById(db, fleet).then(async (row) => {
+      if (row !== undefined && row.registryVersion > version) await relayOf(env, fleet, host).registryChanged(row.registryVersion);
+    }),
+  );
 }
 
 async function tellLinks(env: Env, db: Db, fleet: FleetId): Promise<void> {

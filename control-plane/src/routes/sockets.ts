@@ -8,6 +8,7 @@ import { forwarded, recordOpening } from "../http/sockets.ts";
 import type { LinkContext, ViewerContext } from "../objects/host-relay/context.ts";
 import { relayName, relayOf } from "../objects/relay-call.ts";
 import { sessionFor } from "./placed-sessions.ts";
+import { tellLatecomer } from "./registry.ts";
 
 export const socketRoutes = defineRoutes({
   async hostLink(rx) {
@@ -24,7 +25,9 @@ export const socketRoutes = defineRoutes({
       draining: principal.draining,
       registryVersion: fleet?.registryVersion ?? 0,
     };
-    return relayOf(rx.env, principal.fleet, principal.id).fetch(forwarded(c.req.raw, CONTEXT_HEADER, context));
+    const answer = await relayOf(rx.env, principal.fleet, principal.id).fetch(forwarded(c.req.raw, CONTEXT_HEADER, context));
+    if (answer.status === 101) tellLatecomer(rx, principal.fleet, principal.id, context.registryVersion);
+    return answer;
   },
 
   async sessionAttach(rx) {
