@@ -5,39 +5,27 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
-import { isId } from "@maestro/shared/ids";
-import { MAX_VIEWERS_PER_SESSION } from "@maestro/shared/limits";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
-import { SUBPROTOCOL } from "@maestro/shared/protocol/version";
-import { openDb } from "../db/client.ts";
-import { setHostLock } from "../db/hosts.ts";
 import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
-import { problemResponse } from "../problem.ts";
-import {
-  newLink,
-  newViewer,
-  readAttachment,
-  type Attachment,
-  type LinkAttachment,
-  type ViewerAttachment,
-} from "./host-relay/attachments.ts";
-import { RelayContext, type LinkContext, type ViewerContext } from "./host-relay/context.ts";
+import { readAttachment, type Attachment } from "./host-relay/attachments.ts";
+import { RelayContext } from "./host-relay/context.ts";
 import type { RelayReply, ScreenReply } from "./host-relay/host-requests.ts";
 import { relayStatus, wholeUpdate, type RelayStatus } from "./host-relay/host-status.ts";
-import { admitLink, lockEvents } from "./host-relay/link-gate.ts";
 import type { RequestWithoutId } from "./host-relay/link-socket.ts";
 import { assemble, type Parts } from "./host-relay/parts.ts";
-import { sessionGone, tooManyViewers } from "./host-relay/rooms.ts";
 import { migrateRelay } from "./host-relay/schema.ts";
 import { close } from "./host-relay/socket.ts";
+import { Upgrades } from "./host-relay/upgrades.ts";
 import { onViewerBinary, onViewerText } from "./host-relay/viewer-frames.ts";
-import { Viewer } from "./host-relay/viewer.ts";
+import type { Viewer } from "./host-relay/viewer.ts";
+import { wake } from "./host-relay/wake.ts";
 
 export class HostRelay extends DurableObject<Env> {
   /** Tests move it; everything here asks it for the time. */
   now: () => number = Date.now;
 
   readonly #parts: Parts;
+  readonly #upgrades: Upgrades;
   readonly #store: Parts["store"];
   readonly #inventory: Parts["inventory"];
   readonly #reporter: Parts["reporter"];
@@ -66,52 +54,14 @@ export class HostRelay extends DurableObject<Env> {
     this.#alarm = parts.alarm;
     this.#viewers = parts.viewers;
     this.#frames = parts.frames;
-    this.#wake();
+    this.#upgrades = new Upgrades(ctx, env, parts);
+    wake(ctx.getWebSockets(), parts, this.now());
   }
 
-  // ---- upgrades -----------------------------------------------------------------------------
-
+  /** An upgrade. */
   override fetch(request: Request): Response {
     const context = RelayContext.parse(JSON.parse(request.headers.get(CONTEXT_HEADER) ?? "null"));
-    if (this.#store.get("retired") === true) return problemResponse(hostGone(context), context.requestId);
-    this.#store.set("identity", { fleet: context.fleet, host: context.host, name: context.hostName });
-    return context.kind === "link" ? this.#acceptLink(context) : this.#acceptViewer(context);
-  }
-
-  #acceptLink(context: LinkContext): Response {
-    const nowMs = this.now();
-    const gate = admitLink(context, this.#store, nowMs);
-    if (gate.type === "lock") this.#lock(gate.reason, nowMs);
-    if (gate.type !== "accept") return problemResponse(gate.error, context.requestId);
-    this.#link.drop(CLOSE.superseded, "superseded");
-    this.#store.set("draining", context.draining);
-    this.#store.set("registry", context.registryVersion);
-    const attachment = newLink(context, nowMs);
-    const { client, server } = this.#accept(attachment, ["link"]);
-    this.#link.adopt(server, attachment);
-    this.#alarm.arm(this.#parts.deadlines());
-    return switching(client);
-  }
-
-  /** In this order: a ticket is spent whatever follows, so that it is worth nothing to who sees it. */
-  #acceptViewer(context: ViewerContext): Response {
-    const nowMs = this.now();
-    const admitted = this.#parts.gate.admit(context.credential, context.ticket, nowMs);
-    if (!admitted.ok) return problemResponse(admitted.error, context.requestId);
-    if (this.#viewers.of(context.session) >= MAX_VIEWERS_PER_SESSION) return problemResponse(tooManyViewers(), context.requestId);
-    if (this.#inventory.session(context.session) === undefined) return problemResponse(sessionGone(context.session), context.requestId);
-    const attachment = newViewer(context, nowMs);
-    const { client, server } = this.#accept(attachment, ["viewer", `ses:${context.session}`, `cred:${context.credential}`]);
-    this.#viewers.add(new Viewer(server, attachment, nowMs));
-    this.#alarm.arm(this.#parts.deadlines());
-    return switching(client);
-  }
-
-  #accept(attachment: LinkAttachment | ViewerAttachment, tags: string[]): { client: WebSocket; server: WebSocket } {
-    const { 0: client, 1: server } = new WebSocketPair();
-    server.serializeAttachment(attachment);
-    this.ctx.acceptWebSocket(server, tags);
-    return { client, server };
+    return this.#upgrades.accept(context, this.now());
   }
 
   // ---- sockets ------------------------------------------------------------------------------
@@ -257,44 +207,4 @@ export class HostRelay extends DurableObject<Env> {
     this.#inventory.reload();
     this.#store.set("retired", true);
   }
-
-  // ---- inside -------------------------------------------------------------------------------
-
-  /** Sockets that outlived the last life of this object. */
-  #wake(): void {
-    const restored: Viewer[] = [];
-    let link: { socket: WebSocket; attachment: LinkAttachment } | undefined;
-    for (const socket of this.ctx.getWebSockets()) {
-      const attachment = readAttachment(socket);
-      if (attachment === undefined) close(socket, CLOSE.goingAway, "going_away");
-      else if (attachment.phase === "closing") continue;
-      else if (attachment.kind === "viewer") restored.push(new Viewer(socket, attachment, this.now()));
-      else if (link === undefined || attachment.acceptedMs > link.attachment.acceptedMs) link = { socket, attachment };
-    }
-    if (link !== undefined) this.#link.adopt(link.socket, link.attachment);
-    if (!this.#link.ready) this.#presence.missed();
-    for (const viewer of restored) {
-      this.#viewers.add(viewer);
-      if (viewer.at.phase === "open") this.#rooms.restore(viewer);
-    }
-    if (this.#link.ready) this.#link.send({ t: "sync" });
-    this.#rooms.settle();
-  }
-
-  #lock(reason: string, nowMs: number): void {
-    this.#link.drop(CLOSE.forbidden, "host_locked");
-    const identity = this.#store.get("identity");
-    if (identity === undefined) return;
-    const { fleet, host } = identity;
-    this.#reporter.tell({ facts: { connected: false, locked: { reason, atMs: nowMs } } }, lockEvents(identity, reason));
-    if (isId("fleet", fleet) && isId("host", host))
-      this.ctx.waitUntil(setHostLock(openDb(this.env.DB), fleet, host, { reason, atMs: nowMs }));
-  }
 }
-
-/** It was authenticated a moment before the host was removed. */
-const hostGone = ({ kind, hostName }: LinkContext | ViewerContext): MaestroError =>
-  maestroError(kind === "link" ? "host_unknown" : "host_not_found", `Host '${hostName}' was removed.`);
-
-const switching = (client: WebSocket): Response =>
-  new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": SUBPROTOCOL } });

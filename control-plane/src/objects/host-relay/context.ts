@@ -41,3 +41,4 @@ export const ViewerContext = z.object({
 export type ViewerContext = z.infer<typeof ViewerContext>;
 
 export const RelayContext = z.discriminatedUnion("kind", [LinkContext, ViewerContext]);
+export type RelayContext = z.infer<typeof RelayContext>;
