@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, createReadStream, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, createReadStream, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -206,6 +206,24 @@ describe("beginning and end", () => {
     await fixture.start();
     expect((await fixture.connect()).facts.pid).toBe(fixture.pid);
   });
+
+  test("a home that was copied gets a holder of its own at once, and the sessions of the other one go on", async () => {
+    const original = make();
+    await original.start();
+    const ear = new Ear();
+    const client = await original.connect(ear);
+    const { id } = await launch(client, { argv: sh("echo up; read x; echo got $x; read y") });
+    await ear.until(() => ear.text(id).includes("up"));
+    await whenFile(original.paths.registry, (text) => text?.includes('"leader"') === true);
+    const copy = make();
+    cpSync(original.paths.home, copy.paths.home, { recursive: true });
+    await copy.start();
+    const second = await copy.connect();
+    expect(value(await second.list())).toMatchObject([{ id, end: { reason: "holder_lost" } }]);
+    expect(second.facts.pid).not.toBe(client.facts.pid);
+    client.input(id, Buffer.from("hello\r"));
+    await ear.until(() => ear.text(id).includes("got hello"));
+  }, 20_000);
 
   test("the socket is its owner's alone", async () => {
     const fixture = make();

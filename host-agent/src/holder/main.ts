@@ -63,7 +63,7 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   const screens = new ScreenHost((detail) => report(detail));
   const bootId = readBootId();
   const left = loadRegistry(paths.registry);
-  const registry = new RegistryFile(paths.registry, bootId, clock, () => holder.stored());
+  const registry = new RegistryFile(paths.registry, { bootId, holder: me }, clock, () => holder.stored());
   const userSocket = userTmuxSocket(process.env, userInfo().uid);
   const users =
     tmux === undefined || !pty.ok

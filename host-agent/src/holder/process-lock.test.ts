@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
@@ -32,9 +32,36 @@ test("a stale lock is taken over: a dead pid, a pid that is somebody else's now,
   ]) {
     writeFileSync(file, stale);
     expect(acquireLock(file, me)).toBe(true);
-    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(me);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject(me);
     releaseLock(file, me);
   }
+});
+
+test("a copy of a living holder's lock is stale; a lock that was moved, or that an older version made, is not", () => {
+  const copy = path.join(dir, "copy");
+  try {
+    expect(acquireLock(file, me)).toBe(true);
+    copyFileSync(file, copy);
+    expect(lockOwner(copy)).toBeUndefined();
+    expect(acquireLock(copy, me)).toBe(true);
+    renameSync(file, copy);
+    expect(lockOwner(copy)).toEqual(me);
+    expect(acquireLock(copy, { pid: 1, started: "x" })).toBe(false);
+    writeFileSync(copy, JSON.stringify(me));
+    expect(lockOwner(copy)).toEqual(me);
+  } finally {
+    rmSync(copy, { force: true });
+  }
+});
+
+test("a lock that was restored where it lay is its living holder's", () => {
+  expect(acquireLock(file, me)).toBe(true);
+  const text = readFileSync(file);
+  rmSync(file);
+  writeFileSync(`${file}.other`, "");
+  writeFileSync(file, text);
+  rmSync(`${file}.other`);
+  expect(acquireLock(file, { pid: 1, started: "x" })).toBe(false);
 });
 
 test.runIf(process.platform === "linux")(

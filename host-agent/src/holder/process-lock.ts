@@ -1,8 +1,19 @@
-/** One holder per home: a file that names its process by pid and start time, so that a stale one is known. */
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+/**
+ * One holder per home: a file that names its process by pid and start time, so that a stale one is known, and itself, so
+ * that a copy of it is: the holder of the home that was copied is alive and serves that one.
+ */
+import { closeSync, fstatSync, linkSync, openSync, readFileSync, realpathSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import * as path from "node:path";
 import { errnoOf } from "../daemon/durable-file.ts";
 import type { ProcessName } from "./backend.ts";
 import { readStat } from "./processes.ts";
+
+interface Lock {
+  text: string;
+  owner: ProcessName | undefined;
+  /** Another home's that was copied here. */
+  copied: boolean;
+}
 
 export function thisProcess(): ProcessName {
   return { pid: process.pid, started: readStat(process.pid)?.started ?? String(Math.round(performance.timeOrigin)) };
@@ -11,14 +22,14 @@ export function thisProcess(): ProcessName {
 /** True when this process holds the lock now; false when a living one does. */
 export function acquireLock(file: string, me: ProcessName): boolean {
   const mine = `${file}.${me.pid}`;
-  writeFileSync(mine, JSON.stringify(me), { mode: 0o600 });
+  writeLock(mine, file, me);
   try {
     for (;;) {
       if (link(mine, file)) return true;
-      const text = read(file);
-      if (text === undefined) continue;
-      if (isAlive(parse(text))) return false;
-      stealStale(file, text, me.pid);
+      const lock = read(file, file);
+      if (lock === undefined) continue;
+      if (isHeld(lock)) return false;
+      stealStale(file, lock.text, me.pid);
     }
   } finally {
     unlinkSync(mine);
@@ -26,14 +37,16 @@ export function acquireLock(file: string, me: ProcessName): boolean {
 }
 
 export function releaseLock(file: string, me: ProcessName): void {
-  const owner = parse(read(file) ?? "");
+  const owner = read(file, file)?.owner;
   if (owner?.pid === me.pid && owner.started === me.started) unlinkSync(file);
 }
 
 export function lockOwner(file: string): ProcessName | undefined {
-  const owner = parse(read(file) ?? "");
-  return isAlive(owner) ? owner : undefined;
+  const lock = read(file, file);
+  return lock !== undefined && isHeld(lock) ? lock.owner : undefined;
 }
+
+const isHeld = ({ owner, copied }: Lock): boolean => !copied && isAlive(owner);
 
 /** Two may find the same stale lock: whoever moved away what was not stale any more puts it back. */
 function stealStale(file: string, text: string, pid: number): void {
@@ -43,12 +56,12 @@ function stealStale(file: string, text: string, pid: number): void {
   } catch {
     return;
   }
-  if (read(aside) !== text) link(aside, file);
+  if (read(aside, file)?.text !== text) link(aside, file);
   unlinkSync(aside);
 }
 
 /** A zombie is dead: a holder stays one for long when the daemon that started it was replaced in place meanwhile. */
-function isAlive(owner: ProcessName | undefined): boolean {
+export function isAlive(owner: ProcessName | undefined): boolean {
   if (owner === undefined) return false;
   if (process.platform === "linux") {
     const stat = readStat(owner.pid);
@@ -72,21 +85,48 @@ function link(from: string, to: string): boolean {
   }
 }
 
-function read(file: string): string | undefined {
+/** @param at the path under which it will be the lock: a link keeps what makes a file that file. */
+function writeLock(file: string, at: string, me: ProcessName): void {
+  const fd = openSync(file, "w", 0o600);
   try {
-    return readFileSync(file, "utf8");
+    writeSync(fd, JSON.stringify({ ...me, file: inodeOf(fd), path: realOf(at) }));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function read(file: string, at: string): Lock | undefined {
+  try {
+    const fd = openSync(file, "r");
+    try {
+      const text = readFileSync(fd, "utf8");
+      const { owner, self } = parse(text);
+      return { text, owner, copied: self !== undefined && self.file !== inodeOf(fd) && self.path !== realOf(at) };
+    } finally {
+      closeSync(fd);
+    }
   } catch {
     return undefined;
   }
 }
 
-function parse(text: string): ProcessName | undefined {
+const inodeOf = (fd: number): string => String(fstatSync(fd, { bigint: true }).ino);
+const realOf = (file: string): string => path.join(realpathSync(path.dirname(file)), path.basename(file));
+
+/**
+ * `self`: as it was made; an older version told nothing of it. Only what has both another number and another place is a
+ * copy: a home may be moved under its holder, and some file systems number their files anew.
+ */
+function parse(text: string): { owner?: ProcessName; self?: { file: string; path: string } } {
   try {
     const value: unknown = JSON.parse(text);
-    const [pid, started]: unknown[] =
-      typeof value === "object" && value !== null ? [Reflect.get(value, "pid"), Reflect.get(value, "started")] : [];
-    return typeof pid === "number" && typeof started === "string" ? { pid, started } : undefined;
+    const [pid, started, file, at]: unknown[] =
+      typeof value === "object" && value !== null ? ["pid", "started", "file", "path"].map((name) => Reflect.get(value, name)) : [];
+    return {
+      ...(typeof pid === "number" && typeof started === "string" ? { owner: { pid, started } } : {}),
+      ...(typeof file === "string" && typeof at === "string" ? { self: { file, path: at } } : {}),
+    };
   } catch {
-    return undefined;
+    return {};
   }
 }

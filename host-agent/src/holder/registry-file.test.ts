@@ -29,20 +29,21 @@ const stored: StoredSession = {
   },
   leader: { pid: 7, started: "9" },
 };
+const writer = { bootId: "boot", holder: { pid: 3, started: "4" } };
 const save = async (): Promise<RegistryFile> => {
-  const registry = new RegistryFile(file, "boot", systemClock, () => [stored]);
+  const registry = new RegistryFile(file, writer, systemClock, () => [stored]);
   await registry.flush();
   return registry;
 };
 
 test("what was written is read again, and nobody else may read it", async () => {
   expect((await save()).warning).toBeUndefined();
-  expect(loadRegistry(file)).toEqual({ bootId: "boot", sessions: [stored], warning: undefined });
+  expect(loadRegistry(file)).toEqual({ ...writer, sessions: [stored], warning: undefined });
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
 test("none is none", () => {
-  expect(loadRegistry(file)).toEqual({ bootId: undefined, sessions: [], warning: undefined });
+  expect(loadRegistry(file)).toEqual({ bootId: undefined, holder: undefined, sessions: [], warning: undefined });
 });
 
 test("[F36] a torn file at any length is told and costs nothing but what it held", async () => {
@@ -71,7 +72,7 @@ test("a file that cannot be written is a warning that goes again", async () => {
 
 test("changes that come while it writes are written after, once they have settled", async () => {
   let name = "first";
-  const registry = new RegistryFile(file, "boot", systemClock, () => [{ info: { ...stored.info, name } }]);
+  const registry = new RegistryFile(file, writer, systemClock, () => [{ info: { ...stored.info, name } }]);
   const writes = [registry.flush()];
   name = "second";
   writes.push(registry.flush());

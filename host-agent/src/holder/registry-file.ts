@@ -11,17 +11,26 @@ import type { HolderWarning } from "./types.ts";
 /** Changes within this time are written together. */
 const SETTLE_MS = 200;
 
+const ProcessName = z.object({ pid: z.int(), started: z.string() });
+
 export const StoredSession = z.object({
   info: SessionInfo,
   /** Leader of a PTY's session, so that a straggler of a dead holder can be found. */
-  leader: z.object({ pid: z.int(), started: z.string() }).optional(),
+  leader: ProcessName.optional(),
 });
 export type StoredSession = z.infer<typeof StoredSession>;
 
-const Stored = z.object({ version: z.literal(1), bootId: z.string(), sessions: z.array(z.unknown()) });
+const Stored = z.object({
+  version: z.literal(1),
+  bootId: z.string(),
+  /** Who wrote it. Alive beside a holder that has this home's lock, it is the holder of a home that was copied. */
+  holder: ProcessName.optional().catch(undefined),
+  sessions: z.array(z.unknown()),
+});
 
 export interface LoadedRegistry {
   bootId: string | undefined;
+  holder: z.infer<typeof ProcessName> | undefined;
   sessions: StoredSession[];
   /** What could not be read, if anything: told, never fatal. */
   warning: HolderWarning | undefined;
@@ -35,6 +44,7 @@ export function loadRegistry(file: string): LoadedRegistry {
     const absent = errnoOf(cause) === "ENOENT";
     return {
       bootId: undefined,
+      holder: undefined,
       sessions: [],
       warning: absent ? undefined : { code: "registry_unreadable", detail: `'${file}' cannot be read (${errnoOf(cause) ?? "unknown"}).` },
     };
@@ -43,6 +53,7 @@ export function loadRegistry(file: string): LoadedRegistry {
   if (!stored.success)
     return {
       bootId: undefined,
+      holder: undefined,
       sessions: [],
       warning: { code: "registry_corrupt", detail: `'${file}' is not what was written; sessions are taken from tmux alone.` },
     };
@@ -51,23 +62,29 @@ export function loadRegistry(file: string): LoadedRegistry {
   const lost = parsed.length - sessions.length;
   return {
     bootId: stored.data.bootId,
+    holder: stored.data.holder,
     sessions,
     warning: lost === 0 ? undefined : { code: "registry_corrupt", detail: `${lost} entries of '${file}' could not be read.` },
   };
 }
 
+export interface RegistryWriter {
+  bootId: string;
+  holder: z.infer<typeof ProcessName>;
+}
+
 export class RegistryFile {
   readonly #file: string;
-  readonly #bootId: string;
+  readonly #writer: RegistryWriter;
   readonly #clock: Clock;
   readonly #collect: () => StoredSession[];
   #cancel: (() => void) | undefined;
   #writing: Promise<void> | undefined;
   #warning: HolderWarning | undefined;
 
-  constructor(file: string, bootId: string, clock: Clock, collect: () => StoredSession[]) {
+  constructor(file: string, writer: RegistryWriter, clock: Clock, collect: () => StoredSession[]) {
     this.#file = file;
-    this.#bootId = bootId;
+    this.#writer = writer;
     this.#clock = clock;
     this.#collect = collect;
   }
@@ -109,7 +126,7 @@ export class RegistryFile {
     try {
       const handle = await open(temporary, "w", 0o600);
       try {
-        await handle.writeFile(JSON.stringify({ version: 1, bootId: this.#bootId, sessions: this.#collect() }));
+        await handle.writeFile(JSON.stringify({ version: 1, ...this.#writer, sessions: this.#collect() }));
         if (durably) await handle.sync();
       } finally {
         await handle.close();

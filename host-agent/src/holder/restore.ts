@@ -1,6 +1,7 @@
 /** After the death of a holder: what tmux kept is adopted, everything else ended with its reason. */
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import type { Holder } from "./holder.ts";
+import { isAlive } from "./process-lock.ts";
 import { readStat, terminateAll } from "./processes.ts";
 import type { LoadedRegistry, StoredSession } from "./registry-file.ts";
 import type { TmuxBackend, TmuxFound } from "./tmux-backend.ts";
@@ -16,6 +17,8 @@ export interface RestoreParts {
 
 export async function restoreSessions({ holder, left, bootId, tmux, nowMs, report }: RestoreParts): Promise<void> {
   const found = new Map(((await tmux?.found()) ?? []).map((session) => [session.id, session]));
+  // Theirs are not ours to end: it still holds them.
+  const copied = isAlive(left.holder);
   const rebooted = left.bootId !== undefined && left.bootId !== bootId;
   const adoptions: Promise<void>[] = [];
   for (const stored of left.sessions) {
@@ -25,7 +28,7 @@ export async function restoreSessions({ holder, left, bootId, tmux, nowMs, repor
     if (info.end !== undefined) holder.restore(info, info.end);
     else if (living !== undefined && tmux !== undefined) adoptions.push(holder.adopt(info, (events) => tmux.adopt(living, events)));
     else holder.restore(info, { reason: rebooted ? "host_reboot" : info.backend === "tmux" ? "server_lost" : "holder_lost", atMs: nowMs });
-    if (info.backend === "pty" && living === undefined && !rebooted) await endStraggler(stored);
+    if (info.backend === "pty" && living === undefined && !rebooted && !copied) await endStraggler(stored);
   }
   // The registry was lost or torn: tmux itself says enough.
   for (const living of found.values()) {
