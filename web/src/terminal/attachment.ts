@@ -4,16 +4,15 @@ import { decodeControl, encodeControl } from "@maestro/shared/protocol/codec";
 import { decodeFrame, encodeFrame } from "@maestro/shared/protocol/frame";
 import { VERSIONS } from "@maestro/shared/protocol/version";
 import { ToViewerFrames, type ToViewerFrame, type ViewerFrame } from "@maestro/shared/protocol/viewer";
-import { ROUTES } from "@maestro/shared/contract/routes";
-import type { Result } from "@maestro/shared/result";
-import { call, type ApiError } from "../api/client.ts";
-import { sessionTarget, type SocketTarget } from "../api/socket-target.ts";
 import { Connection, type ConnectionState } from "../net/connection.ts";
-import { neverHeard, type Liveness } from "../net/liveness.ts";
-import { clipboardRequest, type ClipboardRequest } from "./clipboard-rule.ts";
+import { ViewStore, type AttachmentView } from "./attachment-view.ts";
+import { clipboardRequest } from "./clipboard-rule.ts";
+import { markFace, markStream } from "./element-marks.ts";
 import { Emulator, type Size } from "./emulator.ts";
-import { emptyFace, seeFrame, whyNoInput, type Face } from "./face.ts";
+import { isWritable, seeFrame, whyNoInput } from "./face.ts";
 import { InputPacer } from "./input-pacer.ts";
+import { answered, asked, linesToAsk, unanswered } from "./scrollback.ts";
+import { SessionDial } from "./session-dial.ts";
 import {
   emptyStream,
   hasUnacknowledged,
@@ -26,56 +25,27 @@ import {
   type Step,
   type Stream,
 } from "./stream.ts";
-
-export interface AttachmentView {
-  connection: ConnectionState;
-  liveness: Readonly<Liveness>;
-  face: Face;
-  /** A short word beside the terminal; a newer one replaces it. */
-  notice: { text: string; serial: number } | undefined;
-  /** [VW2] Who has the pen that was ours; stays until it is ours again, or dismissed. */
-  takenBy: string | undefined;
-  /** [CH5] Output that was not shown; stays until dismissed. */
-  gap: { bytes: number } | undefined;
-  history: "more" | "loading" | "whole";
-  link: string | undefined;
-  clipboard: Extract<ClipboardRequest, { type: "offer" }> | undefined;
-}
-
-const HISTORY_STEPS = [1_000, 10_000, 50_000] as const;
-const RESIZE_SETTLE_MS = 80;
+import { WindowFit } from "./window-fit.ts";
 
 export class Attachment {
   readonly emulator: Emulator;
   readonly #host: HTMLElement;
   readonly #connection: Connection;
   readonly #pacer: InputPacer;
-  readonly #listeners = new Set<() => void>();
+  readonly #dial: SessionDial;
+  readonly #fit: WindowFit;
+  readonly #state = new ViewStore();
   #stream: Stream = emptyStream;
-  #view: AttachmentView;
   #requestId = 0;
-  /** Dials since a socket was open. */
-  #unopened = 0;
   #noticeSerial = 0;
-  #historyStep = 0;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
-  #resizeTimer: ReturnType<typeof setTimeout> | undefined;
-  /** The size last said on this socket. */
-  #said: Size | undefined;
+
+  readonly view = this.#state.get;
+  readonly subscribe = this.#state.subscribe;
 
   constructor(session: string, host: HTMLElement, fontPx: number) {
     this.#host = host;
-    this.#view = {
-      connection: { type: "connecting", attempt: 0 },
-      liveness: neverHeard,
-      face: emptyFace,
-      notice: undefined,
-      takenBy: undefined,
-      gap: undefined,
-      history: "more",
-      link: undefined,
-      clipboard: undefined,
-    };
+    this.#dial = new SessionDial(session);
     this.emulator = new Emulator(host, fontPx, {
       input: (bytes) => this.type(bytes),
       written: (end) => this.#apply(onWritten(this.#stream, end)),
@@ -85,25 +55,23 @@ export class Attachment {
       resized: () => !this.#view.face.pen.you && this.layout(),
       keyWhileWatching: () => this.#explainNoInput(),
     });
+    this.#fit = new WindowFit({
+      emulator: this.emulator,
+      face: () => this.#view.face,
+      resize: (size) => this.#send({ t: "resize", ...size }),
+    });
     this.#pacer = new InputPacer(
       (bytes) => this.#sendInput(bytes),
       () => this.#explainNoInput(),
     );
     this.#connection = new Connection({
-      dial: () => this.#dial(session),
+      dial: () => this.#dial.target(),
       opened: () => this.#opened(),
       text: (data) => this.#text(data),
       binary: (data) => this.#binary(data),
       changed: (state) => this.#connectionChanged(state),
     });
   }
-
-  readonly view = (): AttachmentView => this.#view;
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  };
 
   /** Bytes a person meant for the program; refused visibly when they cannot go there. */
   type(bytes: Uint8Array): void {
@@ -131,38 +99,26 @@ export class Attachment {
 
   /** The window or the letters changed. */
   layout(): void {
-    clearTimeout(this.#resizeTimer);
-    this.#resizeTimer = setTimeout(() => this.#fitNow(), RESIZE_SETTLE_MS);
+    this.#fit.later();
   }
 
   dispose(): void {
     clearTimeout(this.#idleTimer);
-    clearTimeout(this.#resizeTimer);
+    this.#fit.dispose();
     this.#pacer.clear();
     this.#connection.close();
     this.emulator.dispose();
   }
 
-  /** An upgrade that was refused says nothing in a browser: before the next try the reason is asked for. */
-  async #dial(session: string): Promise<Result<SocketTarget, ApiError>> {
-    if (this.#unopened++ > 0) {
-      const known = await call(ROUTES.session, { id: session });
-      if (!known.ok) return known;
-    }
-    return sessionTarget(session);
-  }
-
   #opened(): void {
-    this.#unopened = 0;
+    this.#dial.opened();
     const { face } = this.#view;
     this.#stream = reopened(this.#stream);
     const from = resumeFrom(this.#stream);
-    const room = this.emulator.roomFor();
-    this.#said = room;
     this.#send({
       t: "hello",
       versions: VERSIONS,
-      ...room,
+      ...this.#fit.greet(),
       ...(from === undefined ? {} : { from }),
       ...(face.resume === undefined ? {} : { resume: face.resume }),
     });
@@ -229,7 +185,7 @@ export class Attachment {
           break;
       }
     }
-    this.#publish();
+    markStream(this.#host, this.#stream);
     if (hasUnacknowledged(this.#stream) && this.#idleTimer === undefined) {
       this.#idleTimer = setTimeout(() => {
         this.#idleTimer = undefined;
@@ -238,20 +194,10 @@ export class Attachment {
     }
   }
 
-  /** Positions only, for tests and for a curious eye in the inspector. */
-  #publish(): void {
-    const { cursor, written, phase } = this.#stream;
-    const { dataset } = this.#host;
-    dataset["phase"] = phase.type;
-    dataset["epoch"] = String(cursor?.epoch ?? "");
-    dataset["offset"] = String(cursor?.offset ?? "");
-    dataset["written"] = String(written?.offset ?? "");
-  }
-
   #connectionChanged(connection: ConnectionState): void {
     if (connection.type !== "open") {
       this.#pacer.clear();
-      if (this.#view.history === "loading") this.#set({ history: "more" });
+      this.#scrollbackLost();
     }
     // Screen, size and pen stay as they were last said: the relay tells what has changed when it is back.
     this.#set({ connection, liveness: { ...this.#connection?.liveness } });
@@ -261,20 +207,15 @@ export class Attachment {
   #penMoved(wasWriter: boolean): void {
     const { pen } = this.#view.face;
     this.#writable();
-    this.#fitNow();
+    this.#fit.now();
     if (pen.you) this.#set({ takenBy: undefined });
     else if (wasWriter) this.#set({ takenBy: pen.writer });
   }
 
   #writable(): void {
     const { face, connection } = this.#view;
-    this.emulator.writable = face.pen.you && face.session?.end === undefined && connection.type === "open";
-    this.#host.dataset["writer"] = String(face.pen.you);
-    this.#host.dataset["connection"] = connection.type;
-    // A last screen stays true after its end; a screen that may have changed meanwhile does not.
-    const old =
-      face.session !== undefined && face.session.end === undefined && (connection.type !== "open" || !(face.host?.connected ?? true));
-    this.#host.dataset["old"] = String(old);
+    this.emulator.writable = isWritable(face, connection.type === "open");
+    markFace(this.#host, this.#view);
   }
 
   #sizeChanged(size: Size): void {
@@ -282,33 +223,23 @@ export class Attachment {
     this.layout();
   }
 
-  /** [VW3] The writer's window decides; everybody else adapts the letters. */
-  #fitNow(): void {
-    const { face } = this.#view;
-    if (!face.pen.you) return this.emulator.scaleTo();
-    const room = this.emulator.roomFor();
-    if (room === undefined) return;
-    this.emulator.write({ type: "resize", ...room });
-    if (this.#said?.cols === room.cols && this.#said.rows === room.rows && face.size?.cols === room.cols && face.size.rows === room.rows)
-      return;
-    if (this.#send({ t: "resize", ...room })) this.#said = room;
-  }
-
   #askHistory(): void {
-    const lines = HISTORY_STEPS[this.#historyStep];
-    if (this.#view.history !== "more" || lines === undefined || this.#stream.phase.type !== "following") return;
-    if (this.#send({ t: "history", lines })) this.#set({ history: "loading" });
+    const { scrollback } = this.#view;
+    const lines = linesToAsk(scrollback);
+    if (lines === undefined || this.#stream.phase.type !== "following") return;
+    if (this.#send({ t: "history", lines })) this.#set({ scrollback: asked(scrollback) });
   }
 
   #screenCame(lines: number): void {
-    if (this.#view.history !== "loading") {
-      if (lines === 0) this.#historyStep = 0;
-      if (lines === 0) this.#set({ history: "more" });
-      return;
-    }
-    const asked = HISTORY_STEPS[this.#historyStep] ?? 0;
-    this.#historyStep++;
-    this.#set({ history: lines < asked || this.#historyStep >= HISTORY_STEPS.length ? "whole" : "more" });
+    const { scrollback } = this.#view;
+    const next = answered(scrollback, lines);
+    if (next !== scrollback) this.#set({ scrollback: next });
+  }
+
+  #scrollbackLost(): void {
+    const { scrollback } = this.#view;
+    const next = unanswered(scrollback);
+    if (next !== scrollback) this.#set({ scrollback: next });
   }
 
   #clipboardAsked(data: string): void {
@@ -329,7 +260,7 @@ export class Attachment {
   }
 
   #refused(detail: string, hint: string | undefined): void {
-    if (this.#view.history === "loading") this.#set({ history: "more" });
+    this.#scrollbackLost();
     this.notify(hint === undefined ? detail : `${detail} ${hint}`);
   }
 
@@ -350,8 +281,11 @@ export class Attachment {
     return this.#connection.send(encodeControl(frame));
   }
 
+  get #view(): AttachmentView {
+    return this.#state.get();
+  }
+
   #set(change: Partial<AttachmentView>): void {
-    this.#view = { ...this.#view, ...change };
-    for (const listener of this.#listeners) listener();
+    this.#state.set(change);
   }
 }

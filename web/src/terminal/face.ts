@@ -59,3 +59,10 @@ export function whyNoInput(face: Face, open: boolean): string | undefined {
   if (face.host?.connected === false) return `${face.host.name} is away: what you type is not sent.`;
   return undefined;
 }
+
+/** The keyboard belongs to the program. */
+export const isWritable = (face: Face, open: boolean): boolean => face.pen.you && face.session?.end === undefined && open;
+
+/** A last screen stays true after its end; a screen that may have changed meanwhile does not. */
+export const isOld = ({ session, host }: Face, open: boolean): boolean =>
+  session !== undefined && session.end === undefined && (!open || !(host?.connected ?? true));

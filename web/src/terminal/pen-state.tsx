@@ -1,7 +1,7 @@
 /** [VW2] Who writes: in the bar where there is room, and instead of the keys where there is none. */
 import { useFleet } from "../app/fleet-context.tsx";
 import { Icon } from "../ui/icons.tsx";
-import type { AttachmentView } from "./attachment.ts";
+import type { AttachmentView } from "./attachment-view.ts";
 import { penWords } from "./pen-words.ts";
 
 interface Props {

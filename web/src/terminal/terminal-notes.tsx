@@ -4,7 +4,8 @@ import { Icon } from "../ui/icons.tsx";
 import { At, Note, useClock } from "../ui/parts.tsx";
 import { Attaching } from "./attaching.tsx";
 import { useFleet } from "../app/fleet-context.tsx";
-import type { Attachment, AttachmentView } from "./attachment.ts";
+import type { AttachmentView } from "./attachment-view.ts";
+import type { Attachment } from "./attachment.ts";
 import { takenWords } from "./pen-words.ts";
 import { LinkDialog } from "./link-dialog.tsx";
 
@@ -42,7 +43,7 @@ export function TerminalNotes({ attachment }: { attachment: Attachment }) {
             {gap.bytes.toLocaleString()} bytes of output came too fast to be shown. This is the present screen.
           </Note>
         )}
-        {view.history === "loading" && (
+        {view.scrollback.state === "loading" && (
           <Note>
             <span className="row">
               <span className="spinner" /> Earlier output…
