@@ -374,12 +374,12 @@ describe("service", () => {
 
   test("a user's service carries its home, the machine's service its user", () => {
     const paths = derivePaths({ env: { MAESTRO_HOME: "/x" }, userHome: "/home/u", uid: 1, tmpDir: "/tmp", scope: "user" });
-    expect(serviceSpec({ paths, program: ["node", "bin.js"], args: ["host", "run"] })).toMatchObject({
+    expect(serviceSpec({ paths, program: ["node", "bin.js"], args: ["host", "run"] }, undefined)).toMatchObject({
       argv: ["node", "bin.js", "host", "run"],
       env: { MAESTRO_HOME: "/x" },
       user: undefined,
     });
-    expect(serviceSpec({ paths: { ...paths, scope: "system" }, program: ["n"], args: [], user: "dev" })).toMatchObject({
+    expect(serviceSpec({ paths: { ...paths, scope: "system" }, program: ["n"], args: [] }, "dev")).toMatchObject({
       user: "dev",
       env: {},
     });

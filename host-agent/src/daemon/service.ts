@@ -1,6 +1,6 @@
 /** Installs the host-agent as a service of systemd or launchd, for a user or for the machine. */
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import * as path from "node:path";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
@@ -8,6 +8,7 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import type { Paths } from "../config/paths.ts";
 import { errnoOf } from "./durable-file.ts";
 import { LAUNCHD_LABEL, launchdPlist, SYSTEMD_NAME, systemdUnit, type ServiceSpec } from "./service-units.ts";
+import { serviceUser } from "./service-user.ts";
 
 export interface ServiceOptions {
   /** `scope` of these decides between a user's service and the machine's. */
@@ -16,8 +17,6 @@ export interface ServiceOptions {
   program: readonly string[];
   /** `["host", "run", …]` */
   args: readonly string[];
-  /** System services: whose agents run; default the user behind sudo, else root. */
-  user?: string;
 }
 
 export interface InstalledService {
@@ -38,14 +37,25 @@ export async function installService(options: ServiceOptions): Promise<Result<In
   const place = servicePlace(options.paths);
   if (!place.ok) return place;
   const { file, kind } = place.value;
-  const spec = serviceSpec(options);
+  const { scope, home } = options.paths;
+  const user = scope === "system" ? await machineUser(options.paths) : ok(undefined);
+  if (!user.ok) return user;
+  const spec = serviceSpec(options, user.value);
   const written = write(file, kind === "systemd" ? systemdUnit(spec) : launchdPlist(spec));
   if (written !== undefined) return err(written);
-  for (const argv of startCommands(kind, options.paths.scope, file)) {
+  const handedOver = user.value === undefined ? [] : [["chown", "-RPh", "--", `${user.value}:`, home]];
+  for (const argv of [...handedOver, ...startCommands(kind, scope, file)]) {
     const done = await run(argv);
     if (!done.ok) return done;
   }
-  return ok({ file, notes: await linger(kind, options.paths.scope) });
+  const whose = user.value === undefined ? [] : [`It and its agents run as '${user.value}', who has '${home}'.`];
+  return ok({ file, notes: [...whose, ...(await linger(kind, scope))] });
+}
+
+async function machineUser({ home, identityFile }: Paths): Promise<Result<string>> {
+  const { uid } = statSync(identityFile);
+  const named = await run(["id", "-un", String(uid)]);
+  return serviceUser({ home, owner: { uid, name: named.ok ? named.value.trim() : undefined }, sudoUser: process.env["SUDO_USER"] });
 }
 
 /** True when there was one. */
@@ -64,11 +74,12 @@ export async function uninstallService(paths: Paths): Promise<Result<boolean>> {
   return ok(true);
 }
 
-export function serviceSpec({ paths, program, args, user }: ServiceOptions): ServiceSpec {
+/** @param user of the machine's service. */
+export function serviceSpec({ paths, program, args }: ServiceOptions, user: string | undefined): ServiceSpec {
   return {
     argv: [...program, ...args],
     env: paths.scope === "user" ? { MAESTRO_HOME: paths.home } : {},
-    user: paths.scope === "system" ? (user ?? process.env["SUDO_USER"] ?? userInfo().username) : undefined,
+    user,
     scope: paths.scope,
     logFile: paths.hostLog,
   };

@@ -5,6 +5,7 @@ import { suggestedHostName } from "../../daemon/host-name.ts";
 import { createLog } from "../../daemon/log.ts";
 import { joinHost } from "../../daemon/join.ts";
 import { serviceProblem } from "../../daemon/service.ts";
+import { rootProblem } from "../../daemon/service-user.ts";
 import { thisProgram } from "../../up/program.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
@@ -21,7 +22,8 @@ export const hostJoin = defineCommand({
     name: flag.text("this machine's name in the fleet", "name"),
     label: flag.pairs("labels of this machine"),
     pin: flag.text("the server's key, for a self-signed certificate (MAESTRO_PIN)", "sha256"),
-    service: flag.toggle("install the host-agent as a service of this user"),
+    service: flag.toggle("install the host-agent as a service"),
+    system: flag.toggle("as the machine, with root: state in /var/lib/maestro"),
     force: flag.toggle("replace the identity this machine has"),
   },
   params: { url: param.required("the control plane's address") },
@@ -30,7 +32,11 @@ export const hostJoin = defineCommand({
     "maestro host join https://maestro.example.com --token-file - --name gpu-1 --label gpu=yes",
   ],
   async run(context, { params, flags }) {
-    const { io, out, paths } = context;
+    const { io, out } = context;
+    const scope = flags.system ? "system" : "user";
+    const paths = context.pathsOf(scope);
+    const forbidden = rootProblem(scope, process.getuid?.() ?? 0, "maestro host join");
+    if (forbidden !== undefined) throw new MaestroFailure(forbidden);
     const problem = flags.service ? serviceProblem(paths) : undefined;
     if (problem !== undefined)
       throw new MaestroFailure({
@@ -56,11 +62,12 @@ export const hostJoin = defineCommand({
     });
     if (!joined.ok) throw new MaestroFailure(joined.error);
     const { hostId, name, origin } = joined.value;
-    const service = flags.service ? await installHere(context, "user") : undefined;
+    const start = flags.system ? "sudo maestro host install --system" : "maestro host run";
+    const service = flags.service ? await installHere(context, scope) : undefined;
     for (const note of service?.notes ?? []) out.note(note);
     out.one(
       { id: hostId, name, url: origin, service: flags.service },
-      () => `This machine is host '${name}' of ${origin}.${flags.service ? "" : " Its host-agent is started by: maestro host run"}`,
+      () => `This machine is host '${name}' of ${origin}.${flags.service ? "" : ` Its host-agent is started by: ${start}`}`,
       hostId,
     );
     return EXIT.ok;

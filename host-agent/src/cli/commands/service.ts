@@ -1,7 +1,8 @@
 /** `maestro host install`, `maestro host uninstall`: the host-agent as a service of this user or of the machine. */
-import { EXIT, fail } from "@maestro/shared/errors";
-import type { PathScope } from "../../config/paths.ts";
+import { EXIT, fail, maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
+import type { Paths, PathScope } from "../../config/paths.ts";
 import { installService, uninstallService, type InstalledService } from "../../daemon/service.ts";
+import { rootProblem } from "../../daemon/service-user.ts";
 import { thisProgram } from "../../up/program.ts";
 import { flag } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
@@ -21,6 +22,20 @@ export async function installHere({ pathsOf }: Context, scope: PathScope): Promi
 
 const scopeFlags = { user: flag.toggle("of this user (the default)"), system: flag.toggle("of the machine, as root") } as const;
 
+/** An identity of a user's is no machine's: two services with one identity would lock it. */
+export function notJoined(paths: Paths, users: Paths): MaestroError {
+  const detail = `This machine has not joined a fleet (no identity in ${paths.hostDir}).`;
+  if (paths.scope === "user") return maestroError("host_unknown", detail, { hint: "Join first: maestro host join <url>" });
+  const own = thisHost(users);
+  return maestroError(
+    "host_unknown",
+    own === undefined ? detail : `${detail} The one in ${users.hostDir}, host '${own.name}', is a user's.`,
+    {
+      hint: "Join first: sudo maestro host join --system <url>; or, for a service of the user who joined: maestro host install",
+    },
+  );
+}
+
 export const hostInstall = defineCommand({
   group: "host",
   name: "host install",
@@ -32,13 +47,10 @@ export const hostInstall = defineCommand({
   async run(context, { flags }) {
     const scope = flags.system ? "system" : "user";
     const paths = context.pathsOf(scope);
+    const forbidden = rootProblem(scope, process.getuid?.() ?? 0, "maestro host install");
+    if (forbidden !== undefined) throw new MaestroFailure(forbidden);
     // A unit that can only fail would be restarted for ever.
-    if (thisHost(paths) === undefined) {
-      const home = scope === "system" ? `sudo MAESTRO_HOME=${paths.home} ` : "";
-      throw fail("host_unknown", `This machine has not joined a fleet (no identity in ${paths.hostDir}).`, {
-        hint: `Join first: ${home}maestro host join <url>`,
-      });
-    }
+    if (thisHost(paths) === undefined) throw new MaestroFailure(notJoined(paths, context.paths));
     const { file, notes } = await installHere(context, scope);
     context.out.one({ installed: true, scope, file, notes }, () => `The host-agent runs as a service (${file}).`);
     for (const note of notes) context.out.note(note);
