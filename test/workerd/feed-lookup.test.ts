@@ -2,7 +2,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test } from "vitest";
-import { sessionInfo } from "./support/relay-fixture.ts";
+import { sessionInfo } from "./support/host-words.ts";
 
 const feed = () => env.FEED.getByName("flt_lookup");
 const shell = sessionInfo({ name: "shell" });

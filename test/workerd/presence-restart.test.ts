@@ -2,14 +2,13 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { ONLINE_FOR_MS, STALE_FOR_MS } from "@maestro/shared/limits";
-import { relayFixture, sessionInfo, type RelayFixture } from "./support/relay-fixture.ts";
+import { sessionInfo } from "./support/host-words.ts";
+import { relayFixture, type RelayFixture } from "./support/relay-fixture.ts";
+import { eventsOf } from "./support/relay-talk.ts";
 
 const feedOf = (relay: RelayFixture) => env.FEED.getByName(relay.fleet);
 
-async function told(relay: RelayFixture): Promise<string[]> {
-  const { items } = await feedOf(relay).events("0", 100);
-  return items.map(({ type }) => type).filter((type) => type.startsWith("host."));
-}
+const told = async (relay: RelayFixture): Promise<string[]> => (await eventsOf(relay)).filter((type) => type.startsWith("host."));
 
 const facts = async (relay: RelayFixture) => (await feedOf(relay).present(relay.host))[0]?.facts;
 

@@ -2,7 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { HEADER_BYTES } from "@maestro/shared/protocol/frame";
 import type { FrameSocket } from "./support/relay-frames.ts";
-import { helloOf, relayFixture, sessionInfo, type FakeViewer } from "./support/relay-fixture.ts";
+import type { FakeViewer } from "./support/fake-viewer.ts";
+import { helloOf, sessionInfo } from "./support/host-words.ts";
+import { relayFixture } from "./support/relay-fixture.ts";
 
 const session = sessionInfo();
 const HELLO = { t: "hello", versions: { min: 1, max: 1 } };

@@ -3,7 +3,8 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { FEED_RETRY_MS, MAX_OUTBOX_EVENTS } from "../../control-plane/src/objects/host-relay/reporter.ts";
-import { relayFixture, sessionInfo, type RelayFixture } from "./support/relay-fixture.ts";
+import { sessionInfo } from "./support/host-words.ts";
+import { relayFixture, type RelayFixture } from "./support/relay-fixture.ts";
 
 const feedOf = (relay: RelayFixture) => env.FEED.getByName(relay.fleet);
 

@@ -1,21 +1,25 @@
 /** A session's channel between being asked for and being open. */
 import { expect, test } from "vitest";
-import { relayFixture, sessionInfo, type FakeHost } from "./support/relay-fixture.ts";
+import type { FakeHost } from "./support/fake-host.ts";
+import { sessionInfo } from "./support/host-words.ts";
+import { relayFixture } from "./support/relay-fixture.ts";
 import type { Text } from "./support/relay-frames.ts";
 
 const of = (host: FakeHost, t: string): Text[] => host.asked.filter((frame) => frame.t === t);
 
-/** What the relay asked of the host has arrived there. */
-const askedFor = (host: FakeHost, t: string): Promise<Text> => host.next(t);
-
-test("[CH2] a page that is reloaded before its session's channel is open gets that channel, and it stays open", async () => {
+/** A viewer of a session whose channel the host was asked for, and does not say anything about. */
+async function unanswered() {
   const session = sessionInfo();
   const relay = relayFixture();
   const host = await relay.host_([session]);
   host.silent.add("watch");
-  const first = await relay.viewer(session.id);
-  await first.hello();
-  const watch = await askedFor(host, "watch");
+  const viewer = await relay.viewer(session.id);
+  await viewer.hello();
+  return { session, relay, host, viewer, watch: await host.next("watch") };
+}
+
+test("[CH2] a page that is reloaded before its session's channel is open gets that channel, and it stays open", async () => {
+  const { session, relay, host, viewer: first, watch } = await unanswered();
   first.socket.close(4000, "reload");
   await relay.inside(async () => undefined);
   const second = await relay.viewer(session.id);
@@ -33,14 +37,8 @@ test("[CH2] a page that is reloaded before its session's channel is open gets th
 });
 
 test("[VR5] a viewer whose session the host cannot open now is let go, to come back by itself", async () => {
-  const session = sessionInfo();
-  const relay = relayFixture();
-  const host = await relay.host_([session]);
-  host.silent.add("watch");
-  const viewer = await relay.viewer(session.id);
-  await viewer.hello();
-  const { id } = await askedFor(host, "watch");
-  host.say({ t: "reply-error", id, error: { code: "backend_unavailable", detail: "The holder is being started." } });
+  const { session, relay, host, viewer, watch } = await unanswered();
+  host.say({ t: "reply-error", id: watch["id"], error: { code: "backend_unavailable", detail: "The holder is being started." } });
   await viewer.next("error", (frame) => (frame["error"] as { code: string }).code === "backend_unavailable");
   expect(await viewer.closed).toEqual({ code: 4400, reason: "backend_unavailable" });
   host.silent.delete("watch");
@@ -50,15 +48,9 @@ test("[VR5] a viewer whose session the host cannot open now is let go, to come b
 });
 
 test("[F21] a channel whose bytes overtake the answer to its watch is asked for anew", async () => {
-  const session = sessionInfo();
-  const relay = relayFixture();
-  const host = await relay.host_([session]);
-  host.silent.add("watch");
-  const viewer = await relay.viewer(session.id);
-  await viewer.hello();
-  const { id } = await askedFor(host, "watch");
+  const { session, host, viewer, watch } = await unanswered();
   host.data("output", new Uint8Array(10), { channel: 5 });
-  host.say({ t: "reply", id, value: { channel: 5, epoch: 1, offset: 0, resumed: false, session } });
+  host.say({ t: "reply", id: watch["id"], value: { channel: 5, epoch: 1, offset: 0, resumed: false, session } });
   host.silent.delete("watch");
   host.write(5000);
   await viewer.reaches(5000);

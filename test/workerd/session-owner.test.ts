@@ -3,7 +3,9 @@ import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { RequestWithoutId } from "../../control-plane/src/objects/host-relay/link-socket.ts";
-import { relayFixture, sessionInfo, type FakeHost, type RelayFixture } from "./support/relay-fixture.ts";
+import type { FakeHost } from "./support/fake-host.ts";
+import { sessionInfo } from "./support/host-words.ts";
+import { relayFixture, type RelayFixture } from "./support/relay-fixture.ts";
 
 const mine = sessionInfo({ name: "work" });
 const other = sessionInfo({ name: "own" });

@@ -1,6 +1,7 @@
 /** Viewers of a HostRelay, evicted between every step of each dialogue. */
 import { describe, expect, test } from "vitest";
-import { relayFixture, sessionInfo } from "./support/relay-fixture.ts";
+import { sessionInfo } from "./support/host-words.ts";
+import { relayFixture } from "./support/relay-fixture.ts";
 
 describe.each([
   ["a relay that is kept in memory", false],

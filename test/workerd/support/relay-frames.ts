@@ -36,16 +36,16 @@ export class FrameSocket {
   }
 
   say(frame: object): void {
-    // The far side may have closed while an answer was on its way, as on any network.
-    if (this.socket.readyState === WebSocket.READY_STATE_OPEN) this.socket.send(JSON.stringify(frame));
+    this.raw(JSON.stringify(frame));
   }
 
   raw(data: string | ArrayBuffer | Uint8Array): void {
-    this.socket.send(data);
+    // The far side may have closed while an answer was on its way, as on any network.
+    if (this.socket.readyState === WebSocket.READY_STATE_OPEN) this.socket.send(data);
   }
 
   data(kind: KindName, payload: Uint8Array, at: Partial<Omit<Frame, "kind" | "payload">> = {}): void {
-    this.socket.send(encodeFrame({ kind, flags: 0, epoch: 1, channel: 0, offset: 0, ...at, payload }));
+    this.raw(encodeFrame({ kind, flags: 0, epoch: 1, channel: 0, offset: 0, ...at, payload }));
   }
 
   close(code = 1000): void {

@@ -1,0 +1,118 @@
+/** What a host says on its link, and what the fleet and the host itself are told. */
+import { describe, expect, test } from "vitest";
+import { CLOSE } from "@maestro/shared/protocol/close-codes";
+import { sessionInfo, typeReport } from "./support/host-words.ts";
+import { relayFixture } from "./support/relay-fixture.ts";
+import { eventsOf } from "./support/relay-talk.ts";
+
+describe("[LK7] a redial", () => {
+  test("[LK7] restates what is: what happened meanwhile is told once, and what is watched is asked for again", async () => {
+    const relay = relayFixture();
+    const [stays, ends] = [sessionInfo({ name: "stays" }), sessionInfo({ name: "ends" })];
+    const first = await relay.host_([stays, ends]);
+    const viewer = await relay.viewer(stays.id);
+    await viewer.hello();
+    await first.next("watch");
+    first.socket.close(4000, "cut");
+    await viewer.next("host");
+    const ended = { ...ends, end: { reason: "exited" as const, code: 0, atMs: Date.now() } };
+    const second = await relay.host_([stays, ended]);
+    expect(await second.next("watch")).toMatchObject({ session: stays.id });
+    // Said again, control that was said before changes nothing.
+    for (let i = 0; i < 3; i++) second.say({ t: "sessions", upsert: [ended, stays], removed: ["ses_gone"] });
+    await relay.evict();
+    second.say({ t: "sessions", upsert: [ended], removed: [] });
+    await second.pingPong();
+    const third = await relay.host_([stays, ended]);
+    expect(await third.next("watch")).toMatchObject({ session: stays.id });
+    await expect
+      .poll(async () => (await eventsOf(relay)).filter((type) => type.startsWith("session.")))
+      .toEqual(["session.created", "session.created", "session.ended"]);
+  });
+});
+
+describe("sessions and types", () => {
+  test("[EV1] what changes is told once; a spinning title at a coarse rate only", async () => {
+    const relay = relayFixture();
+    const session = sessionInfo();
+    const host = await relay.host_([session]);
+    const viewer = await relay.viewer(session.id);
+    await viewer.hello();
+    for (let i = 0; i < 20; i++) host.say({ t: "sessions", upsert: [{ ...session, title: `spin ${i}` }], removed: [] });
+    expect(await viewer.next("session", (frame) => JSON.stringify(frame).includes("spin 19"))).toBeDefined();
+    host.say({ t: "sessions", upsert: [{ ...session, title: "done", end: { reason: "exited", code: 3, atMs: Date.now() } }], removed: [] });
+    await viewer.next("session", (frame) => JSON.stringify(frame).includes("exited"));
+    host.say({ t: "sessions", upsert: [], removed: [session.id] });
+    expect(await viewer.closed).toEqual({ code: CLOSE.notFound, reason: "session_not_found" });
+    await expect
+      .poll(() => eventsOf(relay))
+      .toEqual(["host.online", "session.created", "session.updated", "session.ended", "session.removed"]);
+  });
+
+  test("[LK8] an inventory in pages replaces the one before", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    host.say({ t: "inventory", types: [typeReport("a")], first: true, more: true });
+    await host.pingPong();
+    await relay.evict();
+    host.say({ t: "inventory", types: [typeReport("b")], first: false, more: false });
+    await host.next("sync");
+    expect((await relay.stub.status()).types.map(({ slug }) => slug)).toEqual(["a", "b"]);
+    host.say({ t: "inventory", types: [typeReport("c")], first: true, more: false });
+    await host.pingPong();
+    expect((await relay.stub.status()).types.map(({ slug }) => slug)).toEqual(["c"]);
+  });
+
+  test("[LK9] draining and the registry's version reach the host", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    await relay.stub.setDraining(true);
+    expect(await host.next("drain")).toMatchObject({ draining: true });
+    await relay.stub.registryChanged(8);
+    expect(await host.next("registry")).toMatchObject({ version: 8 });
+  });
+
+  test("[LK9] of a burst of changes that overtake each other the newest stands, and an absent host costs no row", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    for (const version of [6, 5, 6, 4]) await relay.stub.registryChanged(version);
+    await relay.stub.setDraining(true);
+    await host.next("drain");
+    expect(host.texts.filter(({ t }) => t === "registry")).toEqual([{ t: "registry", version: 6 }]);
+    host.socket.close(4000, "cut");
+    await expect.poll(() => relay.stub.linked()).toBe(false);
+    await relay.stub.registryChanged(7);
+    const stored = await relay.inside((_object, { storage }) => storage.sql.exec("SELECT json FROM state WHERE key = 'registry'").one());
+    expect(stored).toEqual({ json: "6" });
+  });
+
+  test("a removed host's object closes everything and forgets", async () => {
+    const relay = relayFixture();
+    const session = sessionInfo();
+    const host = await relay.host_([session]);
+    const viewer = await relay.viewer(session.id);
+    await viewer.hello();
+    await relay.stub.retire();
+    expect(await host.closed).toMatchObject({ code: 4401 });
+    expect(await viewer.closed).toMatchObject({ code: 4404, reason: "host_not_found" });
+    expect(await relay.stub.status()).toMatchObject({ connected: false, presence: "never", sessions: [] });
+    // Signed and admitted by the Worker a moment before.
+    await relay.evict();
+    expect(await (await relay.dial()).json()).toMatchObject({ code: "host_unknown" });
+    expect(await (await relay.watch(session.id)).json()).toMatchObject({ code: "host_not_found" });
+  });
+
+  test("a host that invents sessions without end fills neither its object nor the fleet's list", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    for (let page = 0; page < 12; page++) {
+      host.say({ t: "sessions", upsert: Array.from({ length: 100 }, () => sessionInfo()), removed: [] });
+    }
+    await host.pingPong();
+    await expect.poll(async () => (await relay.stub.status()).sessions.length).toBe(1000);
+    const [known] = (await relay.stub.status()).sessions;
+    host.say({ t: "sessions", upsert: [{ ...known, title: "goes on" }, sessionInfo()], removed: [] });
+    await expect.poll(async () => (await relay.stub.status()).sessions.some(({ title }) => title === "goes on")).toBe(true);
+    expect((await relay.stub.status()).sessions).toHaveLength(1000);
+  });
+});
