@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
-import { fail } from "@maestro/shared/errors";
+import { fail, type MaestroFailure } from "@maestro/shared/errors";
 
 /** What has to be repeated of wrangler.toml; the build writes it. */
 export const Manifest = z.object({
@@ -33,12 +33,29 @@ export function findArtifacts(): Artifacts {
     at("migrations"),
     at("console"),
   ];
-  for (const file of [worker, manifestFile, migrations, console_]) {
-    if (!existsSync(file)) {
-      throw fail("backend_unavailable", "This installation has no embedded control plane.", {
-        hint: "On a host that joined there is none: run `maestro up` where the whole package is installed (from a clone: npx pnpm@12 start).",
-      });
-    }
+  const missing = [worker, manifestFile, migrations, console_].filter((file) => !existsSync(file));
+  if (missing.length === 4) {
+    throw fail("backend_unavailable", "This installation has no embedded control plane.", {
+      hint: "On a host that joined there is none: run `maestro up` where the whole package is installed (from a clone: npx pnpm@12 start).",
+    });
   }
-  return { worker, manifestFile, manifest: Manifest.parse(JSON.parse(readFileSync(manifestFile, "utf8"))), migrations, console: console_ };
+  if (missing.length > 0) throw buildIsChanging();
+  return { worker, manifestFile, manifest: readManifest(manifestFile), migrations, console: console_ };
+}
+
+/** A build replaces its files one after the other: whoever reads them meanwhile finds half of each. */
+export const buildIsChanging = (cause?: unknown): MaestroFailure =>
+  fail(
+    "backend_unavailable",
+    "The build of the control plane is being replaced.",
+    { hint: "Let the other build end, then start again. If none is under way, build anew (from a clone: npx pnpm@12 start)." },
+    cause,
+  );
+
+export function readManifest(file: string): Manifest {
+  try {
+    return Manifest.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (cause) {
+    throw buildIsChanging(cause);
+  }
 }

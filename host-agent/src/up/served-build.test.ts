@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, w
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Artifacts } from "./artifacts.ts";
+import { readManifest, type Artifacts } from "./artifacts.ts";
 import { buildId, serveOwnCopy } from "./served-build.ts";
 
 let home: string;
@@ -51,6 +51,44 @@ describe("the build a control plane serves", () => {
     const before = buildId(built);
     change(built);
     expect(buildId(built)).not.toBe(before);
+  });
+
+  const CHANGING = /backend_unavailable.*is being replaced/;
+
+  test.each([
+    ["a file of it is gone", (build: Artifacts) => rmSync(build.worker)],
+    ["a directory of it is gone", (build: Artifacts) => rmSync(build.console, { recursive: true })],
+    [
+      "a directory of it is gone, and nothing there is named",
+      (build: Artifacts) => rmSync(path.dirname(build.worker), { recursive: true }),
+    ],
+  ])("one that is just being replaced is told as that, not as the copy's failure: %s", (_what, change) => {
+    change(built);
+    expect(() => buildId(built)).toThrow(CHANGING);
+    expect(() => serveOwnCopy(builds, built)).toThrow(CHANGING);
+  });
+
+  test.each([
+    ["a directory vanishes", (build: Artifacts) => rmSync(build.migrations, { recursive: true })],
+    ["a file changes", (build: Artifacts) => writeFileSync(path.join(build.migrations, "0000.sql"), "CREATE TABLE b(c)")],
+  ])("one that changes between reading and copying is told as that, and the next start serves it: %s", (_what, change) => {
+    let looks = 0;
+    const changing: Artifacts = {
+      ...built,
+      get migrations() {
+        if (++looks === 2) change(built);
+        return built.migrations;
+      },
+    };
+    expect(() => serveOwnCopy(builds, changing)).toThrow(CHANGING);
+    mkdirSync(built.migrations, { recursive: true });
+    const { id } = serveOwnCopy(builds, built);
+    expect(readdirSync(builds)).toEqual([id]);
+  });
+
+  test.each(["", "{", "{}"])("a manifest that is half written (%j) is one, too", (half) => {
+    writeFileSync(built.manifestFile, half);
+    expect(() => readManifest(built.manifestFile)).toThrow(CHANGING);
   });
 
   test("a place that takes no copy is told as such", () => {

@@ -7,22 +7,43 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, r
 import * as path from "node:path";
 import { fail } from "@maestro/shared/errors";
 import { errnoOf } from "../daemon/durable-file.ts";
-import type { Artifacts } from "./artifacts.ts";
+import { buildIsChanging, type Artifacts } from "./artifacts.ts";
 
 /** Bytes of the digest that name a copy: enough for the handful of builds one machine ever keeps. */
 const ID_CHARS = 16;
 const PARTS = ["worker", "manifestFile", "migrations", "console"] as const;
 
 /** Names the build by what is in it: equal files, equal name. */
-export function buildId(artifacts: Artifacts): string {
+export const buildId = (artifacts: Artifacts): string => fromBuild(() => digestOf(artifacts));
+
+function digestOf(artifacts: Artifacts): string {
   const hash = createHash("sha256");
   for (const part of PARTS) {
-    for (const file of filesIn(artifacts[part])) {
-      const bytes = readFileSync(path.join(artifacts[part], file));
+    const place = artifacts[part];
+    for (const file of filesIn(place)) {
+      const bytes = readFileSync(path.join(place, file));
       hash.update(`${part}\0${file}\0${bytes.byteLength}\0`).update(bytes);
     }
   }
   return hash.digest("hex").slice(0, ID_CHARS);
+}
+
+/** What is read of the build, apart from what is written: only here does a missing file mean that somebody builds. */
+function fromBuild<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    const code = errnoOf(cause);
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") throw buildIsChanging(cause);
+    if (code === "EACCES" || code === "EPERM")
+      throw fail(
+        "backend_unavailable",
+        `The build of the control plane cannot be read (${code}).`,
+        { hint: "Build it as this user." },
+        cause,
+      );
+    throw cause;
+  }
 }
 
 /** Copies the build below `dir` unless it lies there whole, and drops the others: one `up` at a time has this home, so nobody serves them. */
@@ -51,16 +72,16 @@ const placed = (dir: string, { manifest }: Artifacts): Artifacts => ({
 });
 
 /** A power cut may have kept the name and lost the bytes. */
-const isWhole = (own: Artifacts, id: string): boolean => PARTS.every((part) => existsSync(own[part])) && buildId(own) === id;
+const isWhole = (own: Artifacts, id: string): boolean => PARTS.every((part) => existsSync(own[part])) && digestOf(own) === id;
 
 function copy(artifacts: Artifacts, dir: string, id: string): void {
   const temporary = path.join(dir, `${id}.partial`);
   const target = placed(temporary, artifacts);
   mkdirSync(temporary, { mode: 0o700 });
-  for (const part of PARTS) cpSync(artifacts[part], target[part], { recursive: true });
-  if (buildId(target) !== id) {
-    throw fail("backend_unavailable", "The build changed while it was copied.", { hint: "Let the other build end, then start again." });
-  }
+  fromBuild(() => {
+    for (const part of PARTS) cpSync(artifacts[part], target[part], { recursive: true });
+  });
+  if (digestOf(target) !== id) throw buildIsChanging();
   rmSync(path.join(dir, id), { recursive: true, force: true });
   renameSync(temporary, path.join(dir, id));
 }

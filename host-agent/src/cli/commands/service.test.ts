@@ -63,7 +63,7 @@ describe.skipIf(process.getuid?.() !== 0 || process.platform !== "linux")("`sudo
       mkdirSync(path.join(dir, "bin"));
       writeFileSync(path.join(home.paths.hostDir, "next-key.json"), "", { mode: 0o600 });
       spawnSync("chown", [owner, home.paths.identityFile]);
-      const apart = ["unshare", "-m", "sh", "-c", MACHINE, "sh", home.paths.home, dir];
+      const apart: readonly string[] = ["unshare", "-m", "sh", "-c", MACHINE, "sh", home.paths.home, dir];
       const [program = "", ...args] = [...apart, process.execPath, BIN, "host", "install", "--system", "--json"];
       const run = spawnSync(program, args, {
         encoding: "utf8",
