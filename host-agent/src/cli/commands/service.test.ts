@@ -64,7 +64,7 @@ describe.skipIf(process.getuid?.() !== 0 || process.platform !== "linux")("`sudo
       writeFileSync(path.join(home.paths.hostDir, "next-key.json"), "", { mode: 0o600 });
       spawnSync("chown", [owner, home.paths.identityFile]);
       const apart: readonly string[] = ["unshare", "-m", "sh", "-c", MACHINE, "sh", home.paths.home, dir];
-      const [program = "", ...args] = [...apart, process.execPath, BIN, "host", "install", "--system", "--json"];
+      const [program, ...args] = [...apart, process.execPath, BIN, "host", "install", "--system", "--json"];
       const run = spawnSync(program, args, {
         encoding: "utf8",
         env: { ...process.env, SUDO_USER: sudoUser, MAESTRO_HOME: home.paths.home },
