@@ -1,5 +1,6 @@
 /** The host daemon as a process: runs until a signal, the end of its parent, or a new version. */
 import { systemClock } from "./clock.ts";
+import { countBuffersAsHeap } from "./heap.ts";
 import { startHostAgent, type HostAgentParts } from "./host-agent.ts";
 import { openHolderProcess } from "./open-holder.ts";
 import { awaitStop } from "./shutdown.ts";
@@ -23,6 +24,7 @@ export type ExitReason = { type: "signal"; signal: NodeJS.Signals } | { type: "s
 /** Runs until told to stop. Refusals (not joined, already running, insecure files) are thrown as `MaestroFailure`. */
 export async function runHostAgent(options: HostAgentOptions): Promise<ExitReason> {
   const { paths, log, program, args } = options;
+  countBuffersAsHeap();
   const stop = awaitStop({ process, stdin: process.stdin, exitOnStdinEnd: options.exitOnStdinEnd });
   const unwatch = watchCurrent(paths.currentLink, systemClock, options.settings.timeScale, stop.upgrade);
   try {

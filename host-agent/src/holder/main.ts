@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { hostname, uptime, userInfo } from "node:os";
 import { inspect } from "node:util";
 import { RING_BYTES } from "@maestro/shared/limits";
+import { countBuffersAsHeap } from "../daemon/heap.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import { EchoBackend } from "./echo-backend.ts";
 import { Holder } from "./holder.ts";
@@ -50,6 +51,7 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   const report = (what: string, cause?: unknown): void =>
     log(`${new Date(clock.now()).toISOString()} ${what}${cause === undefined ? "" : `: ${inspect(cause)}`}`);
   preferToLive();
+  countBuffersAsHeap();
   // Sessions of people hang on this process: a bug in one place must not end them all.
   process.on("uncaughtException", (cause) => report("uncaught", cause));
   process.on("unhandledRejection", (cause) => report("unhandled", cause));

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { maestroError } from "@maestro/shared/errors";
 import { HOLD_LINK_AWAY_MS, HOLD_MS, VIEWER_GRACE_MS } from "@maestro/shared/limits";
 import { silentLog } from "../daemon/log.ts";
 import { MemoryHolder } from "../daemon/testing/memory-holder.ts";
@@ -65,4 +66,21 @@ test("[CH2] after a goodbye the program is let go at once", async () => {
   const { holder, terminals } = await setUp();
   terminals.unwatch({ t: "unwatch", channel: 1 });
   expect(holder.unsubscribed).toEqual(["ses_a"]);
+});
+
+test("[VW1] a screen that could not be taken is asked for again, until its session is gone", async () => {
+  const { clock, holder, terminals } = await setUp();
+  holder.screenless = maestroError("backend_unavailable", "The screens' worker is being started anew.");
+  terminals.wantSnapshot({ t: "want-snapshot", channel: 1, lines: 0 });
+  const later = async () => {
+    await new Promise(setImmediate);
+    clock.advance(60_000);
+    return holder.snapshotsAsked;
+  };
+  expect(await later()).toBe(2);
+  expect(await later()).toBe(3);
+  holder.sessions.delete("ses_a");
+  holder.screenless = undefined;
+  expect(await later()).toBe(4);
+  for (let turn = 0; turn < 3; turn++) expect(await later()).toBe(4);
 });

@@ -251,6 +251,8 @@ export class Terminals {
       const isCurrent = (): boolean => this.#bySession.get(session) === entry && this.#holder === holder;
       if (!isCurrent()) return;
       this.#startSnapshot(entry);
+      // It left the list: the relay hears of that, and closes whoever watched it.
+      if (result.error.code === "session_not_found") return;
       // The relay asks once and waits; nobody else would try again.
       this.#clock.after(SNAPSHOT_RETRY_MS, () => {
         if (!isCurrent()) return;

@@ -26,6 +26,9 @@ export class MemoryHolder {
   readonly created: CreateSpec[] = [];
   readonly inputs: { session: string; bytes: Buffer }[] = [];
   readonly resizes: { session: string; cols: number; rows: number }[] = [];
+  snapshotsAsked = 0;
+  /** Why no screen can be taken, when none can. */
+  screenless: MaestroError | undefined;
   readonly unsubscribed: string[] = [];
   screen = Buffer.from("SCREEN");
   /** Not to be reached again after `drop`. */
@@ -175,6 +178,8 @@ export class MemoryHolder {
         if (session !== undefined) session.sub = undefined;
       },
       snapshot: async (id, { lines, viewer }) => {
+        this.snapshotsAsked += 1;
+        if (this.screenless !== undefined) return err(this.screenless);
         const session = find(id);
         if (session === undefined) return missing(id);
         const offset = session.sub?.cursor ?? session.bytes.byteLength;
