@@ -42,31 +42,28 @@ export async function connectHolder(
       ),
     );
   }
-  let client: SocketClient | undefined;
+  // The holder does not speak first.
+  let read: (chunk: Buffer) => boolean = () => true;
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   const socket = createConnection({
     path: paths.socket,
     // One buffer for good: a flood read into new ones keeps the garbage collector busier than the flood itself.
-    onread: {
-      buffer,
-      // The holder does not speak first.
-      callback: (length) => client?.read(buffer.subarray(0, length)) ?? true,
-    },
+    onread: { buffer, callback: (length) => read(buffer.subarray(0, length)) },
   });
   const opened = await new Promise<MaestroError | undefined>((resolve) => {
     socket.once("connect", () => resolve(undefined));
     socket.once("error", (cause) => resolve(refuseConnect(paths.socket, cause)));
   });
   if (opened !== undefined) return err(opened);
-  client = new SocketClient(socket, events);
+  const client = new SocketClient(socket, events);
+  read = (chunk) => client.read(chunk);
   const greeted = await client.greet();
   if (!greeted.ok) {
     client.close();
     return greeted;
   }
-  const connected = client;
-  signal?.addEventListener("abort", () => connected.close(), { once: true });
-  return ok(connected);
+  signal?.addEventListener("abort", () => client.close(), { once: true });
+  return ok(client);
 }
 
 function refuseConnect(socket: string, cause: unknown): MaestroError {
