@@ -1,11 +1,24 @@
 /** Sessions over HTTP, with the host on its link or away. */
-import { runInDurableObject } from "cloudflare:test";
+import { createExecutionContext, runInDurableObject, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { FLAG } from "@maestro/shared/protocol/frame";
-import { bootstrap, call, joinHost, json, refusal } from "./access-fleet.ts";
+import { app } from "../../control-plane/src/app.ts";
+import { bootstrap, call, freshAddress, joinHost, json, ORIGIN, refusal } from "./access-fleet.ts";
 import { sessionInfo } from "./support/host-words.ts";
 import { linkedFleet, linkUp } from "./support/linked-fleet.ts";
+
+/** Relays, with a list of those that were asked for. */
+const listed = (relays: typeof env.HOST_RELAY, asked: string[]): typeof env.HOST_RELAY =>
+  new Proxy(relays, {
+    get: (namespace, property) =>
+      property === "getByName"
+        ? (name: string) => {
+            asked.push(name);
+            return namespace.getByName(name);
+          }
+        : Reflect.get(namespace, property),
+  });
 
 describe("sessions", () => {
   test("one is opened, found by name, typed into, read and ended", async () => {
@@ -57,6 +70,31 @@ describe("sessions", () => {
     const problem = await refusal(api("/api/v1/sessions/work/input", { body: { text: "x" } }), "host_unreachable");
     expect(problem.detail).toContain("Last seen");
     await refusal(api("/api/v1/sessions", { body: {} }), "host_unreachable");
+  });
+});
+
+describe("a list", () => {
+  test("[LK4] asks the hosts of the sessions it shows, and no others, whether they are there", async () => {
+    const fleet = await bootstrap();
+    const hosts = [await joinHost(fleet, "one"), await joinHost(fleet, "two")];
+    // Ids are in the order of time, so the first page is the first host's.
+    const sessions = [sessionInfo({ name: "first" }), sessionInfo({ name: "second" })].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    for (const [i, host] of hosts.entries()) await (await linkUp(host, sessions.slice(i, i + 1))).pingPong();
+    const asked: string[] = [];
+    const list = async (query: string): Promise<{ host: { name: string } }[]> => {
+      const request = new Request(`${ORIGIN}/api/v1/sessions?${query}`, {
+        headers: { authorization: `Bearer ${fleet.owner.token}`, "cf-connecting-ip": freshAddress() },
+      });
+      const context = createExecutionContext();
+      const read = await json(app.fetch(request, { ...env, HOST_RELAY: listed(env.HOST_RELAY, asked) }, context));
+      await waitOnExecutionContext(context);
+      return read.items;
+    };
+    await expect.poll(async () => (await list("")).length).toBe(2);
+    expect(new Set(asked)).toEqual(new Set(hosts.map(({ id }) => `${fleet.id}/${id}`)));
+    asked.length = 0;
+    expect(await list("limit=1")).toMatchObject([{ host: { name: "one" } }]);
+    expect(asked).toEqual([`${fleet.id}/${hosts[0]?.id}`]);
   });
 });
 

@@ -10,7 +10,7 @@ import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
 import { readAttachment, type Attachment } from "./host-relay/attachments.ts";
 import { RelayContext } from "./host-relay/context.ts";
 import type { RelayReply, ScreenReply } from "./host-relay/host-requests.ts";
-import { relayStatus, wholeUpdate, type RelayStatus } from "./host-relay/host-status.ts";
+import { liveStatus, relayStatus, wholeUpdate, type LiveStatus, type RelayStatus } from "./host-relay/host-status.ts";
 import type { RequestWithoutId } from "./host-relay/link-socket.ts";
 import { assemble, type Parts } from "./host-relay/parts.ts";
 import { migrateRelay } from "./host-relay/schema.ts";
@@ -133,10 +133,21 @@ export class HostRelay extends DurableObject<Env> {
 
   // ---- called by the Worker -----------------------------------------------------------------
 
+  /** Everything that is known of the host, its sessions and types included. */
   status(): RelayStatus {
+    this.#look();
+    return relayStatus(this.#parts);
+  }
+
+  /** What is not in the projection, for lists of many hosts. */
+  live(): LiveStatus {
+    this.#look();
+    return liveStatus(this.#parts);
+  }
+
+  #look(): void {
     this.#presence.report();
     void this.#presence.look();
-    return relayStatus(this.#parts);
   }
 
   /** Whether the link is open; if not, the Feed knows it too once this is answered. */

@@ -7,7 +7,7 @@ import { WHOLE } from "../db/page.ts";
 import { mayTouchHost } from "../domain/access/permissions.ts";
 import { checkAgentType } from "../domain/fleet/launch.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
-import { presentOf } from "./placed-sessions.ts";
+import { presentOf } from "./present-hosts.ts";
 
 export const agentTypeRoutes = defineRoutes({
   async agentTypes(rx) {

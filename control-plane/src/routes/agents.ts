@@ -12,16 +12,8 @@ import { toSession } from "../domain/fleet/session-view.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
-import {
-  agentNameWithinReach,
-  agentWithinReach,
-  hostFor,
-  presentNow,
-  presentOf,
-  refuseDraining,
-  withinReach,
-  type Asking,
-} from "./placed-sessions.ts";
+import { agentNameWithinReach, agentWithinReach, hostFor, refuseDraining, withinReach, type Asking } from "./placed-sessions.ts";
+import { presentOf, someGone } from "./present-hosts.ts";
 
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 const DEFAULT_PRIORITY = 3;
@@ -33,13 +25,14 @@ export const agentRoutes = defineRoutes({
     const [page, hosts, present] = await Promise.all([
       listAgents(rx.db, rx.fleet, await rx.page(), { host: host?.id, group: query.group }),
       listHosts(rx.db, rx.fleet, WHOLE),
-      presentNow(rx, host?.id),
+      presentOf(rx, host?.id),
     ]);
     const names = new Map(hosts.rows.map(({ id, name }) => [String(id), name]));
-    const at = new Map(present.map((here) => [here.host, here]));
-    const views = page.rows
-      .filter(({ name, host: id }) => mayTouchAgent(rx.principal, name) && mayTouchHost(rx.principal, names.get(id) ?? ""))
-      .map((row) => viewOf(row, names.get(row.host) ?? row.host, at.get(row.host), rx.nowMs));
+    const rows = page.rows.filter(
+      ({ name, host: id }) => mayTouchAgent(rx.principal, name) && mayTouchHost(rx.principal, names.get(id) ?? ""),
+    );
+    const at = new Map((await confirmed(rx, present, hostsOf(rows))).map((here) => [here.host, here]));
+    const views = rows.map((row) => viewOf(row, names.get(row.host) ?? row.host, at.get(row.host), rx.nowMs));
     const { status = "all" } = query;
     return rx.list({ rows: views.filter((agent) => inStatusGroup(agent.status, status)), next: page.next }, (agent) => agent);
   },
@@ -143,9 +136,24 @@ async function hostOf(rx: Asking, agent: AgentRow): Promise<HostRow> {
   return withinReach(rx, await findHost(rx.db, rx.fleet, agent.host));
 }
 
+/** For people to read: with what is true now of the hosts of the agents they are shown. */
+async function confirmed(rx: Asking, present: PresentHost[], shown: ReadonlySet<string>): Promise<PresentHost[]> {
+  const hosts = present.filter(({ host }) => shown.has(host));
+  const gone = await someGone(
+    rx,
+    hosts.map(({ host, facts }) => ({ id: host, connected: facts.connected })),
+  );
+  return gone ? presentOf(rx, shown.size === 1 ? [...shown][0] : undefined) : hosts;
+}
+
+/** Of one that was never started nothing depends on its host. */
+const hostsOf = (agents: readonly AgentRow[]): ReadonlySet<string> =>
+  new Set(agents.filter(({ session }) => session !== null).map(({ host }) => String(host)));
+
 async function show(rx: Asking, agent: AgentRow) {
-  const [host, [present]] = await Promise.all([hostOf(rx, agent), presentNow(rx, agent.host)]);
-  return viewOf(agent, host.name, present, rx.nowMs);
+  const [host, present] = await Promise.all([hostOf(rx, agent), presentOf(rx, agent.host)]);
+  const [now] = await confirmed(rx, present, hostsOf([agent]));
+  return viewOf(agent, host.name, now, rx.nowMs);
 }
 
 function viewOf(agent: AgentRow, hostName: string, present: PresentHost | undefined, nowMs: number) {

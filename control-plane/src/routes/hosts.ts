@@ -4,9 +4,9 @@ import { findHost, listHosts, removeHost, setHostLock, updateHost, type HostRow 
 import { toHost } from "../domain/fleet/host-view.ts";
 import { mayTouchHost } from "../domain/access/permissions.ts";
 import { defineRoutes } from "../http/define-route.ts";
-import type { RelayStatus } from "../objects/host-relay/host-status.ts";
 import { relayOf } from "../objects/relay-call.ts";
-import { hostFor, MAX_ASKED_HOSTS, presentOf, type Asking } from "./placed-sessions.ts";
+import { hostFor, type Asking } from "./placed-sessions.ts";
+import { MAX_ASKED_HOSTS, presentOf } from "./present-hosts.ts";
 import { tellRegistry } from "./registry.ts";
 
 export const hostRoutes = defineRoutes({
@@ -18,7 +18,11 @@ export const hostRoutes = defineRoutes({
     const present = new Map((await presentOf(rx)).map((host) => [host.host, host]));
     const rows = page.rows.filter(({ name }) => mayTouchHost(principal, name));
     const asked = rows.filter(({ id }) => present.get(id)?.facts.connected === true).slice(0, MAX_ASKED_HOSTS);
-    const live = new Map(await Promise.all(asked.map(async ({ id }) => [String(id), await statusOf(rx.env, rx.fleet, id)] as const)));
+    const answers = await Promise.allSettled(asked.map(({ id }) => relayOf(rx.env, rx.fleet, id).live()));
+    // One that cannot be asked right now spoils no list.
+    const live = new Map(
+      asked.flatMap(({ id }, i) => (answers[i]?.status === "fulfilled" ? [[String(id), answers[i].value] as const] : [])),
+    );
     return rx.list({ ...page, rows }, (row) => toHost(row, present.get(row.id), live.get(row.id), rx.nowMs, rx.config.timeScale));
   },
 
@@ -87,8 +91,6 @@ async function setDraining(rx: Asking, host: HostRow, draining: boolean, audit: 
 }
 
 async function view(rx: Asking, row: HostRow) {
-  const [[present], live] = await Promise.all([presentOf(rx, row.id), statusOf(rx.env, rx.fleet, row.id)]);
+  const [[present], live] = await Promise.all([presentOf(rx, row.id), relayOf(rx.env, rx.fleet, row.id).live()]);
   return toHost(row, present, live, rx.nowMs, rx.config.timeScale);
 }
-
-const statusOf = async (env: Env, fleet: string, host: string): Promise<RelayStatus> => relayOf(env, fleet, host).status();

@@ -13,13 +13,10 @@ import { hostPresence } from "../domain/fleet/host-view.ts";
 import { findSession, type PlacedSession } from "../domain/fleet/session-view.ts";
 import { unwrap } from "../http/define-route.ts";
 import type { Feed } from "../objects/feed.ts";
-import { relayOf } from "../objects/relay-call.ts";
+import { presentOf, someGone } from "./present-hosts.ts";
 
 /** Sessions that one name or prefix may mean before the whole list is cheaper; their ids have to fit one statement of D1. */
 const MAX_CANDIDATES = 50;
-
-/** Up to this many connected hosts are asked themselves; beyond, the projection has to do. */
-export const MAX_ASKED_HOSTS = 50;
 
 /** The parts of a route's context that are the same for every route of people. */
 export interface Asking {
@@ -32,10 +29,10 @@ export interface Asking {
   nowMs: number;
 }
 
-/** In no particular order; only what the credential's selectors let it see. */
+/** As the projection has them, in no particular order; only what the credential's selectors let it see. */
 export async function placedSessions(rx: Asking, host?: HostRow): Promise<PlacedSession[]> {
   const [present, hosts, agents] = await Promise.all([
-    presentNow(rx, host?.id),
+    presentOf(rx, host?.id),
     host === undefined ? listHosts(rx.db, rx.fleet, WHOLE).then(({ rows }) => rows) : [host],
     listAgents(rx.db, rx.fleet, WHOLE, host === undefined ? {} : { host: host.id }).then(({ rows }) => rows),
   ]);
@@ -49,13 +46,30 @@ function place(rx: Asking, present: readonly PresentHost[], hosts: readonly Host
   return present.flatMap((at) => {
     const name = names.get(at.host);
     if (name === undefined || !mayTouchHost(rx.principal, name)) return [];
-    const placed = { id: at.host, name, status: hostPresence(at.facts, rx.nowMs, rx.config.timeScale), connected: at.facts.connected };
+    const placed = { id: at.host, name, ...standing(rx, at) };
     return at.sessions.flatMap((info) => {
       const row = info.agent === undefined ? undefined : agentRows.get(info.agent);
       // A host speaks for its own agents only.
       const agent = row?.host === at.host ? { id: row.id, name: row.name } : undefined;
       return mayTouchSession(rx.principal, agent?.name) ? [{ info, host: placed, agent }] : [];
     });
+  });
+}
+
+const standing = (rx: Asking, { facts }: PresentHost): Pick<PlacedSession["host"], "status" | "connected"> => ({
+  status: hostPresence(facts, rx.nowMs, rx.config.timeScale),
+  connected: facts.connected,
+});
+
+/** For people to read: with what is true of their hosts now. */
+export async function confirmed(rx: Asking, sessions: PlacedSession[]): Promise<PlacedSession[]> {
+  const hosts = sessions.map(({ host }) => host);
+  if (!(await someGone(rx, hosts))) return sessions;
+  const [only, ...others] = new Set(hosts.map(({ id }) => id));
+  const present = new Map((await presentOf(rx, others.length === 0 ? only : undefined)).map((at) => [at.host, at]));
+  return sessions.map((placed) => {
+    const at = present.get(placed.host.id);
+    return at === undefined ? placed : { ...placed, host: { ...placed.host, ...standing(rx, at) } };
   });
 }
 
@@ -81,22 +95,6 @@ async function placedCandidates(rx: Asking, ref: string): Promise<PlacedSession[
     agentIds.length === 0 ? [] : agentsByIds(rx.db, rx.fleet, agentIds),
   ]);
   return place(rx, present, hosts, agents);
-}
-
-export async function presentOf(rx: Pick<Asking, "feed">, host?: string): Promise<PresentHost[]> {
-  return rx.feed.present(host);
-}
-
-/**
- * The same for people to read. A link that went with the process that held it told nobody: where the projection has
- * one open, its relay is asked, and what it did not know yet it then tells.
- */
-export async function presentNow(rx: Pick<Asking, "env" | "fleet" | "feed">, host?: string): Promise<PresentHost[]> {
-  const present = await presentOf(rx, host);
-  const claimed = present.filter(({ facts }) => facts.connected).slice(0, MAX_ASKED_HOSTS);
-  const linked = await Promise.allSettled(claimed.map(({ host: id }) => relayOf(rx.env, rx.fleet, id).linked()));
-  // One that cannot be asked right now spoils no list.
-  return linked.some((answer) => answer.status === "fulfilled" && !answer.value) ? presentOf(rx, host) : present;
 }
 
 /** By name, id or prefix, within reach. Without a name: the only host there is. */

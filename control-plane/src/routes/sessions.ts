@@ -6,7 +6,7 @@ import { freeSessionName, programName, toSession, type PlacedSession } from "../
 import { decodeInput } from "../domain/fleet/input.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
-import { hostFor, placedSessions, refuseDraining, sessionFor, shellWithinReach } from "./placed-sessions.ts";
+import { confirmed, hostFor, placedSessions, refuseDraining, sessionFor, shellWithinReach } from "./placed-sessions.ts";
 
 const DEFAULT_SIZE = { cols: 80, rows: 24 };
 
@@ -15,15 +15,14 @@ export const sessionRoutes = defineRoutes({
     const host = rx.query.host === undefined ? undefined : await hostFor(rx, rx.query.host);
     const { limit, after } = await rx.page();
     const rest = (await placedSessions(rx, host)).filter(({ info }) => after === undefined || info.id > after).sort(byId);
-    const shown = rest.slice(0, limit);
+    const shown = await confirmed(rx, rest.slice(0, limit));
     return rx.list({ rows: shown, next: rest.length > limit ? shown.at(-1)?.info.id : undefined }, toSession);
   },
 
   async session(rx) {
     const placed = await sessionFor(rx, rx.params.id);
-    // As `presentNow` does for lists: the projection may believe in a link that is gone.
-    if (!placed.host.connected || (await relayOf(rx.env, rx.fleet, placed.host.id).linked())) return toSession(placed);
-    return toSession(await sessionFor(rx, placed.info.id));
+    const [shown = placed] = await confirmed(rx, [placed]);
+    return toSession(shown);
   },
 
   async sessionCreate(rx) {

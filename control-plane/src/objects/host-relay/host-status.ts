@@ -9,12 +9,16 @@ import type { LinkSocket } from "./link-socket.ts";
 import type { PresenceWatch } from "./presence-watch.ts";
 import type { StateOf, Store } from "./store.ts";
 
-export interface RelayStatus {
-  connected: boolean;
-  lastSeenMs?: number;
+/** What changes by itself from moment to moment, and is not projected then. */
+export interface LiveStatus {
   presence: Presence;
-  facts?: StateOf<"facts">;
+  lastSeenMs?: number;
   metrics?: Metrics;
+}
+
+export interface RelayStatus extends LiveStatus {
+  connected: boolean;
+  facts?: StateOf<"facts">;
   locked?: StateOf<"locked">;
   draining: boolean;
   sessions: SessionInfo[];
@@ -28,20 +32,26 @@ interface Known {
   inventory: Inventory;
 }
 
-export function relayStatus({ store, link, presence, inventory }: Known): RelayStatus {
+export function liveStatus({ link, presence }: Pick<Known, "link" | "presence">): LiveStatus {
   const { lastSeenMs } = presence;
-  const facts = store.get("facts");
-  const locked = store.get("locked");
   const { metrics } = link;
   return {
-    connected: link.ready,
     presence: presence.presence,
+    ...(lastSeenMs === undefined ? {} : { lastSeenMs }),
+    ...(metrics === undefined ? {} : { metrics }),
+  };
+}
+
+export function relayStatus({ store, link, presence, inventory }: Known): RelayStatus {
+  const facts = store.get("facts");
+  const locked = store.get("locked");
+  return {
+    ...liveStatus({ link, presence }),
+    connected: link.ready,
     draining: store.get("draining") ?? false,
     sessions: inventory.sessions(),
     types: inventory.types(),
-    ...(lastSeenMs === undefined ? {} : { lastSeenMs }),
     ...(facts === undefined ? {} : { facts }),
-    ...(metrics === undefined ? {} : { metrics }),
     ...(locked === undefined ? {} : { locked }),
   };
 }
