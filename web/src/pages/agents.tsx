@@ -1,178 +1,34 @@
-/** The agents: which, where, doing what; assign, start, stop, remove. */
-import { useState } from "react";
-import type { Agent } from "@maestro/shared/contract/resources";
-import { ROUTES } from "@maestro/shared/contract/routes";
-import { call, command } from "../api/client.ts";
+/** The agents: which, where, doing what; and assigning another. */
 import { AssignAgent } from "../app/assign-agent.tsx";
-import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
-import { Link } from "../app/link.tsx";
+import { useFleet } from "../app/fleet-context.tsx";
+import { ListPage } from "../app/list-page.tsx";
 import { may } from "../app/may.ts";
-import { Page } from "../app/page.tsx";
-import { navigate, sessionPath } from "../app/router.ts";
-import { useAction } from "../app/use-action.ts";
-import { startAgent, typeName } from "../fleet/launch.ts";
-import { agentTone } from "../fleet/tree.ts";
-import { Confirm } from "../ui/dialog.tsx";
-import { Icon } from "../ui/icons.tsx";
-import { Menu, MenuItem } from "../ui/menu.tsx";
-import { CopyLine, Dot, Empty, Problem } from "../ui/parts.tsx";
+import { AgentRow } from "./agent-row.tsx";
 
 export function AgentsPage() {
   const fleet = useFleet();
-  const [assigning, setAssigning] = useState(false);
   const operator = may(fleet.me, "operator");
-  const assign = (
-    <button type="button" className="button primary" onClick={() => setAssigning(true)}>
-      <Icon name="plus" />
-      Assign an agent
-    </button>
-  );
   return (
-    <>
-      <Page
-        title="Agents"
-        about="An agent is a coding CLI with a name, a host and a workspace."
-        actions={operator && fleet.agents.length > 0 ? assign : undefined}
-        unread="The agents could not be read"
-      >
-        {fleet.agents.length === 0 ? (
-          <Empty title="No agent yet" actions={operator ? assign : undefined}>
-            {operator
-              ? "Pick a coding CLI, the host it runs on and the directory it works in."
-              : "An operator or owner of the fleet can assign one."}
-          </Empty>
-        ) : (
-          <ul className="rows agents card">
-            {fleet.agents
-              .toSorted((a, b) => a.name.localeCompare(b.name))
-              .map((agent) => (
-                <AgentRow key={agent.id} agent={agent} operator={operator} />
-              ))}
-          </ul>
-        )}
-      </Page>
-      {assigning && <AssignAgent onClose={() => setAssigning(false)} />}
-    </>
-  );
-}
-
-function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
-  const fleet = useFleet();
-  const store = useFleetStore();
-  const action = useAction();
-  const [removing, setRemoving] = useState(false);
-  const refresh = (): void => store.refetch(["agents", "sessions"]);
-  /** An agent keeps its last session, to be read; it can be started again all the same. */
-  const running = agent.status !== "idle" && agent.status !== "failed";
-  const type = fleet.types.find((candidate) => candidate.slug === agent.type);
-  const install =
-    action.error?.code === "agent_cli_missing" ? type?.hosts.find((row) => row.host === agent.host.id)?.report.detected : undefined;
-  return (
-    <li data-agent={agent.name}>
-      <div className="row">
-        <Dot tone={agentTone(agent)} label={agent.status} />
-        <div className="two">
-          {agent.session === undefined ? (
-            <span className="cut name">{agent.name}</span>
-          ) : (
-            <Link to={sessionPath(agent.session)} className="main-link cut">
-              {agent.name}
-            </Link>
-          )}
-          <span className="muted small cut">{type === undefined ? agent.type : typeName(type)}</span>
-        </div>
-      </div>
-      <div className="two wide-only">
-        <span className="cut">{agent.host.name}</span>
-        <span className="muted small mono cut">{agent.workspace}</span>
-      </div>
-      <span
-        className={`tag wide-only ${agent.status === "working" || agent.status === "starting" ? "ok" : agent.status === "failed" ? "danger" : ""}`}
-      >
-        {agent.status}
-      </span>
-      <div className="row above right">
-        {operator && !running && (
-          <button
-            type="button"
-            className="button small"
-            disabled={action.busy}
-            onClick={() =>
-              action.run(
-                () => startAgent(agent),
-                (session) => navigate(sessionPath(session.id)),
-              )
-            }
-          >
-            <Icon name="play" /> Start
-          </button>
-        )}
-        {operator && running && (
-          <button
-            type="button"
-            className="button small"
-            disabled={action.busy}
-            onClick={() => action.run(() => call(ROUTES.agentStop, { id: agent.id, body: {} }), refresh)}
-          >
-            <Icon name="stop" /> Stop
-          </button>
-        )}
-        {operator && (
-          <Menu className="button quiet icon small" ariaLabel={`Actions for ${agent.name}`} label={<Icon name="more" />}>
-            {(close) => (
-              <MenuItem
-                danger
-                onSelect={() => {
-                  close();
-                  setRemoving(true);
-                }}
-              >
-                Remove…
-              </MenuItem>
-            )}
-          </Menu>
-        )}
-      </div>
-      {action.error !== undefined && (
-        <div style={{ gridColumn: "1 / -1", paddingBottom: 12 }} className="stack above">
-          {install?.state === "missing" ? (
-            <div className="banner warn" role="alert">
-              <Icon name="warning" />
-              <div className="stack tight grow">
-                <p>
-                  {type === undefined ? agent.type : typeName(type)} is not installed on {agent.host.name}. Run this there, then start
-                  again:
-                </p>
-                <CopyLine text={install.install} label="Installs the agent CLI" />
-              </div>
-            </div>
-          ) : (
-            <Problem error={action.error} />
-          )}
-        </div>
+    <ListPage
+      title="Agents"
+      about="An agent is a coding CLI with a name, a host and a workspace."
+      unread="The agents could not be read"
+      items={fleet.agents}
+      add={operator ? { label: "Assign an agent", Dialog: AssignAgent } : undefined}
+      empty={{
+        title: "No agent yet",
+        text: operator
+          ? "Pick a coding CLI, the host it runs on and the directory it works in."
+          : "An operator or owner of the fleet can assign one.",
+      }}
+    >
+      {(agents) => (
+        <ul className="rows agents card">
+          {agents.map((agent) => (
+            <AgentRow key={agent.id} agent={agent} operator={operator} />
+          ))}
+        </ul>
       )}
-      {removing && (
-        <Confirm
-          title={`Remove ${agent.name}?`}
-          action="Remove"
-          busy={action.busy}
-          onClose={() => setRemoving(false)}
-          onConfirm={() =>
-            action.run(
-              () => command(ROUTES.agentRemove, { id: agent.id }),
-              () => {
-                setRemoving(false);
-                refresh();
-              },
-            )
-          }
-        >
-          <p>
-            It leaves the list. Its workspace {agent.workspace} on {agent.host.name} stays as it is.
-          </p>
-          {action.error !== undefined && <Problem error={action.error} />}
-        </Confirm>
-      )}
-    </li>
+    </ListPage>
   );
 }
