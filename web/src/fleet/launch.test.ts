@@ -1,21 +1,9 @@
 import type { Agent, AgentTypeRow, Host } from "@maestro/shared/contract/resources";
 import { describe, expect, it } from "vitest";
 import { byFame, defaultWorkspace, freeAgentName, launchables, typeName } from "./launch.ts";
+import { AT, sampleAgent, sampleHost } from "./testing/samples.ts";
 
-const at = "2026-11-20T10:00:00Z";
-const host = (id: string, over: Partial<Host> = {}): Host => ({
-  id,
-  name: id,
-  transport: "link",
-  status: "online",
-  labels: {},
-  draining: false,
-  createdAt: at,
-  capabilities: [],
-  roots: ["/home/u", "/tmp/maestro-workspaces"],
-  sessions: 0,
-  ...over,
-});
+const host = (id: string, over: Partial<Host> = {}): Host => sampleHost(id, { id, roots: ["/home/u", "/tmp/maestro-workspaces"], ...over });
 const type = (slug: string, adapter: string, on: readonly string[], found = true): AgentTypeRow => ({
   slug,
   adapter,
@@ -33,24 +21,16 @@ const type = (slug: string, adapter: string, on: readonly string[], found = true
     },
   })),
 });
-const agent = (name: string): Agent => ({
-  id: name,
-  name,
-  type: "claude",
-  host: { id: "a", name: "a" },
-  workspace: "/",
-  priority: 3,
-  tags: [],
-  env: {},
-  args: [],
-  status: "idle",
-  createdAt: at,
-  updatedAt: at,
-});
+const agent = (name: string): Agent => sampleAgent(name, "a");
 
 describe("launching", () => {
   it("offers an agent CLI only where it is installed and the host takes work", () => {
-    const hosts = [host("a"), host("b", { status: "lost" }), host("c", { draining: true }), host("d", { locked: { reason: "twice", at } })];
+    const hosts = [
+      host("a"),
+      host("b", { status: "lost" }),
+      host("c", { draining: true }),
+      host("d", { locked: { reason: "twice", at: AT } }),
+    ];
     const offers = launchables(
       [type("claude", "claude", ["a", "b", "c", "d", "gone"]), type("codex", "codex", ["a"], false), type("shell", "shell", ["a"])],
       hosts,

@@ -1,36 +1,8 @@
-import type { Agent, Host, Session } from "@maestro/shared/contract/resources";
+import type { Session } from "@maestro/shared/contract/resources";
 import { describe, expect, it } from "vitest";
 import { agentTone, fleetTree, hostTone, sessionTone, type TreeNode } from "./tree.ts";
+import { AT, sampleAgent as agent, sampleHost as host } from "./testing/samples.ts";
 
-const at = "2026-11-20T10:00:00Z";
-const host = (name: string, over: Partial<Host> = {}): Host => ({
-  id: `hst_${name}`,
-  name,
-  transport: "link",
-  status: "online",
-  labels: {},
-  draining: false,
-  createdAt: at,
-  capabilities: [],
-  roots: [],
-  sessions: 0,
-  ...over,
-});
-const agent = (name: string, on: string, over: Partial<Agent> = {}): Agent => ({
-  id: `agt_${name}`,
-  name,
-  type: "claude",
-  host: { id: `hst_${on}`, name: on },
-  workspace: "/w",
-  priority: 3,
-  tags: [],
-  env: {},
-  args: [],
-  status: "idle",
-  createdAt: at,
-  updatedAt: at,
-  ...over,
-});
 const session = (name: string, on: string, over: Partial<Session> = {}): Session => ({
   id: `ses_${name}`,
   name,
@@ -42,8 +14,8 @@ const session = (name: string, on: string, over: Partial<Session> = {}): Session
   cols: 80,
   rows: 24,
   status: "running",
-  createdAt: at,
-  lastActivityAt: at,
+  createdAt: AT,
+  lastActivityAt: AT,
   ...over,
 });
 
@@ -88,7 +60,7 @@ describe("fleet tree", () => {
       hostTone(host("a", { draining: true })),
       hostTone(host("a", { status: "stale" })),
       hostTone(host("a", { status: "never" })),
-      hostTone(host("a", { locked: { reason: "x", at } })),
+      hostTone(host("a", { locked: { reason: "x", at: AT } })),
     ]).toEqual(["working", "idle", "away", "off", "failed"]);
     expect([
       sessionTone(session("a", "h")),
