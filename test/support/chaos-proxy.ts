@@ -25,6 +25,8 @@ interface Connection {
   lanes: Record<Direction, Lane>;
 }
 
+const MAX_ACCEPTED_KEPT = 1_000;
+
 export class ChaosProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #target: { host: string; port: number };
@@ -39,6 +41,8 @@ export class ChaosProxy implements AsyncDisposable {
   /** Connections ever accepted, and how many of them the proxy cut. */
   accepted = 0;
   cuts = 0;
+  /** When the newest connections came, oldest first, Unix ms. */
+  readonly acceptedMs: number[] = [];
   /** Bytes delivered so far, over all connections. */
   readonly bytes: Record<Direction, number> = { up: 0, down: 0 };
 
@@ -156,6 +160,8 @@ export class ChaosProxy implements AsyncDisposable {
     const connection: Connection = { client, upstream, lanes: { up: lane("up", client, upstream), down: lane("down", upstream, client) } };
     this.#connections.add(connection);
     this.accepted++;
+    this.acceptedMs.push(Date.now());
+    if (this.acceptedMs.length > MAX_ACCEPTED_KEPT) this.acceptedMs.shift();
     this.#changed.emit();
   }
 

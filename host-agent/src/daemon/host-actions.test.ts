@@ -137,11 +137,14 @@ describe("`shell: deny`", () => {
     holder.add("ses_users");
     const watch = (session: string) => link.request({ t: "watch", id: link.nextId(), session });
     const type = (session: string) => link.request({ t: "session.input", id: link.nextId(), session, base64: "aWQK" });
+    const read = (session: string) => link.request({ t: "session.screen", id: link.nextId(), session, format: "text", blob: 7 });
     expect(await watch("ses_users")).toMatchObject({ error: { code: "policy_denied" } });
+    expect(await read("ses_users")).toMatchObject({ error: { code: "policy_denied" } });
     expect(await type("ses_users")).toMatchObject({ error: { code: "policy_denied" } });
     expect(holder.inputs).toHaveLength(0);
     await start();
     expect(await watch(SESSION)).toMatchObject({ t: "reply" });
+    expect(await read(SESSION)).toMatchObject({ t: "reply" });
     expect(await type(SESSION)).toMatchObject({ value: { accepted: 3 } });
   });
 

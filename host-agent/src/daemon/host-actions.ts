@@ -12,7 +12,7 @@ import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
-import { refuseAgent, refuseSession, refuseTyping } from "./shell-policy.ts";
+import { refuseAgent, refuseSession, refuseReach } from "./shell-policy.ts";
 import { ensureWorkspace, resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
 
 export interface ActionDeps {
@@ -34,7 +34,7 @@ export function createHostActions(deps: ActionDeps): HostActions {
   const refuseNew = (): MaestroError | undefined =>
     draining ? maestroError("host_draining", "This host takes no new sessions.", { hint: "Resume it: maestro host resume." }) : undefined;
 
-  const refuseSessionOf = (id: string): MaestroError | undefined => refuseTyping(policy, keeper.session(id));
+  const refuseSessionOf = (id: string): MaestroError | undefined => refuseReach(policy, keeper.session(id));
 
   return {
     async createSession(frame) {
@@ -79,6 +79,8 @@ export function createHostActions(deps: ActionDeps): HostActions {
     },
 
     async readScreen({ session, format }, blob) {
+      const refusal = refuseSessionOf(session);
+      if (refusal !== undefined) return err(refusal);
       const holder = keeper.client();
       if (!holder.ok) return holder;
       const screen = await holder.value.screen(session, format);

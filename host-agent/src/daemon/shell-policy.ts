@@ -29,7 +29,7 @@ export function refuseAgent({ shell }: Pick<Policy, "shell">, agent: AgentSpec, 
 }
 
 /** @param session undefined when it is not known: whoever looks for it says so. */
-export function refuseTyping({ shell }: Pick<Policy, "shell">, session: SessionInfo | undefined): MaestroError | undefined {
+export function refuseReach({ shell }: Pick<Policy, "shell">, session: SessionInfo | undefined): MaestroError | undefined {
   if (shell === "allow" || session === undefined || session.agent !== undefined) return undefined;
   return denied(`This host's policy lets nobody at '${session.name}' from elsewhere: no agent runs in it.`);
 }
