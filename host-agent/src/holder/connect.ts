@@ -265,7 +265,8 @@ class SocketClient implements HolderClient {
         const output = decodeOutput(payload);
         const session = output === undefined ? undefined : this.#sessions.get(output.index);
         if (output === undefined || session === undefined) return;
-        return this.#events.output({ session, epoch: output.epoch, offset: output.offset, replay: output.replay, bytes: output.bytes });
+        const { epoch, offset, replay, bytes, room } = output;
+        return this.#events.output({ session, epoch, offset, replay, bytes, room });
       }
       case TAG.part:
         return this.#parts.part(payload);

@@ -80,12 +80,12 @@ export class Connection implements SubscriptionSink {
     this.control(message);
   }
 
-  output(index: number, epoch: number, offset: number, replay: boolean, bytes: Uint8Array): void {
-    const head = encodeOutputHead({ index, epoch, offset, replay }, bytes.byteLength);
-    if (bytes.byteLength < JOIN_BELOW_BYTES) return this.#write(Buffer.concat([head, bytes]));
+  output(index: number, epoch: number, offset: number, replay: boolean, views: readonly Uint8Array[], length: number): void {
+    const head = encodeOutputHead({ index, epoch, offset, replay }, length);
+    if (length < JOIN_BELOW_BYTES) return this.#write(Buffer.concat([head, ...views]));
     this.#socket.cork();
     this.#write(head);
-    this.#write(bytes);
+    for (const view of views) this.#write(view);
     this.#socket.uncork();
   }
 

@@ -44,7 +44,7 @@ test("output keeps its position, also beyond 2^32", () => {
     new MessageReader((tag, payload) => {
       seen = { tag, ...decodeOutput(payload), bytes: payload.toString("latin1", 15) };
     }).push(message);
-    expect(seen).toEqual({ tag: TAG.output, ...header, bytes: "abc" });
+    expect(seen).toEqual({ tag: TAG.output, ...header, room: 16, bytes: "abc" });
   }
   expect(decodeOutput(Buffer.alloc(14))).toBeUndefined();
 });

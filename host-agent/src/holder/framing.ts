@@ -5,6 +5,8 @@ const PREFIX_BYTES = 5;
 const OUTPUT_HEADER_BYTES = 15;
 const WORD = 0x1_0000_0000;
 const REPLAY = 1;
+/** In front of each payload: with the head of an output message before its bytes, room for a header on the link. */
+const ROOM_BYTES = 1;
 
 export const encodeControlMessage = (message: object): Buffer => encodeMessage(TAG.control, [Buffer.from(JSON.stringify(message))]);
 
@@ -41,7 +43,8 @@ export function encodeOutputHead(header: OutputHeader, length: number): Buffer {
   return head;
 }
 
-export function decodeOutput(payload: Buffer): (OutputHeader & { bytes: Uint8Array }) | undefined {
+/** @param payload as a reader told it: its own memory, which the bytes' receiver may write into up to `room` in front of them. */
+export function decodeOutput(payload: Buffer): (OutputHeader & { bytes: Uint8Array; room: number }) | undefined {
   if (payload.byteLength < OUTPUT_HEADER_BYTES) return undefined;
   return {
     index: payload.readUInt32BE(0),
@@ -49,6 +52,7 @@ export function decodeOutput(payload: Buffer): (OutputHeader & { bytes: Uint8Arr
     replay: (payload.readUInt8(6) & REPLAY) !== 0,
     offset: payload.readUInt32BE(7) * WORD + payload.readUInt32BE(11),
     bytes: payload.subarray(OUTPUT_HEADER_BYTES),
+    room: ROOM_BYTES + OUTPUT_HEADER_BYTES,
   };
 }
 
@@ -90,7 +94,7 @@ export class MessageReader {
         if (this.#prefixBytes < PREFIX_BYTES) return true;
         const length = this.#prefix.readUInt32BE(0);
         if (length < 1 || length > MAX_HOLDER_MESSAGE_BYTES) return false;
-        this.#payload = Buffer.allocUnsafe(length - 1);
+        this.#payload = Buffer.allocUnsafe(ROOM_BYTES + length - 1).subarray(ROOM_BYTES);
         this.#payloadBytes = 0;
       }
       const taken = chunk.copy(this.#payload, this.#payloadBytes, at);

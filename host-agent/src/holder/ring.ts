@@ -61,6 +61,19 @@ export class Ring {
     return slab.bytes.subarray(at, Math.min(slab.used, at + maxBytes));
   }
 
+  /** The same in as many views as it takes; one for nearly all. */
+  readAll(from: number, maxBytes: number): Uint8Array[] {
+    const views: Uint8Array[] = [];
+    for (let at = from, left = maxBytes; left > 0;) {
+      const view = this.read(at, left);
+      if (view.byteLength === 0) break;
+      views.push(view);
+      at += view.byteLength;
+      left -= view.byteLength;
+    }
+    return views;
+  }
+
   /** Bytes of memory held. */
   get heldBytes(): number {
     return this.#slabs.reduce((sum, slab) => sum + slab.bytes.byteLength, 0);

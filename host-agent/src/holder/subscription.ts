@@ -1,12 +1,12 @@
 /** [CH4] [CH5] What one connection still owes one watcher: snapshots and replays first, then the live stream within its grant. */
 import { HOLD_MS } from "@maestro/shared/limits";
-import { afterSend, decide, startPace } from "../terminal/coalesce.ts";
+import { afterSend, decide, MAX_TARGET_BYTES, startPace } from "../terminal/coalesce.ts";
 import type { Clock } from "./clock.ts";
 import type { HeldSession, Watcher } from "./held-session.ts";
 import { MAX_HOLDER_DATA_BYTES, type HolderMessage } from "./protocol.ts";
 
-/** Contiguous bytes sent before others have their turn. */
-const PIECE_BYTES = 64 * 1024;
+/** Bytes sent before others have their turn: what makes one frame on the link. */
+const PIECE_BYTES = MAX_TARGET_BYTES;
 /** Replays and snapshots a client may have asked for and not got; a client that asks for more is broken. */
 const MAX_JOBS = 256;
 
@@ -17,7 +17,7 @@ export type Job =
 
 /** What a subscription can say; written by the connection. */
 export interface SubscriptionSink {
-  output(index: number, epoch: number, offset: number, replay: boolean, bytes: Uint8Array): void;
+  output(index: number, epoch: number, offset: number, replay: boolean, views: readonly Uint8Array[], length: number): void;
   part(bytes: Uint8Array): void;
   control(message: HolderMessage): void;
   /** There is something to send: ask `step` when there is room. */
@@ -135,11 +135,12 @@ export class Subscription implements Watcher {
       this.#progress();
       return true;
     }
-    const bytes = ring.read(this.#sent, Math.min(PIECE_BYTES, this.#upTo - this.#sent));
-    if (this.#upTo <= this.#sent || bytes.byteLength === 0 || this.#holds(Math.min(this.#upTo, ring.end) - this.#sent)) return false;
-    this.#pace = afterSend(this.#pace, this.#clock.monotonicMs(), bytes.byteLength);
-    this.#sink.output(this.index, this.session.epoch, this.#sent, false, bytes);
-    this.#sent += bytes.byteLength;
+    const granted = Math.min(this.#upTo, ring.end) - this.#sent;
+    if (granted <= 0 || this.#holds(granted)) return false;
+    const length = Math.min(PIECE_BYTES, granted);
+    this.#pace = afterSend(this.#pace, this.#clock.monotonicMs(), length);
+    this.#sink.output(this.index, this.session.epoch, this.#sent, false, ring.readAll(this.#sent, length), length);
+    this.#sent += length;
     this.#progress();
     return true;
   }
@@ -168,10 +169,10 @@ export class Subscription implements Watcher {
       this.#gap(epoch, job.from, to);
       job.from = to;
     }
-    const bytes = ring.read(job.from, Math.min(PIECE_BYTES, job.to - job.from));
-    if (job.from >= job.to || bytes.byteLength === 0) return true;
-    this.#sink.output(this.index, epoch, job.from, true, bytes);
-    job.from += bytes.byteLength;
+    const length = Math.min(PIECE_BYTES, Math.min(job.to, ring.end) - job.from);
+    if (length <= 0) return true;
+    this.#sink.output(this.index, epoch, job.from, true, ring.readAll(job.from, length), length);
+    job.from += length;
     return job.from >= job.to;
   }
 

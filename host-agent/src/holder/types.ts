@@ -70,6 +70,8 @@ export interface OutputEvent extends Position {
   replay: boolean;
   /** A view that is valid after the call: nobody writes into it again. */
   bytes: Uint8Array;
+  /** Bytes of memory in front of it that are the receiver's as well, for a header of its own; none when absent. */
+  room?: number;
 }
 
 export interface SnapshotEvent extends Position {

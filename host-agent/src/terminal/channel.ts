@@ -21,7 +21,13 @@ export const MAX_QUEUED_BYTES = 12 * 1024 * 1024;
 type Item =
   | { type: "text"; text: string }
   | { type: "snapshot"; epoch: number; offset: number; bytes: Uint8Array; sent: number }
-  | { type: "output"; epoch: number; offset: number; replay: boolean; chunks: Uint8Array[]; length: number };
+  | { type: "output"; epoch: number; offset: number; replay: boolean; chunks: Chunk[]; length: number };
+
+/** Bytes, and how much memory in front of them is ours to write into. */
+export interface Chunk {
+  bytes: Uint8Array;
+  room: number;
+}
 
 export type Outgoing = { type: "text"; text: string } | { type: "binary"; bytes: Uint8Array };
 export type Next = { type: "idle" } | { type: "wait"; untilMs: number } | { type: "ready" };
@@ -82,14 +88,14 @@ export class Channel {
     if (restate) this.#push({ type: "text", text: hostText({ t: "epoch", channel: this.id, ...position }) });
     for (const item of early) {
       if (item.type !== "output" || item.replay) this.#push(item);
-      else for (const bytes of item.chunks) item.offset += this.#takeLive(item.epoch, item.offset, bytes, "void");
+      else for (const chunk of item.chunks) item.offset += this.#takeLive(item.epoch, item.offset, chunk, "void");
     }
   }
 
-  output(epoch: number, offset: number, replay: boolean, bytes: Uint8Array): void {
+  output(epoch: number, offset: number, replay: boolean, chunk: Chunk): void {
     this.counters.reads += 1;
-    if (replay || this.#phase === "opening") this.#append(epoch, offset, replay, bytes);
-    else this.#takeLive(epoch, offset, bytes, "take");
+    if (replay || this.#phase === "opening") this.#append(epoch, offset, replay, chunk);
+    else this.#takeLive(epoch, offset, chunk, "take");
   }
 
   snapshot(begin: SnapshotBegin, bytes: Uint8Array): void {
@@ -152,7 +158,7 @@ export class Channel {
       }
       case "output": {
         const { epoch, offset, replay } = head;
-        const bytes = takeBytes(head, MAX_TARGET_BYTES, HEADER_BYTES);
+        const bytes = takeFrame(head);
         const length = bytes.byteLength - HEADER_BYTES;
         writeHeader(bytes, { kind: "output", flags: replay ? FLAG.replay : 0, epoch, channel: this.id, offset });
         head.offset += length;
@@ -174,35 +180,37 @@ export class Channel {
   }
 
   /** @param beyond what bytes past the cursor are: taken (the relay's own cursor asks for the hole), or left over from before. */
-  #takeLive(epoch: number, offset: number, bytes: Uint8Array, beyond: "take" | "void"): number {
-    const step = advance(this.#cursor, { epoch, offset, length: bytes.byteLength });
+  #takeLive(epoch: number, offset: number, chunk: Chunk, beyond: "take" | "void"): number {
+    const length = chunk.bytes.byteLength;
+    const step = advance(this.#cursor, { epoch, offset, length });
     switch (step.type) {
       case "take":
         this.#cursor = step.next;
-        this.#append(epoch, offset + step.skip, false, bytes.subarray(step.skip));
+        this.#append(epoch, offset + step.skip, false, behind(chunk, step.skip));
         break;
       case "gap":
         if (beyond === "void") break;
-        this.#cursor = { epoch, offset: offset + bytes.byteLength };
-        this.#append(epoch, offset, false, bytes);
+        this.#cursor = { epoch, offset: offset + length };
+        this.#append(epoch, offset, false, chunk);
         break;
       case "duplicate":
       case "epoch":
         break;
     }
-    return bytes.byteLength;
+    return length;
   }
 
-  #append(epoch: number, offset: number, replay: boolean, bytes: Uint8Array): void {
-    if (this.#queuedBytes + bytes.byteLength > MAX_QUEUED_BYTES) return this.#drop(epoch, offset, bytes.byteLength);
+  #append(epoch: number, offset: number, replay: boolean, chunk: Chunk): void {
+    const length = chunk.bytes.byteLength;
+    if (this.#queuedBytes + length > MAX_QUEUED_BYTES) return this.#drop(epoch, offset, length);
     const tail = this.#queue.at(-1);
     if (tail?.type === "output" && tail.replay === replay && tail.epoch === epoch && tail.offset + tail.length === offset) {
-      tail.chunks.push(bytes);
-      tail.length += bytes.byteLength;
-      this.#queuedBytes += bytes.byteLength;
+      tail.chunks.push(chunk);
+      tail.length += length;
+      this.#queuedBytes += length;
       return;
     }
-    this.#push({ type: "output", epoch, offset, replay, chunks: [bytes], length: bytes.byteLength });
+    this.#push({ type: "output", epoch, offset, replay, chunks: [chunk], length });
   }
 
   #drop(epoch: number, from: number, length: number): void {
@@ -237,22 +245,38 @@ const sizeOf = (item: Item): number => {
   }
 };
 
-/** Removes up to `max` bytes from the front; copied once, behind room for a header. */
-function takeBytes(run: { chunks: Uint8Array[]; length: number }, max: number, room: number): Uint8Array {
+/** The first `skip` bytes are not needed any more: they are room. */
+const behind = ({ bytes, room }: Chunk, skip: number): Chunk => ({ bytes: bytes.subarray(skip), room: room + skip });
+
+/**
+ * Takes a frame's worth of bytes from the front of a run, behind room for their header. What makes a frame by itself and
+ * has that room is not copied; the rest is, once.
+ */
+function takeFrame(run: { chunks: Chunk[]; length: number }): Uint8Array {
+  const [first, second] = run.chunks;
+  if (first !== undefined && first.room >= HEADER_BYTES && isFrame(first.bytes.byteLength, second?.bytes.byteLength)) {
+    const { buffer, byteOffset, byteLength } = first.bytes;
+    run.chunks.shift();
+    run.length -= byteLength;
+    return new Uint8Array(buffer, byteOffset - HEADER_BYTES, HEADER_BYTES + byteLength);
+  }
   // Not zeroed, for all of it is written; the room by the caller.
-  const out = Buffer.allocUnsafe(room + Math.min(max, run.length));
-  let at = room;
+  const out = Buffer.allocUnsafe(HEADER_BYTES + Math.min(MAX_TARGET_BYTES, run.length));
+  let at = HEADER_BYTES;
   let used = 0;
   while (at < out.byteLength) {
     const chunk = run.chunks[used];
     if (chunk === undefined) break;
-    const part = chunk.subarray(0, out.byteLength - at);
-    out.set(part, at);
-    at += part.byteLength;
-    if (part.byteLength === chunk.byteLength) used += 1;
-    else run.chunks[used] = chunk.subarray(part.byteLength);
+    const length = Math.min(chunk.bytes.byteLength, out.byteLength - at);
+    out.set(chunk.bytes.subarray(0, length), at);
+    at += length;
+    if (length === chunk.bytes.byteLength) used += 1;
+    else run.chunks[used] = behind(chunk, length);
   }
   run.chunks.splice(0, used);
-  run.length -= at - room;
+  run.length -= at - HEADER_BYTES;
   return out.subarray(0, at);
 }
+
+const isFrame = (length: number, next: number | undefined): boolean =>
+  length <= MAX_TARGET_BYTES && (next === undefined || length + next > MAX_TARGET_BYTES);

@@ -39,9 +39,9 @@ test("[CH3] a flood on one channel delays another channel by at most one of its 
   const flood = open(1);
   const calm = open(2);
   sink.bufferedBytes = Number.MAX_SAFE_INTEGER;
-  flood.output(0, 0, false, new Uint8Array(200 * 1024));
+  flood.output(0, 0, false, { bytes: new Uint8Array(200 * 1024), room: 0 });
   egress.touch(flood);
-  calm.output(0, 0, false, new Uint8Array(1));
+  calm.output(0, 0, false, { bytes: new Uint8Array(1), room: 0 });
   egress.touch(calm);
   sink.bufferedBytes = 0;
   egress.pump();
@@ -52,12 +52,12 @@ test("[CH3] an echo finds a token of the frame budget even while floods have use
   const { sink, clock, egress, open } = setUp();
   const floods = Array.from({ length: 100 }, (_, i) => open(i + 1));
   for (const flood of floods) {
-    flood.output(0, 0, false, new Uint8Array(64 * 1024));
+    flood.output(0, 0, false, { bytes: new Uint8Array(64 * 1024), room: 0 });
     egress.touch(flood);
   }
   expect(sink.out.length).toBeLessThan(floods.length);
   const shell = open(200);
-  shell.output(0, 0, false, Uint8Array.of(120));
+  shell.output(0, 0, false, { bytes: Uint8Array.of(120), room: 0 });
   egress.touch(shell);
   expect(sink.out.at(-1)).toEqual({ channel: 200, bytes: 1 });
   for (let i = 0; i < 200; i++) clock.advance(1);
@@ -68,7 +68,7 @@ test("[CH3] control frames do not wait behind a flood", () => {
   const { sink, egress, open } = setUp();
   const flood = open(1);
   sink.stuck = true;
-  flood.output(0, 0, false, new Uint8Array(250 * 1024));
+  flood.output(0, 0, false, { bytes: new Uint8Array(250 * 1024), room: 0 });
   egress.touch(flood);
   egress.control("answer");
   expect(sink.out.at(-1)).toBe("answer");
@@ -79,7 +79,7 @@ test("[CH3] a socket that does not drain is given no more data than its high wat
   sink.stuck = true;
   const channels = Array.from({ length: 20 }, (_, i) => open(i + 1));
   for (const channel of channels) {
-    channel.output(0, 0, false, new Uint8Array(200 * 1024));
+    channel.output(0, 0, false, { bytes: new Uint8Array(200 * 1024), room: 0 });
     egress.touch(channel);
   }
   expect(sink.bufferedBytes).toBeLessThan(400 * 1024);
@@ -101,9 +101,9 @@ test("[CH3] the queue of control frames is bounded: a peer that asks and never r
 test("[CH3] what was held goes out when its window ends", () => {
   const { sink, egress, open, clock } = setUp();
   const channel = open(1);
-  channel.output(0, 0, false, new Uint8Array(5_000));
+  channel.output(0, 0, false, { bytes: new Uint8Array(5_000), room: 0 });
   egress.touch(channel);
-  channel.output(0, 5_000, false, new Uint8Array(10));
+  channel.output(0, 5_000, false, { bytes: new Uint8Array(10), room: 0 });
   egress.touch(channel);
   expect(sink.out).toHaveLength(1);
   clock.advance(5);

@@ -91,10 +91,10 @@ export class Terminals {
     for (const entry of this.#bySession.values()) entry.snapshots.failed();
   }
 
-  output({ session, epoch, offset, replay, bytes }: OutputEvent): void {
+  output({ session, epoch, offset, replay, bytes, room }: OutputEvent): void {
     const entry = this.#bySession.get(session);
     if (entry === undefined) return;
-    entry.channel.output(epoch, offset, replay, bytes);
+    entry.channel.output(epoch, offset, replay, { bytes, room: room ?? 0 });
     this.#egress?.touch(entry.channel);
   }
 
