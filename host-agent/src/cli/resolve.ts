@@ -1,4 +1,7 @@
-/** What a person types for a thing: its name first, then its id or a unique beginning of one. */
+/**
+ * What a person types for a thing. A whole id first: nobody may draw what is typed there to a thing of theirs by naming it
+ * so. Then the name, then a unique beginning of an id; the control plane has the same order.
+ */
 import { fail, type ErrorCode } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
 import type { ApiClient, Item } from "./api/client.ts";
@@ -11,13 +14,22 @@ export interface Named {
 /** Shorter beginnings are names, or mistakes. */
 const MIN_PREFIX = 4;
 
-export function resolveIn<T extends Named>(what: string, typed: string, items: readonly T[], notFound: ErrorCode): T {
-  const named = items.filter((item) => item.name === typed);
+/** @param isMeant of several with one name, those that anybody would mean: the living. */
+export function resolveIn<T extends Named>(
+  what: string,
+  typed: string,
+  items: readonly T[],
+  notFound: ErrorCode,
+  isMeant: (item: T) => boolean = () => true,
+): T {
+  const exact = items.find((item) => item.id === typed);
+  if (exact !== undefined) return exact;
+  const all = items.filter((item) => item.name === typed);
+  const meant = all.filter(isMeant);
+  const named = meant.length > 0 ? meant : all;
   const [only] = named;
   if (only !== undefined && named.length === 1) return only;
   if (named.length > 1) throw ambiguous(what, typed, named);
-  const exact = items.find((item) => item.id === typed);
-  if (exact !== undefined) return exact;
   const matches = typed.length >= MIN_PREFIX ? items.filter((item) => item.id.startsWith(typed)) : [];
   const [first] = matches;
   if (first !== undefined && matches.length === 1) return first;
@@ -50,6 +62,7 @@ export const resolveHost = async (api: ApiClient, typed: string): Promise<Item<"
 export const resolveAgent = async (api: ApiClient, typed: string): Promise<Item<"agents">> =>
   resolveIn("agent", typed, await api.all("agents"), "agent_not_found");
 export const resolveSession = async (api: ApiClient, typed: string): Promise<Item<"sessions">> =>
-  resolveIn("session", typed, await api.all("sessions"), "session_not_found");
+  resolveIn("session", typed, await api.all("sessions"), "session_not_found", lives);
+export const lives = ({ end }: { end?: unknown }): boolean => end === undefined;
 export const resolveToken = async (api: ApiClient, typed: string): Promise<Item<"tokens">> =>
   resolveIn("token", typed, await api.all("tokens"), "token_not_found");

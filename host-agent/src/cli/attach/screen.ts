@@ -19,6 +19,7 @@ const LEAVE = [
   `${E}]8;;${E}\\`,
   `${E}[0 q${E}[0m`,
 ].join("");
+const UNKNOWN_SIZE = { cols: 80, rows: 24 };
 const RESTORE_TITLE = `${E}[23;0t`;
 
 export class AttachedScreen {
@@ -36,8 +37,10 @@ export class AttachedScreen {
     this.#refill.unref();
   }
 
+  /** A terminal that does not know its size says 0: a serial line, a pipe made to look like one. */
   get size(): { cols: number; rows: number } {
     const { columns, rows } = this.#io.stdout;
+    if (!(columns > 0 && rows > 0)) return { ...UNKNOWN_SIZE };
     return { cols: Math.min(1000, Math.max(1, columns)), rows: Math.min(1000, Math.max(1, rows)) };
   }
 

@@ -5,7 +5,7 @@ import type { HolderClient } from "../../holder/client.ts";
 import type { HolderEvents, SessionInfo } from "../../holder/types.ts";
 import { LocalAttach } from "../attach/local.ts";
 import type { Context } from "../context.ts";
-import { resolveIn } from "../resolve.ts";
+import { lives, resolveIn } from "../resolve.ts";
 import { unwrap } from "../unwrap.ts";
 import { attachWith, type AttachFlags } from "./attach.ts";
 
@@ -36,7 +36,7 @@ export async function attachLocally(context: Context, typed: string, flags: Atta
   const link = new LocalAttach(flags["read-only"]);
   const client = await dial(context, link.events);
   try {
-    const session: SessionInfo = resolveIn("session", typed, unwrap(await client.list()), "session_not_found");
+    const session: SessionInfo = resolveIn("session", typed, unwrap(await client.list()), "session_not_found", lives);
     return await attachWith(context, flags, (emit, size) => link.open({ client, session, emit, size }));
   } finally {
     client.close();

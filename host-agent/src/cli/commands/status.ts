@@ -8,7 +8,7 @@ import { readText } from "../api/http.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import { renderFields } from "../render/table.ts";
-import { resolveIn } from "../resolve.ts";
+import { lives, resolveIn } from "../resolve.ts";
 import { hostState, hostText } from "./host-view.ts";
 import { sessionState, sessionText } from "./session-view.ts";
 
@@ -77,6 +77,8 @@ export const status = defineCommand({
       params.id,
       all,
       params.id.startsWith("hst_") ? "host_not_found" : params.id.startsWith("agt_") ? "agent_not_found" : "session_not_found",
+      // An agent's session is called as the agent is, which says more.
+      (thing) => thing.kind !== "session" || (lives(thing.value) && thing.value.agent?.name !== thing.name),
     );
     out.one({ kind: found.kind, ...found.value }, () => found.text(), found.id);
     return EXIT.ok;
