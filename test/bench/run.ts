@@ -2,7 +2,6 @@
  * `pnpm bench [P1 P5 …] [--rounds n] [--json]`: the gates of performance.md, on the product as shipped. Every figure is
  * a ratio of medians over interleaved rounds of one run. Exit 0 when all asked-for gates pass, 1 when one misses, 2 on usage.
  */
-import { setFlagsFromString } from "node:v8";
 import { parseArgs } from "node:util";
 import { build } from "../../scripts/build.ts";
 import { judge, MIN_ROUNDS, type Gate, type GateResult } from "./gate.ts";
@@ -27,9 +26,6 @@ interface Plan {
   rounds: number;
   json: boolean;
 }
-
-/** The far side of every figure is this process: it should not spend a processor on collecting what it read. */
-setFlagsFromString("--external-memory-accounted-in-global-limit");
 
 async function main(argv: readonly string[]): Promise<number> {
   const plan = parse(argv);
