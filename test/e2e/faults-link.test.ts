@@ -70,12 +70,13 @@ describe("[F17] TCP cut at any byte of a handshake", () => {
   /** Of one undisturbed handshake, from the first byte of the upgrade to the welcome. */
   async function handshakeBytes(): Promise<Record<Direction, number>> {
     const { up, down } = proxy.bytes;
-    const welcomes = linkUps();
+    const before = lastUp();
     proxy.cutAll();
-    await poll("linked again", () => (linkUps() > welcomes ? true : undefined), { timeoutMs: 60_000, everyMs: 10, detail: () => host.log });
+    await poll("linked again", () => (lastUp() === before ? undefined : true), { timeoutMs: 60_000, everyMs: 10, detail: () => host.log });
     return { up: proxy.bytes.up - up, down: proxy.bytes.down - down };
   }
-  const linkUps = (of = host): number => of.log.split("the link is up").length;
+  /** The newest line that says so, with its time: only the end of a log is kept. */
+  const lastUp = (of = host): string | undefined => of.log.match(/^\S+ +info +the link is up/gm)?.at(-1);
 
   interface Lane {
     proxy: ChaosProxy;
@@ -111,11 +112,11 @@ describe("[F17] TCP cut at any byte of a handshake", () => {
         let cut = 0;
         let linked = true;
         for (const afterBytes of offsets) {
-          const [{ accepted }, ups] = [own, linkUps(lane)];
+          const [{ accepted }, before] = [own, lastUp(lane)];
           own.cutNext({ direction, afterBytes, how: random.pick(["rst", "fin"]) });
           if (linked) own.cutAll();
           // A handshake may also be whole before that byte: what follows the welcome is no part of it, and comes when it comes.
-          const found = () => (own.accepted > accepted && own.open === 0 ? "cut" : linkUps(lane) > ups ? "whole" : undefined);
+          const found = () => (own.accepted > accepted && own.open === 0 ? "cut" : lastUp(lane) === before ? undefined : "whole");
           linked = (await poll(`cut ${direction} after ${afterBytes}`, found, { timeoutMs: 60_000, everyMs: 5 })) === "whole";
           if (!linked) cut++;
         }
