@@ -3,7 +3,6 @@
  * unread client makes the tmux server grow until it drops it.
  */
 import type { ChildProcess } from "node:child_process";
-import { readWithRests } from "./resting-reader.ts";
 import { decodeOctal } from "./tmux-escape.ts";
 
 const NEWLINE = 0x0a;
@@ -59,7 +58,7 @@ export class TmuxControl {
   constructor(child: ChildProcess, events: ControlEvents) {
     this.#child = child;
     this.#events = events;
-    if (child.stdout !== null) readWithRests(child.stdout, (chunk) => this.#read(chunk));
+    child.stdout?.on("data", (chunk: Buffer) => this.#read(chunk));
     child.stderr?.on("data", (chunk: Buffer) => this.#complain(chunk.toString("utf8")));
     child.stdin?.on("error", () => this.#close());
     child.once("error", (cause) => {
