@@ -71,10 +71,14 @@ export class KeyRotation {
   async #settlePending(): Promise<boolean> {
     const { paths, keys, serverTime, signal, clock, timeScale, log, identity, promoted } = this.#deps;
     const { key: written, problem } = lookForNextKey(paths, identity());
-    if (problem !== undefined) {
-      this.#notBeforeMs = clock.monotonicMs() + RETRY_MS * timeScale;
+    if (problem === undefined) this.#warnedOf = undefined;
+    else {
       this.#warnOnce(problem);
-      return false;
+      // One that was read before goes on from memory: the control plane may know it already.
+      if (keys.pending === undefined) {
+        this.#notBeforeMs = clock.monotonicMs() + RETRY_MS * timeScale;
+        return false;
+      }
     }
     if (written !== undefined && written.public !== keys.pending?.public) keys.begin(written);
     const { pending } = keys;
