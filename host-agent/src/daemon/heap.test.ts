@@ -15,7 +15,7 @@ const count = (entries) => {
 const observer = new PerformanceObserver((list) => count(list.getEntries()));
 observer.observe({ entryTypes: ["gc"] });
 const rings = Array.from({ length: 640 }, () => Buffer.allocUnsafeSlow(64 * 1024).fill(1));
-for (let turn = 0; turn < 100; turn++) {
+for (let turn = 0; turn < 300; turn++) {
   for (let n = 0; n < 64; n++) Buffer.allocUnsafeSlow(64 * 1024).fill(2);
   await new Promise(setImmediate);
 }
@@ -29,7 +29,6 @@ function collections(how: "counted" | "default"): number {
 }
 
 test("a flood of buffers beside live ones has the heap collected a fraction as often", () => {
-  const before = collections("default");
-  expect(before).toBeGreaterThan(5);
-  expect(collections("counted")).toBeLessThan(before / 2);
+  // How often is V8's choice and differs from run to run; that it is several times as often does not.
+  expect(collections("counted")).toBeLessThan(collections("default") / 2);
 });
