@@ -207,7 +207,8 @@ export const StartAgent = z.object({
   backend: z.enum(["auto", "tmux", "pty", "echo"]),
 });
 export const SessionResult = z.object({ session: SessionInfo });
-export const KillSession = z.object({ t: z.literal("session.kill"), id: RequestId, session: SessionId });
+/** `force`: killed at once, without the time to end by itself that a hang-up gives. */
+export const KillSession = z.object({ t: z.literal("session.kill"), id: RequestId, session: SessionId, force: z.boolean().optional() });
 export const KillResult = z.object({ killed: z.boolean() });
 /** [VR3] The screen as text or ANSI; comes as `blob` frames on channel `blob`, then the reply. */
 export const ReadScreen = z.object({
