@@ -76,7 +76,8 @@ export async function runHolder(options: HolderOptions): Promise<number> {
           pty: ptyBackend,
           env,
           nowMs: () => clock.now(),
-          attachArgv: (name) => [tmux.program, "-u", "-S", userSocket, "attach-session", "-f", "ignore-size", "-t", `=${name}`],
+          // `-E`: without it tmux takes from the session what this client's environment lacks, such as SSH_AUTH_SOCK.
+          attachArgv: (name) => [tmux.program, "-u", "-S", userSocket, "attach-session", "-E", "-f", "ignore-size", "-t", `=${name}`],
         });
   const holder: Holder = new Holder({
     clock,

@@ -16,7 +16,7 @@ const user = (...args: string[]): string =>
   spawnSync("tmux", ["-f", "/dev/null", ...args], {
     encoding: "utf8",
     timeout: 10_000,
-    env: { PATH: process.env["PATH"] ?? "", HOME: "/root", TERM: "xterm", LANG: "C.UTF-8", TMUX_TMPDIR: fixture.dir },
+    env: { ...DESKTOP, PATH: process.env["PATH"] ?? "", HOME: "/root", TERM: "xterm", LANG: "C.UTF-8", TMUX_TMPDIR: fixture.dir },
   }).stdout;
 const userSocket = (): string => path.join(fixture.dir, `tmux-${process.getuid?.() ?? 0}`, "default");
 
@@ -30,6 +30,9 @@ afterEach(async () => {
   user("kill-server");
   await fixture.dispose();
 }, 20_000);
+
+/** A user at a desktop: what `update-environment` copies to a session is there. */
+const DESKTOP = { SSH_AUTH_SOCK: "/run/agent", DISPLAY: ":9", XAUTHORITY: "/run/xauth", SSH_CONNECTION: "1 2 3 4" };
 
 /** On the list, or told as soon as the holder looks again. */
 async function found(): Promise<SessionInfo> {
@@ -50,6 +53,8 @@ const state = (): string =>
     "show-window-options -g",
     "show-environment -g",
     "show-environment -t mine",
+    "show-hooks -t mine",
+    "list-sessions -F #{session_name}:#{session_path}:#{session_alerts}:#{session_group}",
     "list-windows -t mine",
     "list-panes -a -F #{pane_id}:#{pane_width}x#{pane_height}:#{pane_mode}:#{pane_active}",
   ]
@@ -81,6 +86,7 @@ test("[VW3] it can be watched and typed into at the user's size, and is left as 
   user("set", "-t", "mine", "status", "off");
   user("set-hook", "-g", "client-detached", "wait-for -S left");
   const before = state();
+  expect(before).toContain(`SSH_AUTH_SOCK=${DESKTOP.SSH_AUTH_SOCK}`);
   const session = await found();
   expect(Buffer.from(value(await client.screen(session.id, "text")).bytes).toString()).toContain("theirs");
   expect(user("list-clients")).toBe("");
