@@ -143,6 +143,25 @@ describe("step-up", () => {
     await refusal(create((await logIn({ link: url.split("#")[1] })).writeHeaders), "step_up_required");
   });
 
+  it("renews neither itself nor the session: links of a stepped-up session carry no step-up and end when it does", async () => {
+    const first = await logIn({ link: await link() });
+    const endsMs = Date.now() + 60_000;
+    await env.DB.prepare("update browser_sessions set expires_ms = ?").bind(endsMs).run();
+    let headers = first.writeHeaders;
+    // Also not by way of a session that such a link opened.
+    for (let generation = 0; generation < 2; generation++) {
+      const { url } = await json(call("/api/v1/login-links", { body: {}, headers }));
+      const answer = await call("/api/v1/login", { body: { link: url.split("#")[1] } });
+      expect(Number(/Max-Age=(\d+)/.exec(answer.headers.get("set-cookie") ?? "")?.[1])).toBeLessThanOrEqual(60);
+      const { key, csrf, expiresAt, stepUpUntil } = await json(answer);
+      expect(expiresAt).toBe(new Date(endsMs).toISOString());
+      expect(stepUpUntil).toBeUndefined();
+      const cookie = (answer.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+      headers = { ...headers, cookie, "x-maestro-key": key, "x-maestro-csrf": csrf };
+      await refusal(create(headers), "step_up_required");
+    }
+  });
+
   it("a link never widens the rights of whoever made it", async () => {
     const { token } = await makeToken(fleet, { name: "narrow", role: "viewer", scopes: ["hosts:read"] });
     const { headers } = await logIn({ link: await link(token) });

@@ -106,8 +106,10 @@ export const loginLinks = sqliteTable(
     scopes: text({ mode: "json" }).$type<Scope[]>().notNull(),
     agents: text(),
     hosts: text(),
-    /** False when a browser session without step-up made it: such a link must not mint one. */
+    /** False when a browser session made it: what a fresh login gives must not renew itself. */
     stepUp: integer("step_up", { mode: "boolean" }).notNull(),
+    /** The session it opens ends by then: with the one that made it. Null: a whole session's time from its login. */
+    sessionUntilMs: integer("session_until_ms"),
     createdMs: integer("created_ms").notNull(),
     expiresMs: integer("expires_ms").notNull(),
     usedMs: integer("used_ms"),

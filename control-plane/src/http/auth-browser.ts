@@ -50,6 +50,7 @@ export function browserPrincipal({ session, member, parent }: SessionWithMember,
     expiresMs: Math.min(sessionEndsMs(session), parent?.expiresMs ?? Infinity),
     ticket: undefined,
     parent: session.parent ?? undefined,
+    absoluteMs: session.expiresMs,
     stepUpUntilMs: session.stepUpUntilMs ?? undefined,
   };
 }

@@ -1,7 +1,6 @@
 /** The console's cookie: `__Host-` and Secure wherever there is TLS. */
 import { fail } from "@maestro/shared/errors";
 import { COOKIE_PLAIN, COOKIE_SECURE } from "@maestro/shared/contract/routes";
-import { SESSION_ABSOLUTE_MS } from "@maestro/shared/limits";
 import type { Config } from "../config.ts";
 
 export function readCookie(request: Request, url: URL): string | undefined {
@@ -13,9 +12,7 @@ export function readCookie(request: Request, url: URL): string | undefined {
   return undefined;
 }
 
-export function setCookie(url: URL, value: string): string {
-  return cookie(url, value, Math.floor(SESSION_ABSOLUTE_MS / 1000));
-}
+export const setCookie = (url: URL, value: string, forMs: number): string => cookie(url, value, Math.max(0, Math.floor(forMs / 1000)));
 
 export const clearCookie = (url: URL): string => cookie(url, "", 0);
 

@@ -15,7 +15,6 @@ import {
   type LoginLinkRow,
 } from "../db/browser-sessions.ts";
 import { fleetById } from "../db/fleets.ts";
-import { isSteppedUp } from "../domain/access/permissions.ts";
 import type { UserPrincipal } from "../domain/access/principal.ts";
 import { cookieDigest, csrfOf, keyDigest } from "../http/auth-browser.ts";
 import { principalOfBearer } from "../http/auth-token.ts";
@@ -30,7 +29,7 @@ import { VERSION } from "../version.ts";
 const COOKIE_BYTES = 32;
 const KEY_BYTES = 32;
 
-type Grant = Pick<BrowserSessionRow, "fleet" | "member" | "parent" | "role" | "scopes" | "agents" | "hosts"> & { stepUp: boolean };
+type Grant = Pick<LoginLinkRow, "fleet" | "member" | "parent" | "role" | "scopes" | "agents" | "hosts" | "stepUp" | "sessionUntilMs">;
 
 export const loginRoutes = defineRoutes({
   async login(rx) {
@@ -44,7 +43,7 @@ export const loginRoutes = defineRoutes({
     const cookie = toBase64Url(rx.random(COOKIE_BYTES));
     const key = toBase64Url(rx.random(KEY_BYTES));
     const { pepper, csrf } = rx.config.keys;
-    const { stepUp, ...rights } = grant;
+    const { stepUp, sessionUntilMs, ...rights } = grant;
     const session: BrowserSessionRow = {
       ...rights,
       id: rx.newId("browser"),
@@ -52,11 +51,11 @@ export const loginRoutes = defineRoutes({
       keyDigest: await keyDigest(pepper, key),
       createdMs: rx.nowMs,
       lastSeenMs: rx.nowMs,
-      expiresMs: rx.nowMs + SESSION_ABSOLUTE_MS,
+      expiresMs: Math.min(rx.nowMs + SESSION_ABSOLUTE_MS, sessionUntilMs ?? Infinity),
       stepUpUntilMs: stepUp ? rx.nowMs + STEP_UP_MS : null,
     };
     await insertSession(rx.db, session);
-    rx.c.header("set-cookie", setCookie(url, cookie));
+    rx.c.header("set-cookie", setCookie(url, cookie, session.expiresMs - rx.nowMs));
     return {
       key,
       csrf: await csrfOf(csrf, session.id),
@@ -76,7 +75,9 @@ export const loginRoutes = defineRoutes({
       scopes: [...principal.scopes],
       agents: principal.agents ?? null,
       hosts: principal.hosts ?? null,
-      stepUp: isSteppedUp(principal, rx.nowMs),
+      // A session makes links of no more than itself: else step-up and its last moment would renew themselves.
+      stepUp: principal.kind === "token",
+      sessionUntilMs: principal.kind === "browser" ? principal.absoluteMs : null,
     });
     return rx.body.path === undefined
       ? link
@@ -133,6 +134,7 @@ async function grantOfToken(rx: RouteContext<"login">, url: URL, text: string): 
     agents: token.agents,
     hosts: token.hosts,
     stepUp: token.bootstrap,
+    sessionUntilMs: null,
   };
 }
 
@@ -151,8 +153,8 @@ async function grantOfLink(rx: RouteContext<"login">, text: string): Promise<Gra
     });
   await rx.audit("link");
   if (!(await spendLoginLink(rx.db, link.lookup, rx.nowMs))) throw linkUsed();
-  const { fleet, member, parent, role, scopes, agents, hosts, stepUp } = link;
-  return { fleet, member, parent, role, scopes, agents, hosts, stepUp };
+  const { fleet, member, parent, role, scopes, agents, hosts, stepUp, sessionUntilMs } = link;
+  return { fleet, member, parent, role, scopes, agents, hosts, stepUp, sessionUntilMs };
 }
 
 const linkUsed = (): Error =>

@@ -28,6 +28,7 @@ export const memberRoutes = defineRoutes({
       agents: null,
       hosts: null,
       stepUp: true,
+      sessionUntilMs: null,
     });
     await rx.feed.append([{ type: "member.changed", subject: member.id, summary: `${member.name} joined as ${member.role}` }]);
     return { member: toMember(member), login };

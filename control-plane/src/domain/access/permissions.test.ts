@@ -26,6 +26,7 @@ const browser = (stepUpUntilMs: number | undefined): BrowserPrincipal => ({
   kind: "browser",
   id: makeId("browser", 0, random),
   parent: undefined,
+  absoluteMs: 1e15,
   stepUpUntilMs,
 });
 const host: HostPrincipal = {

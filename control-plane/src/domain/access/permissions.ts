@@ -60,7 +60,7 @@ function authoriseUser(need: { role: Role; scope: Scope; stepUp?: true }, who: U
 }
 
 /** A token is presented whole with each request and never by a browser on its own, so it needs no fresh login. */
-export const isSteppedUp = (who: UserPrincipal, nowMs: number): boolean => who.kind === "token" || (who.stepUpUntilMs ?? 0) > nowMs;
+const isSteppedUp = (who: UserPrincipal, nowMs: number): boolean => who.kind === "token" || (who.stepUpUntilMs ?? 0) > nowMs;
 
 const hostForbidden = (): MaestroError =>
   maestroError("host_forbidden", "A host's identity opens its link and reads the registry, nothing else.", {

@@ -38,6 +38,8 @@ export interface BrowserPrincipal extends Person {
   id: BrowserSessionId;
   /** The token that opened it (or made its login link); revoking that one ends this one. */
   parent: TokenId | undefined;
+  /** However much it is used, it ends then, Unix ms, and with it what hangs on it. */
+  absoluteMs: number;
   /** Step-up holds until then, Unix ms. */
   stepUpUntilMs: number | undefined;
 }

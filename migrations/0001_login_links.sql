@@ -1,0 +1,1 @@
+ALTER TABLE `login_links` ADD `session_until_ms` integer;
