@@ -135,7 +135,7 @@ function Label({
       );
     }
     case "session": {
-      const title = stripUnsafe(node.session.title) || node.session.command;
+      const title = stripUnsafe(node.session.title) || stripUnsafe(node.session.command);
       return (
         <Link to={sessionPath(node.key)} current={node.key === current} onFollow={onFollow} title={title}>
           <Dot tone={node.tone} label={node.session.status} />

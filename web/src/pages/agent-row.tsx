@@ -2,6 +2,7 @@
 import { useState } from "react";
 import type { Agent } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
+import { stripUnsafe } from "@maestro/shared/sanitize";
 import { call, command } from "../api/client.ts";
 import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { Link } from "../app/link.tsx";
@@ -42,7 +43,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
       </div>
       <div className="two wide-only">
         <span className="cut">{agent.host.name}</span>
-        <span className="muted small mono cut">{agent.workspace}</span>
+        <span className="muted small mono cut">{stripUnsafe(agent.workspace)}</span>
       </div>
       <span
         className={`tag wide-only ${agent.status === "working" || agent.status === "starting" ? "ok" : agent.status === "failed" ? "danger" : ""}`}
@@ -126,7 +127,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
           }
         >
           <p>
-            It leaves the list. Its workspace {agent.workspace} on {agent.host.name} stays as it is.
+            It leaves the list. Its workspace {stripUnsafe(agent.workspace)} on {agent.host.name} stays as it is.
           </p>
           {action.error !== undefined && <Problem error={action.error} />}
         </Confirm>

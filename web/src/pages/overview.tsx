@@ -95,13 +95,13 @@ function Sessions({ sessions }: { sessions: readonly Session[] }) {
                 {stripUnsafe(session.name)}
               </Link>
               <span className="muted small cut">
-                {session.end === undefined ? stripUnsafe(session.title) || session.command : endText(session.end)}
+                {session.end === undefined ? stripUnsafe(session.title) || stripUnsafe(session.command) : endText(session.end)}
               </span>
             </div>
           </div>
           <div className="two wide-only">
             <span className="cut">{session.host.name}</span>
-            <span className="muted small mono cut">{session.cwd}</span>
+            <span className="muted small mono cut">{stripUnsafe(session.cwd)}</span>
           </div>
           <div className="wide-only row">
             {session.agent !== undefined && (
