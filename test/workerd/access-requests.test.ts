@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MAX_BODY_BYTES } from "@maestro/shared/limits";
 import type { ErrorCode } from "@maestro/shared/errors";
 import { formatToken } from "@maestro/shared/token";
-import { bootstrap, call, joinHost, json, logIn, makeToken, ORIGIN, refusal, type Call, type Fleet } from "./access-fleet.ts";
+import { bootstrap, call, freshAddress, joinHost, json, logIn, makeToken, ORIGIN, refusal, type Call, type Fleet } from "./access-fleet.ts";
 
 let fleet: Fleet;
 beforeEach(async () => {
@@ -257,6 +257,16 @@ describe("rate limits", () => {
     const answer = await call("/api/v1/login", { ip, body: { token: fleet.owner.token } });
     expect(answer.headers.get("retry-after")).toBe("60");
     await refusal(answer, "rate_limited");
+  });
+
+  it.each([
+    ["logins", "/api/v1/login", 7, "token_malformed"],
+    ["enrolments", "/api/v1/hosts/join", 22, "field_missing"],
+  ] as const)("a page of elsewhere uses up nobody's allowance of %s", async (_what, path, times, code) => {
+    const ip = freshAddress();
+    const body = { token: "mst_pat_x" };
+    for (let i = 0; i < times; i++) await refusal(call(path, { ip, body, headers: { origin: "https://evil.example" } }), "origin_denied");
+    await refusal(call(path, { ip, body }), code);
   });
 
   it("a token that ended fills no audit log: its refusals are limited like its requests were", async () => {

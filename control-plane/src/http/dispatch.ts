@@ -1,5 +1,5 @@
 /**
- * The one way through which every route is called: rate limit, origin, who, may they, what, once, act, audit.
+ * The one way through which every route is called: origin, rate limit, who, may they, what, once, act, audit.
  * The order matters: nothing is parsed before it is known who asks, and nothing is done before it is recorded.
  */
 import type { Context } from "hono";
@@ -42,8 +42,9 @@ export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, ha
   let entered = false;
   try {
     refuseTokenInUrl(call.url);
-    await limitByAddress(call);
+    // Before the allowance: else any page the operator looks at could use it up and lock them out.
     if (isWrite(c.req.raw) || c.req.header("upgrade") !== undefined) refuseForeignOrigin(c.req.raw, call.url, call.config);
+    await limitByAddress(call);
     const principal = await whoMay(call);
     const text = spec.body === undefined ? "" : await readJsonText(c.req.raw);
     const rx = contextOf<N>(call, name, principal, text);
