@@ -7,7 +7,7 @@ import { parseToken } from "@maestro/shared/token";
 import { parsePin } from "../../link/connector.ts";
 import { checkServerUrl } from "../../link/server-url.ts";
 import { isNetwork } from "../../up/listen-plan.ts";
-import type { Item } from "../api/client.ts";
+import type { ApiClient, Item } from "../api/client.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import { storeProfile } from "../config/profiles.ts";
@@ -18,6 +18,7 @@ import { resolveToken } from "../resolve.ts";
 import { thisHost } from "../this-host.ts";
 import { unwrap } from "../unwrap.ts";
 import { openBrowser } from "./browser.ts";
+import { everything, findThing } from "./things.ts";
 
 export const login = defineCommand({
   group: "run",
@@ -84,19 +85,35 @@ export const open = defineCommand({
   name: "open",
   summary: "Open the console with a fresh one-time login link",
   flags: { print: flag.toggle("print the link, open nothing") },
-  params: { id: param.optional("a session, agent or host to open it at") },
-  examples: ["maestro open", "maestro open --print"],
+  params: { id: param.optional("a session, agent or host to open it at: name, id or unique beginning of an id") },
+  examples: ["maestro open", "maestro open build --print"],
   async run({ api, out, io }, { params, flags }) {
-    const path =
-      params.id === undefined
-        ? undefined
-        : `/${params.id.startsWith("ses_") ? "sessions" : params.id.startsWith("agt_") ? "agents" : "hosts"}/${encodeURIComponent(params.id)}`;
-    const link = await api().call("loginLink", { body: path === undefined ? {} : { path } });
+    const client = api();
+    const path = params.id === undefined ? undefined : await consolePath(client, params.id);
+    const link = await client.call("loginLink", { body: path === undefined ? {} : { path } });
     if (flags.print || out.mode !== "table" || !(await openBrowser(link.url, io.env))) out.one(link, ({ url }) => url, link.url);
     else out.note(`Opened in the browser. The link is good once, until ${link.expiresAt}.`);
     return EXIT.ok;
   },
 });
+
+/** An agent is its session while it has one; agents and hosts have a page together. */
+async function consolePath(client: ApiClient, typed: string): Promise<string> {
+  const all = await everything(client);
+  const found = findThing(all, typed);
+  switch (found.kind) {
+    case "session":
+      return `/sessions/${encodeURIComponent(found.id)}`;
+    case "agent": {
+      const { session } = found.value;
+      return session !== undefined && all.sessions.some(({ id }) => id === session)
+        ? `/sessions/${encodeURIComponent(session)}`
+        : "/agents";
+    }
+    case "host":
+      return "/hosts";
+  }
+}
 
 type Token = Item<"tokens">;
 const tokenState = ({ revokedAt, expiresAt }: Token, nowMs: number): string =>

@@ -8,9 +8,7 @@ import { readText } from "../api/http.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import { renderFields } from "../render/table.ts";
-import { lives, resolveIn } from "../resolve.ts";
-import { hostState, hostText } from "./host-view.ts";
-import { sessionState, sessionText } from "./session-view.ts";
+import { everything, findThing, thingText } from "./things.ts";
 
 export const status = defineCommand({
   group: "run",
@@ -21,7 +19,7 @@ export const status = defineCommand({
   examples: ["maestro status", "maestro status ses_01j9 --json"],
   async run({ api, out }, { params }) {
     const client = api();
-    const [hosts, agents, sessions] = await Promise.all([client.all("hosts"), client.all("agents"), client.all("sessions")]);
+    const { hosts, agents, sessions } = await everything(client);
     if (params.id === undefined) {
       const counts = {
         url: client.target.url.origin,
@@ -39,48 +37,8 @@ export const status = defineCommand({
       );
       return EXIT.ok;
     }
-    const all = [
-      ...hosts.map((host) => ({
-        id: host.id,
-        name: host.name,
-        kind: "host" as const,
-        state: hostState(host),
-        text: () => hostText(out, host),
-        value: host,
-      })),
-      ...agents.map((agent) => ({
-        id: agent.id,
-        name: agent.name,
-        kind: "agent" as const,
-        state: agent.status,
-        text: () =>
-          renderFields([
-            ["agent", agent.name],
-            ["id", agent.id],
-            ["status", agent.status],
-            ["host", agent.host.name],
-            ["session", agent.session],
-          ]),
-        value: agent,
-      })),
-      ...sessions.map((session) => ({
-        id: session.id,
-        name: session.name,
-        kind: "session" as const,
-        state: sessionState(session),
-        text: () => sessionText(out, session),
-        value: session,
-      })),
-    ];
-    const found = resolveIn(
-      "thing",
-      params.id,
-      all,
-      params.id.startsWith("hst_") ? "host_not_found" : params.id.startsWith("agt_") ? "agent_not_found" : "session_not_found",
-      // An agent's session is called as the agent is, which says more.
-      (thing) => thing.kind !== "session" || (lives(thing.value) && thing.value.agent?.name !== thing.name),
-    );
-    out.one({ kind: found.kind, ...found.value }, () => found.text(), found.id);
+    const found = findThing({ hosts, agents, sessions }, params.id);
+    out.one({ kind: found.kind, ...found.value }, () => thingText(out, found), found.id);
     return EXIT.ok;
   },
 });
