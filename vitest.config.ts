@@ -27,7 +27,10 @@ export default defineConfig({
           include: ["{shared,control-plane,host-agent,web,scripts}/**/*.test.{ts,tsx}", "test/*.test.ts", "test/support/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**"],
           environment: "node",
-          testTimeout: 15_000,
+          // Above the patience of what tests wait for, so that it is named when it does not come.
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          expect: { poll: { timeout: 15_000 } },
         },
       },
       {
@@ -51,6 +54,8 @@ export default defineConfig({
           include: ["test/workerd/**/*.test.ts"],
           setupFiles: ["./test/workerd/setup.ts"],
           testTimeout: 20_000,
+          hookTimeout: 30_000,
+          expect: { poll: { timeout: 15_000 } },
         },
       },
       {

@@ -1,4 +1,5 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -13,6 +14,8 @@ import { gemini } from "./gemini.ts";
 import { kilo } from "./kilo.ts";
 import { shell } from "./shell.ts";
 import { TypeCatalogue } from "./types/catalogue.ts";
+
+const PATIENCE = { timeout: 10_000 };
 
 let dir = "";
 beforeEach(() => {
@@ -55,16 +58,19 @@ test("an unchanged binary is asked once, a changed one again", async () => {
 
 test("at most two programs are asked at once", async () => {
   const log = path.join(dir, "log");
-  const slow = (name: string) => program(name, `echo + >> ${log}; sleep 0.15; echo - >> ${log}; echo 1.0.0`);
-  for (const name of ["claude", "codex", "gemini", "aider", "kilo"]) slow(name);
-  const one = detector();
-  await Promise.all([claude, codex, gemini, aider, kilo].map((adapter) => one.detect(adapter)));
+  const go = path.join(dir, "go");
+  for (const name of ["claude", "codex", "gemini", "aider", "kilo"])
+    program(name, `echo + >> ${log}; while [ ! -e ${go} ]; do sleep 0.02; done; echo - >> ${log}; echo 1.0.0`);
+  const one = detector({}, { ...systemClock, after: () => () => {} });
+  const asked = Promise.all([claude, codex, gemini, aider, kilo].map((adapter) => one.detect(adapter)));
+  const marks = (): string[] => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []);
+  await vi.waitFor(() => expect(marks()).toHaveLength(2), PATIENCE);
+  // A third would have been started before this one.
+  execFileSync(program("later", "exit 0"));
+  writeFileSync(go, "");
+  await asked;
   let running = 0;
-  const most = readFileSync(log, "utf8")
-    .trim()
-    .split("\n")
-    .reduce((max, mark) => Math.max(max, (running += mark === "+" ? 1 : -1)), 0);
-  expect(most).toBe(2);
+  expect(marks().reduce((max, mark) => Math.max(max, (running += mark === "+" ? 1 : -1)), 0)).toBe(2);
 });
 
 test("a program that does not answer is given up with everything it started, and still counts as found", async () => {
@@ -77,10 +83,10 @@ test("a program that does not answer is given up with everything it started, and
     const text = readFileSync(pidFile, "utf8").trim();
     expect(text).not.toBe("");
     return Number(text);
-  });
+  }, PATIENCE);
   expire();
   expect(await asked).toEqual({ state: "found", binary, version: "unknown" });
-  await vi.waitFor(() => expect([undefined, "Z"]).toContain(readStat(pid)?.state));
+  await vi.waitFor(() => expect([undefined, "Z"]).toContain(readStat(pid)?.state), PATIENCE);
 });
 
 test("MAESTRO_KILOCODE_BIN is looked at before PATH", () => {

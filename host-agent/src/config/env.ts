@@ -15,7 +15,7 @@ export interface Settings {
   maxConcurrent: number;
   /** Looked at before PATH. */
   kilocodeBin: string;
-  /** All waiting times are multiplied by it; 1 but in tests. */
+  /** Waits are multiplied by it, deadlines for an answer too, but not below some seconds; 1 but in tests. */
   timeScale: number;
   /** Networks (CIDR) that plain http may be spoken to besides loopback. */
   allowHttp: readonly string[];

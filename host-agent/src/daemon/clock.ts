@@ -22,6 +22,12 @@ export const systemClock: Clock = {
 
 export const noCancel: Cancel = () => {};
 
+/** Below this no deadline is shortened. */
+const SHORTENED_AT_LEAST_MS = 5_000;
+
+/** How long an answer of others is waited for: tests shorten waits, but a busy machine needs its seconds all the same. */
+export const deadlineMs = (ms: number, timeScale: number): number => Math.max(ms * timeScale, Math.min(ms, SHORTENED_AT_LEAST_MS));
+
 /** Resolves after `ms`, or early when aborted. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -13,14 +13,14 @@ afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-async function setUp(): Promise<{ relay: FakeRelay; holder: MemoryHolder; agent: RunningHostAgent; home: TestHome }> {
+async function setUp(timeScale = 1): Promise<{ relay: FakeRelay; holder: MemoryHolder; agent: RunningHostAgent; home: TestHome }> {
   const relay = await new FakeRelay().listen();
   undo.push(() => relay.close());
   const home = joinedHome(relay.origin);
   undo.push(() => home.remove());
   const holder = new MemoryHolder();
   holder.add("ses_a");
-  const agent = startTestAgent(home.paths, holder.open);
+  const agent = startTestAgent(home.paths, holder.open, { timeScale });
   undo.push(() => agent.stop());
   return { relay, holder, agent, home };
 }
@@ -146,7 +146,7 @@ test("[CH4] a snapshot is announced and its frames are contiguous and end with t
 });
 
 test("[CH4] a link that broke is taken up from the relay's offset, and nothing is missing", async () => {
-  const { relay, holder } = await setUp();
+  const { relay, holder } = await setUp(0.1);
   const first = await relay.link(0);
   const watched = await watch(first, "ses_a");
   holder.produce("ses_a", Buffer.from("before "));

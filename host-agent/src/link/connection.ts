@@ -5,7 +5,7 @@ import { decodeFrame, encodeFrame, FLAG, MAX_PAYLOAD_BYTES } from "@maestro/shar
 import { HELLO_TIMEOUT_MS } from "@maestro/shared/limits";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { RelayFrames, type HostFrame, type RelayFrame } from "@maestro/shared/protocol/link";
-import type { Cancel, Clock } from "../daemon/clock.ts";
+import { deadlineMs, type Cancel, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 import { Egress } from "../terminal/egress.ts";
 import type { Terminals } from "../terminal/terminals.ts";
@@ -54,7 +54,7 @@ export class Connection {
       dead: () => this.#abandon("no answer to two pings"),
     });
     this.#requests = new Requests((frame) => this.send(frame), { clock, timeScale, log });
-    this.#cancelWelcome = clock.after(WELCOME_TIMEOUT_MS * timeScale, () => this.#abandon("no welcome"));
+    this.#cancelWelcome = clock.after(deadlineMs(WELCOME_TIMEOUT_MS, timeScale), () => this.#abandon("no welcome"));
     terminals.linkUp(this.#egress);
     for (const frame of deps.hello) this.send(frame);
     this.#heartbeat.start();

@@ -1,9 +1,9 @@
 /** The host's one link: `run()` holds the policy around the fallible `#tryConnect()` [LK5]. */
-import { HELLO_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
+import { REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import type { HostFrame } from "@maestro/shared/protocol/link";
 import { VERSIONS } from "@maestro/shared/protocol/version";
-import { noCancel, pause, type Cancel, type Clock } from "../daemon/clock.ts";
+import { deadlineMs, noCancel, pause, type Cancel, type Clock } from "../daemon/clock.ts";
 import type { HostKeys } from "../daemon/host-keys.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Terminals } from "../terminal/terminals.ts";
@@ -52,6 +52,8 @@ export interface LinkDeps {
 }
 
 export const LINK_PATH = "/api/v1/hosts/self/link";
+/** A stopping daemon waits this long for its close to be answered. */
+const FAREWELL_MS = 1_000;
 
 export class Link {
   readonly #deps: LinkDeps;
@@ -129,7 +131,7 @@ export class Link {
       ...(pin === undefined ? {} : { pin }),
       path: LINK_PATH,
       headers: { authorization },
-      timeoutMs: REQUEST_TIMEOUT_MS * timeScale,
+      timeoutMs: deadlineMs(REQUEST_TIMEOUT_MS, timeScale),
       signal,
       events: {
         text: (text) => this.#connection?.text(text),
@@ -176,7 +178,7 @@ export class Link {
   /** Going away politely, but not at the mercy of a peer that never answers the close. */
   #farewell(connection: Connection, socket: { terminate(): void }): Cancel {
     connection.close(CLOSE.goingAway, "the host-agent stops");
-    return this.#deps.clock.after(Math.min(1_000, HELLO_TIMEOUT_MS * this.#deps.timeScale), () => socket.terminate());
+    return this.#deps.clock.after(FAREWELL_MS, () => socket.terminate());
   }
 
   #correct(outcome: Extract<Outcome, { type: "refused" }>): boolean {

@@ -3,7 +3,7 @@ import { maestroError, MaestroFailure, type MaestroError } from "@maestro/shared
 import { REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
 import type { HostFrame, WireError } from "@maestro/shared/protocol/link";
 import type { Result } from "@maestro/shared/result";
-import { noCancel, type Cancel, type Clock } from "../daemon/clock.ts";
+import { deadlineMs, noCancel, type Cancel, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 
 /** A little less than the relay's own patience, so that the answer, not the silence, reaches whoever asked. */
@@ -44,7 +44,7 @@ export class Requests {
       if (result.ok) this.#send({ t: "reply", id, value: result.value });
       else this.#refuse(id, result.error);
     };
-    const deadline = this.#clock.after(DEADLINE_MS * this.#scale, () => {
+    const deadline = this.#clock.after(deadlineMs(DEADLINE_MS, this.#scale), () => {
       this.#log.warn("a request was not done in time", { request: name });
       finish({ ok: false, error: maestroError("timeout", `The host did not finish '${name}' in time.`) });
     });

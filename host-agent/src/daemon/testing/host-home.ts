@@ -28,7 +28,7 @@ export function makeHome(): TestHome {
   return {
     paths: { ...paths, agentTypeDirs: [path.join(paths.home, "agents.d")] },
     dir,
-    remove: () => rmSync(dir, { recursive: true, force: true }),
+    remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }),
   };
 }
 
@@ -57,10 +57,7 @@ export const testLog: Log =
     : createLog("debug", { write: (line) => void process.stderr.write(line) }, () => new Date());
 
 export function startTestAgent(paths: Paths, openHolder: OpenHolder, settings: Partial<Settings> = {}): RunningHostAgent {
-  const agent = startHostAgent(
-    { paths, settings: { ...DEFAULT_SETTINGS, timeScale: 0.01, ...settings }, version: "0.0.0-test", log: testLog },
-    openHolder,
-  );
+  const agent = startHostAgent({ paths, settings: { ...DEFAULT_SETTINGS, ...settings }, version: "0.0.0-test", log: testLog }, openHolder);
   agent.failed.catch(() => {});
   return agent;
 }
