@@ -1,6 +1,6 @@
 /** What a token that is limited to some hosts or some agents sees of the fleet, and may do to it. */
 import { describe, expect, test } from "vitest";
-import { call, joinHost, json, makeToken, refusal } from "./access-fleet.ts";
+import { bootstrap, call, joinHost, json, makeToken, refusal, type Call } from "./access-fleet.ts";
 import { FakeViewer } from "./support/fake-viewer.ts";
 import { sessionInfo } from "./support/host-words.ts";
 import { linkedFleet, linkUp, upgrade } from "./support/linked-fleet.ts";
@@ -15,6 +15,38 @@ describe("a token limited to hosts", () => {
     expect((await json(call("/api/v1/sessions", { token: narrow.token }))).items).toEqual([]);
     await refusal(call("/api/v1/sessions/work", { token: narrow.token }), "session_not_found");
     await refusal(call("/api/v1/hosts/builder/drain", { token: narrow.token, method: "POST" }), "scope_missing");
+  });
+});
+
+describe("an owner's token limited to hosts or agents", () => {
+  test.each([{ hosts: "web-*" }, { agents: "web-*" }])("%j makes nobody who is not", async (limit) => {
+    const fleet = await bootstrap();
+    const { token } = await makeToken(fleet, { name: "narrow", ...limit });
+    const [field] = Object.keys(limit);
+    const refused = async (path: string, options: Call): Promise<void> => {
+      const problem = await refusal(call(path, { token, ...options }), "scope_missing");
+      expect(problem).toMatchObject({ field, hint: `Use a credential without a limit on ${field}.` });
+      expect(problem.detail).toBe(`'owner/narrow' is limited to ${field} 'web-*', and this reaches beyond.`);
+    };
+    await refused("/api/v1/members", { body: { name: "eve", role: "owner" } });
+    await refused(`/api/v1/members/${fleet.member}`, { method: "PATCH", body: { name: "eve" } });
+    await refused(`/api/v1/members/${fleet.member}`, { method: "DELETE" });
+    await refused("/api/v1/hosts/joins", { body: {} });
+    await refused("/api/v1/hosts/joins", { body: { name: "db-1" } });
+    await refused(`/api/v1/tokens/${fleet.owner.id}`, { method: "DELETE" });
+    expect((await json(call("/api/v1/members", { token: fleet.owner.token }))).items).toHaveLength(1);
+    expect((await call("/api/v1/me", { token: fleet.owner.token })).status).toBe(200);
+  });
+
+  test("reaches tokens limited as itself, and enrols hosts that it reaches", async () => {
+    const fleet = await bootstrap();
+    const { token } = await makeToken(fleet, { name: "narrow", hosts: "web-*" });
+    const { token: child } = await json(call("/api/v1/tokens", { token, body: { name: "child" } }));
+    expect((await call(`/api/v1/tokens/${child.id}`, { token, method: "DELETE" })).status).toBe(204);
+    expect((await call("/api/v1/hosts/joins", { token, body: { name: "web-9" } })).status).toBe(201);
+    await joinHost(fleet, "web-1");
+    const renamed = call("/api/v1/hosts/web-1", { token, method: "PATCH", body: { name: "db-1" } });
+    expect((await refusal(renamed, "scope_missing")).field).toBe("name");
   });
 });
 

@@ -5,7 +5,7 @@ import { toHost } from "../domain/fleet/host-view.ts";
 import { mayTouchHost } from "../domain/access/permissions.ts";
 import { defineRoutes } from "../http/define-route.ts";
 import { relayOf } from "../objects/relay-call.ts";
-import { hostFor, type Asking } from "./placed-sessions.ts";
+import { hostFor, hostNameWithinReach, type Asking } from "./placed-sessions.ts";
 import { MAX_ASKED_HOSTS, presentOf } from "./present-hosts.ts";
 import { tellRegistry } from "./registry.ts";
 
@@ -32,6 +32,7 @@ export const hostRoutes = defineRoutes({
 
   async hostUpdate(rx) {
     const host = await hostFor(rx, rx.params.id);
+    if (rx.body.name !== undefined) hostNameWithinReach(rx, rx.body.name, "name");
     await rx.audit(host.name);
     const changed = await updateHost(rx.db, rx.fleet, host.id, rx.body, rx.nowMs);
     if (changed.name !== host.name) {

@@ -13,6 +13,7 @@ import { hostById, rotateHostKey } from "../db/hosts.ts";
 import { enrol, insertJoin, joinByLookup, namesLike, type JoinRow } from "../db/joins.ts";
 import { freeName, joinLabels, joinName } from "../domain/access/join.ts";
 import { joinLine } from "../domain/access/join-line.ts";
+import { mayTouchHost, withinLimits } from "../domain/access/permissions.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
 import { originsHere, serverOrigin } from "../http/origin.ts";
 import { freshSecret, parsedDigest } from "../http/secrets.ts";
@@ -29,7 +30,10 @@ const NonceClaims = z.object({ b: z.string(), e: z.number(), r: z.string() });
 
 export const joinRoutes = defineRoutes({
   async hostJoinCreate(rx) {
-    const { body, config } = rx;
+    const { body, config, principal } = rx;
+    // Whoever is limited to some hosts enrols those: the name is bound then.
+    const reached = body.name !== undefined && mayTouchHost(principal, body.name) ? { hosts: principal.hosts } : {};
+    unwrap(withinLimits(principal, reached));
     const secret = await freshSecret("join", config.keys.pepper, rx.random);
     const expiresMs = rx.nowMs + (body.ttlSeconds === undefined ? JOIN_TTL_MS : body.ttlSeconds * 1000);
     const id = rx.newId("join");

@@ -1,7 +1,8 @@
 /** Members of the fleet and their roles. */
 import { ROLE_SCOPES } from "@maestro/shared/contract/access";
 import { credentialsOfMember, findMember, insertMember, listMembers, removeMember, updateMember, type MemberRow } from "../db/members.ts";
-import { defineRoutes } from "../http/define-route.ts";
+import { withinLimits } from "../domain/access/permissions.ts";
+import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { makeLoginLink } from "../http/login-link.ts";
 import { closeSockets } from "../http/sockets.ts";
 
@@ -11,6 +12,7 @@ export const memberRoutes = defineRoutes({
   },
 
   async memberCreate(rx) {
+    unwrap(withinLimits(rx.principal));
     await rx.audit(rx.body.name);
     const member = await insertMember(rx.db, {
       id: rx.newId("member"),
@@ -36,6 +38,7 @@ export const memberRoutes = defineRoutes({
 
   /** Roles are looked at with every request, so sockets of somebody who lost rights are closed to be opened anew. */
   async memberUpdate(rx) {
+    unwrap(withinLimits(rx.principal));
     const before = await findMember(rx.db, rx.fleet, rx.params.id);
     await rx.audit(before.id);
     const member = await updateMember(rx.db, rx.fleet, before.id, rx.body);
@@ -46,6 +49,7 @@ export const memberRoutes = defineRoutes({
   },
 
   async memberRemove(rx) {
+    unwrap(withinLimits(rx.principal));
     const member = await findMember(rx.db, rx.fleet, rx.params.id);
     await rx.audit(member.id);
     const credentials = await credentialsOfMember(rx.db, rx.fleet, member.id);

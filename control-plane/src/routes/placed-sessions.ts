@@ -117,9 +117,15 @@ export async function hostFor(rx: Asking, ref: string | undefined): Promise<Host
 }
 
 export function withinReach(rx: Pick<Asking, "principal">, host: HostRow): HostRow {
-  if (mayTouchHost(rx.principal, host.name)) return host;
-  throw fail("scope_missing", `'${rx.principal.name}' is limited to hosts '${rx.principal.hosts ?? "*"}'.`, {
-    field: "hosts",
+  hostNameWithinReach(rx, host.name);
+  return host;
+}
+
+/** @param field of the body the name is in, where it is. */
+export function hostNameWithinReach({ principal }: Pick<Asking, "principal">, name: string, field = "hosts"): void {
+  if (mayTouchHost(principal, name)) return;
+  throw fail("scope_missing", `'${principal.name}' is limited to hosts '${principal.hosts ?? "*"}'.`, {
+    field,
     hint: "Use a credential whose host selector covers it.",
   });
 }

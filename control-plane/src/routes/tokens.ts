@@ -6,7 +6,8 @@ import { fail } from "@maestro/shared/errors";
 import { TOKEN_TTL_DAYS } from "@maestro/shared/limits";
 import { endSessionsOf } from "../db/browser-sessions.ts";
 import { findToken, insertToken, listTokens, revokeToken, type TokenRow } from "../db/tokens.ts";
-import { defineRoutes } from "../http/define-route.ts";
+import { withinLimits } from "../domain/access/permissions.ts";
+import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { freshSecret } from "../http/secrets.ts";
 import { closeSockets } from "../http/sockets.ts";
 
@@ -58,6 +59,7 @@ export const tokenRoutes = defineRoutes({
 
   async tokenRevoke(rx) {
     const token = await findToken(rx.db, rx.fleet, rx.params.id);
+    unwrap(withinLimits(rx.principal, token));
     await rx.audit(token.id);
     await closeSockets(rx.env, rx.db, await revokeToken(rx.db, rx.fleet, token.id, rx.nowMs), rx.nowMs);
     await endSessionsOf(rx.db, rx.fleet, token.id);

@@ -80,3 +80,26 @@ export const mayTouchAgent = (who: UserPrincipal, agentName: string): boolean =>
  */
 export const mayTouchSession = (who: UserPrincipal, agentName: string | undefined): boolean =>
   who.agents === undefined || (agentName !== undefined && mayTouchAgent(who, agentName));
+
+interface Limits {
+  agents?: string | null | undefined;
+  hosts?: string | null | undefined;
+}
+
+/**
+ * Whether a credential's limits let it make or end other credentials: of such as are limited like itself, no more.
+ * Members have no limits, so whoever has some administers none: they would be the way out of them.
+ *
+ * @param theirs the limits of what is made or ended; none: it reaches the whole fleet.
+ */
+export function withinLimits(who: UserPrincipal, theirs: Limits = {}): Result<void> {
+  const field = (["hosts", "agents"] as const).find((name) => who[name] !== undefined && who[name] !== theirs[name]);
+  return field === undefined
+    ? ok(undefined)
+    : err(
+        maestroError("scope_missing", `'${who.name}' is limited to ${field} '${who[field] ?? ""}', and this reaches beyond.`, {
+          field,
+          hint: `Use a credential without a limit on ${field}.`,
+        }),
+      );
+}
