@@ -1,6 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
@@ -35,6 +46,23 @@ test("a stale lock is taken over: a dead pid, a pid that is somebody else's now,
     expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject(me);
     releaseLock(file, me);
   }
+});
+
+test("a lock that cannot be read is told at once, with its path and the reason", () => {
+  mkdirSync(file);
+  try {
+    expect(() => acquireLock(file, me)).toThrow(`state_unwritable: The lock '${file}' is of no use: it cannot be read (EISDIR).`);
+    expect(lockOwner(file)).toBeUndefined();
+    expect(readdirSync(dir)).toEqual(["lock"]);
+  } finally {
+    rmdirSync(file);
+  }
+});
+
+test("a lock that changes hands without end is given up", () => {
+  // Neither is it taken nor is anything there: a dangling link behaves as a lock that is gone whenever one looks.
+  symlinkSync(path.join(dir, "nothing"), file);
+  expect(() => acquireLock(file, me)).toThrow("changes hands without end");
 });
 
 test("a copy of a living holder's lock is stale; a lock that was moved, or that an older version made, is not", () => {

@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, linkSync, openSync, readFileSync, realpathSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import * as path from "node:path";
+import { maestroError, MaestroFailure } from "@maestro/shared/errors";
 import { errnoOf } from "../daemon/durable-file.ts";
 import type { ProcessName } from "./backend.ts";
 import { readStat } from "./processes.ts";
@@ -19,30 +20,34 @@ export function thisProcess(): ProcessName {
   return { pid: process.pid, started: readStat(process.pid)?.started ?? String(Math.round(performance.timeOrigin)) };
 }
 
+/** Each round somebody else took or gave back the lock; so many in a row are no race. */
+const MAX_ROUNDS = 100;
+
 /** True when this process holds the lock now; false when a living one does. */
 export function acquireLock(file: string, me: ProcessName): boolean {
   const mine = `${file}.${me.pid}`;
   writeLock(mine, file, me);
   try {
-    for (;;) {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
       if (link(mine, file)) return true;
       const lock = read(file, file);
       if (lock === undefined) continue;
       if (isHeld(lock)) return false;
       stealStale(file, lock.text, me.pid);
     }
+    throw unusable(file, "it changes hands without end");
   } finally {
     unlinkSync(mine);
   }
 }
 
 export function releaseLock(file: string, me: ProcessName): void {
-  const owner = read(file, file)?.owner;
+  const owner = readable(file)?.owner;
   if (owner?.pid === me.pid && owner.started === me.started) unlinkSync(file);
 }
 
 export function lockOwner(file: string): ProcessName | undefined {
-  const lock = read(file, file);
+  const lock = readable(file);
   return lock !== undefined && isHeld(lock) ? lock.owner : undefined;
 }
 
@@ -53,8 +58,9 @@ function stealStale(file: string, text: string, pid: number): void {
   const aside = `${file}.stale.${pid}`;
   try {
     renameSync(file, aside);
-  } catch {
-    return;
+  } catch (cause) {
+    if (errnoOf(cause) === "ENOENT") return;
+    throw unusable(file, "it is stale and cannot be moved away", cause);
   }
   if (read(aside, file)?.text !== text) link(aside, file);
   unlinkSync(aside);
@@ -95,6 +101,7 @@ function writeLock(file: string, at: string, me: ProcessName): void {
   }
 }
 
+/** Undefined when there is none. */
 function read(file: string, at: string): Lock | undefined {
   try {
     const fd = openSync(file, "r");
@@ -105,10 +112,32 @@ function read(file: string, at: string): Lock | undefined {
     } finally {
       closeSync(fd);
     }
+  } catch (cause) {
+    if (errnoOf(cause) === "ENOENT") return undefined;
+    throw unusable(file, "it cannot be read", cause);
+  }
+}
+
+/** What cannot be read names nobody: for those who only want to know. */
+function readable(file: string): Lock | undefined {
+  try {
+    return read(file, file);
   } catch {
     return undefined;
   }
 }
+
+const unusable = (file: string, why: string, cause?: unknown): MaestroFailure =>
+  new MaestroFailure(
+    maestroError(
+      "state_unwritable",
+      `The lock '${file}' is of no use: ${why}${cause === undefined ? "" : ` (${errnoOf(cause) ?? "unknown"})`}.`,
+      {
+        hint: "Look at who owns it; remove it when no holder of this home runs.",
+      },
+    ),
+    { cause },
+  );
 
 const inodeOf = (fd: number): string => String(fstatSync(fd, { bigint: true }).ino);
 const realOf = (file: string): string => path.join(realpathSync(path.dirname(file)), path.basename(file));
