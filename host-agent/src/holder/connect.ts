@@ -25,6 +25,10 @@ import type {
 
 /** Input that the holder has not read: it hangs. More is refused to whoever types. */
 const MAX_INPUT_BACKLOG_BYTES = 4 * 1024 * 1024;
+/** Beside such input there is room for what is asked and granted; a holder that lets that lie too is refused as absent. */
+const MAX_BACKLOG_BYTES = 2 * MAX_INPUT_BACKLOG_BYTES;
+/** Unanswered at once: far more than all links and terminals of a host ask for. */
+const MAX_UNANSWERED = 4096;
 const READ_BYTES = 256 * 1024;
 
 /** Fails with `not_running` when nobody listens there. */
@@ -141,14 +145,14 @@ class SocketClient implements HolderClient {
 
   screen(session: string, format: "text" | "ansi"): Promise<Result<ScreenCopy>> {
     return new Promise((resolve) => {
-      const id = this.#register((answer) => {
+      const id = this.#request({ t: "screen", session, format }, (answer) => {
+        this.#parts.forget(id);
         if (!answer.ok) resolve(answer);
       });
       this.#parts.await(id, (copy) => {
         this.#pending.delete(id);
         resolve(ok(copy));
       });
-      this.#post({ t: "screen", id, session, format });
     });
   }
 
@@ -170,7 +174,8 @@ class SocketClient implements HolderClient {
   subscribe(session: string, { from, credit }: SubscribeOptions): Promise<Result<Subscription>> {
     return new Promise((resolve) => {
       // Taken in the very turn of the answer: output that follows in the same read must find its session.
-      const id = this.#register((answer) => {
+      const message = { t: "subscribe", session, credit, ...(from === undefined ? {} : { from }) } as const;
+      this.#request(message, (answer) => {
         if (!answer.ok) return resolve(answer);
         const value = Answers.subscribe.safeParse(answer.value);
         if (!value.success) return resolve(err(badAnswer("subscribe")));
@@ -181,7 +186,6 @@ class SocketClient implements HolderClient {
         this.#sessions.set(index, session);
         resolve(ok({ ...subscription, session: subscription.session }));
       });
-      this.#post({ t: "subscribe", id, session, credit, ...(from === undefined ? {} : { from }) });
     });
   }
 
@@ -226,30 +230,36 @@ class SocketClient implements HolderClient {
     this.#events.closed(reason);
   }
 
-  #register(pending: Pending): number {
+  /** A holder that hangs collects neither questions nor bytes: what is more than it lets lie is refused at once. */
+  #request(message: WithoutId<ClientRequest>, pending: Pending): number {
     const id = ++this.#lastId;
     if (this.#closed) queueMicrotask(() => pending(err(gone("closed"))));
-    else this.#pending.set(id, pending);
+    else if (this.#pending.size < MAX_UNANSWERED && this.#write({ ...message, id })) this.#pending.set(id, pending);
+    else queueMicrotask(() => pending(err(hangs())));
     return id;
   }
 
   #ask<N extends AnswerName>(name: N, message: WithoutId<Extract<ClientRequest, { t: N }>>): Promise<Result<Answer<N>>> {
     return new Promise((resolve) => {
-      const id = this.#register((answer) => {
+      this.#request(message, (answer) => {
         if (!answer.ok) return resolve(answer);
         const parsed = parseAnswer(name, answer.value);
         resolve(parsed === undefined ? err(badAnswer(name)) : ok(parsed));
       });
-      this.#write({ ...message, id });
     });
   }
 
+  /** Unanswered. A grant that is lost would leave its stream standing for good, so a new connection has to restate it. */
   #post(message: ClientMessage): void {
-    this.#write(message);
+    if (!this.#closed && !this.#write(message)) queueMicrotask(() => this.#end("the holder does not read"));
   }
 
-  #write(message: object): void {
-    if (!this.#closed) this.#socket.write(encodeControlMessage(message));
+  /** False when too much lies unread. */
+  #write(message: object): boolean {
+    const bytes = encodeControlMessage(message);
+    if (this.#socket.writableLength + bytes.byteLength > MAX_BACKLOG_BYTES) return false;
+    this.#socket.write(bytes);
+    return true;
   }
 
   #keepFacts(facts: Result<Answer<"facts">>): Result<HolderFacts> {
@@ -320,5 +330,7 @@ const fromWire = ({ code, detail, field, hint }: WireError): MaestroError =>
   });
 const gone = (reason: string): MaestroError =>
   maestroError("not_running", `The connection to the holder ended: ${reason}.`, { hint: "Connect again." });
+const hangs = (): MaestroError =>
+  maestroError("backend_unavailable", "The process that holds this host's terminals does not answer.", { hint: "Try again in a moment." });
 const badAnswer = (name: string): MaestroError =>
   maestroError("server_error", `The holder answered '${name}' with something unexpected.`, { hint: "It may be of another version." });

@@ -25,6 +25,10 @@ export class PartCollector {
     this.#waiting.set(id, take);
   }
 
+  forget(id: number): void {
+    this.#waiting.delete(id);
+  }
+
   answer(id: number, copy: ScreenCopy): void {
     const take = this.#waiting.get(id);
     this.#waiting.delete(id);
