@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { escapeUnsafe, isSafeText, stripUnsafe } from "./sanitize.ts";
+import { escapeJson, escapeUnsafe, isSafeText, safeJson, stripUnsafe } from "./sanitize.ts";
 
 const unsafe = [
   "\u0000",
@@ -46,4 +46,22 @@ test("an escape sequence in a title loses what makes it one", () => {
 test("a title has an end", () => {
   expect(stripUnsafe("x".repeat(10_000))).toHaveLength(256);
   expect(stripUnsafe(`${"\u200b".repeat(1000)}ok`)).toBe("ok");
+});
+
+test.each(unsafe.map((char) => [char.codePointAt(0)?.toString(16) ?? "", char]))(
+  "U+%s in JSON is written as an escape, and read as it was",
+  (_hex, char) => {
+    const value = { [`a${char}`]: [char, "日本 👩‍💻"] };
+    expect(isSafeText(safeJson(value))).toBe(true);
+    expect(JSON.parse(safeJson(value))).toEqual(value);
+  },
+);
+
+test("JSON that came with blanks and lines keeps them", () => {
+  const text = '{\n\t"a": "\u009b\u{e0041}"\r\n}\n';
+  expect(escapeJson(text)).toBe('{\n\t"a": "\\u009b\\udb40\\udc41"\r\n}\n');
+});
+
+test("ordinary JSON stays as it is", () => {
+  expect(safeJson({ name: "日本", n: 1 })).toBe('{"name":"日本","n":1}');
 });

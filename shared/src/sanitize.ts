@@ -16,3 +16,15 @@ export function escapeUnsafe(text: string): string {
 }
 
 export const isSafeText = (text: string): boolean => text.search(UNSAFE) === -1;
+
+/** JSON text on its way to a person: unsafe characters become `\uXXXX`. Reading it gives what it gave before. */
+export function escapeJson(text: string): string {
+  // Outside of strings only blanks are unsafe, and inside of them those are escaped already.
+  return text.replace(UNSAFE, (char) => (BLANK.test(char) ? char : codeUnits(char)));
+}
+
+export const safeJson = (value: object): string => escapeJson(JSON.stringify(value));
+
+const BLANK = /^[\t\n\r]$/;
+const codeUnits = (char: string): string =>
+  Array.from({ length: char.length }, (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, "0")}`).join("");

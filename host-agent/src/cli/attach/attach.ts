@@ -2,7 +2,7 @@
 import { EXIT } from "@maestro/shared/errors";
 import { VIEWER_ACK_BYTES, VIEWER_IDLE_ACK_MS } from "@maestro/shared/limits";
 import type { SessionInfo, Size } from "@maestro/shared/protocol/session";
-import { stripUnsafe } from "@maestro/shared/sanitize";
+import { escapeUnsafe, stripUnsafe } from "@maestro/shared/sanitize";
 import type { Io } from "../io.ts";
 import { splitTyped, watcherKey, type DetachKey } from "./keys.ts";
 import { AttachedScreen } from "./screen.ts";
@@ -56,8 +56,8 @@ export async function attach({ io, detachKey, readOnly, open }: AttachOptions): 
     else idle = setTimeout(acknowledge, VIEWER_IDLE_ACK_MS);
   };
   const tell = (text: string): void => {
-    if (entered) screen.cover(` ${text}`);
-    else io.stderr.write(`maestro: ${text}\n`);
+    if (entered) screen.cover(` ${escapeUnsafe(text)}`);
+    else io.stderr.write(`maestro: ${escapeUnsafe(text)}\n`);
   };
   const later = (text: string): void => {
     clearTimeout(cover);
@@ -194,9 +194,8 @@ function conclude(outcome: Outcome, leave: () => void, io: Io): number {
       return EXIT.ok;
     case "ended": {
       const { reason, code, signal } = outcome.session.end ?? { reason: "exited" };
-      io.stderr.write(
-        `The session ended: ${reason}${code === undefined ? "" : ` with code ${code}`}${signal === undefined ? "" : ` by ${signal}`}.\n`,
-      );
+      const how = `${reason}${code === undefined ? "" : ` with code ${code}`}${signal === undefined ? "" : ` by ${signal}`}`;
+      io.stderr.write(`The session ended: ${escapeUnsafe(how)}.\n`);
       return code ?? (reason === "exited" ? EXIT.ok : EXIT.failure);
     }
     case "signal":

@@ -31,7 +31,7 @@ const columns = (out: Output): Column<Agent>[] => [
   { header: "id", value: ({ id }) => id, detail: true },
 ];
 
-const agentText = (out: Output, agent: Agent): string =>
+const agentText = (out: Output, agent: Agent): string[] =>
   renderFields([
     ["name", agent.name],
     ["id", agent.id],

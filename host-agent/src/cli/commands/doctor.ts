@@ -61,7 +61,7 @@ export const doctor = defineCommand({
   async run(context) {
     const checks = await checkAll(context);
     const failed = checks.filter(({ state }) => state === "fail");
-    context.out.one({ ok: failed.length === 0, checks }, () => checks.map(line).join("\n"));
+    context.out.one({ ok: failed.length === 0, checks }, () => checks.flatMap(lines));
     if (failed.length > 0)
       throw fail("doctor_failed", `Not everything works here: ${failed.map(({ id }) => `'${id}'`).join(", ")}.`, {
         hint: "Each of them says above what to do.",
@@ -79,9 +79,9 @@ async function checkAll(context: Context): Promise<Check[]> {
   return [...local, server, ...(await run(isHostOnly(context) ? HOST_ONLY_PROBES : SERVER_PROBES))];
 }
 
-function line({ id, state, detail, remedy }: Check): string {
+function lines({ id, state, detail, remedy }: Check): string[] {
   const mark = state === "ok" ? "ok  " : state === "warn" ? "warn" : "FAIL";
-  return `${mark}  ${padEnd(id, 8)}  ${detail}${remedy === undefined ? "" : `\n                ${remedy}`}`;
+  return [`${mark}  ${padEnd(id, 8)}  ${detail}`, ...(remedy === undefined ? [] : [`${" ".repeat(16)}${remedy}`])];
 }
 
 /** A check that cannot be made is a finding, not the end of the others. */

@@ -20,7 +20,7 @@ export const hostColumns = (out: Output): Column<Host>[] => [
   { header: "id", value: ({ id }) => id, detail: true },
 ];
 
-export function hostText(out: Output, host: Host): string {
+export function hostText(out: Output, host: Host): string[] {
   const { platform, metrics, locked } = host;
   return renderFields([
     ["name", host.name],

@@ -24,7 +24,7 @@ export function sessionState({ status, end }: Session): string {
   return end.code === undefined ? end.reason : `${end.reason} (${end.code})`;
 }
 
-export const sessionText = (out: Output, session: Session): string =>
+export const sessionText = (out: Output, session: Session): string[] =>
   renderFields([
     ["name", session.name],
     ["id", session.id],

@@ -2,7 +2,6 @@
 import { EXIT, fail } from "@maestro/shared/errors";
 import { FleetEvent } from "@maestro/shared/contract/resources";
 import { ROUTES, type RouteSpec } from "@maestro/shared/contract/routes";
-import { escapeUnsafe } from "@maestro/shared/sanitize";
 import { parseJson } from "../../config/json.ts";
 import { readText } from "../api/http.ts";
 import { flag, param } from "../args/spec.ts";
@@ -78,7 +77,7 @@ export const events = defineCommand({
           const event = FleetEvent.safeParse(parseJson(message.data));
           if (!event.success) continue;
           since = event.data.id;
-          out.record(event.data, ({ at, type, subject, summary }) => escapeUnsafe(`${out.time(at)}\t${type}\t${subject}\t${summary}`));
+          out.record(event.data, ({ at, type, subject, summary }) => [out.time(at), type, subject, summary]);
         }
       } catch (error) {
         if (!stop.signal.aborted && !flags.follow) throw error;
@@ -119,7 +118,7 @@ const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export const api = defineCommand({
   group: "run",
   name: "api",
-  summary: "Call any path of the API; the answer is printed as it came",
+  summary: "Call any path of the API; the answer is printed as it came, escaped at a terminal",
   flags: { data: flag.text("the JSON body; - for standard input", "json") },
   params: { method: param.required("GET, POST, PUT, PATCH or DELETE"), path: param.required("e.g. /api/v1/hosts") },
   examples: ["maestro api GET /api/v1/hosts", `maestro api POST /api/v1/sessions --data '{"name":"build"}'`],
@@ -145,7 +144,8 @@ export const api = defineCommand({
     };
     const answer = await client().raw(route, body === undefined ? {} : { body });
     const answered = await readText(answer.body, timeoutMs);
-    if (answered !== "") out.raw(answered.endsWith("\n") ? answered : `${answered}\n`);
+    const isJson = /[/+]json\b/.test(answer.headers["content-type"] ?? "");
+    if (answered !== "") out.foreign(answered.endsWith("\n") ? answered : `${answered}\n`, isJson);
     return EXIT.ok;
   },
 });

@@ -45,7 +45,7 @@ export function findThing({ hosts, agents, sessions }: Everything, typed: string
   );
 }
 
-export function thingText(out: Output, thing: Thing) {
+export function thingText(out: Output, thing: Thing): string[] {
   switch (thing.kind) {
     case "host":
       return hostText(out, thing.value);

@@ -46,7 +46,7 @@ export const up = defineCommand({
             pid: process.pid,
             home: paths.home,
           },
-          () => `Console ${console}\nLogin ${login}`,
+          () => [`Console ${console}`, `Login ${login}`],
           console,
         );
         if (line !== undefined) out.note(`The CLI is ${paths.cliFile}; to have it on your PATH: ${line}`);

@@ -1,5 +1,6 @@
 /** Tokens come from a file, standard input or a prompt; never from argv, where everybody on the machine reads them. */
 import { fail } from "@maestro/shared/errors";
+import { escapeUnsafe } from "@maestro/shared/sanitize";
 import { readPrivate } from "../../daemon/durable-file.ts";
 import type { Io } from "../io.ts";
 
@@ -40,7 +41,7 @@ async function readAll(stdin: NodeJS.ReadStream): Promise<string> {
 
 /** Reads one line without echo. Ctrl-C gives up with 130's meaning: nothing was given. */
 export function promptHidden({ stdin, stderr }: Io, prompt: string): Promise<string> {
-  stderr.write(prompt);
+  stderr.write(escapeUnsafe(prompt));
   stdin.setRawMode(true);
   stdin.resume();
   return new Promise((resolve, reject) => {
@@ -75,7 +76,7 @@ export function promptHidden({ stdin, stderr }: Io, prompt: string): Promise<str
 export async function confirm({ stdin, stderr }: Io, question: string, yes: boolean): Promise<void> {
   if (yes) return;
   if (!stdin.isTTY) throw fail("confirmation_required", `${question} Nobody can be asked here.`, { field: "yes", hint: "Add --yes." });
-  stderr.write(`${question} [y/N] `);
+  stderr.write(`${escapeUnsafe(question)} [y/N] `);
   const answer = await new Promise<string>((resolve) => {
     stdin.resume();
     stdin.once("data", (data: Buffer) => {

@@ -1,6 +1,6 @@
 /** A refusal on stderr: what went wrong, what to do, the request's id. Never a stack. */
 import { ERRORS, exitCodeFor, type ExitCode, type MaestroFailure } from "@maestro/shared/errors";
-import { escapeUnsafe } from "@maestro/shared/sanitize";
+import { escapeUnsafe, safeJson } from "@maestro/shared/sanitize";
 
 /** A refusal of the server, possibly with a code this version does not know. */
 export interface ServerProblem {
@@ -44,7 +44,7 @@ export function asProblem(failure: MaestroFailure | ServerRefusal): ServerProble
 export const exitFor = (problem: ServerProblem): ExitCode => exitCodeFor(problem.code, problem.status);
 
 export function renderProblem(problem: ServerProblem, json: boolean): string {
-  if (json) return JSON.stringify({ error: problem });
+  if (json) return safeJson({ error: problem });
   const lines = [`maestro: ${problem.detail} (${problem.code})`];
   if (problem.hint !== undefined) lines.push(`  ${problem.hint}`);
   if (problem.requestId !== undefined && problem.requestId !== "") lines.push(`  request ${problem.requestId}`);

@@ -1,10 +1,16 @@
-/** The output contract: data on stdout, everything else on stderr; one object, one array, or NDJSON with --json. */
-import { escapeUnsafe } from "@maestro/shared/sanitize";
+/**
+ * The output contract: data on stdout, everything else on stderr; one object, one array, or NDJSON with --json.
+ * Names and texts of others are in all of it, so every way out escapes: nothing printed here acts on a terminal.
+ */
+import { escapeJson, escapeUnsafe, safeJson } from "@maestro/shared/sanitize";
 import type { Io } from "../io.ts";
 import { renderTable, type Column } from "./table.ts";
 import { relativeTime } from "./time.ts";
 
 export type OutputMode = "table" | "json" | "ids";
+
+/** A line, or several. A line feed within one is somebody else's, and escaped like the rest. */
+export type Lines = string | readonly string[];
 
 export interface OutputOptions {
   mode: OutputMode;
@@ -23,27 +29,34 @@ export class Output {
   }
 
   /** One thing. `text` is asked for only when a person reads. */
-  one<T extends object>(value: T, text: (value: T) => string, id?: string): void {
-    if (this.mode === "json") this.#data(JSON.stringify(value));
+  one<T extends object>(value: T, text: (value: T) => Lines, id?: string): void {
+    if (this.mode === "json") this.#json(value);
     else if (this.mode === "ids" && id !== undefined) this.#data(id);
     else if (this.mode === "table") this.#data(text(value));
   }
 
   list<T extends { id: string }>(items: readonly T[], columns: readonly Column<T>[], empty: string): void {
-    if (this.mode === "json") this.#data(JSON.stringify(items));
+    if (this.mode === "json") this.#json(items);
     else if (this.mode === "ids") for (const { id } of items) this.#data(id);
     else if (items.length === 0) this.note(empty);
     else this.#data(renderTable(items, columns, this));
   }
 
-  /** One record of a stream. */
-  record<T extends object>(value: T, text: (value: T) => string): void {
-    this.#data(this.mode === "json" ? JSON.stringify(value) : text(value));
+  /** One record of a stream: its columns, with tabs between them. */
+  record<T extends object>(value: T, columns: (value: T) => readonly string[]): void {
+    if (this.mode === "json") this.#json(value);
+    else this.raw(`${columns(value).map(escapeUnsafe).join("\t")}\n`);
   }
 
-  /** Bytes as they are: a screen, a script, an answer of `api`. */
-  raw(text: string | Uint8Array): void {
+  /** As it is: a script of ours, a screen that was filtered. */
+  raw(text: string): void {
     this.#io.stdout.write(text);
+  }
+
+  /** What somebody else answered, whole. A file or a pipe gets it as it came. */
+  foreign(text: string, isJson: boolean): void {
+    if (!this.#io.stdout.isTTY) this.raw(text);
+    else this.raw(isJson ? escapeJson(text) : text.split("\n").map(escapeUnsafe).join("\n"));
   }
 
   /** For the person at the terminal; never data. Nothing with --json or -q. */
@@ -55,7 +68,11 @@ export class Output {
     return this.verbose ? (iso ?? "never") : relativeTime(iso, this.#io.nowMs());
   }
 
-  #data(text: string): void {
-    this.#io.stdout.write(`${text}\n`);
+  #json(value: object): void {
+    this.raw(`${safeJson(value)}\n`);
+  }
+
+  #data(text: Lines): void {
+    for (const line of typeof text === "string" ? [text] : text) this.raw(`${escapeUnsafe(line)}\n`);
   }
 }

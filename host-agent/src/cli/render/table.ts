@@ -13,21 +13,19 @@ export interface Column<T> {
 
 const GAP = "  ";
 
-export function renderTable<T>(rows: readonly T[], columns: readonly Column<T>[], { verbose }: { verbose: boolean }): string {
+export function renderTable<T>(rows: readonly T[], columns: readonly Column<T>[], { verbose }: { verbose: boolean }): string[] {
   const shown = columns.filter((column) => verbose || column.detail === undefined);
   const lines = [
     shown.map((column) => column.header.toUpperCase()),
     ...rows.map((row) => shown.map((column) => cell(column, row, verbose))),
   ];
   const widths = shown.map((_, i) => Math.max(...lines.map((line) => displayWidth(line[i] ?? ""))));
-  return lines
-    .map((line) =>
-      line
-        .map((text, i) => (i === line.length - 1 ? text : padEnd(text, widths[i] ?? 0)))
-        .join(GAP)
-        .trimEnd(),
-    )
-    .join("\n");
+  return lines.map((line) =>
+    line
+      .map((text, i) => (i === line.length - 1 ? text : padEnd(text, widths[i] ?? 0)))
+      .join(GAP)
+      .trimEnd(),
+  );
 }
 
 function cell<T>(column: Column<T>, row: T, verbose: boolean): string {
@@ -37,8 +35,8 @@ function cell<T>(column: Column<T>, row: T, verbose: boolean): string {
 }
 
 /** One thing: a name and a value per line. */
-export function renderFields(fields: readonly (readonly [name: string, value: string | undefined])[]): string {
+export function renderFields(fields: readonly (readonly [name: string, value: string | undefined])[]): string[] {
   const present = fields.flatMap(([name, value]) => (value === undefined || value === "" ? [] : [{ name, value }]));
   const width = Math.max(0, ...present.map(({ name }) => displayWidth(name)));
-  return present.map(({ name, value }) => `${padEnd(name, width)}  ${escapeUnsafe(value)}`).join("\n");
+  return present.map(({ name, value }) => `${padEnd(name, width)}  ${escapeUnsafe(value)}`);
 }
