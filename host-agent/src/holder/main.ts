@@ -107,7 +107,7 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   report(`holder ${process.pid} listens on ${paths.socket} of ${hostname()}`);
   idle();
   const looking = setInterval(() => {
-    if (server.connections > 0) void holder.refresh();
+    if (server.connections > 0) holder.refresh().catch((cause: unknown) => report("looking failed", cause));
     idle();
   }, LOOK_EVERY_MS);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
