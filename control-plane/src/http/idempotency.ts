@@ -4,6 +4,7 @@ import { sha256Hex } from "../crypto/digest.ts";
 import { fromBase64Url, toBase64Url, utf8 } from "../crypto/encoding.ts";
 import type { Db } from "../db/client.ts";
 import { claimKey, pruneKeys, releaseKey, settleKey, type IdempotencyKey } from "../db/idempotency.ts";
+import { isDefinite } from "../domain/fleet/outcome.ts";
 
 export interface IdempotentRequest {
   db: Db;
@@ -62,7 +63,8 @@ async function settle(request: IdempotentRequest, act: () => Promise<Response>):
   try {
     response = await act();
   } catch (error) {
-    await releaseKey(db, id);
+    // What may have been done must not be done again by a repeat: its claim stands until it counts as abandoned.
+    if (isDefinite(error)) await releaseKey(db, id);
     throw error;
   }
   await settleKey(db, id, response.status, await encrypt(request, await response.clone().text()));

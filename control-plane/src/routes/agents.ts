@@ -1,13 +1,15 @@
 /** Agents: named instances of a type in a workspace on a host; started, they have a session. */
 import { fail, MaestroFailure } from "@maestro/shared/errors";
 import type { SessionId } from "@maestro/shared/ids";
+import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { agentTypeBySlug, listAgentTypes } from "../db/agent-types.ts";
 import { findAgent, insertAgent, listAgents, removeAgent, setAgentSession, updateAgent, type AgentRow } from "../db/agents.ts";
 import { findHost, listHosts, type HostRow } from "../db/hosts.ts";
 import { WHOLE } from "../db/page.ts";
 import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
-import { inStatusGroup, toAgent } from "../domain/fleet/agent-view.ts";
+import { inStatusGroup, isAwaited, sessionOfAgent, toAgent } from "../domain/fleet/agent-view.ts";
 import { checkEnv, checkLaunchable, checkPath, checkWords } from "../domain/fleet/launch.ts";
+import { isDefinite } from "../domain/fleet/outcome.ts";
 import { toSession } from "../domain/fleet/session-view.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
@@ -31,8 +33,8 @@ export const agentRoutes = defineRoutes({
     const rows = page.rows.filter(
       ({ name, host: id }) => mayTouchAgent(rx.principal, name) && mayTouchHost(rx.principal, names.get(id) ?? ""),
     );
-    const at = new Map((await confirmed(rx, present, hostsOf(rows))).map((here) => [here.host, here]));
-    const views = rows.map((row) => viewOf(row, names.get(row.host) ?? row.host, at.get(row.host), rx.nowMs));
+    const at = new Map((await confirmed(rx, present, rows)).map((here) => [here.host, here]));
+    const views = rows.map((row) => viewOf(row, { id: row.host, name: names.get(row.host) ?? row.host }, at.get(row.host), rx.nowMs));
     const { status = "all" } = query;
     return rx.list({ rows: views.filter((agent) => inStatusGroup(agent.status, status)), next: page.next }, (agent) => agent);
   },
@@ -90,20 +92,40 @@ export const agentRoutes = defineRoutes({
     if (body.args !== undefined) unwrap(checkWords(body.args, "args"));
     await rx.audit(agent.name);
     const row = await updateAgent(rx.db, rx.fleet, agent.id, body, rx.nowMs);
+    const shown = await show(rx, row);
     await rx.feed.append([
-      { type: "agent.updated", subject: row.id, summary: `Agent '${row.name}' was changed.`, data: { name: row.name } },
+      {
+        type: "agent.updated",
+        subject: row.id,
+        summary: `Agent '${row.name}' was changed.`,
+        data: { name: row.name, host: shown.host.name },
+      },
     ]);
-    return show(rx, row);
+    return shown;
   },
 
   async agentRemove(rx) {
     const agent = await agentFor(rx, rx.params.id);
-    if ((await show(rx, agent)).status === "working")
-      throw fail("agent_running", `Agent '${agent.name}' is running.`, { hint: `Stop it first: maestro agent stop ${agent.name}` });
+    const { host, session, connected } = await look(rx, agent);
+    if ((session !== undefined && session.end === undefined) || isAwaited(agent, session, rx.nowMs))
+      throw fail(
+        "agent_running",
+        connected ? `Agent '${agent.name}' is running.` : `Agent '${agent.name}' may be running: its host is away.`,
+        {
+          hint: connected
+            ? `Stop it first: maestro agent stop ${agent.name}`
+            : `Stop it once host '${host.name}' is back; a host that is gone for good takes its agents along: maestro host remove ${host.name}`,
+        },
+      );
     await rx.audit(agent.name);
     await removeAgent(rx.db, rx.fleet, agent.id);
     await rx.feed.append([
-      { type: "agent.removed", subject: agent.id, summary: `Agent '${agent.name}' was removed.`, data: { name: agent.name } },
+      {
+        type: "agent.removed",
+        subject: agent.id,
+        summary: `Agent '${agent.name}' was removed.`,
+        data: { name: agent.name, host: host.name },
+      },
     ]);
   },
 
@@ -116,14 +138,14 @@ export const agentRoutes = defineRoutes({
   async agentStop(rx) {
     const agent = await agentFor(rx, rx.params.id);
     await rx.audit(agent.name);
-    if (!(await stop(rx, agent))) throw fail("agent_not_running", `Agent '${agent.name}' is not running.`);
-    return show(rx, agent);
+    if (!(await stop(rx, agent, rx.body.force === true))) throw fail("agent_not_running", `Agent '${agent.name}' is not running.`);
+    return show(rx, await findAgent(rx.db, rx.fleet, agent.id));
   },
 
   async agentRestart(rx) {
     const agent = await agentFor(rx, rx.params.id);
     await rx.audit(agent.name);
-    await stop(rx, agent);
+    await stop(rx, agent, false);
     return start(rx, await findAgent(rx.db, rx.fleet, agent.id), rx.body, () => rx.newId("session"));
   },
 });
@@ -137,28 +159,39 @@ async function hostOf(rx: Asking, agent: AgentRow): Promise<HostRow> {
 }
 
 /** For people to read: with what is true now of the hosts of the agents they are shown. */
-async function confirmed(rx: Asking, present: PresentHost[], shown: ReadonlySet<string>): Promise<PresentHost[]> {
-  const hosts = present.filter(({ host }) => shown.has(host));
+async function confirmed(rx: Asking, present: PresentHost[], agents: readonly AgentRow[]): Promise<PresentHost[]> {
+  const at = new Map(present.map((here) => [here.host, here]));
+  // Of one that was never started nothing depends on its host.
+  const started = agents.filter(
+    (agent) => agent.session !== null || sessionOfAgent(agent, at.get(agent.host)?.sessions ?? []) !== undefined,
+  );
+  const shown = [...new Set(started.map(({ host }) => String(host)))].flatMap((host) => at.get(host) ?? []);
   const gone = await someGone(
     rx,
-    hosts.map(({ host, facts }) => ({ id: host, connected: facts.connected })),
+    shown.map(({ host, facts }) => ({ id: host, connected: facts.connected })),
   );
-  return gone ? presentOf(rx, shown.size === 1 ? [...shown][0] : undefined) : hosts;
+  return gone ? presentOf(rx, shown.length === 1 ? shown[0]?.host : undefined) : present;
 }
 
-/** Of one that was never started nothing depends on its host. */
-const hostsOf = (agents: readonly AgentRow[]): ReadonlySet<string> =>
-  new Set(agents.filter(({ session }) => session !== null).map(({ host }) => String(host)));
+interface Place {
+  host: HostRow;
+  session: SessionInfo | undefined;
+  connected: boolean;
+}
+
+async function look(rx: Asking, agent: AgentRow): Promise<Place> {
+  const [host, present] = await Promise.all([hostOf(rx, agent), presentOf(rx, agent.host)]);
+  const [now] = await confirmed(rx, present, [agent]);
+  return { host, session: sessionOfAgent(agent, now?.sessions ?? []), connected: now?.facts.connected ?? false };
+}
 
 async function show(rx: Asking, agent: AgentRow) {
-  const [host, present] = await Promise.all([hostOf(rx, agent), presentOf(rx, agent.host)]);
-  const [now] = await confirmed(rx, present, hostsOf([agent]));
-  return viewOf(agent, host.name, now, rx.nowMs);
+  const { host, session, connected } = await look(rx, agent);
+  return toAgent(agent, { id: host.id, name: host.name }, session, connected, rx.nowMs);
 }
 
-function viewOf(agent: AgentRow, hostName: string, present: PresentHost | undefined, nowMs: number) {
-  const session = present?.sessions.find(({ id }) => id === agent.session);
-  return toAgent(agent, { id: agent.host, name: hostName }, session, present?.facts.connected ?? false, nowMs);
+function viewOf(agent: AgentRow, host: { id: string; name: string }, present: PresentHost | undefined, nowMs: number) {
+  return toAgent(agent, host, sessionOfAgent(agent, present?.sessions ?? []), present?.facts.connected ?? false, nowMs);
 }
 
 async function launchProblem(rx: Asking, host: HostRow, slug: string) {
@@ -198,58 +231,103 @@ async function start(
   const host = await hostOf(rx, agent);
   refuseDraining(host);
   const [[present], definition] = await Promise.all([presentOf(rx, host.id), agentTypeBySlug(rx.db, rx.fleet, agent.type)]);
-  const running = present?.sessions.find(({ id, end }) => id === agent.session && end === undefined);
-  if (running !== undefined)
-    throw fail("agent_running", `Agent '${agent.name}' is running in session ${running.id}.`, {
+  const before = sessionOfAgent(agent, present?.sessions ?? []);
+  if (before !== undefined && before.end === undefined)
+    throw fail("agent_running", `Agent '${agent.name}' is running in session ${before.id}.`, {
       hint: `Attach to it: maestro agent attach ${agent.name}`,
     });
+  const relay = relayOf(rx.env, rx.fleet, host.id);
+  // Asked before anything is noted: of a host that is not there it is certain that it started nothing.
+  if (!(await relay.linked())) throw hostAway(host, present?.facts.lastSeenMs);
+  if (isAwaited(agent, before, rx.nowMs)) throw beingStarted(agent);
   const problem = await launchProblem(rx, host, agent.type);
   if (problem !== undefined) throw new MaestroFailure(problem);
   const session = newId();
   // Of two starts at once only one gets to take the place of the session before.
-  if (!(await setAgentSession(rx.db, rx.fleet, agent.id, session, agent.session, rx.nowMs))) {
-    throw fail("agent_running", `Agent '${agent.name}' is being started already.`, { hint: "Look again in a moment." });
-  }
-  try {
-    const { id, name, type, workspace, model, args, env } = agent;
-    const started = await askHost(relayOf(rx.env, rx.fleet, host.id), "agent.start", {
-      t: "agent.start",
-      session,
-      agent: {
-        id,
-        name,
-        type,
-        workspace,
-        args,
-        env,
-        ...(model === null ? {} : { model }),
-        ...(definition === undefined ? {} : { definition: { ...definition.definition } }),
-      },
-      size: { cols: body.cols ?? DEFAULT_SIZE.cols, rows: body.rows ?? DEFAULT_SIZE.rows },
-      backend: body.backend ?? "auto",
-    });
-    await rx.feed.append([
-      { type: "agent.started", subject: id, summary: `Agent '${name}' was started on host '${host.name}'.`, data: { name, session } },
-    ]);
-    return toSession({
-      info: started.session,
-      host: { id: host.id, name: host.name, status: "online", connected: true },
-      agent: { id, name },
-    });
-  } catch (error) {
+  if (!(await setAgentSession(rx.db, rx.fleet, agent.id, session, agent.session, rx.nowMs))) throw beingStarted(agent);
+  const { id, name, type, workspace, model, args, env } = agent;
+  const started = await askHost(relay, "agent.start", {
+    t: "agent.start",
+    session,
+    agent: {
+      id,
+      name,
+      type,
+      workspace,
+      args,
+      env,
+      ...(model === null ? {} : { model }),
+      ...(definition === undefined ? {} : { definition: { ...definition.definition } }),
+    },
+    size: { cols: body.cols ?? DEFAULT_SIZE.cols, rows: body.rows ?? DEFAULT_SIZE.rows },
+    backend: body.backend ?? "auto",
+  }).catch(async (error: unknown) => {
+    // It may be starting all the same: it stays noted, and is awaited until the host tells of it or time is up.
+    if (!isDefinite(error)) throw unanswered(error, agent);
     await setAgentSession(rx.db, rx.fleet, agent.id, agent.session, session, rx.nowMs);
     throw error;
-  }
+  });
+  await rx.feed.append([
+    {
+      type: "agent.started",
+      subject: id,
+      summary: `Agent '${name}' was started on host '${host.name}'.`,
+      data: { name, host: host.name, session },
+    },
+  ]);
+  return toSession({
+    info: started.session,
+    host: { id: host.id, name: host.name, status: "online", connected: true },
+    agent: { id, name },
+  });
 }
 
 /** False: nothing ran. */
-async function stop(rx: Asking, agent: AgentRow): Promise<boolean> {
+async function stop(rx: Asking, agent: AgentRow, force: boolean): Promise<boolean> {
   const [host, [present]] = await Promise.all([hostOf(rx, agent), presentOf(rx, agent.host)]);
-  const running = present?.sessions.find(({ id, end }) => id === agent.session && end === undefined);
-  if (running === undefined) return false;
-  await askHost(relayOf(rx.env, rx.fleet, host.id), "session.kill", { t: "session.kill", session: running.id });
+  const session = sessionOfAgent(agent, present?.sessions ?? []);
+  const kill = (id: string) =>
+    askHost(relayOf(rx.env, rx.fleet, host.id), "session.kill", { t: "session.kill", session: id, ...(force ? { force } : {}) });
+  if (session !== undefined && session.end === undefined) await kill(session.id);
+  else if (agent.session !== null && isAwaited(agent, session, rx.nowMs)) await stopAwaited(rx, agent, agent.session, kill);
+  else return false;
   await rx.feed.append([
-    { type: "agent.stopped", subject: agent.id, summary: `Agent '${agent.name}' was stopped.`, data: { name: agent.name } },
+    {
+      type: "agent.stopped",
+      subject: agent.id,
+      summary: `Agent '${agent.name}' was stopped.`,
+      data: { name: agent.name, host: host.name },
+    },
   ]);
   return true;
 }
+
+/** Its host has been asked to start it and has not told of it yet: the session may be there, or come after all. */
+async function stopAwaited(
+  rx: Asking,
+  agent: AgentRow,
+  session: SessionId,
+  kill: (id: string) => Promise<{ killed: boolean }>,
+): Promise<void> {
+  const { killed } = await kill(session).catch((error: unknown) => {
+    if (error instanceof MaestroFailure && error.error.code === "session_not_found") return { killed: false };
+    throw error;
+  });
+  if (!killed) throw beingStarted(agent);
+  await setAgentSession(rx.db, rx.fleet, agent.id, null, session, rx.nowMs);
+}
+
+const beingStarted = ({ name }: AgentRow): Error =>
+  fail("agent_running", `Agent '${name}' is being started.`, { hint: `Look again in a moment: maestro agent show ${name}` });
+
+const unanswered = (error: unknown, { name }: AgentRow): unknown =>
+  error instanceof MaestroFailure
+    ? fail(error.error.code, error.error.detail, { hint: `It may be starting all the same; look: maestro agent show ${name}` }, error)
+    : error;
+
+const hostAway = ({ name }: HostRow, seenMs: number | undefined): Error =>
+  fail(
+    "host_unreachable",
+    `Host '${name}' is not connected. ${seenMs === undefined ? "It has never connected." : `Last seen ${new Date(seenMs).toISOString()}.`}`,
+    { hint: "Is the machine on, and `maestro host run` running there?" },
+  );

@@ -1,5 +1,6 @@
 /** An agent as the API shows it; its status is read off the session it was last started in. */
 import type { Agent } from "@maestro/shared/contract/resources";
+import { idTime } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { iso } from "./host-view.ts";
 
@@ -22,17 +23,35 @@ export interface AgentRecord {
 /** A session that was asked for and is not reported yet is under way for this long. */
 export const STARTING_FOR_MS = 30_000;
 
+/**
+ * A living session that the host says is the agent's is the one it runs in, whatever was noted when it was started: the
+ * answer to a start may be lost. Otherwise the noted one, as it ended.
+ *
+ * @param sessions of the agent's own host: another may not speak for it.
+ */
+export function sessionOfAgent(agent: Pick<AgentRecord, "id" | "session">, sessions: readonly SessionInfo[]): SessionInfo | undefined {
+  const noted = sessions.find(({ id }) => id === agent.session);
+  if (noted !== undefined && noted.end === undefined) return noted;
+  return sessions.find((session) => session.agent === agent.id && session.end === undefined) ?? noted;
+}
+
+/** @param session what is known of the agent's; the id it was asked for under tells since when it is awaited. */
+export const isAwaited = (agent: Pick<AgentRecord, "session">, session: SessionInfo | undefined, nowMs: number): boolean =>
+  agent.session !== null && session === undefined && nowMs - idTime(agent.session) < STARTING_FOR_MS;
+
 /** @param connected whether the host's link is open: without it nothing is known of what runs there. */
 export function agentStatus(
-  agent: Pick<AgentRecord, "session" | "updatedMs">,
+  agent: Pick<AgentRecord, "session">,
   session: SessionInfo | undefined,
   connected: boolean,
   nowMs: number,
 ): Agent["status"] {
+  if (session !== undefined && session.end === undefined) return connected ? "working" : "unknown";
+  if (session?.end !== undefined)
+    return session.end.reason === "exited" && (session.end.code ?? 0) === 0 ? "idle" : session.end.reason === "killed" ? "idle" : "failed";
   if (agent.session === null) return "idle";
-  if (session === undefined) return connected && nowMs - agent.updatedMs < STARTING_FOR_MS ? "starting" : connected ? "idle" : "unknown";
-  if (session.end === undefined) return connected ? "working" : "unknown";
-  return session.end.reason === "exited" && (session.end.code ?? 0) === 0 ? "idle" : session.end.reason === "killed" ? "idle" : "failed";
+  if (!connected) return "unknown";
+  return isAwaited(agent, session, nowMs) ? "starting" : "idle";
 }
 
 export function toAgent(
@@ -58,7 +77,7 @@ export function toAgent(
     updatedAt: iso(row.updatedMs),
     ...(row.role === null ? {} : { role: row.role }),
     ...(row.model === null ? {} : { model: row.model }),
-    ...(row.session === null || session === undefined ? {} : { session: row.session }),
+    ...(session === undefined ? {} : { session: session.id }),
     ...(session?.end === undefined ? {} : { lastExit: session.end }),
   };
 }

@@ -1,7 +1,8 @@
 /** How hosts, sessions and agents look to people, and what may be handed to a host. */
 import { expect, test } from "vitest";
+import { makeId } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
-import { agentStatus, inStatusGroup } from "./agent-view.ts";
+import { agentStatus, inStatusGroup, sessionOfAgent } from "./agent-view.ts";
 import { decodeInput } from "./input.ts";
 import { checkAgentType, checkEnv, checkPath } from "./launch.ts";
 import { findSession, freeSessionName, programName, toSession, type PlacedSession } from "./session-view.ts";
@@ -27,9 +28,13 @@ const placed = (more: Partial<SessionInfo> = {}, connected = true): PlacedSessio
 });
 const end = (reason: "exited" | "killed" | "holder_lost", code?: number) => ({ reason, atMs: 0, ...(code === undefined ? {} : { code }) });
 
+const asked = makeId("session", 39_000, new Uint8Array(10));
 test.each([
   ["never started", null, undefined, true, "idle"],
-  ["asked for a moment ago", "s", undefined, true, "starting"],
+  ["asked for a moment ago", asked, undefined, true, "starting"],
+  ["asked for and never come", "ses_0000000000", undefined, true, "idle"],
+  ["asked for of a host that went away", asked, undefined, false, "unknown"],
+  ["running in a session that was not noted", null, info(), true, "working"],
   ["running", "s", info(), true, "working"],
   ["on a host that is away", "s", info(), false, "unknown"],
   ["finished well", "s", info({ end: end("exited", 0) }), true, "idle"],
@@ -37,8 +42,17 @@ test.each([
   ["stopped", "s", info({ end: end("killed") }), true, "idle"],
   ["lost with its holder", "s", info({ end: end("holder_lost") }), true, "failed"],
 ] as const)("an agent %s is shown so", (_what, session, present, connected, status) => {
-  expect(agentStatus({ session, updatedMs: 1_000 }, present, connected, 2_000)).toBe(status);
+  expect(agentStatus({ session }, present, connected, 40_000)).toBe(status);
   expect(inStatusGroup(status, "all")).toBe(true);
+});
+
+test("an agent runs in the living session that is its, else it ended in the one it was started in", () => {
+  const [noted, other] = [info({ id: "s", end: end("killed") }), info({ id: "t", agent: "agt_1" })];
+  const of = (session: string | null, sessions: SessionInfo[]) => sessionOfAgent({ id: "agt_1", session }, sessions)?.id;
+  expect(of("s", [other, noted])).toBe("t");
+  expect(of("s", [noted, { ...other, agent: "agt_2" }])).toBe("s");
+  expect(of("s", [other, info({ id: "s" })])).toBe("s");
+  expect(of(null, [noted, { ...other, end: end("killed") }])).toBeUndefined();
 });
 
 test("a session is running, ended, or out of reach", () => {
