@@ -1,5 +1,5 @@
 /** One request's audit: written before privileged effects, and for refusals once it is known who was refused. */
-import { ERRORS, fail, type MaestroError } from "@maestro/shared/errors";
+import { ERRORS, fail, type ErrorCode } from "@maestro/shared/errors";
 import type { AuditEntry } from "../objects/feed-audit.ts";
 import type { Feed } from "../objects/feed.ts";
 import type { Identity } from "./auth-input.ts";
@@ -42,12 +42,12 @@ export class AuditTrail {
   }
 
   /** Never in the way of the refusal itself: a log that fails here is reported to the server's own log. */
-  async refused(target: string, error: MaestroError): Promise<void> {
+  async refused(target: string, code: ErrorCode): Promise<void> {
     if (this.identity === undefined) return;
-    const { status } = ERRORS[error.code];
+    const { status } = ERRORS[code];
     const outcome = status === 401 || status === 403 ? "denied" : "failed";
     try {
-      await this.feed().audit({ ...this.#entry(this.#place.action, target, outcome), code: error.code });
+      await this.feed().audit({ ...this.#entry(this.#place.action, target, outcome), code });
     } catch (cause) {
       console.error(JSON.stringify({ message: "audit of a refusal failed", requestId: this.#place.requestId, cause: String(cause) }));
     }

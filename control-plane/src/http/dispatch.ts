@@ -3,8 +3,9 @@
  * The order matters: nothing is parsed before it is known who asks, and nothing is done before it is recorded.
  */
 import type { Context } from "hono";
+import * as z from "zod";
 import type { RouteName, RouteSpec } from "@maestro/shared/contract/routes";
-import { fail, MaestroFailure } from "@maestro/shared/errors";
+import { fail, isErrorCode, MaestroFailure, type ErrorCode } from "@maestro/shared/errors";
 import { configOf } from "../config.ts";
 import { openDb, type Db } from "../db/client.ts";
 import { isBootstrapped } from "../db/fleets.ts";
@@ -51,15 +52,26 @@ export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, ha
     const act = async (): Promise<Response> => {
       entered = true;
       const value = await handler(rx);
-      if (isWrite(c.req.raw) && !trail.written && trail.identity !== undefined) await trail.ok(target);
+      const code = value instanceof Response ? await refusalIn(value) : undefined;
+      if (code !== undefined) await trail.refused(target, code);
+      else if (isWrite(c.req.raw) && !trail.written && trail.identity !== undefined) await trail.ok(target);
       return respond(call, value);
     };
     return await maybeOnce(call, principal, text, rx, act);
   } catch (error) {
-    if (error instanceof MaestroFailure && isAudited(error, entered && isWrite(c.req.raw))) await trail.refused(target, error.error);
+    if (error instanceof MaestroFailure && isAudited(error, entered && isWrite(c.req.raw))) await trail.refused(target, error.error.code);
     throw error;
   }
 }
+
+/** Of a socket that was forwarded: an object's refusal comes back as an answer. */
+async function refusalIn(answer: Response): Promise<ErrorCode | undefined> {
+  if (answer.headers.get("content-type") !== "application/problem+json") return undefined;
+  const problem = Refused.safeParse(await answer.clone().json());
+  return problem.success && isErrorCode(problem.data.code) ? problem.data.code : "internal";
+}
+
+const Refused = z.object({ code: z.string() });
 
 /** Refusals of rights always; other failures only where something was about to change. */
 function isAudited({ error }: MaestroFailure, changing: boolean): boolean {

@@ -42,6 +42,7 @@ export const socketRoutes = defineRoutes({
     ) {
       throw fail("ticket_invalid", "This ticket opens something else.", { hint: "Ask for one for this session." });
     }
+    await rx.audit(info.id);
     await recordOpening(rx.db, rx.fleet, principal, { kind: "relay", object: relayName(rx.fleet, host.id) }, rx.nowMs);
     const context: ViewerContext = {
       kind: "viewer",
