@@ -220,6 +220,16 @@ export class HeldSession {
     return true;
   }
 
+  /** [VW3] What the user changes of a session of theirs; while it is shown, its terminal tells its size. */
+  renew({ name, cols, rows, lastActivityMs }: Pick<SessionFacts, "name" | "cols" | "rows" | "lastActivityMs">): void {
+    const used = lastActivityMs - this.#facts.lastActivityMs >= ACTIVITY_STEP_MS;
+    const renamed = name !== this.#facts.name;
+    this.#facts.name = name;
+    if (used) this.#facts.lastActivityMs = lastActivityMs;
+    if (used || renamed) this.#deps.changed(this);
+    if (this.#life.type === "running" && !this.#life.terminal.streaming) this.#resized(cols, rows);
+  }
+
   /** Also for sessions found dead. */
   ended(end: TerminalEnd): void {
     if (this.end !== undefined) return;

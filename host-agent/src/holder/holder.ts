@@ -226,6 +226,8 @@ export class Holder implements HolderCore {
 
   #remove(session: HeldSession): void {
     this.#sessions.delete(session.id);
+    // One of the user's that is gone: nothing may come of its terminal any more.
+    session.release();
     session.dispose();
     this.#changed.delete(session);
     this.#removed.add(session.id);
@@ -274,7 +276,15 @@ export class Holder implements HolderCore {
     const found = new Map((await this.#parts.users.list()).map((session) => [session.id, session]));
     for (const session of this.#sessions.values()) {
       if (session.facts.backend !== "user-tmux") continue;
-      if (!found.delete(session.id) && session.end === undefined) this.#remove(session);
+      const known = found.get(session.id);
+      if (known === undefined) {
+        // One that ended before somebody's eyes stays as long as they look.
+        if (session.end === undefined || !session.watched) this.#remove(session);
+      } else if (session.end === undefined) {
+        found.delete(session.id);
+        session.renew(known.facts);
+      }
+      // Else it was taken for ended and is there all the same: it begins anew.
     }
     for (const { facts, open } of found.values()) {
       const session = this.#make(facts);

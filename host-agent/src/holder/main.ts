@@ -75,9 +75,9 @@ export async function runHolder(options: HolderOptions): Promise<number> {
           socket: userSocket,
           pty: ptyBackend,
           env,
-          nowMs: () => clock.now(),
+          clock,
           // `-E`: without it tmux takes from the session what this client's environment lacks, such as SSH_AUTH_SOCK.
-          attachArgv: (name) => [tmux.program, "-u", "-S", userSocket, "attach-session", "-E", "-f", "ignore-size", "-t", `=${name}`],
+          attachArgv: (id) => [tmux.program, "-u", "-S", userSocket, "attach-session", "-E", "-f", "ignore-size", "-t", id],
         });
   const holder: Holder = new Holder({
     clock,

@@ -124,3 +124,62 @@ test("Maestro ends none of the user's sessions, nor does its own end", async () 
   await ear.until(() => ear.closedBecause !== undefined);
   expect(user("list-sessions", "-F", "#{session_name}")).toBe("mine\n");
 }, 30_000);
+
+test("a session that is renamed keeps its id, is told under its new name, and what takes the old name gets none of its keys", async () => {
+  user("new-session", "-d", "-s", "mine", "sh -c 'echo first; exec cat'");
+  const session = await found();
+  user("rename-session", "-t", "=mine", "yours");
+  user("new-session", "-d", "-s", "mine", "sh -c 'echo second; exec cat'");
+  await ear.until(() => ear.changes.some(({ upsert }) => upsert.some(({ id, name }) => id === session.id && name === "yours")));
+  expect(value(await client.list()).find(({ id }) => id === session.id)?.name).toBe("yours");
+  value(await client.subscribe(session.id, { credit: AMPLE }));
+  await ear.until(() => ear.text(session.id).includes("first"));
+  client.input(session.id, Buffer.from("typed\r"));
+  await ear.until(() => ear.text(session.id).includes("typed"));
+  expect(user("list-clients", "-F", "#{client_session}")).toBe("yours\n");
+  expect(user("capture-pane", "-p", "-t", "=mine:")).not.toContain("typed");
+}, 30_000);
+
+const DETACHES: readonly (readonly [string, (id: string) => void])[] = [
+  ["a viewer's key", (id) => void client.input(id, Buffer.from("\x02d"))],
+  ["somebody else", () => void user("detach-client", "-a", "-s", "=mine")],
+];
+test.each(DETACHES)(
+  "a client that is detached by %s comes back, and its viewers see the session again",
+  async (_by, detach) => {
+    user("new-session", "-d", "-s", "mine", "sh -c 'echo theirs; exec cat'");
+    const session = await found();
+    value(await client.subscribe(session.id, { credit: AMPLE }));
+    await ear.until(() => ear.text(session.id).includes("theirs"));
+    detach(session.id);
+    const after = (): string => ear.text(session.id).split("[detached (from session mine)]")[1] ?? "";
+    await ear.until(() => after().includes("theirs"));
+    client.input(session.id, Buffer.from("typed\r"));
+    await ear.until(() => after().includes("typed"));
+    expect(user("list-clients").trim().split("\n")).toHaveLength(1);
+  },
+  30_000,
+);
+
+test.each(["on", "off"])(
+  "a session that ends while it is watched ends for its viewers, with detach-on-destroy %s",
+  async (option) => {
+    user("new-session", "-d", "-s", "mine", "cat");
+    user("set", "-g", "detach-on-destroy", option);
+    const session = await found();
+    user("new-session", "-d", "-s", "other", "sh -c 'echo secret; exec cat'");
+    user("set-hook", "-g", "client-detached", "wait-for -S left");
+    value(await client.subscribe(session.id, { credit: AMPLE }));
+    await ear.until(() => ear.outputs.length > 0);
+    user("kill-session", "-t", "=mine");
+    await ear.ended(session.id);
+    const told = ear.changes.flatMap(({ upsert }) => upsert).findLast(({ id }) => id === session.id);
+    expect(told?.end?.reason).toBe("exited");
+    // The client that tmux moved to another session is taken back.
+    if (option === "off") user("wait-for", "left");
+    expect(user("list-clients")).toBe("");
+    client.unsubscribe(session.id);
+    await ear.until(() => ear.changes.some(({ removed }) => removed.includes(session.id)));
+  },
+  30_000,
+);

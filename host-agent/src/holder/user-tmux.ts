@@ -4,11 +4,11 @@ import { existsSync } from "node:fs";
 import * as path from "node:path";
 import { makeId } from "@maestro/shared/ids";
 import { stripUnsafe } from "@maestro/shared/sanitize";
-import type { Terminal, TerminalEvents } from "./backend.ts";
+import type { Terminal, TerminalBackend, TerminalEvents } from "./backend.ts";
+import type { Clock } from "./clock.ts";
 import type { SessionFacts } from "./held-session.ts";
-import type { PtyBackend } from "./pty-backend.ts";
 import type { TmuxServer } from "./tmux-server.ts";
-import { UserTmuxTerminal } from "./user-tmux-terminal.ts";
+import { UserTmuxTerminal, windowSize } from "./user-tmux-terminal.ts";
 
 export interface UserSession {
   id: string;
@@ -23,7 +23,9 @@ export interface UserSessions {
 /** Where there is no tmux. */
 export const noUserSessions: UserSessions = { list: async () => [] };
 
-const FORMAT = "#{session_id} #{session_created} #{session_activity} #{window_width} #{window_height} #{session_name}";
+const FORMAT = "#{session_id} #{session_created} #{session_activity} #{window_width} #{window_height} #{status} #{session_name}";
+/** Of a window larger than any terminal here. */
+const UNKNOWN_SIZE = { cols: 80, rows: 24 };
 /** The user's server is asked at most this often. */
 const FRESH_MS = 2_000;
 
@@ -32,11 +34,11 @@ export interface UserTmuxParts {
   server: Pick<TmuxServer, "query">;
   /** Its socket: without it, not even a client is run. */
   socket: string;
-  /** argv that attaches to a session by its exact name. */
-  attachArgv(name: string): readonly [string, ...string[]];
-  pty: PtyBackend;
+  /** argv that attaches to a session by tmux's id of it. */
+  attachArgv(id: string): readonly [string, ...string[]];
+  pty: TerminalBackend;
   env: Readonly<Record<string, string>>;
-  nowMs(): number;
+  clock: Clock;
 }
 
 /** The default server's socket, as tmux finds it. */
@@ -55,7 +57,7 @@ export class UserTmux implements UserSessions {
   }
 
   async list(): Promise<UserSession[]> {
-    const now = this.#parts.nowMs();
+    const now = this.#parts.clock.monotonicMs();
     if (now - this.#askedMs < FRESH_MS) return this.#known;
     this.#askedMs = now;
     if (!existsSync(this.#parts.socket)) return (this.#known = []);
@@ -64,12 +66,12 @@ export class UserTmux implements UserSessions {
   }
 
   #parse(line: string): UserSession[] {
-    const [tmuxId, created, activity, width, height, ...words] = line.split(" ");
+    const [tmuxId, created, activity, width, height, status, ...words] = line.split(" ");
     const name = words.join(" ");
-    if (tmuxId === undefined || name === "") return [];
+    if (tmuxId === undefined || created === undefined || name === "") return [];
     const createdMs = Number(created) * 1_000 || 0;
     const id = userSessionId(this.#parts.socket, tmuxId, createdMs);
-    const size = { cols: clamp(Number(width)), rows: clamp(Number(height)) };
+    const size = windowSize([width ?? "", height ?? "", status ?? ""]) ?? UNKNOWN_SIZE;
     const facts: SessionFacts = {
       id,
       name: stripUnsafe(name, 128) || tmuxId,
@@ -83,7 +85,7 @@ export class UserTmux implements UserSessions {
       lastActivityMs: Number(activity) * 1_000 || createdMs,
       epoch: 1,
     };
-    return [{ id, facts, open: (events) => new UserTmuxTerminal(this.#parts, id, name, size, events) }];
+    return [{ id, facts, open: (events) => new UserTmuxTerminal(this.#parts, id, { id: tmuxId, created }, size, events) }];
   }
 }
 
@@ -91,5 +93,3 @@ export class UserTmux implements UserSessions {
 function userSessionId(socket: string, tmuxId: string, createdMs: number): string {
   return makeId("session", createdMs, createHash("sha256").update(`${socket}\0${tmuxId}\0${createdMs}`).digest());
 }
-
-const clamp = (value: number): number => (Number.isInteger(value) && value >= 1 ? Math.min(1000, value) : 80);
