@@ -2,6 +2,7 @@
 import * as path from "node:path";
 import { EXIT, fail } from "@maestro/shared/errors";
 import { flag, param } from "../args/spec.ts";
+import { stillAnsi, stillText } from "../attach/still.ts";
 import { defineCommand } from "../command.ts";
 import { resolveHost, resolveSession } from "../resolve.ts";
 import { attachFlags, attachTo } from "./attach.ts";
@@ -129,7 +130,7 @@ export const sessionScreen = defineCommand({
     const { id, name } = await resolveSession(client, params.session);
     const screen = await client.text("sessionScreen", { params: { id }, query: { format: flags.ansi ? "ansi" : "text" } });
     if (out.mode === "json") out.one({ id, name, screen }, () => "", id);
-    else out.raw(screen.endsWith("\n") ? screen : `${screen}\n`);
+    else out.raw(flags.ansi ? stillAnsi(screen) : stillText(screen));
     return EXIT.ok;
   },
 });
