@@ -11,6 +11,7 @@ import { readAttachment, type Attachment } from "./host-relay/attachments.ts";
 import { RelayContext } from "./host-relay/context.ts";
 import type { RelayReply, ScreenReply } from "./host-relay/host-requests.ts";
 import { liveStatus, relayStatus, wholeUpdate, type LiveStatus, type RelayStatus } from "./host-relay/host-status.ts";
+import { KeyGate, type KeyContext, type KeyReply } from "./host-relay/key-gate.ts";
 import type { RequestWithoutId } from "./host-relay/link-socket.ts";
 import { assemble, type Parts } from "./host-relay/parts.ts";
 import { migrateRelay } from "./host-relay/schema.ts";
@@ -175,6 +176,11 @@ export class HostRelay extends DurableObject<Env> {
         ? maestroError("token_revoked", "The credential of this socket was revoked.", { hint: "Log in again." })
         : maestroError("superseded", "The rights of this credential changed.", { hint: "Connect again." });
     for (const viewer of this.#viewers.openedBy(credential)) this.#end(viewer, error);
+  }
+
+  /** [LK2] Whether the process of this claim may give the host a new key. */
+  admitKey(context: KeyContext): KeyReply {
+    return new KeyGate(this.ctx, this.env, this.#parts).admit(context, this.now());
   }
 
   setDraining(draining: boolean): void {

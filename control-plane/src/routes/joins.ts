@@ -14,9 +14,11 @@ import { enrol, insertJoin, joinByLookup, namesLike, type JoinRow } from "../db/
 import { freeName, joinLabels, joinName } from "../domain/access/join.ts";
 import { joinLine } from "../domain/access/join-line.ts";
 import { mayTouchHost, withinLimits } from "../domain/access/permissions.ts";
+import type { NewEvent } from "../domain/events/event.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
 import { originsHere, serverOrigin } from "../http/origin.ts";
 import { freshSecret, parsedDigest } from "../http/secrets.ts";
+import { relayOf } from "../objects/relay-call.ts";
 import { tellRegistry } from "./registry.ts";
 
 const NONCE_BYTES = 16;
@@ -106,7 +108,7 @@ export const joinRoutes = defineRoutes({
     });
     if (host === undefined) throw joinUsed();
     tellRegistry(rx, join.fleet);
-    await rx.feed.append([{ type: "host.joined", subject: host.id, summary: `Host ${host.name} joined` }]);
+    await rx.feed.append([{ type: "host.joined", subject: host.id, summary: `Host ${host.name} joined`, data: { name: host.name } }]);
     return {
       step: "joined" as const,
       host: { id: host.id, name: host.name },
@@ -130,12 +132,23 @@ export const joinRoutes = defineRoutes({
         hint: "Sign the rotation with the present key.",
       });
     }
-    await rx.audit(principal.name);
-    await rotateHostKey(rx.db, principal.fleet, principal.id, body.signingKey, rx.nowMs + KEY_OVERLAP_MS, rx.nowMs);
-    await bumpRegistry(rx.db, principal.fleet);
-    tellRegistry(rx, principal.fleet);
+    const { fleet, id, name, claim } = principal;
+    const admitted = await relayOf(rx.env, fleet, id).admitKey({ fleet, host: id, hostName: name, claim });
+    if (!admitted.ok) throw new MaestroFailure(admitted.error);
+    await rx.audit(name);
+    await rotateHostKey(rx.db, fleet, id, body.signingKey, rx.nowMs + KEY_OVERLAP_MS, rx.nowMs);
+    await bumpRegistry(rx.db, fleet);
+    tellRegistry(rx, fleet);
+    if (host?.signingKey !== body.signingKey) await rx.feed.append(rotationEvents(id, name, admitted.known));
   },
 });
+
+function rotationEvents(subject: string, name: string, known: boolean): NewEvent[] {
+  const rotated: NewEvent = { type: "host.key_rotated", subject, summary: `Host '${name}' has a new signing key.`, data: { name } };
+  if (known) return [rotated];
+  const summary = `The new key of host '${name}' came from a process that is not its link: if nobody rotated it there, remove the host.`;
+  return [rotated, { type: "alert", subject, summary, data: { name, code: "key_rotated" } }];
+}
 
 async function joinOf(rx: RouteContext<"hostJoin">, text: string): Promise<JoinRow> {
   const parsed = unwrap(parseToken(text, ["join"]));

@@ -170,7 +170,7 @@ export const InputBody = z.strictObject({ text: z.string().max(49_152).optional(
 // ---- operations -----------------------------------------------------------------------------
 
 export const EVENT_TYPES = [
-  "host.joined", "host.online", "host.stale", "host.lost", "host.locked", "host.unlocked", "host.updated", "host.removed", "host.draining", "host.resumed",
+  "host.joined", "host.online", "host.stale", "host.lost", "host.locked", "host.unlocked", "host.updated", "host.removed", "host.draining", "host.resumed", "host.key_rotated",
   "agent.created", "agent.updated", "agent.removed", "agent.started", "agent.stopped",
   "session.created", "session.updated", "session.ended", "session.removed",
   "types.changed", "token.created", "token.revoked", "member.changed", "alert",
