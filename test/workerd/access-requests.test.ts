@@ -1,6 +1,7 @@
 /** The bad inputs of the API that need no host: exact code, field and hint, and no stack. */
 import { env, exports } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { ROUTES, type RouteSpec } from "@maestro/shared/contract/routes";
 import { MAX_BODY_BYTES } from "@maestro/shared/limits";
 import type { ErrorCode } from "@maestro/shared/errors";
 import { formatToken } from "@maestro/shared/token";
@@ -232,6 +233,45 @@ describe("bad inputs", () => {
     const problem = await refusal(call("/api/v1/me", { token: fleet.owner.token }), "internal");
     expect(problem.hint).toContain(problem.requestId);
     expect(JSON.stringify(problem)).not.toMatch(/tokens|sql/i);
+  });
+});
+
+describe("every route", () => {
+  const rows = Object.entries<RouteSpec>(ROUTES);
+  const asked = (spec: RouteSpec, of: Fleet, more: Call): Promise<Response> =>
+    call(spec.path.replace(/:\w+/g, "nothing-here"), {
+      method: spec.method,
+      ...(spec.access.kind === "open" ? {} : { token: of.owner.token }),
+      ...more,
+    });
+  const forPeople = rows.filter(([, { access }]) => access.kind !== "host");
+  const writes = forPeople.filter(([, { method }]) => method !== "GET");
+
+  it.each(writes)("%s checks its body, whatever it does with it", async (_name, spec) => {
+    const plain = await refusal(asked(spec, fleet, { raw: "{}", headers: { "content-type": "text/plain" } }), "content_type_unsupported");
+    expect(plain).toMatchObject({ field: "content-type", hint: "Send application/json." });
+    await refusal(asked(spec, fleet, { raw: new TextEncoder().encode("{}") }), "content_type_unsupported");
+    const large = `{"x":"${"x".repeat(MAX_BODY_BYTES)}"}`;
+    expect((await refusal(asked(spec, fleet, { raw: large, headers: json5 }), "body_too_large")).hint).toBe("Send less at once.");
+    expect((await refusal(asked(spec, fleet, { raw: "{", headers: json5 }), "json_invalid")).detail).toContain("1:2");
+    const unknown = await refusal(asked(spec, fleet, { body: { zzzzzzzzzz: 1 } }), "unknown_field");
+    expect(unknown.field).toBe("zzzzzzzzzz");
+    expect(unknown.hint).toMatch(spec.body === undefined ? /^Nothing is taken here\.$/ : /^(Known: |Did you mean )/);
+  });
+
+  it.each(forPeople)("%s refuses a query parameter it does not know", async (_name, spec) => {
+    const path = spec.path.replace(/:\w+/g, "nothing-here");
+    const token = spec.access.kind === "open" ? {} : { token: fleet.owner.token };
+    const problem = await refusal(call(`${path}?zzzzzzzzzz=1`, { method: spec.method, ...token }), "unknown_field");
+    expect(problem.field).toBe("zzzzzzzzzz");
+    expect(problem.hint).toMatch(spec.query === undefined ? /^Nothing is taken here\.$/ : /^(Known: |Did you mean )/);
+  });
+
+  it.each(writes.filter(([, { body }]) => body === undefined))("%s needs no body", async (_name, spec) => {
+    for (const more of [{}, { headers: json5 }, { body: {} }]) {
+      const text = await (await asked(spec, fleet, more)).text();
+      expect(text).not.toMatch(/content_type_unsupported|json_invalid|unknown_field|field_missing/);
+    }
   });
 });
 

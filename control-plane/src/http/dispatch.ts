@@ -47,7 +47,7 @@ export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, ha
     if (isWrite(c.req.raw) || c.req.header("upgrade") !== undefined) refuseForeignOrigin(c.req.raw, call.url, call.config);
     await limitByAddress(call);
     const principal = await whoMay(call);
-    const text = spec.body === undefined ? "" : await readJsonText(c.req.raw);
+    const text = isWrite(c.req.raw) ? await readJsonText(c.req.raw) : "";
     const rx = contextOf<N>(call, name, principal, text);
     const act = async (): Promise<Response> => {
       entered = true;

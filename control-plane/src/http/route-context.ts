@@ -1,5 +1,6 @@
 /** What a handler is given, made from one call. */
 import type { Context } from "hono";
+import * as z from "zod";
 import type { RouteName, RouteSpec } from "@maestro/shared/contract/routes";
 import { makeId, type Id, type IdKind } from "@maestro/shared/ids";
 import { DEFAULT_PAGE_ITEMS } from "@maestro/shared/limits";
@@ -24,11 +25,14 @@ export interface Call {
   trail: AuditTrail;
 }
 
+/** What is taken where the row names nothing: a mistyped or misplaced field is told there too. */
+const NOTHING: z.ZodObject = z.strictObject({});
+
 /** @param text the body, read but not parsed yet. */
 export function contextOf<N extends RouteName>(call: Call, name: N, principal: Principal | undefined, text: string): RouteContext<N> {
   const { c, spec, config, db, url, nowMs, requestId, ip, trail } = call;
-  const query = spec.query === undefined ? {} : parseQuery(spec.query, url);
-  const body = spec.body === undefined ? undefined : parseBody(spec.body, text);
+  const query = parseQuery(spec.query ?? NOTHING, url);
+  const body = parseBody(spec.body ?? NOTHING, text);
   const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
   const identity = (): Promise<string> => queryIdentity(trail.identity?.fleet ?? "", name, query);
   const context = {

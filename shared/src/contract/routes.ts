@@ -67,7 +67,7 @@ export const ROUTES = {
   hostLink: { method: "GET", path: "/api/v1/hosts/self/link", access: { kind: "host" }, summary: "The host's link (WebSocket)", status: 101, tag: "hosts" },
 
   // agents
-  agentTypes: { method: "GET", path: "/api/v1/agent-types", access: user("viewer", "agents:read"), summary: "Agent types, and where their CLI is installed", result: r.list(r.AgentTypeRow), tag: "agents" },
+  agentTypes: { method: "GET", path: "/api/v1/agent-types", access: user("viewer", "agents:read"), summary: "Agent types, and where their CLI is installed", query: page, result: r.list(r.AgentTypeRow), tag: "agents" },
   agentTypeCreate: { method: "POST", path: "/api/v1/agent-types", access: user("operator", "agents:write"), summary: "Register an agent type", body: r.AgentTypeCreate, result: r.AgentTypeRow, status: 201, tag: "agents" },
   agents: { method: "GET", path: "/api/v1/agents", access: user("viewer", "agents:read"), summary: "List agents", query: page.extend({ host: z.string().max(63).optional(), status: z.enum(["active", "idle", "failed", "all"]).optional(), group: z.string().max(128).optional() }), result: r.list(r.Agent), tag: "agents" },
   agentCreate: { method: "POST", path: "/api/v1/agents", access: user("operator", "agents:write"), summary: "Assign an agent to a workspace", body: r.AgentBody, result: r.Agent, status: 201, tag: "agents" },

@@ -33,7 +33,7 @@ export function shapeError(
     const [near] = nearest(key.slice(0, 64), names, 1);
     return maestroError("unknown_field", `'${shown(key)}' is not a field${field === "" ? " here" : ` of ${field}`}.`, {
       field: fieldPath([...issue.path, key]),
-      hint: near === undefined ? `Known: ${names.join(", ")}.` : `Did you mean ${near}?`,
+      hint: near !== undefined ? `Did you mean ${near}?` : names.length > 0 ? `Known: ${names.join(", ")}.` : "Nothing is taken here.",
     });
   }
   if (issue.code === "invalid_key" && issue.path.includes("env")) {
