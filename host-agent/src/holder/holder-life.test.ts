@@ -19,7 +19,7 @@ const make = (): HolderFixture => {
 };
 afterEach(async () => {
   for (const fixture of fixtures.splice(0)) await fixture.dispose();
-}, 30_000);
+});
 
 const sh = (script: string): string[] => ["/bin/sh", "-c", script];
 
@@ -92,7 +92,7 @@ describe("[VW6] the holder is killed", () => {
     second.input(kept.id, Buffer.from("\r"));
     await again.ended(kept.id);
     expect(value(await second.list()).find(({ id }) => id === kept.id)?.end).toMatchObject({ reason: "exited", code: 0 });
-  }, 40_000);
+  }, 60_000);
 
   test("a program that ended meanwhile is told with its code; tmux alone is enough when the registry is gone", async () => {
     const fixture = make();
@@ -124,7 +124,7 @@ describe("[VW6] the holder is killed", () => {
     expect(listed.find(({ id }) => id === stays.id)).toMatchObject({ name: "stays" });
     expect(listed.find(({ id }) => id === ends.id)).toMatchObject({ name: "ends", end: { reason: "exited", code: 9 } });
     expect(Buffer.from(value(await second.screen(ends.id, "text")).bytes).toString()).toContain("last words");
-  }, 30_000);
+  });
 
   test("[F36] a corrupt registry is told and stops nothing", async () => {
     const fixture = make();
@@ -147,7 +147,7 @@ describe("[VW6] the holder is killed", () => {
     expect(value(await client.list()).find((info) => info.id === id)?.end).toMatchObject({ reason: "server_lost" });
     const next = await launch(client, { backend: "tmux", argv: sh("echo anew; read x") });
     await ear.until(() => ear.text(next.id).includes("anew"));
-  }, 20_000);
+  });
 
   test("[CH1] a control client that is dropped comes back in a new epoch, on the same screen", async () => {
     const fixture = make();
@@ -163,7 +163,7 @@ describe("[VW6] the holder is killed", () => {
     client.input(id, Buffer.from("all\r"));
     await ear.until(() => ear.text(id).includes("after all"));
     expect(Buffer.from(value(await client.screen(id, "text")).bytes).toString()).toBe("before\nall\nafter all\n");
-  }, 20_000);
+  });
 });
 
 describe("beginning and end", () => {
@@ -187,7 +187,7 @@ describe("beginning and end", () => {
     again.close();
     await whenFile(fixture.paths.lock, (text) => text === undefined);
     expect(readFileSync(fixture.paths.log, "utf8")).toContain("holder ends");
-  }, 30_000);
+  });
 
   test("a holder that cannot be started is refused by name", async () => {
     const fixture = make();
@@ -223,7 +223,7 @@ describe("beginning and end", () => {
     expect(second.facts.pid).not.toBe(client.facts.pid);
     client.input(id, Buffer.from("hello\r"));
     await ear.until(() => ear.text(id).includes("got hello"));
-  }, 20_000);
+  });
 
   test("the socket is its owner's alone", async () => {
     const fixture = make();
@@ -242,7 +242,7 @@ describe("beginning and end", () => {
     const gone = fixture.whenGone();
     expect(value(await client.stop(true))).toBe(true);
     expect(await gone).toBe(0);
-  }, 20_000);
+  });
 
   test("SIGTERM ends the holder, not the tmux sessions", async () => {
     const fixture = make();
@@ -251,7 +251,7 @@ describe("beginning and end", () => {
     const { id } = value(await client.create(spec({ backend: "tmux", argv: sh("read x") })));
     await fixture.kill("SIGTERM");
     expect(tmux(fixture, "list-sessions", "-F", "#{session_name}")).toContain(id);
-  }, 20_000);
+  });
 });
 
 describe("refusals", () => {
@@ -386,7 +386,8 @@ describe("refusals", () => {
     for (let i = 0; i < 5; i++) await run();
     const before = descriptors();
     for (let i = 0; i < 200; i++) await run();
-    expect(descriptors()).toBeLessThanOrEqual(before);
+    // Whatever is being written to disk in this instant is closed again.
+    await expect.poll(descriptors).toBeLessThanOrEqual(before);
   }, 60_000);
 
   test("programs get no descriptor of another session, and die with the holder", async () => {
@@ -402,7 +403,7 @@ describe("refusals", () => {
     expect(ear.text(id)).not.toContain("ptmx");
     await fixture.kill("SIGKILL");
     await died;
-  }, 20_000);
+  });
 });
 
 /** A pipe that a program holds open for writing: its end is the program's, whoever's child that is. */

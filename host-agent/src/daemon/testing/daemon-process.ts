@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import * as path from "node:path";
 import { connectHolder } from "../../holder/connect.ts";
 import { holderPaths } from "../../holder/paths.ts";
+import { whenFile } from "../../holder/testing/file-watch.ts";
 import type { Paths } from "../../config/paths.ts";
 
 const ENTRY = path.resolve(import.meta.dirname, "../../bin.ts");
@@ -39,16 +40,20 @@ export function spawnDaemon(paths: Paths, { wrapper = [], flags = [], env = {}, 
 /** Ends the home's holder and what it holds; for the end of a test. */
 export async function stopHolder(paths: Paths): Promise<void> {
   const nothing = () => {};
-  const client = await connectHolder(holderPaths(paths.home, paths.runDir), {
+  const gone = Promise.withResolvers<string>();
+  const holder = holderPaths(paths.home, paths.runDir);
+  const client = await connectHolder(holder, {
     output: nothing,
     snapshot: nothing,
     gap: nothing,
     epoch: nothing,
     inputRefused: nothing,
     sessions: nothing,
-    closed: nothing,
+    closed: gone.resolve,
   });
   if (!client.ok) return;
   await client.value.stop(true);
-  client.value.close();
+  // It still writes its registry when it has answered; its home goes next.
+  await gone.promise;
+  await whenFile(holder.lock, (text) => text === undefined);
 }

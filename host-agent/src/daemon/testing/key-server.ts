@@ -51,6 +51,7 @@ export class KeyServer {
   }
 
   #answer(request: IncomingMessage, body: string): { status: number; json: unknown } {
+    if (request.url !== KEY_PATH) return { status: 404, json: {} };
     this.calls += 1;
     for (const wake of this.#heard.splice(0)) wake();
     const refuse = (status: number, code: "signature_invalid" | "proof_invalid" | "clock_skew" | "internal", extra = {}) => ({

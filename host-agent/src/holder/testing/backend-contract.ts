@@ -1,5 +1,7 @@
 /** What every backend with a program in it must do; run by each backend's test through a holder of its own. */
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { advance, type Cursor } from "@maestro/shared/protocol/cursor";
 import type { HolderClient } from "../client.ts";
@@ -202,8 +204,8 @@ export function backendContract({ kind, bulkBytes }: BackendUnderTest): void {
     });
 
     test(`[CH1] ${bulkBytes / 1_000_000} MB arrive byte by byte at a reader that grants in steps`, async () => {
-      const info = value(await client.create(spec({ backend: kind, argv: [process.execPath, "-e", FLOOD, String(bulkBytes)] })));
-      const { id, epoch } = info;
+      const flood = floodIn(fixture, bulkBytes);
+      const { id, epoch } = value(await client.create(spec({ backend: kind, argv: flood.argv })));
       const seen = createHash("sha256");
       const exact = new Ear();
       exact.keep = false;
@@ -218,7 +220,8 @@ export function backendContract({ kind, bulkBytes }: BackendUnderTest): void {
       };
       let granted = 65_536;
       value(await reader.subscribe(id, { from: { epoch, offset: 0 }, credit: granted }));
-      await exact.until(() => cursor.offset >= bulkBytes);
+      flood.go();
+      await exact.until(() => cursor.offset >= bulkBytes, 55_000);
       expect(cursor.offset).toBe(bulkBytes);
       expect(exact.gaps).toEqual([]);
       expect(seen.digest("hex")).toBe(floodDigest(bulkBytes));
@@ -231,11 +234,13 @@ export function backendContract({ kind, bulkBytes }: BackendUnderTest): void {
 /** Says when it is the foreground again. One process: a shell that forks just then could stop half way. */
 const STOPPABLE = 'process.on("SIGCONT", () => console.log("cont")); console.log("go"); setInterval(() => {}, 1000)';
 
-/** Printable bytes that never repeat for long, without newlines that a terminal would change. */
-export const FLOOD = `
+/** Begins when its second argument is there. Printable bytes that never repeat for long, without newlines that a terminal would change. */
+const FLOOD = `
 const size = Number(process.argv[1]);
-const { writeSync } = require("node:fs");
+const { existsSync, writeSync } = require("node:fs");
 require("node:child_process").execFileSync("stty", ["raw"], { stdio: "inherit" });
+const never = new Int32Array(new SharedArrayBuffer(4));
+while (!existsSync(process.argv[2])) Atomics.wait(never, 0, 0, 5);
 let made = 0, x = 1;
 while (made < size) {
   const chunk = Buffer.alloc(Math.min(65536, size - made));
@@ -246,6 +251,12 @@ while (made < size) {
   }
 }
 `;
+
+/** A flood that waits to be let go: by then whoever is to see all of it has subscribed. */
+export function floodIn({ dir }: { dir: string }, bytes: number): { argv: string[]; go(): void } {
+  const gate = path.join(dir, `go-${randomUUID()}`);
+  return { argv: [process.execPath, "-e", FLOOD, String(bytes), gate], go: () => writeFileSync(gate, "") };
+}
 
 export function floodDigest(size: number): string {
   const hash = createHash("sha256");

@@ -7,6 +7,7 @@ import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeId, type SessionId } from "@maestro/shared/ids";
 import type { Result } from "@maestro/shared/result";
+import { errnoOf } from "../../daemon/durable-file.ts";
 import type { HolderClient } from "../client.ts";
 import { connectHolder } from "../connect.ts";
 import { holderPaths, prepareHolderDirs } from "../paths.ts";
@@ -22,6 +23,9 @@ import type {
   SessionsEvent,
   SnapshotEvent,
 } from "../types.ts";
+
+/** Less than a test has, so that it is told what did not come. */
+const PATIENCE_MS = 25_000;
 
 export const HOLDER_ENTRY = fileURLToPath(new URL("./holder-entry.ts", import.meta.url));
 
@@ -98,7 +102,7 @@ export class HolderFixture {
     for (const client of this.#clients) client.close();
     await this.kill("SIGKILL");
     this.#endTmux();
-    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
   }
 
   /**
@@ -109,7 +113,13 @@ export class HolderFixture {
     const tmux = (...args: string[]): string => spawnSync("tmux", ["-S", this.paths.tmuxSocket, ...args], { encoding: "utf8" }).stdout;
     const pid = Number(tmux("display-message", "-p", "#{pid}"));
     tmux("kill-server");
-    if (pid > 0 && readStat(pid) !== undefined) process.kill(pid, "SIGKILL");
+    if (!(pid > 0) || readStat(pid) === undefined) return;
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (cause) {
+      // It went by itself meanwhile.
+      if (errnoOf(cause) !== "ESRCH") throw cause;
+    }
   }
 }
 
@@ -164,9 +174,22 @@ export class Ear implements HolderEvents {
   }
 
   /** Resolves as soon as `check` holds; looked at whenever something is told. */
-  until(check: () => boolean): Promise<void> {
+  until(check: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
     if (check()) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.add({ check, resolve }));
+    return new Promise((resolve, reject) => {
+      const giveUp = setTimeout(() => {
+        this.#waiting.delete(waiting);
+        reject(new Error(`waited in vain for ${String(check)}: ${this.#told()}`));
+      }, patienceMs);
+      const waiting = {
+        check,
+        resolve: () => {
+          clearTimeout(giveUp);
+          resolve();
+        },
+      };
+      this.#waiting.add(waiting);
+    });
   }
 
   live(session: string): Buffer {
@@ -179,6 +202,12 @@ export class Ear implements HolderEvents {
 
   ended(session: string): Promise<void> {
     return this.until(() => this.changes.some(({ upsert }) => upsert.some((info) => info.id === session && info.end !== undefined)));
+  }
+
+  #told(): string {
+    const bytes = this.outputs.reduce((sum, event) => sum + event.bytes.byteLength, 0);
+    const counts = { bytes, gaps: this.gaps.length, epochs: this.epochs.length, snapshots: this.snapshots.length };
+    return JSON.stringify({ ...counts, refusals: this.refusals.length, changes: this.changes.slice(-3), closed: this.closedBecause });
   }
 
   #look(): void {
