@@ -75,3 +75,9 @@ export const VIEWER_GRACE_MS = 60_000;
 
 // events
 export const EVENT_RING_ROWS = 10_000;
+/** [EV1] Sent to a follower that comes back; when it missed more, fetching the state anew costs less. */
+export const EVENT_REPLAY_ROWS = 500;
+/** [EV1] Told to a follower since its last sign of life; past it, it is let go. */
+export const FOLLOWER_UNCONFIRMED_EVENTS = 2_000;
+/** [EV1] One that pinged before is gone after this: a browser lets a hidden page ping once a minute only. */
+export const FOLLOWER_SILENT_MS = 3 * 60_000;

@@ -33,10 +33,13 @@ export async function authenticate(input: AuthInput): Promise<Authenticated> {
     const { principal, token } = await principalOfBearer(bearer, input);
     return { principal, touch: (token.lastUsedMs ?? 0) < nowMs - LAST_USED_GRAIN_MS ? () => touchToken(db, token.id, nowMs) : undefined };
   }
+  const upgrades = request.headers.get("upgrade") !== null;
   const ticket = offeredTicket(request);
+  // Only the object that opens a socket spends tickets: anywhere else one would be good for 30 s of everything.
+  if (ticket !== undefined && !upgrades)
+    throw fail("ticket_invalid", "A ticket opens sockets only.", { hint: "Connect a WebSocket with it, or send a token." });
   if (ticket !== undefined) return { principal: await principalOfTicket(ticket, input), touch: undefined };
   const cookie = readCookie(request, url);
-  const upgrades = request.headers.get("upgrade") !== null;
   if (cookie === undefined || cookie === "" || upgrades) {
     throw fail("auth_required", upgrades ? "A socket needs a ticket or a token." : "No credential was sent.", {
       hint: upgrades ? "Ask for a ticket with POST /api/v1/tickets." : "Send Authorization: Bearer mst_pat_…, or log in: maestro login.",
