@@ -264,7 +264,36 @@ describe("tokens", () => {
   });
 });
 
+describe("a credential of one scope", () => {
+  it("learns who it is, makes itself a login link and logs out again", async () => {
+    const { token } = await makeToken(fleet, { name: "eye", role: "viewer", scopes: ["terminals:read"] });
+    expect(await json(call("/api/v1/me", { token }))).toMatchObject({ scopes: ["terminals:read"] });
+    const { headers, writeHeaders } = await logIn({ link: await link(token) });
+    expect(await json(call("/api/v1/me", { headers }))).toMatchObject({ scopes: ["terminals:read"], csrf: expect.any(String) });
+    expect((await call("/api/v1/logout", { method: "POST", headers: writeHeaders })).status).toBe(204);
+  });
+
+  it.each([
+    ["terminals:read", { session: "work" }, { feed: true }, "events:read"],
+    ["events:read", { feed: true }, { session: "work" }, "terminals:read"],
+  ] as const)("%s makes tickets for %j, not for %j", async (scope, body, other, missing) => {
+    const { token } = await makeToken(fleet, { name: "eye", role: "viewer", scopes: [scope] });
+    expect((await call("/api/v1/tickets", { token, body })).status).toBe(201);
+    const problem = await refusal(call("/api/v1/tickets", { token, body: other }), "scope_missing");
+    expect(problem).toMatchObject({ field: "scope", hint: `Create a token with ${missing}.` });
+  });
+});
+
 describe("tickets", () => {
+  it("open sockets only, which spend them", async () => {
+    const { ticket } = await json(call("/api/v1/tickets", { token: fleet.owner.token, body: { feed: true } }));
+    const offer = { "sec-websocket-protocol": `maestro.v1, ticket.${ticket}` };
+    for (const path of ["/api/v1/events?follow=false", "/api/v1/events"]) {
+      const problem = await refusal(call(path, { headers: offer }), "ticket_invalid");
+      expect(problem.hint).toBe("Connect a WebSocket with it, or send a token.");
+    }
+  });
+
   it("name exactly one thing to open", async () => {
     await refusal(call("/api/v1/tickets", { token: fleet.owner.token, body: {} }), "field_missing");
     const { ticket, expiresAt } = await json(call("/api/v1/tickets", { token: fleet.owner.token, body: { feed: true } }));

@@ -11,9 +11,11 @@ test("no two routes share method and path", () => {
 
 test.each(routes)("route %s says who may call it, with a scope its role can hold", (_, { access }) => {
   if (access.kind === "user" || access.kind === "user-or-host") {
-    expect(ROLE_SCOPES[access.role]).toContain(access.scope);
+    const { role, scope } = access;
+    if (scope === undefined) return;
+    expect(ROLE_SCOPES[role]).toContain(scope);
     // The lowest role that holds the scope is enough, unless the row asks for more on purpose.
-    expect(ROLES.some((role) => ROLE_SCOPES[role].includes(access.scope) && roleAtLeast(access.role, role))).toBe(true);
+    expect(ROLES.some((lower) => ROLE_SCOPES[lower].includes(scope) && roleAtLeast(role, lower))).toBe(true);
   }
 });
 
@@ -26,6 +28,11 @@ test("only health, description, install and the places where a first credential 
 test("an open route that takes a secret is rate limited per address", () => {
   const guarded = routes.filter(([, route]) => route.access.kind === "open" && route.method !== "GET");
   expect(guarded.map(([name, { rate }]) => [name, rate === undefined])).toEqual(guarded.map(([name]) => [name, false]));
+});
+
+test("without a scope one asks about oneself only, or for a ticket, which takes the scope of what it opens", () => {
+  const unscoped = routes.flatMap(([name, { access }]) => ("role" in access && access.scope === undefined ? name : []));
+  expect(unscoped.toSorted()).toEqual(["loginLink", "logout", "me", "ticket"]);
 });
 
 test("routes live under /api/v1, but for what people and installers open by hand", () => {

@@ -9,12 +9,12 @@ import * as r from "./resources.ts";
 export type Access =
   /** No credential; says why in `because`. */
   | { kind: "open"; because: string }
-  /** A person's token or browser session. */
-  | { kind: "user"; role: Role; scope: Scope; stepUp?: true }
+  /** A person's token or browser session; without a scope, whatever it may do. */
+  | { kind: "user"; role: Role; scope?: Scope; stepUp?: true }
   /** A host's own signature. */
   | { kind: "host" }
   /** A person or a host. */
-  | { kind: "user-or-host"; role: Role; scope: Scope };
+  | { kind: "user-or-host"; role: Role; scope?: Scope };
 
 export interface RouteSpec {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -35,15 +35,17 @@ const page = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).opt
 // The narrow return types let a handler's principal be derived from its row.
 const user = (role: Role, scope: Scope): { kind: "user"; role: Role; scope: Scope } => ({ kind: "user", role, scope });
 const stepUp = (role: Role, scope: Scope): { kind: "user"; role: Role; scope: Scope; stepUp: true } => ({ kind: "user", role, scope, stepUp: true });
+/** Whoever has a credential at all: it tells about itself, or ends itself. */
+const itself = (): { kind: "user"; role: Role } => ({ kind: "user", role: "viewer" });
 const open = (because: string): { kind: "open"; because: string } => ({ kind: "open", because });
 
 export const ROUTES = {
   // access
   bootstrap: { method: "POST", path: "/api/v1/bootstrap", access: open("creates the first owner; single use, proven by the bootstrap secret"), summary: "Create the fleet's first owner", body: r.BootstrapBody, result: r.BootstrapResult, status: 201, rate: "login", tag: "access" },
   login: { method: "POST", path: "/api/v1/login", access: open("this is where a credential is presented"), summary: "Open a browser session with a token or a one-time link", body: r.LoginBody, result: r.LoginResult, rate: "login", tag: "access" },
-  loginLink: { method: "POST", path: "/api/v1/login-links", access: user("viewer", "hosts:read"), summary: "Make a one-time login link for yourself", body: r.LoginLinkBody, result: r.LoginLink, status: 201, tag: "access" },
-  logout: { method: "POST", path: "/api/v1/logout", access: user("viewer", "hosts:read"), summary: "End this browser session and its sockets", status: 204, tag: "access" },
-  me: { method: "GET", path: "/api/v1/me", access: { kind: "user-or-host", role: "viewer", scope: "hosts:read" }, summary: "Who asks, with which rights", result: r.Me, tag: "access" },
+  loginLink: { method: "POST", path: "/api/v1/login-links", access: itself(), summary: "Make a one-time login link for yourself, with this credential's rights", body: r.LoginLinkBody, result: r.LoginLink, status: 201, tag: "access" },
+  logout: { method: "POST", path: "/api/v1/logout", access: itself(), summary: "End this browser session and its sockets", status: 204, tag: "access" },
+  me: { method: "GET", path: "/api/v1/me", access: { kind: "user-or-host", role: "viewer" }, summary: "Who asks, with which rights", result: r.Me, tag: "access" },
   tokens: { method: "GET", path: "/api/v1/tokens", access: user("owner", "admin"), summary: "List API tokens", query: page, result: r.list(r.Token), tag: "access" },
   tokenCreate: { method: "POST", path: "/api/v1/tokens", access: stepUp("owner", "admin"), summary: "Create an API token; its secret is shown once", body: r.TokenBody, result: r.TokenCreated, status: 201, tag: "access" },
   tokenRevoke: { method: "DELETE", path: "/api/v1/tokens/:id", access: stepUp("owner", "admin"), summary: "Revoke a token; its open sockets close within 5 s", status: 204, tag: "access" },
@@ -51,7 +53,7 @@ export const ROUTES = {
   memberCreate: { method: "POST", path: "/api/v1/members", access: stepUp("owner", "admin"), summary: "Add a member; the answer holds their login link", body: r.MemberBody, result: z.object({ member: r.Member, login: r.LoginLink }), status: 201, tag: "access" },
   memberUpdate: { method: "PATCH", path: "/api/v1/members/:id", access: stepUp("owner", "admin"), summary: "Rename a member or change the role", body: r.MemberPatch, result: r.Member, tag: "access" },
   memberRemove: { method: "DELETE", path: "/api/v1/members/:id", access: stepUp("owner", "admin"), summary: "Remove a member with their tokens and sessions", status: 204, tag: "access" },
-  ticket: { method: "POST", path: "/api/v1/tickets", access: user("viewer", "terminals:read"), summary: "A single-use ticket for one socket, 30 s", body: r.TicketBody, result: r.Ticket, status: 201, tag: "access" },
+  ticket: { method: "POST", path: "/api/v1/tickets", access: itself(), summary: "A single-use ticket for one socket, 30 s; it takes the scope of what it opens", body: r.TicketBody, result: r.Ticket, status: 201, tag: "access" },
 
   // hosts
   hosts: { method: "GET", path: "/api/v1/hosts", access: { kind: "user-or-host", role: "viewer", scope: "hosts:read" }, summary: "List hosts", query: page, result: r.list(r.Host), tag: "hosts" },

@@ -35,7 +35,7 @@ export function authorise(access: Exclude<Access, { kind: "open" }>, principal: 
   }
 }
 
-function authoriseUser(need: { role: Role; scope: Scope; stepUp?: true }, who: UserPrincipal, nowMs: number): Result<void> {
+function authoriseUser(need: { role: Role; scope?: Scope; stepUp?: true }, who: UserPrincipal, nowMs: number): Result<void> {
   if (!roleAtLeast(who.role, need.role)) {
     return err(
       maestroError("role_insufficient", `'${who.name}' is ${who.role}; this needs ${need.role}.`, {
@@ -44,11 +44,8 @@ function authoriseUser(need: { role: Role; scope: Scope; stepUp?: true }, who: U
       }),
     );
   }
-  if (!who.scopes.includes(need.scope)) {
-    return err(
-      maestroError("scope_missing", `'${who.name}' lacks ${need.scope}.`, { field: "scope", hint: `Create a token with ${need.scope}.` }),
-    );
-  }
+  const scoped = need.scope === undefined ? ok(undefined) : hasScope(who, need.scope);
+  if (!scoped.ok) return scoped;
   if (need.stepUp === true && !isSteppedUp(who, nowMs)) {
     return err(
       maestroError("step_up_required", "This needs a login not older than 10 minutes.", {
@@ -58,6 +55,11 @@ function authoriseUser(need: { role: Role; scope: Scope; stepUp?: true }, who: U
   }
   return ok(undefined);
 }
+
+export const hasScope = (who: UserPrincipal, scope: Scope): Result<void> =>
+  who.scopes.includes(scope)
+    ? ok(undefined)
+    : err(maestroError("scope_missing", `'${who.name}' lacks ${scope}.`, { field: "scope", hint: `Create a token with ${scope}.` }));
 
 /** A token is presented whole with each request and never by a browser on its own, so it needs no fresh login. */
 const isSteppedUp = (who: UserPrincipal, nowMs: number): boolean => who.kind === "token" || (who.stepUpUntilMs ?? 0) > nowMs;

@@ -15,5 +15,8 @@ export const FeedContext = z.object({
   expiresMs: z.number(),
   ticket: z.object({ nonce: z.string(), expiresMs: z.number() }).optional(),
   since: z.string().optional(),
+  /** Globs of names the credential is limited to. */
+  hosts: z.string().optional(),
+  agents: z.string().optional(),
 });
 export type FeedContext = z.infer<typeof FeedContext>;

@@ -70,7 +70,8 @@ function operation(name: string, spec: RouteSpec): Json {
       [status]: { description: spec.summary, ...result },
       default: { description: "A refusal", content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } } },
     },
-    ...("role" in spec.access ? { "x-maestro-role": spec.access.role, "x-maestro-scope": spec.access.scope } : {}),
+    ...("role" in spec.access ? { "x-maestro-role": spec.access.role } : {}),
+    ...("scope" in spec.access ? { "x-maestro-scope": spec.access.scope } : {}),
   };
 }
 
@@ -79,13 +80,15 @@ export function accessText(access: Access): string {
     case "open":
       return `Open: ${access.because}.`;
     case "user":
-      return `Role ${access.role}, scope ${access.scope}${access.stepUp === true ? ", with a login not older than 10 minutes" : ""}.`;
+      return `Role ${access.role}, ${scopeText(access.scope)}${access.stepUp === true ? ", with a login not older than 10 minutes" : ""}.`;
     case "host":
       return "A host's own signature.";
     case "user-or-host":
-      return `A host's own signature, or role ${access.role} with scope ${access.scope}.`;
+      return `A host's own signature, or role ${access.role} with ${scopeText(access.scope)}.`;
   }
 }
+
+const scopeText = (scope: string | undefined): string => (scope === undefined ? "any scope" : `scope ${scope}`);
 
 function security(access: Access): Json[] {
   switch (access.kind) {
