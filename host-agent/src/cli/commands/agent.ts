@@ -13,6 +13,7 @@ import { renderFields, type Column } from "../render/table.ts";
 import { resolveAgent, resolveHost } from "../resolve.ts";
 import { attachFlags, attachTo } from "./attach.ts";
 import { thisHost } from "../this-host.ts";
+import { defaultAdapter, withFirstUse } from "./first-use.ts";
 import { placed, typeNote } from "./type-text.ts";
 
 type Agent = Item<"agents">;
@@ -119,7 +120,11 @@ export const agentAssign = defineCommand({
     model: flag.text("the model its CLI shall use", "model"),
     env: flag.pairs("environment, never secrets"),
   },
-  params: { type: param.required("an agent type, see: maestro agent register") },
+  params: {
+    type: param.required(
+      "see: maestro agent register; an unknown one becomes a mode of MAESTRO_DEFAULT_ADAPTER, else of the first found of kilo, claude, codex, opencode",
+    ),
+  },
   passthrough: true,
   examples: [
     "maestro agent assign claude --to-workspace .",
@@ -129,6 +134,7 @@ export const agentAssign = defineCommand({
     const given = flags["to-workspace"];
     if (given === undefined)
       throw fail("usage", "An agent needs a workspace.", { field: "to-workspace", hint: "For example: --to-workspace ." });
+    const wanted = defaultAdapter(io.env);
     const client = api();
     const here = thisHost(paths);
     const host = flags.host === undefined ? here?.hostId : (await resolveHost(client, flags.host)).id;
@@ -139,20 +145,21 @@ export const agentAssign = defineCommand({
         hint: "Give the absolute path on that host.",
       });
     }
-    const agent = await client.call("agentCreate", {
-      body: {
-        type: params.type,
-        workspace: relative ? path.resolve(io.cwd, given) : given,
-        ...(host === undefined ? {} : { host }),
-        ...(flags.name === undefined ? {} : { name: flags.name }),
-        ...(flags.role === undefined ? {} : { role: flags.role }),
-        ...(flags.priority === undefined ? {} : { priority: flags.priority }),
-        ...(flags.model === undefined ? {} : { model: flags.model }),
-        ...(flags.tag.length === 0 ? {} : { tags: flags.tag }),
-        ...(Object.keys(flags.env).length === 0 ? {} : { env: flags.env }),
-        ...(passthrough.length === 0 ? {} : { args: passthrough }),
-      },
-    });
+    const body = {
+      type: params.type,
+      workspace: relative ? path.resolve(io.cwd, given) : given,
+      ...(host === undefined ? {} : { host }),
+      ...(flags.name === undefined ? {} : { name: flags.name }),
+      ...(flags.role === undefined ? {} : { role: flags.role }),
+      ...(flags.priority === undefined ? {} : { priority: flags.priority }),
+      ...(flags.model === undefined ? {} : { model: flags.model }),
+      ...(flags.tag.length === 0 ? {} : { tags: flags.tag }),
+      ...(Object.keys(flags.env).length === 0 ? {} : { env: flags.env }),
+      ...(passthrough.length === 0 ? {} : { args: passthrough }),
+    };
+    const use = { slug: params.type, host, wanted };
+    const tell = (line: string): void => out.note(line);
+    const agent = await withFirstUse(client, use, tell, () => client.call("agentCreate", { body }));
     out.one(
       agent,
       () => `${agent.name} is assigned to ${agent.workspace} on ${agent.host.name}. Start it: maestro agent attach ${agent.name}`,
