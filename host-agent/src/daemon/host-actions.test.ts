@@ -194,13 +194,20 @@ test("[VR3] a screen comes as blob frames before its answer", async () => {
   );
 });
 
-test("input by request arrives as its bytes; an ended session is forgotten when it is killed again", async () => {
+test("input by request arrives as its bytes; a session is killed, by force when asked to", async () => {
   const { link, holder } = await setUp();
   holder.add("ses_a");
   const base64 = Buffer.from([0, 255, 10]).toString("base64");
   expect(await link.request({ t: "session.input", id: link.nextId(), session: "ses_a", base64 })).toMatchObject({ value: { accepted: 3 } });
   expect(holder.inputs[0]?.bytes).toEqual(Buffer.from([0, 255, 10]));
   expect(await link.request({ t: "session.kill", id: link.nextId(), session: "ses_a" })).toMatchObject({ value: { killed: true } });
+  expect(await link.request({ t: "session.kill", id: link.nextId(), session: "ses_a", force: true })).toMatchObject({
+    value: { killed: true },
+  });
+  expect(holder.killed).toEqual([
+    { session: "ses_a", force: false },
+    { session: "ses_a", force: true },
+  ]);
   expect(await link.request({ t: "session.kill", id: link.nextId(), session: "ses_none" })).toMatchObject({
     error: { code: "session_not_found" },
   });

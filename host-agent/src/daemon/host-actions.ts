@@ -68,10 +68,10 @@ export function createHostActions(deps: ActionDeps): HostActions {
 
     refuseWatch: (session) => refuseSessionOf(session),
 
-    async killSession({ session }) {
+    async killSession({ session, force }) {
       const holder = keeper.client();
       if (!holder.ok) return holder;
-      const killed = await holder.value.kill(session);
+      const killed = await holder.value.kill(session, force ?? false);
       if (!killed.ok) return killed;
       // Ended already: what is left to end is its place in the list.
       if (!killed.value) await holder.value.forget(session);

@@ -1,4 +1,4 @@
-/** The port behind which a terminal is a tmux pane, a PTY or an echo; one contract suite holds them all. */
+/** The port behind which a terminal is a tmux pane, a PTY or an echo; one contract holds them all (`testing/terminal-contract.ts`). */
 import type { Result } from "@maestro/shared/result";
 import type { Backend, SessionEnd } from "@maestro/shared/protocol/session";
 
@@ -55,8 +55,8 @@ export interface Terminal {
   resize(cols: number, rows: number): void;
   /** Somebody began or ceased to look; for terminals that stream on demand. */
   watched(by: boolean): void;
-  /** Ends every process of the session, politely first; resolves after `ended`. */
-  kill(): Promise<void>;
+  /** Ends every process of the session, politely first or by force at once; resolves after `ended`. */
+  kill(force: boolean): Promise<void>;
   /** Where the foreground process is, if it can be told. */
   cwd(): Promise<string | undefined>;
   /** False when output comes only while somebody watches, and nobody does. */

@@ -11,8 +11,8 @@ export interface HolderClient {
   /** Every session, ended ones included; later changes come as `sessions` events. */
   list(): Promise<Result<SessionInfo[]>>;
   create(spec: CreateSpec): Promise<Result<SessionInfo>>;
-  /** False when it had ended already. Resolves once the session's processes are gone. */
-  kill(session: string): Promise<Result<boolean>>;
+  /** False when it had ended already. Resolves once the session's processes are gone; `force` gives them no time to end by themselves. */
+  kill(session: string, force?: boolean): Promise<Result<boolean>>;
   /** Takes an ended session off the list. */
   forget(session: string): Promise<Result<boolean>>;
   screen(session: string, format: "text" | "ansi"): Promise<Result<ScreenCopy>>;

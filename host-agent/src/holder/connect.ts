@@ -133,8 +133,8 @@ class SocketClient implements HolderClient {
     return answer.ok ? ok(answer.value.session) : answer;
   }
 
-  async kill(session: string): Promise<Result<boolean>> {
-    const answer = await this.#ask("kill", { t: "kill", session });
+  async kill(session: string, force = false): Promise<Result<boolean>> {
+    const answer = await this.#ask("kill", { t: "kill", session, force });
     return answer.ok ? ok(answer.value.killed) : answer;
   }
 

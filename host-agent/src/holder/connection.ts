@@ -242,7 +242,7 @@ export class Connection implements SubscriptionSink {
         return created.ok ? ok({ session: created.value }) : created;
       }
       case "kill": {
-        const killed = await this.#core.kill(request.session);
+        const killed = await this.#core.kill(request.session, request.force ?? false);
         return killed.ok ? ok({ killed: killed.value }) : killed;
       }
       case "forget": {

@@ -196,11 +196,11 @@ export class HeldSession {
   }
 
   /** False when it had ended before. */
-  async kill(): Promise<boolean> {
+  async kill(force: boolean): Promise<boolean> {
     const life = this.#life;
     if (life.type !== "running") return false;
     this.#killing = true;
-    await life.terminal.kill();
+    await life.terminal.kill(force);
     return true;
   }
 

@@ -13,7 +13,7 @@ export interface HolderCore {
   find(id: string): HeldSession | undefined;
   list(): Promise<SessionInfo[]>;
   create(request: CreateRequest): Promise<Result<SessionInfo>>;
-  kill(id: string): Promise<Result<boolean>>;
+  kill(id: string, force: boolean): Promise<Result<boolean>>;
   forget(id: string): Result<boolean>;
   resize(id: string, cols: number, rows: number): Result<{ cols: number; rows: number }>;
   facts(version: number): HolderFacts;

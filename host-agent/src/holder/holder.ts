@@ -101,7 +101,7 @@ export class Holder implements HolderCore {
     }
   }
 
-  async kill(id: string): Promise<Result<boolean>> {
+  async kill(id: string, force: boolean): Promise<Result<boolean>> {
     const session = this.#sessions.get(id);
     if (session === undefined) return err(notFound(id));
     if (session.facts.backend === "user-tmux") {
@@ -111,7 +111,7 @@ export class Holder implements HolderCore {
         }),
       );
     }
-    return ok(await session.kill());
+    return ok(await session.kill(force));
   }
 
   forget(id: string): Result<boolean> {
@@ -144,7 +144,9 @@ export class Holder implements HolderCore {
   async stop(force: boolean): Promise<Result<{ stopping: boolean }>> {
     if (this.living > 0 && !force)
       return err(maestroError("session_exists", `${this.living} sessions still run.`, { hint: "End them, or force it." }));
-    await Promise.all([...this.#sessions.values()].filter(({ facts }) => facts.backend !== "user-tmux").map((session) => session.kill()));
+    await Promise.all(
+      [...this.#sessions.values()].filter(({ facts }) => facts.backend !== "user-tmux").map((session) => session.kill(false)),
+    );
     this.#parts.stopping();
     return ok({ stopping: true });
   }

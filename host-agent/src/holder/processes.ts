@@ -53,16 +53,25 @@ export async function processesOf(leader: number): Promise<number[]> {
   return [...found];
 }
 
-/** HUP, TERM, KILL to all of them. Resolves when none is left, or when KILL did not help either (false). */
-export async function terminateAll(leader: number): Promise<boolean> {
+/**
+ * HUP, TERM, KILL to all of them, or KILL at once by force. Resolves when none is left, or when KILL did not help
+ * either (false).
+ */
+export async function terminateAll(leader: number, { force = false } = {}): Promise<boolean> {
   const members = new Map((await processesOf(leader)).map((pid) => [pid, readStat(pid)?.started]));
   const living = (): number[] => [...members].filter(([pid, started]) => isAlive(pid, started)).map(([pid]) => pid);
-  const signalAll = (signal: NodeJS.Signals): void => living().forEach((pid) => signalOne(pid, signal));
-  signalAll("SIGHUP");
-  signalAll("SIGCONT");
-  if (await emptied(living, HUP_GRACE_MS)) return true;
-  signalAll("SIGTERM");
-  if (await emptied(living, TERM_GRACE_MS)) return true;
+  // The leader last: its death hangs up on the others.
+  const signalAll = (signal: NodeJS.Signals): void =>
+    living()
+      .toSorted((a, b) => Number(a === leader) - Number(b === leader))
+      .forEach((pid) => signalOne(pid, signal));
+  if (!force) {
+    signalAll("SIGHUP");
+    signalAll("SIGCONT");
+    if (await emptied(living, HUP_GRACE_MS)) return true;
+    signalAll("SIGTERM");
+    if (await emptied(living, TERM_GRACE_MS)) return true;
+  }
   for (let round = 0; round < KILL_ROUNDS; round++) {
     for (const pid of await processesOf(leader)) if (!members.has(pid)) members.set(pid, readStat(pid)?.started);
     signalAll("SIGKILL");

@@ -48,7 +48,8 @@ export const Create = z.object({
     agent: z.string().max(40).optional(),
   }),
 });
-export const Kill = z.object({ t: z.literal("kill"), id: Id, session: Session });
+/** [VR2] A holder that does not know `force` yet hangs up first. */
+export const Kill = z.object({ t: z.literal("kill"), id: Id, session: Session, force: z.boolean().optional() });
 export const Forget = z.object({ t: z.literal("forget"), id: Id, session: Session });
 export const Screen = z.object({ t: z.literal("screen"), id: Id, session: Session, format: z.enum(["text", "ansi"]) });
 /** Input that wants an answer; what is typed comes as `TAG.input`. */

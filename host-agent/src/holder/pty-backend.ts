@@ -137,12 +137,12 @@ class PtyTerminal implements Terminal {
     // A PTY streams always: its screen must be known when somebody comes.
   }
 
-  async kill(): Promise<void> {
+  async kill(force: boolean): Promise<void> {
     if (this.#phase.type === "ended") return;
     // Nobody's slowness delays an end.
     this.resume();
     this.#killing = true;
-    await terminateAll(this.#pid);
+    await terminateAll(this.#pid, { force });
     await this.#whenEnded.promise;
   }
 
@@ -155,7 +155,7 @@ class PtyTerminal implements Terminal {
   }
 
   release(): void {
-    void this.kill();
+    void this.kill(false);
   }
 
   #read(chunk: Buffer): void {

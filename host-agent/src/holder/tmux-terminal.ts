@@ -134,10 +134,10 @@ export class TmuxTerminal implements Terminal {
     // Streams always.
   }
 
-  async kill(): Promise<void> {
+  async kill(force: boolean): Promise<void> {
     if (this.#state === "ended") return;
     const pid = Number(text(await this.#ask(["display-message", "-p", "#{pane_pid}"])));
-    if (pid > 1) await terminateAll(pid);
+    if (pid > 1) await terminateAll(pid, { force });
     // The pane's death is told by its hook; a pane without a process left can be taken away at once.
     await this.#askStatus();
     if (!this.#hasEnded()) {

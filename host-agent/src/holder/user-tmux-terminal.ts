@@ -91,8 +91,8 @@ export class UserTmuxTerminal implements Terminal {
     void this.#settle();
   }
 
-  async kill(): Promise<void> {
-    await this.#terminal?.kill();
+  async kill(force: boolean): Promise<void> {
+    await this.#terminal?.kill(force);
   }
 
   async cwd(): Promise<string | undefined> {
@@ -175,7 +175,7 @@ export class UserTmuxTerminal implements Terminal {
     const terminal = this.#terminal;
     this.#cancel();
     this.#client = { type: "none" };
-    await terminal?.kill();
+    await terminal?.kill(false);
   }
 
   /** Detached by a key or from elsewhere, or its session ended: the next try finds out. */
@@ -225,7 +225,7 @@ export class UserTmuxTerminal implements Terminal {
     const terminal = this.#terminal;
     this.#cancel();
     this.#client = { type: "gone" };
-    void terminal?.kill();
+    void terminal?.kill(false);
     this.#events.ended({ reason });
   }
 

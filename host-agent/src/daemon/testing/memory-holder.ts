@@ -25,6 +25,7 @@ export class MemoryHolder {
   readonly sessions = new Map<string, Session>();
   readonly created: CreateSpec[] = [];
   readonly inputs: { session: string; bytes: Buffer }[] = [];
+  readonly killed: { session: string; force: boolean }[] = [];
   readonly resizes: { session: string; cols: number; rows: number }[] = [];
   snapshotsAsked = 0;
   /** Why no screen can be taken, when none can. */
@@ -126,7 +127,11 @@ export class MemoryHolder {
         const taken = new Set([...this.sessions.values()].map(({ info }) => info.name));
         return ok(this.add(spec.id, chooseName(spec, taken), spec.agent).info);
       },
-      kill: async (id) => (find(id) === undefined ? missing(id) : ok(true)),
+      kill: async (session, force = false) => {
+        if (find(session) === undefined) return missing(session);
+        this.killed.push({ session, force });
+        return ok(true);
+      },
       forget: async (id) => {
         this.sessions.delete(id);
         this.#events?.sessions({ upsert: [], removed: [id] });

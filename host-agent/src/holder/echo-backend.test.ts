@@ -1,0 +1,3 @@
+import { terminalContract } from "./testing/terminal-contract.ts";
+
+terminalContract("echo");
