@@ -58,7 +58,7 @@ describe("[EV1] following", () => {
     const since = (await feed.events("0", 1)).items[0]?.id ?? "";
     await runInDurableObject(feed, (_, state) => {
       state.storage.sql.exec(
-        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO events SELECT i, 'evt_' || i, '{}' FROM n",
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO events (seq, id, json) SELECT i, 'evt_' || i, '{}' FROM n",
         EVENT_RING_ROWS + 5,
       );
     });
@@ -192,11 +192,17 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
   it("a credential that ends by itself takes its sockets along", async () => {
     const { id, token } = await makeToken(fleet, { name: "short" });
     await env.DB.prepare("update tokens set expires_ms = ? where id = ?")
-      .bind(Date.now() + 300, id)
+      .bind(Date.now() + 60_000, id)
       .run();
     const follower = await follow("", token);
     await follower.next();
+    await runInDurableObject(feed, async (object, state) => {
+      // The alarm is set for it.
+      expect(await state.storage.getAlarm()).toBeLessThanOrEqual(Date.now() + 60_000);
+      for (const socket of state.getWebSockets(id)) socket.serializeAttachment({ credential: id, expiresMs: 1 });
+    });
     await evict();
+    await runInDurableObject(feed, (object) => object.alarm());
     expect(await follower.next()).toMatchObject({ t: "closed", code: 4401 });
   });
 });

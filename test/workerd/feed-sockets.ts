@@ -9,10 +9,15 @@ type Frame =
   | { t: "pong" }
   | { t: "closed"; code: number; reason: string };
 
+/** Long enough for a busy machine; less than a test has. */
+const PATIENCE_MS = 15_000;
+
 export class Follower {
   readonly socket: WebSocket;
   readonly #frames: Frame[] = [];
   #wake = (): void => undefined;
+  /** What was taken last, for a wait in vain. */
+  #last: Frame | undefined;
 
   constructor(answer: Response) {
     expect(answer.status).toBe(101);
@@ -23,12 +28,21 @@ export class Follower {
     this.socket.accept();
   }
 
-  /** The next frame, whenever it comes. */
+  /** The next frame, when it comes. */
   async next(): Promise<Frame> {
     for (;;) {
       const frame = this.#frames.shift();
-      if (frame !== undefined) return frame;
-      await new Promise<void>((resolve) => (this.#wake = resolve));
+      if (frame !== undefined) {
+        this.#last = frame;
+        return frame;
+      }
+      await new Promise<void>((resolve, reject) => {
+        const giveUp = setTimeout(() => reject(new Error(`no frame came after ${JSON.stringify(this.#last)}`)), PATIENCE_MS);
+        this.#wake = () => {
+          clearTimeout(giveUp);
+          resolve();
+        };
+      });
     }
   }
 

@@ -82,7 +82,7 @@ describe("a viewer's socket ends", () => {
     { row: "a second hello", send: text(HELLO), code: 4400, reason: "frame_invalid" },
     {
       row: "more control messages than the burst",
-      send: (socket) => Array.from({ length: 320 }, () => socket.say({ t: "resize", cols: 80, rows: 24 })),
+      send: (socket) => Array.from({ length: 2_000 }, () => socket.say({ t: "resize", cols: 80, rows: 24 })),
       code: 4429,
       reason: "rate_limited",
     },

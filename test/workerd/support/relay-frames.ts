@@ -6,7 +6,7 @@ export interface Closing {
   reason: string;
 }
 
-type Waiter<T> = { wants: (frame: T) => boolean; settle: (frame: T) => void; fail: (error: Error) => void };
+type Waiter<T> = { wants: (frame: T) => boolean; settle: (frame: T) => void };
 
 export interface Text {
   t: string;
@@ -14,7 +14,7 @@ export interface Text {
 }
 
 /** Long enough for a busy machine; a dialogue that waits for it is broken. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 15_000;
 
 export class FrameSocket {
   readonly socket: WebSocket;
@@ -80,7 +80,6 @@ export class FrameSocket {
           this.#seenTexts = this.texts.indexOf(frame) + 1;
           resolve(frame as T);
         },
-        fail: reject,
       };
       this.#waiters.add(waiter);
     });
