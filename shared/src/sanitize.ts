@@ -1,7 +1,6 @@
 /** Text from programs and other people, made safe to show: no C0, C1, bidi or invisible characters. */
 
 // C0, DEL, C1; bidi marks, embeddings, overrides and isolates; zero-width and other invisible format characters.
-// eslint-disable-next-line no-control-regex
 const UNSAFE =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
 

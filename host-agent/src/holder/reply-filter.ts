@@ -4,7 +4,6 @@
  */
 
 /** What tmux answers: device attributes, status, cursor position, version. Other queries are for the writer to answer. */
-// eslint-disable-next-line no-control-regex
 const ANSWERED_BY_TMUX = /^\x1b(?:\[(?:[?>][\d;]*c|0n|\d+;\d+R)|P>\|.*\x1b\\)$/s;
 const ESC = 0x1b;
 /** A flood of queries; the oldest are forgotten. */

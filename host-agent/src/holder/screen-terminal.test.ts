@@ -16,7 +16,6 @@ const shown = (state: { bytes: Uint8Array }): string => Buffer.from(state.bytes)
 
 /** But for the cursor saved in a buffer that was left: nobody can put it back, and returning programs save anew. */
 const withoutSavedCursor = (state: { bytes: Uint8Array }): string =>
-  // eslint-disable-next-line no-control-regex
   shown(state).replace(/\x1b\[\d+;\d+H(?:[^\x1b]*)\x1b\[[\d;]*m\x1b7\x1b\[0m/, "");
 
 /** What a program may write, from plain words to modes and margins; widths and wraps included. */

@@ -77,7 +77,6 @@ function asText(lines: readonly Buffer[]): Buffer[] {
 /** The SGR sequences since the last reset: tmux carries a style from line to line. */
 function styleAfter(style: string, line: string): string {
   let current = style;
-  // eslint-disable-next-line no-control-regex
   for (const [sequence, codes = ""] of line.matchAll(/\x1b\[([\d;:]*)m/g)) {
     const resets = codes === "" || codes === "0" || codes.startsWith("0;");
     current = resets ? sequence : `${current}${sequence}`.slice(-MAX_STYLE_CHARS);

@@ -10,8 +10,6 @@ export interface Paste {
 }
 
 export const MAX_PASTE_CHARS = 256 * 1024;
-
-// eslint-disable-next-line no-control-regex
 const ACTING = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
 
 export function pasteRule(raw: string): Paste | { tooLong: number } {

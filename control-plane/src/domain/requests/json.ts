@@ -62,7 +62,6 @@ function locate(text: string): { line: number; column: number; what: string } {
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-// eslint-disable-next-line no-control-regex
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
 const WORD = /true|false|null/y;
 const SPACE = /[ \t\r\n]*/y;
