@@ -15,7 +15,7 @@ import { AuditTrail } from "./audit-trail.ts";
 import { authenticate, isWrite } from "./authenticate.ts";
 import { unwrap, type AppEnv, type Handler, type RouteContext } from "./define-route.ts";
 import { idempotencyKeyOf, onceOnly } from "./idempotency.ts";
-import { refuseForeignOrigin, refuseTokenInUrl } from "./origin.ts";
+import { refuseForeignName, refuseForeignOrigin, refuseTokenInUrl } from "./origin.ts";
 import { takeAllowance } from "./rate-limit.ts";
 import { contextOf, type Call } from "./route-context.ts";
 import { readBody, requireJson } from "./validate.ts";
@@ -43,6 +43,7 @@ export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, ha
   let entered = false;
   try {
     refuseTokenInUrl(call.url);
+    refuseForeignName(call.url, call.config);
     // Before the allowance: else any page the operator looks at could use it up and lock them out.
     if (isWrite(c.req.raw) || c.req.header("upgrade") !== undefined) refuseForeignOrigin(c.req.raw, call.url, call.config);
     await limitByAddress(call);

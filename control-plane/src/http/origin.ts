@@ -3,6 +3,7 @@ import { fail } from "@maestro/shared/errors";
 import { HEADER_CSRF } from "@maestro/shared/contract/routes";
 import type { Config } from "../config.ts";
 import { equalDigests } from "../crypto/digest.ts";
+import { isOwnName } from "../domain/access/host-name.ts";
 
 const TOKEN_PARAMETERS = new Set(["token", "access_token", "api_key", "apikey", "authorization", "ticket"]);
 const LOOKS_LIKE_TOKEN = /mst_(pat|join|login|boot|att)_/;
@@ -27,6 +28,15 @@ export const serverOrigin = (config: Config, url: URL): string => config.publicO
  * another server's origin cannot exist for an enrolled key.
  */
 export const originsHere = (config: Config, url: URL): string[] => [...new Set([serverOrigin(config, url), url.origin])];
+
+/** An embedded control plane is called by its own names only; elsewhere what stands before the Worker chooses by name. */
+export function refuseForeignName(url: URL, { hostNames }: Config): void {
+  if (hostNames === undefined || isOwnName(url.hostname, hostNames)) return;
+  throw fail("origin_denied", `This server is not called '${url.hostname.slice(0, 128)}'.`, {
+    field: "host",
+    hint: "Open it by an address, as localhost or by its machine's own name; with --tls any name of the certificate will do.",
+  });
+}
 
 /** Browsers send Origin with every write and every socket; other clients send none, which is fine. */
 export function refuseForeignOrigin(request: Request, url: URL, config: Config): void {

@@ -2,9 +2,9 @@ import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:cry
 import { describe, expect, test } from "vitest";
 import { selfSigned } from "./certificate.ts";
 import { launcherText, pathLine } from "./launcher.ts";
-import { peersOf, planListen } from "./listen-plan.ts";
+import { peersOf, planListen, type ListenPlan } from "./listen-plan.ts";
 import { pendingMigrations, splitStatements } from "./migrations.ts";
-import { originsOf } from "./origins.ts";
+import { originsOf, ownNames } from "./origins.ts";
 import { suggestedHostName } from "../daemon/host-name.ts";
 import { restartDelayMs } from "./supervise.ts";
 
@@ -73,6 +73,15 @@ describe("how the control plane is called", () => {
     const origins = originsOf({ bind: "0.0.0.0", port: 1, protection: { type: "tls-auto" } }, 23_000, machine);
     expect(origins).toMatchObject({ local: "https://127.0.0.1:23000", public: "https://192.168.1.9:23000" });
     expect(origins.all).toEqual(expect.arrayContaining(["https://[fd00::5]:23000", "https://localhost:23000", "https://box:23000"]));
+  });
+
+  test("in plain http by names that no page of elsewhere can have, and with TLS by whatever the certificate says", () => {
+    const names = (protection: ListenPlan["protection"], hostname = "Box.corp.example") =>
+      ownNames({ bind: "127.0.0.1", port: 1, protection }, { ...machine, hostname });
+    expect(names({ type: "loopback" })).toEqual(["localhost", "box.corp.example", "box", "box.local"]);
+    expect(names({ type: "allow-http", networks: ["10.0.0.0/8"] }, "box")).toEqual(["localhost", "box", "box.local"]);
+    expect(names({ type: "loopback" }, "no,name")).toEqual(["localhost"]);
+    expect(names({ type: "tls-auto" })).toEqual([]);
   });
 
   test("on one address by that", () => {

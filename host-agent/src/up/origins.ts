@@ -34,6 +34,19 @@ export function originsOf({ bind, protection }: ListenPlan, port: number, machin
   };
 }
 
+/**
+ * The names the Worker lets itself be called by, beside addresses. None with TLS: there a page of elsewhere would need
+ * our key for its own name, and the certificate may have any.
+ */
+export function ownNames({ protection }: ListenPlan, { hostname }: Machine): string[] {
+  if (protection.type === "tls-auto" || protection.type === "tls-files") return [];
+  const name = hostname.toLowerCase();
+  const [label = ""] = name.split(".");
+  return unique(["localhost", ...(HOST_NAME.test(name) ? [name, label, `${label}.local`] : [])]);
+}
+
+const HOST_NAME = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
+
 /** Addresses other machines may know, IPv4 first. */
 export function externalAddresses({ interfaces }: Machine): string[] {
   const all = Object.values(interfaces).flatMap((found) => found ?? []);

@@ -14,7 +14,7 @@ import type { ControlPlaneConfig } from "./control-plane-wire.ts";
 import { writeLauncher } from "./launcher.ts";
 import type { ListenPlan } from "./listen-plan.ts";
 import { appendLog } from "./log-file.ts";
-import { externalAddresses, originsOf, type Origins } from "./origins.ts";
+import { externalAddresses, originsOf, ownNames, type Origins } from "./origins.ts";
 import { describeOwner, freePort, probePort } from "./port-owner.ts";
 import { endProcess, identify, isAlive, type ProcessIdentity } from "./process-identity.ts";
 import { thisProgram } from "./program.ts";
@@ -76,6 +76,7 @@ export async function runUp(options: UpOptions, onReady: (ready: Ready) => void 
         BOOTSTRAP_SHA256: secrets.bootstrapSha256,
         PUBLIC_ORIGIN: origins.public,
         ALLOWED_ORIGINS: origins.all.join(","),
+        HOST_NAMES: ownNames(options.plan, machine).join(","),
         TLS_PIN: tls?.pin ?? "",
         PLAIN_HTTP: protection.type === "allow-http" ? "1" : "",
         TIME_SCALE: String(options.timeScale),
