@@ -116,6 +116,7 @@ test("the catalogue merges built-ins with files, says which files are wrong, and
   expect(catalogue.stale()).toBe(false);
   writeFileSync(path.join(types, "reviewer.yaml"), "slug: reviewer\nadapter: shell\ncapabilities: [node]\n");
   writeFileSync(path.join(types, "wrong.yaml"), "slug: wrong\nadaptor: kilo\n");
+  writeFileSync(path.join(types, "boxed.yaml"), "slug: boxed\nadapter: shell\nisolate_with: docker\n");
   writeFileSync(path.join(types, "z-again.yaml"), "slug: reviewer\nmode: x\n");
   expect(catalogue.stale()).toBe(true);
   expect(catalogue.refresh()).toBe(true);
@@ -128,6 +129,10 @@ test("the catalogue merges built-ins with files, says which files are wrong, and
   });
   expect(report.find(({ slug }) => slug === "wrong")).toMatchObject({
     detected: { state: "invalid", line: 2, problem: expect.stringContaining("did you mean 'adapter'") },
+  });
+  expect(report.find(({ slug }) => slug === "boxed")).toMatchObject({
+    adapter: "shell",
+    detected: { state: "invalid", problem: expect.stringContaining("isolate_with: docker") },
   });
   expect(report.find(({ slug }) => slug === "z-again")).toMatchObject({
     detected: { state: "invalid", problem: expect.stringContaining("reviewer.yaml") },

@@ -3,7 +3,7 @@ import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { DEFAULT_SETTINGS } from "../config/env.ts";
 import { FakeRelay } from "./testing/fake-relay.ts";
-import { joinedHome, startTestAgent } from "./testing/host-home.ts";
+import { joinedHome, startTestAgent, testLog } from "./testing/host-home.ts";
 import { MemoryHolder } from "./testing/memory-holder.ts";
 
 const undo: (() => unknown)[] = [];
@@ -26,7 +26,9 @@ async function setUp(policy?: string) {
   chmodSync(kilo, 0o755);
   mkdirSync(path.join(home.paths.home, "agents.d"));
   const holder = new MemoryHolder();
-  const agent = startTestAgent(home.paths, holder.open, { ...DEFAULT_SETTINGS, timeScale: 0.1, kilocodeBin: kilo });
+  const warnings: object[] = [];
+  const log = { ...testLog, warn: (message: string, fields = {}) => void warnings.push({ message, ...fields }) };
+  const agent = startTestAgent(home.paths, holder.open, { ...DEFAULT_SETTINGS, timeScale: 0.1, kilocodeBin: kilo }, log);
   undo.push(() => agent.stop());
   const link = await relay.link(0);
   const work = path.join(realpathSync(home.dir), "work");
@@ -51,7 +53,7 @@ async function setUp(policy?: string) {
       backend: "auto",
       ...more,
     });
-  return { relay, home, holder, link, work, kilo, start, create };
+  return { relay, home, holder, link, work, kilo, start, create, warnings };
 }
 
 test("an agent starts in its workspace, which is made for it, with its adapter's argv", async () => {
@@ -90,12 +92,40 @@ test.each<[string, object, string]>([
   ["a workspace outside the roots", { workspace: "/etc/x" }, "path_outside_roots"],
   ["a relative workspace", { workspace: "x" }, "path_outside_roots"],
   ["a denied variable", { env: { LD_PRELOAD: "x" } }, "env_denied"],
+  ["a type that asks for a container", { definition: { slug: "a", adapter: "kilo", isolate_with: "docker" } }, "agent_type_invalid"],
   ["a definition of nonsense", { definition: { slug: "a", bogus: true } }, "agent_type_invalid"],
 ])("%s is refused, and nothing is made or started", async (_what, more, code) => {
   const { holder, start, work } = await setUp();
   expect(await start(more)).toMatchObject({ t: "reply-error", error: { code } });
   expect(holder.created).toHaveLength(0);
   expect(existsSync(work)).toBe(false);
+});
+
+test("a type whose file asks for a container is not started without one", async () => {
+  const { home, holder, start, work, warnings } = await setUp();
+  const file = path.join(home.paths.home, "agents.d/boxed.yaml");
+  writeFileSync(file, "slug: boxed\nadapter: kilo\nisolate_with: docker\n");
+  expect(await start({ type: "boxed" })).toMatchObject({
+    t: "reply-error",
+    error: { code: "agent_type_invalid", field: "isolate_with", hint: expect.stringContaining("isolate_with: none") },
+  });
+  expect(holder.created).toHaveLength(0);
+  expect(existsSync(work)).toBe(false);
+  writeFileSync(file, "slug: boxed\nadapter: kilo\nisolate_with: none\n");
+  expect(await start({ type: "boxed" })).toMatchObject({ t: "reply" });
+  expect(warnings).not.toContainEqual(expect.objectContaining({ slug: "boxed" }));
+});
+
+test("an agent whose limits are not applied starts, and the log says so", async () => {
+  const { start, warnings } = await setUp();
+  const definition = { slug: "small", adapter: "kilo", resource_limits: { memory: "1g" } };
+  expect(await start({ type: "small", definition })).toMatchObject({ t: "reply" });
+  expect(warnings).toContainEqual({
+    message: expect.stringContaining("not applied"),
+    agent: "rev",
+    slug: "small",
+    keys: "resource_limits",
+  });
 });
 
 test.each<[string, object, string]>([

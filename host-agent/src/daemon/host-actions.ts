@@ -8,6 +8,7 @@ import { BUILTIN } from "../adapters/builtin.ts";
 import type { Detector } from "../adapters/detect.ts";
 import { planAgent, type Program } from "../adapters/launch.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import { unappliedKeys } from "../adapters/types/unbuilt.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
@@ -123,7 +124,7 @@ export function createHostActions(deps: ActionDeps): HostActions {
 
 async function startAgent(
   { session, agent, size, backend }: FrameOf<"agent.start">,
-  { keeper, catalogue, detector, policy, rules }: ActionDeps,
+  { keeper, catalogue, detector, policy, rules, log }: ActionDeps,
 ): ReturnType<HostActions["startAgent"]> {
   const id = parseId("session", session);
   if (!id.ok) return id;
@@ -148,6 +149,9 @@ async function startAgent(
   }
   const launch = planAgent(agent, type.value, adapter, program, workspace.value.path);
   if (!launch.ok) return launch;
+  const keys = unappliedKeys(type.value);
+  if (keys.length > 0)
+    log.warn("an agent starts with keys of its type not applied", { agent: agent.name, slug: type.value.slug, keys: keys.join(", ") });
   const made = await holder.value.create({
     id: id.value,
     name: agent.name,

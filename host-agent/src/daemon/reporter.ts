@@ -2,6 +2,7 @@
 import type { AgentTypeReport } from "@maestro/shared/contract/agent-types";
 import type { HostFrame, Metrics } from "@maestro/shared/protocol/link";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import { refuseUnbuilt, unappliedKeys } from "../adapters/types/unbuilt.ts";
 import { inventoryFrames } from "../link/hello.ts";
 import { isMaterial, METRICS_INTERVAL_MS, readCpuTimes, sampleMetrics } from "../link/metrics.ts";
 import { pause, type Clock } from "./clock.ts";
@@ -43,15 +44,25 @@ export class Reporter {
 
   /** Looks again at files and CLIs. */
   async detect(): Promise<number> {
-    const { catalogue, log, send } = this.#deps;
-    if (catalogue.refresh())
-      for (const { file, line, problem } of catalogue.problems) log.warn("an agent type cannot be used", { file, line, problem });
+    const { catalogue, send } = this.#deps;
+    if (catalogue.refresh()) this.#warnOfTypes();
     const inventory = await catalogue.report();
     if (JSON.stringify(inventory) !== JSON.stringify(this.#inventory)) {
       this.#inventory = inventory;
       if (this.#deps.isUp()) for (const frame of inventoryFrames(inventory)) send(frame);
     }
     return inventory.length;
+  }
+
+  #warnOfTypes(): void {
+    const { catalogue, log } = this.#deps;
+    for (const { file, line, problem } of catalogue.problems) log.warn("an agent type cannot be used", { file, line, problem });
+    for (const { file, type } of catalogue.types) {
+      const refusal = refuseUnbuilt(type);
+      if (refusal !== undefined) log.warn("an agent type cannot be used", { file, problem: refusal.detail });
+      const keys = unappliedKeys(type);
+      if (keys.length > 0) log.warn("keys of an agent type are not applied yet", { file, slug: type.slug, keys: keys.join(", ") });
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import { BUILTIN, BUILTIN_TYPES } from "../builtin.ts";
 import type { Detected, Detector } from "../detect.ts";
 import { locateProgram } from "../locate.ts";
 import { readTypeFiles, typeFilesStamp, type FileTypes } from "./directory.ts";
+import { refuseUnbuilt } from "./unbuilt.ts";
 
 export class TypeCatalogue {
   readonly #dirs: readonly string[];
@@ -37,12 +38,23 @@ export class TypeCatalogue {
     return typeFilesStamp(this.#dirs) !== this.#stamp;
   }
 
+  /** Of files. */
+  get types(): FileTypes["types"] {
+    return this.#files.types;
+  }
+
   get problems(): FileTypes["problems"] {
     return this.#files.problems;
   }
 
   /** @param definition a type made through the API travels whole with the request. */
   resolve(slug: string, definition: unknown): Result<AgentType> {
+    const found = this.#find(slug, definition);
+    const refusal = found.ok ? refuseUnbuilt(found.value) : undefined;
+    return refusal === undefined ? found : err(refusal);
+  }
+
+  #find(slug: string, definition: unknown): Result<AgentType> {
     if (definition !== undefined) return readDefinition(definition);
     const file = this.#files.types.find(({ type }) => type.slug === slug);
     if (file !== undefined) return ok(file.type);
@@ -98,6 +110,8 @@ export class TypeCatalogue {
   }
 
   async #detect(type: AgentType): Promise<Detected> {
+    const refusal = refuseUnbuilt(type);
+    if (refusal !== undefined) return { state: "invalid", problem: refusal.detail };
     if (type.adapter !== "custom") return this.#detector.detect(BUILTIN[type.adapter]);
     const name = type.argv?.[0] ?? "";
     const binary = locateProgram([name], this.#searchPath());

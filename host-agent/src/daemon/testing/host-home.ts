@@ -56,8 +56,13 @@ export const testLog: Log =
     ? silentLog
     : createLog("debug", { write: (line) => void process.stderr.write(line) }, () => new Date());
 
-export function startTestAgent(paths: Paths, openHolder: OpenHolder, settings: Partial<Settings> = {}): RunningHostAgent {
-  const agent = startHostAgent({ paths, settings: { ...DEFAULT_SETTINGS, ...settings }, version: "0.0.0-test", log: testLog }, openHolder);
+export function startTestAgent(
+  paths: Paths,
+  openHolder: OpenHolder,
+  settings: Partial<Settings> = {},
+  log: Log = testLog,
+): RunningHostAgent {
+  const agent = startHostAgent({ paths, settings: { ...DEFAULT_SETTINGS, ...settings }, version: "0.0.0-test", log }, openHolder);
   agent.failed.catch(() => {});
   return agent;
 }
