@@ -32,6 +32,24 @@ test("[VR3] a control frame past its limit is refused before it is parsed", () =
   expect(viewer(text)).toMatchObject({ ok: false, error: { code: "frame_too_large" } });
 });
 
+test.each([
+  ["one byte a unit", "x", 1],
+  ["two bytes a unit", "é", 2],
+  ["three bytes a unit", "終", 3],
+  ["four bytes a pair", "🎼", 4],
+  ["half a pair, sent as three bytes", "\ud83c", 3],
+])("[VR3] the limit is one of bytes in UTF-8, to the byte: %s", (_, char, bytes) => {
+  const envelope = '{"t":"newer","pad":""}'.length;
+  const fits = char.repeat(Math.floor((MAX_CONTROL_BYTES - envelope) / bytes));
+  const text = (pad: string): string => `{"t":"newer","pad":"${pad}"}`;
+  const room = MAX_CONTROL_BYTES - envelope - fits.length * (bytes / char.length);
+  expect(viewer(text(fits + "x".repeat(room)))).toMatchObject({ ok: true });
+  expect(viewer(text(fits + "x".repeat(room + 1)))).toMatchObject({
+    ok: false,
+    error: { code: "frame_too_large", detail: "A control frame of 65537 bytes; at most 65536 are taken." },
+  });
+});
+
 test("[VR2] a type this version does not know is told apart, with the id to answer", () => {
   expect(relay('{"t":"session.fork","id":9,"whatever":true}')).toEqual({
     ok: true,
