@@ -9,7 +9,7 @@ import type { globalFlags } from "./args/globals.ts";
 import type { FlagValues } from "./args/spec.ts";
 import { readProfiles, type Profiles } from "./config/profiles.ts";
 import { confirm } from "./config/secret-input.ts";
-import { chooseTarget, type Target } from "./config/target.ts";
+import { chooseTarget, given, type Target } from "./config/target.ts";
 import type { Io } from "./io.ts";
 import { Output } from "./render/output.ts";
 import { thisHost } from "./this-host.ts";
@@ -25,6 +25,7 @@ export interface Context {
   settings(): Settings;
   target(): Target;
   api(): ApiClient;
+  /** Whatever fleet it is of: one that is logged in to, or made. */
   apiTo(target: Target): ApiClient;
   timeoutMs: number;
   /** Throws unless the user agrees. */
@@ -39,6 +40,8 @@ export function makeContext(io: Io, globals: FlagValues<typeof globalFlags>): Co
   const pathsOf = (scope: PathScope): Paths => pathsFor(io.env, scope);
   const paths = pathsOf("user");
   const timeoutMs = globals.timeout === undefined ? REQUEST_TIMEOUT_MS + GRACE_MS : globals.timeout * 1000;
+  const clientOf = (target: Target, fleet: string | undefined): ApiClient =>
+    new ApiClient({ ...target, userAgent: `maestro/${VERSION}`, timeoutMs, fleet });
   const context: Context = {
     io,
     globals,
@@ -56,8 +59,8 @@ export function makeContext(io: Io, globals: FlagValues<typeof globalFlags>): Co
           allowHttp: context.settings().allowHttp,
         }),
       ),
-    api: () => context.apiTo(context.target()),
-    apiTo: (target) => new ApiClient({ ...target, userAgent: `maestro/${VERSION}`, timeoutMs }),
+    api: () => clientOf(context.target(), given(io.env["MAESTRO_FLEET"])),
+    apiTo: (target) => clientOf(target, undefined),
     timeoutMs,
     confirm: (question) => confirm(io, question, globals.yes),
   };

@@ -1,10 +1,12 @@
 /** argv → command → exit code. The one edge where a refusal becomes text and a bug becomes one line. */
 import { EXIT, fail, MaestroFailure } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
+import { globalFlags } from "./args/globals.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { reportCrash } from "./crash.ts";
 import { helpForAll, helpForOne } from "./help.ts";
+import { Interrupted } from "./interrupted.ts";
 import type { Io } from "./io.ts";
 import { asProblem, exitFor, renderProblem, ServerRefusal } from "./render/failure.ts";
 import { VERSION } from "./version.ts";
@@ -18,14 +20,18 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 }
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {
-  const [first] = argv;
-  if (first === undefined || first === "--help" || first === "-h" || first === "help") return help(argv.slice(1), io);
-  if (first === "--version" || first === "version") {
-    io.stdout.write(argv.includes("--json") ? `${JSON.stringify({ version: VERSION, node: process.versions.node })}\n` : `${VERSION}\n`);
+  const { lead, words } = leadOf(argv);
+  const [first] = words;
+  if (lead.includes("--version") || first === "version") {
+    const { version, node } = { version: VERSION, node: process.versions.node };
+    io.stdout.write(isJson(argv) ? `${JSON.stringify({ version, node })}\n` : `${version}\n`);
     return EXIT.ok;
   }
+  if (first === "help") return help(words.slice(1), io);
+  // A flag that is not known is told, not taken for the wish to read.
+  if (lead.includes("--help") || lead.includes("-h") || argv.length === 0) return help(words, io);
   const found = findCommand(argv);
-  if (found === undefined) throw unknownCommand(argv);
+  if (found === undefined) throw unknownCommand(words);
   if (found.command.wantsHelp(found.rest)) {
     io.stdout.write(helpForOne(found.command));
     return EXIT.ok;
@@ -33,21 +39,29 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   return found.command.execute(io, found.rest);
 }
 
-/** The longest name that begins argv; global switches before the command are moved behind it. */
+/** Flags of every command may stand before it, with their values. */
+function leadOf(argv: readonly string[]): { lead: readonly string[]; words: readonly string[] } {
+  let at = 0;
+  for (let word = argv[at]; word?.startsWith("-") === true && word !== "--"; word = argv[at]) at += takesValue(word) ? 2 : 1;
+  return { lead: argv.slice(0, at), words: argv.slice(at) };
+}
+
+const takesValue = (word: string): boolean =>
+  Object.entries(globalFlags).some(([name, { arity }]) => arity !== "switch" && word === `--${name}`);
+
+/** The longest name that words begin with; flags before it go on with those behind it, and come first: after `--` they would be the program's. */
 export function findCommand(argv: readonly string[]): { command: Command; rest: readonly string[] } | undefined {
-  const lead = argv.findIndex((word) => !word.startsWith("-"));
-  if (lead === -1) return undefined;
-  const words = argv.slice(lead);
+  const { lead, words } = leadOf(argv);
   for (const length of [3, 2, 1]) {
     const name = words.slice(0, length).join(" ");
     const command = COMMANDS.find((candidate) => candidate.name === name);
-    if (command !== undefined) return { command, rest: [...words.slice(length), ...argv.slice(0, lead)] };
+    if (command !== undefined) return { command, rest: [...lead, ...words.slice(length)] };
   }
   return undefined;
 }
 
 function help(words: readonly string[], io: Io): number {
-  const wanted = words.filter((word) => !word.startsWith("-"));
+  const wanted = leadOf(words).words.filter((word) => !word.startsWith("-"));
   if (wanted.length === 0) {
     io.stdout.write(helpForAll(COMMANDS));
     return EXIT.ok;
@@ -79,12 +93,23 @@ function unknownCommand(argv: readonly string[]): MaestroFailure {
   return fail("command_unknown", typed === "" ? "No command was given." : `maestro has no command '${typed.slice(0, 64)}'.`, { hint });
 }
 
+/** Also where the flags could not be read: a script that asked for JSON gets it. */
+function isJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  const own = end === -1 ? argv : argv.slice(0, end);
+  return own.some((word, i) => word === "--json" || word === "--format=json" || (word === "json" && own[i - 1] === "--format"));
+}
+
 function renderFailure(error: unknown, argv: readonly string[], io: Io): number {
-  const json = argv.includes("--json") || argv.includes("--format=json") || argv[argv.indexOf("--format") + 1] === "json";
+  const json = isJson(argv);
   if (error instanceof MaestroFailure || error instanceof ServerRefusal) {
     const problem = asProblem(error);
     io.stderr.write(`${renderProblem(problem, json)}\n`);
     return exitFor(problem);
+  }
+  if (error instanceof Interrupted) {
+    io.stderr.write(`${renderProblem(error.problem, json)}\n`);
+    return error.exit;
   }
   io.stderr.write(`${renderProblem(reportCrash(error, io), json)}\n`);
   return EXIT.failure;

@@ -25,15 +25,20 @@ export interface ApiClientOptions extends Target {
   /** Sent with every request, so that a server log tells what asked. */
   userAgent: string;
   timeoutMs: number;
+  /** The fleet that is meant, by name or id; undefined: the credential's, whichever it is. */
+  fleet: string | undefined;
 }
 
 export class ApiClient {
   readonly target: Target;
   readonly #userAgent: string;
   readonly #timeoutMs: number;
+  readonly #fleet: string | undefined;
+  #rightFleet: Promise<void> | undefined;
 
-  constructor({ url, token, pin, userAgent, timeoutMs }: ApiClientOptions) {
+  constructor({ url, token, pin, userAgent, timeoutMs, fleet }: ApiClientOptions) {
     this.target = { url, token, pin };
+    this.#fleet = fleet;
     this.#userAgent = userAgent;
     this.#timeoutMs = timeoutMs;
   }
@@ -78,11 +83,35 @@ export class ApiClient {
     return readText(body, this.#timeoutMs);
   }
 
+  /** A credential is of one fleet: what is meant for another is not asked of this one. */
+  async #checkFleet(wanted: string): Promise<void> {
+    const me = ROUTES.me.result.safeParse(parseJson(await readText((await this.#send(ROUTES.me, {}, {})).body, this.#timeoutMs)));
+    const fleet = me.success ? me.data.fleet : undefined;
+    if (fleet !== undefined && (fleet.id === wanted || fleet.name === wanted)) return;
+    throw fail(
+      "usage",
+      `MAESTRO_FLEET is '${wanted.slice(0, 64)}', but the login for ${this.target.url.origin} is for ${fleet === undefined ? "another fleet" : `fleet '${fleet.name}'`}.`,
+      {
+        field: "MAESTRO_FLEET",
+        hint: "Unset it, or use that fleet's own login: --profile <name>.",
+      },
+    );
+  }
+
   /** The answer while it still streams. A refusal is thrown as the server worded it. */
   async raw(
+    route: Pick<RouteSpec, "method" | "path" | "access">,
+    input: CallInput,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
+    if (this.#fleet !== undefined && route.access.kind !== "open") await (this.#rightFleet ??= this.#checkFleet(this.#fleet));
+    return this.#send(route, input, headers);
+  }
+
+  async #send(
     { method, path, access }: Pick<RouteSpec, "method" | "path" | "access">,
     { params = {}, query = {}, body }: CallInput,
-    headers: Readonly<Record<string, string>> = {},
+    headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
     const { url, token, pin } = this.target;
     if (token === undefined && access.kind !== "open") throw new MaestroFailure(notLoggedIn(url));

@@ -165,7 +165,8 @@ export const tokenCreate = defineCommand({
       },
     });
     out.note(`Token '${token.name}' (${token.role}), good until ${token.expiresAt}. It is shown this once:`);
-    out.one({ token, secret }, () => secret, token.id);
+    // Nobody can ask for it again: it is what -q is for here.
+    out.one({ token, secret }, () => secret, secret);
     return EXIT.ok;
   },
 });

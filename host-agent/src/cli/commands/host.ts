@@ -55,7 +55,8 @@ export const hostInvite = defineCommand({
       },
     });
     out.note(`Paste this on the new machine (good until ${join.expiresAt}, once):`);
-    out.one(join, ({ line }) => line, join.id);
+    // The token in it is told this once: it is what -q is for here.
+    out.one(join, ({ line }) => line, join.line);
     return EXIT.ok;
   },
 });

@@ -5,6 +5,7 @@ import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { derivePaths, type Paths } from "../../config/paths.ts";
 import { joinedHome } from "../../daemon/testing/host-home.ts";
+import { noMounts, titled } from "../../daemon/testing/needs.ts";
 import { notJoined } from "./service.ts";
 
 let dir = "";
@@ -52,7 +53,8 @@ export PATH="$2/bin:$PATH"
 shift 2
 "$@" && cat /etc/systemd/system/maestro-host.service`;
 
-describe.skipIf(process.getuid?.() !== 0 || process.platform !== "linux")("`sudo maestro host install --system`", () => {
+const cannotMount = noMounts();
+describe.skipIf(cannotMount !== undefined)(titled("`sudo maestro host install --system`", cannotMount), () => {
   test.each([
     ["root's identity becomes that of the user behind sudo", "root", "nobody", "nobody"],
     ["a user's identity stays theirs", "daemon", "nobody", "daemon"],

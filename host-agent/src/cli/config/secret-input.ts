@@ -2,6 +2,7 @@
 import { fail } from "@maestro/shared/errors";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
 import { readPrivate } from "../../daemon/durable-file.ts";
+import { Interrupted } from "../interrupted.ts";
 import type { Io } from "../io.ts";
 
 /** Longest token line that makes sense, with room for a login link around it. */
@@ -39,8 +40,8 @@ async function readAll(stdin: NodeJS.ReadStream): Promise<string> {
   return Buffer.concat(parts).toString("utf8");
 }
 
-/** Reads one line without echo. Ctrl-C gives up with 130's meaning: nothing was given. */
-export function promptHidden({ stdin, stderr }: Io, prompt: string): Promise<string> {
+/** Reads one line without echo; the end of input ends it too. Throws Interrupted at Ctrl-C. */
+function promptHidden({ stdin, stderr }: Io, prompt: string): Promise<string> {
   stderr.write(escapeUnsafe(prompt));
   stdin.setRawMode(true);
   stdin.resume();
@@ -48,20 +49,24 @@ export function promptHidden({ stdin, stderr }: Io, prompt: string): Promise<str
     let line = "";
     const finish = (): void => {
       stdin.off("data", onData);
+      stdin.off("end", onEnd);
       stdin.setRawMode(false);
       stdin.pause();
       stderr.write("\n");
     };
+    const onEnd = (): void => {
+      finish();
+      resolve(line);
+    };
     const onData = (data: Buffer): void => {
       for (const char of data.toString("utf8")) {
         if (char === "\r" || char === "\n" || char === "\u0004") {
-          finish();
-          resolve(line);
+          onEnd();
           return;
         }
         if (char === "\u0003") {
           finish();
-          reject(fail("usage", "Given up at the prompt."));
+          reject(new Interrupted("at the prompt"));
           return;
         }
         if (char === "\u007f" || char === "\b") line = line.slice(0, -1);
@@ -69,6 +74,7 @@ export function promptHidden({ stdin, stderr }: Io, prompt: string): Promise<str
       }
     };
     stdin.on("data", onData);
+    stdin.once("end", onEnd);
   });
 }
 
@@ -77,12 +83,25 @@ export async function confirm({ stdin, stderr }: Io, question: string, yes: bool
   if (yes) return;
   if (!stdin.isTTY) throw fail("confirmation_required", `${question} Nobody can be asked here.`, { field: "yes", hint: "Add --yes." });
   stderr.write(`${escapeUnsafe(question)} [y/N] `);
-  const answer = await new Promise<string>((resolve) => {
-    stdin.resume();
-    stdin.once("data", (data: Buffer) => {
-      stdin.pause();
-      resolve(data.toString("utf8").trim().toLowerCase());
-    });
-  });
+  const answer = await nextLine(stdin);
+  // Ctrl-D leaves the cursor behind the question.
+  if (answer === undefined) stderr.write("\n");
   if (answer !== "y" && answer !== "yes") throw fail("confirmation_required", "Not confirmed: nothing was changed.");
+}
+
+/** Undefined at the end of input: Ctrl-D, or a terminal that went away. */
+function nextLine(stdin: NodeJS.ReadStream): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const settle = (line: string | undefined): void => {
+      stdin.off("data", onData);
+      stdin.off("end", onEnd);
+      stdin.pause();
+      resolve(line);
+    };
+    const onData = (data: Buffer): void => settle(data.toString("utf8").trim().toLowerCase());
+    const onEnd = (): void => settle(undefined);
+    stdin.on("data", onData);
+    stdin.once("end", onEnd);
+    stdin.resume();
+  });
 }

@@ -51,7 +51,8 @@ export function chooseTarget({ flags, env, profiles, joined, allowHttp }: Target
 export const pinOfJoined = (url: URL, joined: JoinedServer | undefined): string | undefined =>
   joined?.url === url.origin ? joined.pin : undefined;
 
-const given = (text: string | undefined): string | undefined => (text === undefined || text === "" ? undefined : text);
+/** An empty variable is none. */
+export const given = (text: string | undefined): string | undefined => (text === undefined || text === "" ? undefined : text);
 
 function matching(url: URL, preferred: Profile | undefined, { profiles }: Profiles): Profile | undefined {
   return [...(preferred === undefined ? [] : [preferred]), ...Object.values(profiles)].find(
