@@ -35,8 +35,9 @@ beforeEach(async () => {
 });
 
 afterEach(() => {
-  const pidFile = join(dir, "home", "run.pid");
-  if (existsSync(pidFile)) process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
+  const pid = runPid();
+  // Not so when there is none, or it is being written: 0 is this very process and its group.
+  if (pid > 0) process.kill(pid, "SIGKILL");
   server.close();
   rmSync(dir, { recursive: true, force: true });
 });
@@ -53,6 +54,12 @@ async function install(script: string, env: Record<string, string>, args: string
   child.stdin.end(script);
   const [code] = await once(child, "exit");
   return { code: typeof code === "number" ? code : null, output };
+}
+
+/** Of the daemon that was started; 0 while there is none. */
+function runPid(): number {
+  const file = join(dir, "home", "run.pid");
+  return existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
 }
 
 const calls = (): { args: string[]; join?: string; input: string }[] =>
@@ -76,6 +83,7 @@ describe("the install script", () => {
     expect(output).toContain("Installed Maestro 0.1.0");
     expect(code).toBe(0);
     const [join0] = calls();
+    await expect.poll(() => runPid()).toBeGreaterThan(0);
     expect(join0).toEqual({ args: ["host", "join", origin, "--token-file", "-", "--name", "box"], input: "mst_join_secret\n" });
     expect(statSync(join(dir, "home")).mode & 0o077).toBe(0);
     expect(execFileSync(join(dir, "home/bin/maestro"), ["--version"]).toString()).toBe("0.1.0\n");

@@ -8,6 +8,7 @@ import { joinHost } from "./join.ts";
 import { readIdentity } from "./identity.ts";
 import { FakeRelay } from "./testing/fake-relay.ts";
 import { makeHome } from "./testing/host-home.ts";
+import { noRoot, titled } from "./testing/needs.ts";
 import { selfSigned } from "./testing/self-signed.ts";
 
 const undo: (() => unknown)[] = [];
@@ -111,7 +112,7 @@ test("an identity that others can read is refused with the command that repairs 
   expect(() => readIdentity(home.paths)).toThrow(/insecure_permissions.*0644/);
 });
 
-test.skipIf(process.getuid?.() !== 0)("root who joins in another user's home leaves the identity to that user", async () => {
+test.skipIf(noRoot !== undefined)(titled("root who joins in another user's home leaves the identity to that user", noRoot), async () => {
   const { relay, home } = await server();
   mkdirSync(home.paths.home, { mode: 0o700 });
   chownSync(home.paths.home, 54_321, 54_322);

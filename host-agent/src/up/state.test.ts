@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -6,6 +6,8 @@ import { parseToken } from "@maestro/shared/token";
 import { derivePaths, type Paths } from "../config/paths.ts";
 import { identify } from "./process-identity.ts";
 import { claimRun, dropRun, openState, readRun, readSecrets, type RunRecord } from "./state.ts";
+
+const NOBODY = 65_534;
 
 let home: string;
 let paths: Paths;
@@ -51,10 +53,22 @@ describe("the state of up", () => {
     expect(() => openState(paths)).toThrow(/state_unwritable/);
   });
 
-  test.skipIf(process.getuid?.() === 0)("a home that this user may not write is told as such", () => {
-    mkdirSync(path.join(home, "m"), { mode: 0o500 });
-    expect(() => openState(paths)).toThrow(/state_unwritable/);
-    chmodSync(path.join(home, "m"), 0o700);
+  test("a home that this user may not write is told as such", () => {
+    const closed = path.join(home, "m");
+    mkdirSync(closed, { mode: 0o500 });
+    // Root may write everywhere: then it is another user who may not.
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) {
+      chmodSync(home, 0o711);
+      chownSync(closed, NOBODY, NOBODY);
+      process.seteuid?.(NOBODY);
+    }
+    try {
+      expect(() => openState(paths)).toThrow(/state_unwritable/);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(closed, 0o700);
+    }
   });
 
   test("[F28] one up at a time: a live one keeps its place, a dead one and a reused pid lose it", () => {

@@ -26,7 +26,7 @@ export interface DaemonOptions {
 export function spawnDaemon(paths: Paths, { wrapper = [], flags = [], env = {}, stdin = "ignore" }: DaemonOptions = {}): DaemonProcess {
   const [file = "", ...args] = [...wrapper, process.execPath, ENTRY, "host", "run", ...flags];
   const child = spawn(file, args, {
-    env: { ...process.env, MAESTRO_HOME: paths.home, MAESTRO_TIME_SCALE: "0.05", ...env },
+    env: { ...process.env, MAESTRO_HOME: paths.home, ...env },
     stdio: [stdin, "ignore", "pipe"],
   });
   let text = "";
