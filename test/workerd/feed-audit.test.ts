@@ -2,7 +2,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { verifyAuditChain } from "@maestro/shared/contract/audit-chain";
+import { auditChainText, verifyAuditChain } from "@maestro/shared/contract/audit-chain";
 import type { AuditRecord } from "@maestro/shared/contract/resources";
 import { sha256Hex } from "../../control-plane/src/crypto/digest.ts";
 import type { Feed } from "../../control-plane/src/objects/feed.ts";
@@ -101,9 +101,56 @@ describe("tampering is found", () => {
       { seq: 2, problem: "edited" },
     ],
     ["a dropped beginning", "DELETE FROM audit WHERE seq = 1", { seq: 1, problem: "missing" }],
+    ["a dropped end of one", "DELETE FROM audit WHERE seq = 4", { seq: 4, problem: "edited" }],
+    ["a dropped end of several", "DELETE FROM audit WHERE seq > 2", { seq: 3, problem: "missing" }],
+    ["everything dropped", "DELETE FROM audit", { seq: 1, problem: "missing" }],
   ])("%s", async (_, sql, found) => {
     await tamper(sql);
     expect(await verify()).toMatchObject({ intact: false, ...found });
+  });
+
+  it("in a dropped end that others wrote on after, across evictions; no record takes the place of one that is gone", async () => {
+    await tamper("DELETE FROM audit WHERE seq > 2");
+    await evictDurableObject(feed);
+    await makeToken(fleet, { name: "d" });
+    expect((await records()).map(({ seq }) => seq)).toEqual([1, 2, 5]);
+    expect(await verify()).toEqual({ intact: false, seq: 3, problem: "missing" });
+  });
+
+  it("in a last record that was written anew with a hash that fits, before and after the next one", async () => {
+    const [, , third, last] = await records();
+    if (third === undefined || last === undefined) throw new Error("four records were made");
+    const { hash: _, ...forged } = { ...last, target: "z" };
+    await tamper(`UPDATE audit SET target = 'z', hash = '${await sha256Hex(auditChainText(third.hash, forged))}' WHERE seq = 4`);
+    expect(await verify()).toMatchObject({ intact: false, seq: 5 });
+    await makeToken(fleet, { name: "d" });
+    expect(await verify()).toEqual({ intact: false, seq: 5, problem: "edited" });
+  });
+
+  it("and nothing is found in what a version before wrote, that notes no end", async () => {
+    const all = await records();
+    const last = all.at(-1);
+    if (last === undefined) throw new Error("records were made");
+    await tamper("UPDATE audit_head SET seq = 2, hash = (SELECT hash FROM audit WHERE seq = 2)");
+    await makeToken(fleet, { name: "d" });
+    expect(await verify()).toMatchObject({ intact: true, records: 5 });
+    await tamper("DELETE FROM audit_head");
+    expect(await verify()).toMatchObject({ intact: true, records: 5 });
+  });
+
+  it("is shown at the end of the last page, however the pages fall", async () => {
+    await tamper("DELETE FROM audit WHERE seq = 4");
+    for (const limit of [1, 2, 3, 4, 200]) {
+      const found: AuditRecord[] = [];
+      let cursor = "";
+      do {
+        const page = await json(call(`/api/v1/audit?limit=${limit}${cursor}`, { token: fleet.owner.token }));
+        found.push(...page.items);
+        cursor = page.nextCursor === undefined ? "" : `&cursor=${page.nextCursor}`;
+      } while (cursor !== "");
+      expect(found.map(({ seq, action }) => [seq, action]).at(-1), `pages of ${limit}`).toEqual([4, "recordLost"]);
+      expect(found).toHaveLength(4);
+    }
   });
 
   it("records handed over in another order too", async () => {

@@ -1,4 +1,7 @@
-/** The audit chain in SQLite: only ever appended to. */
+/**
+ * The audit chain in SQLite: only ever appended to. Where it ends is kept beside it, so that an end that was dropped is
+ * missed: the next record goes on after the one that is gone, and until then the list ends with what stands for it.
+ */
 import { AUDIT_GENESIS, auditChainText } from "@maestro/shared/contract/audit-chain";
 import { AuditRecord } from "@maestro/shared/contract/resources";
 import { sha256Hex } from "../crypto/digest.ts";
@@ -13,6 +16,9 @@ export interface AuditEntry {
   code?: string;
   requestId: string;
 }
+
+/** A type and not an interface: rows of SQLite are records. */
+type Link = { seq: number; hash: string };
 
 export class AuditLog {
   readonly #storage: DurableObjectStorage;
@@ -32,15 +38,44 @@ export class AuditLog {
   }
 
   list(after: number, limit: number): AuditRecord[] {
-    return this.#storage.sql
+    const records = this.#storage.sql
       .exec("SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
       .toArray()
       .map(({ request_id: requestId, code, ...row }) => AuditRecord.parse({ ...row, requestId, ...(code === null ? {} : { code }) }));
+    const lost = records.length < limit ? this.#lost() : undefined;
+    return lost === undefined || lost.seq <= after ? records : [...records, lost];
   }
 
-  #head(): { seq: number; hash: string } {
-    const row = this.#storage.sql.exec<{ seq: number; hash: string }>("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").toArray()[0];
-    return row ?? { seq: 0, hash: AUDIT_GENESIS };
+  /** What the next record follows. */
+  #head(): Link {
+    const { tail, noted } = this.#ends();
+    if (noted === undefined || this.#holds(noted)) return tail;
+    // What was written last is gone or is another: whatever follows must not fit what stands there now.
+    return { seq: Math.max(tail.seq, noted.seq), hash: noted.hash };
+  }
+
+  /** For every verification to stumble over: it stands where the end was and fits nothing. */
+  #lost(): AuditRecord | undefined {
+    const { tail, noted } = this.#ends();
+    if (noted === undefined || this.#holds(noted)) return undefined;
+    const { at, hash } = noted;
+    const seq = Math.max(noted.seq, tail.seq + 1);
+    const nobody = { actor: "-", credential: "-", ip: "-", requestId: "-" };
+    return { seq, at, ...nobody, action: "recordLost", target: "", outcome: "failed", code: "audit_broken", hash };
+  }
+
+  /** Whether the record that was written last is there. A version before this one wrote more without noting it. */
+  #holds({ seq, hash }: Link): boolean {
+    return this.#storage.sql.exec("SELECT 1 FROM audit WHERE seq = ? AND hash = ?", seq, hash).toArray().length > 0;
+  }
+
+  #ends(): { tail: Link; noted: (Link & { at: string }) | undefined } {
+    const { sql } = this.#storage;
+    const tail = sql.exec<Link>("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").toArray()[0];
+    return {
+      tail: tail ?? { seq: 0, hash: AUDIT_GENESIS },
+      noted: sql.exec<Link & { at: string }>("SELECT seq, at, hash FROM audit_head").toArray()[0],
+    };
   }
 
   #insertAfter(headSeq: number, r: AuditRecord): boolean {
@@ -59,6 +94,7 @@ export class AuditLog {
       r.requestId,
       r.hash,
     );
+    this.#storage.sql.exec("INSERT OR REPLACE INTO audit_head (one, seq, at, hash) VALUES (1, ?, ?, ?)", r.seq, r.at, r.hash);
     return true;
   }
 }

@@ -15,6 +15,17 @@ const STEPS: readonly (readonly string[])[] = [
     "CREATE INDEX present_session_ids ON present_sessions (session)",
     "CREATE INDEX present_session_names ON present_sessions (json_extract(json, '$.name'))",
   ],
+  // Whose an event is, by name; null: who is limited to some does not hear of it.
+  [
+    "ALTER TABLE events ADD COLUMN host TEXT",
+    "ALTER TABLE events ADD COLUMN agent TEXT",
+    "CREATE INDEX event_subjects ON events (json_extract(json, '$.subject'))",
+  ],
+  // Where the audit chain ends, beside it: an end that is dropped is missed.
+  [
+    "CREATE TABLE audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, at TEXT NOT NULL, hash TEXT NOT NULL)",
+    "INSERT INTO audit_head (one, seq, at, hash) SELECT 1, seq, at, hash FROM audit ORDER BY seq DESC LIMIT 1",
+  ],
 ];
 
 /** `user_version` is refused in a Durable Object, so the version is a row. */
