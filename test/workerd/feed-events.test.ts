@@ -196,7 +196,7 @@ describe("[VW1] [VW5] who may follow, and for how long", () => {
       .run();
     const follower = await follow("", token);
     await follower.next();
-    await runInDurableObject(feed, async (object, state) => {
+    await runInDurableObject(feed, async (_, state) => {
       // The alarm is set for it.
       expect(await state.storage.getAlarm()).toBeLessThanOrEqual(Date.now() + 60_000);
       for (const socket of state.getWebSockets(id)) socket.serializeAttachment({ credential: id, expiresMs: 1 });

@@ -1,6 +1,7 @@
 /** The ring of recent events in SQLite. */
 import type { FleetEvent } from "@maestro/shared/contract/resources";
 import { EVENT_RING_ROWS } from "@maestro/shared/limits";
+import { mayHear, type Place, type Reach } from "../domain/events/reach.ts";
 import { resumeFrom, type Resume, type Ring } from "../domain/events/resume.ts";
 
 /** An event as it is stored and sent: its JSON, made once. */
@@ -10,6 +11,13 @@ export interface StoredEvent {
   type: string;
   json: string;
 }
+
+export interface PlacedEvent extends StoredEvent {
+  place: Place;
+}
+
+/** Rows that are read at once on behalf of somebody who may hear only some of them. */
+const READ_ROWS = 500;
 
 export class EventRing {
   readonly #sql: SqlStorage;
@@ -28,27 +36,65 @@ export class EventRing {
   }
 
   /** @param make builds the event once its sequence is known. */
-  add(make: (seq: number) => FleetEvent): StoredEvent {
+  add(make: (seq: number) => FleetEvent, place: Place): PlacedEvent {
     const event = make(this.bounds().last + 1);
     const json = JSON.stringify(event);
-    this.#sql.exec("INSERT INTO events (seq, id, json) VALUES (?, ?, ?)", event.seq, event.id, json);
+    this.#sql.exec(
+      "INSERT INTO events (seq, id, json, host, agent) VALUES (?, ?, ?, ?, ?)",
+      event.seq,
+      event.id,
+      json,
+      place.host ?? null,
+      place.agent ?? null,
+    );
     this.#sql.exec("DELETE FROM events WHERE seq <= ?", event.seq - this.#rows);
-    return { seq: event.seq, id: event.id, type: event.type, json };
+    return { seq: event.seq, id: event.id, type: event.type, json, place };
   }
 
-  /** @param since an event's id, its sequence in digits, or undefined for "from now on". */
-  resume(since: string | undefined): Resume {
-    return resumeFrom(this.bounds(), since === undefined ? undefined : { seq: this.#sequenceOf(since) });
+  /**
+   * @param since an event's id, its sequence in digits, or undefined for "from now on".
+   * @param most events that may follow.
+   */
+  resume(since: string | undefined, most?: number): Resume {
+    return resumeFrom(this.bounds(), since === undefined ? undefined : { seq: this.#sequenceOf(since) }, most);
   }
 
-  after(seq: number, limit: number): StoredEvent[] {
+  /** Those that `reach` lets hear. */
+  after(seq: number, limit: number, reach: Reach = {}): StoredEvent[] {
+    const heard: StoredEvent[] = [];
+    for (let from = seq; ;) {
+      const rows = this.#read(from, reach.hosts === undefined && reach.agents === undefined ? limit : READ_ROWS);
+      for (const { place, ...event } of rows) {
+        if (heard.length === limit) return heard;
+        if (mayHear(reach, event.type, place)) heard.push(event);
+      }
+      const last = rows.at(-1);
+      if (last === undefined || heard.length === limit) return heard;
+      from = last.seq;
+    }
+  }
+
+  /** Whose the last event of a subject was. */
+  lastPlace(subject: string): Place | undefined {
+    const row = this.#sql
+      .exec<PlaceRow>("SELECT host, agent FROM events WHERE json_extract(json, '$.subject') = ? ORDER BY seq DESC LIMIT 1", subject)
+      .toArray()[0];
+    return row === undefined ? undefined : placeOf(row);
+  }
+
+  idAt(seq: number): string | undefined {
+    return this.#sql.exec<{ id: string }>("SELECT id FROM events WHERE seq = ?", seq).toArray()[0]?.id;
+  }
+
+  #read(seq: number, limit: number): PlacedEvent[] {
     return this.#sql
-      .exec<{ seq: number; id: string; type: string; json: string }>(
-        "SELECT seq, id, json ->> '$.type' AS type, json FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+      .exec<StoredEventRow & PlaceRow>(
+        "SELECT seq, id, json ->> '$.type' AS type, json, host, agent FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
         seq,
         limit,
       )
-      .toArray();
+      .toArray()
+      .map(({ host, agent, ...event }) => ({ ...event, place: placeOf({ host, agent }) }));
   }
 
   #sequenceOf(since: string): number | undefined {
@@ -56,3 +102,8 @@ export class EventRing {
     return this.#sql.exec<{ seq: number }>("SELECT seq FROM events WHERE id = ?", since).toArray()[0]?.seq;
   }
 }
+
+type StoredEventRow = { seq: number; id: string; type: string; json: string };
+type PlaceRow = { host: string | null; agent: string | null };
+
+const placeOf = ({ host, agent }: PlaceRow): Place => ({ host: host ?? undefined, agent: agent ?? undefined });

@@ -48,6 +48,15 @@ export class PresentTable {
     return this.#sql.exec("SELECT 1 FROM present_sessions WHERE session = ? AND host <> ? LIMIT 1", session, host).toArray().length > 0;
   }
 
+  /** The id its host gives for the agent that runs in the session. */
+  agentOf(session: string): string | undefined {
+    return (
+      this.#sql
+        .exec<{ agent: string | null }>("SELECT json ->> '$.agent' AS agent FROM present_sessions WHERE session = ? LIMIT 1", session)
+        .toArray()[0]?.agent ?? undefined
+    );
+  }
+
   forget(host: string): void {
     this.#sql.exec("DELETE FROM present_hosts WHERE host = ?", host);
     this.#sql.exec("DELETE FROM present_sessions WHERE host = ?", host);
