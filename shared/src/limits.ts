@@ -72,6 +72,8 @@ export const HOLD_MS = 2_000;
 /** [CH5] The same while the link is away and viewers are in their grace. */
 export const HOLD_LINK_AWAY_MS = 10_000;
 export const VIEWER_GRACE_MS = 60_000;
+/** [VW4] How long a viewer may confirm nothing of what it is owed while others wait for that memory. */
+export const VIEWER_STALLED_MS = 5_000;
 
 // events
 export const EVENT_RING_ROWS = 10_000;

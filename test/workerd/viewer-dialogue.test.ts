@@ -1,7 +1,12 @@
 /** Viewers of a HostRelay, evicted between every step of each dialogue. */
 import { describe, expect, test } from "vitest";
+import { SNAPSHOT_MAX_BYTES, VIEWER_STALLED_MS } from "@maestro/shared/limits";
+import { FLAG } from "@maestro/shared/protocol/frame";
+import type { FakeViewer } from "./support/fake-viewer.ts";
 import { sessionInfo } from "./support/host-words.ts";
-import { relayFixture } from "./support/relay-fixture.ts";
+import { FrameSocket } from "./support/relay-frames.ts";
+import { relayFixture, socketOf } from "./support/relay-fixture.ts";
+import { later } from "./support/relay-talk.ts";
 
 describe.each([
   ["a relay that is kept in memory", false],
@@ -56,17 +61,21 @@ describe.each([
   test("[VW6] a viewer that redials with its offset gets only what it missed", async () => {
     const { session, relay, host, pause } = await setup();
     const first = await relay.viewer(session.id);
+    await pause();
     const { resume } = await first.hello();
     const other = await relay.viewer(session.id, { credential: "tok_other", name: "bob" });
+    await pause();
     await other.hello();
     await other.reaches(0);
     await first.reaches(0);
+    await pause();
     host.write(3000);
     await first.reaches(3000);
     await pause();
     const from = first.cursor;
     first.socket.close(4000, "cut");
     await other.next("pen", (frame) => frame["viewers"] === 1);
+    await pause();
     host.write(70_000);
     await other.reaches(73_000);
     await pause();
@@ -84,11 +93,13 @@ describe.each([
     const keeper = await relay.viewer(session.id);
     await keeper.hello();
     await keeper.reaches(0);
+    await pause();
     host.write(9000);
     await keeper.reaches(9000);
     host.ringStart = 5000;
     await pause();
     const late = await relay.viewer(session.id, { credential: "tok_other" });
+    await pause();
     await late.hello({ from: { epoch: 1, offset: 2000 } });
     expect(await late.next("gap")).toMatchObject({ epoch: 1, from: 2000, to: 9000 });
     await late.reaches(9000);
@@ -121,17 +132,23 @@ describe.each([
   test("[VW2] the pen waits for a writer that vanished, and is free once one said goodbye", async () => {
     const { session, relay, pause } = await setup();
     const ada = await relay.viewer(session.id);
+    await pause();
     const { resume } = await ada.hello();
+    await pause();
     const bob = await relay.viewer(session.id, { credential: "tok_bob", name: "bob" });
+    await pause();
     await bob.hello();
+    await pause();
     ada.socket.close(4000, "cut");
     expect(await bob.next("pen", (frame) => frame["viewers"] === 1)).toMatchObject({ writer: null, you: false });
     await pause();
     const carol = await relay.viewer(session.id, { credential: "tok_carol", name: "carol" });
+    await pause();
     await carol.hello();
     expect(await carol.next("pen")).toMatchObject({ writer: null, you: false });
     await pause();
     const back = await relay.viewer(session.id);
+    await pause();
     await back.hello({ resume });
     expect(await back.next("pen")).toMatchObject({ you: true });
     await pause();
@@ -139,6 +156,7 @@ describe.each([
     await bob.next("pen", (frame) => frame["viewers"] === 2 && frame["writer"] === null);
     await pause();
     const dave = await relay.viewer(session.id, { credential: "tok_dave", name: "dave" });
+    await pause();
     await dave.hello();
     expect(await dave.next("pen")).toMatchObject({ you: true });
   });
@@ -203,24 +221,30 @@ describe.each([
   });
 
   test("[VW4] a stalled viewer gets a gap and a fresh screen, and slows nobody", async () => {
-    const { session, relay, host } = await setup();
+    const { session, relay, host, pause } = await setup();
     const fast = await relay.viewer(session.id);
     await fast.hello();
     await fast.reaches(0);
     const slow = await relay.viewer(session.id, { credential: "tok_slow" });
     await slow.hello();
     await slow.reaches(0);
+    await pause();
     slow.stalled = true;
-    host.write(2_000_000);
-    await fast.reaches(2_000_000);
+    host.write(1_000_000);
+    await fast.reaches(1_000_000);
     expect(slow.shown).toBeLessThanOrEqual(512 * 1024);
+    // A new life asks it where it is, and would have the host send what it lacks: that left the ring.
+    host.ringStart = 900_000;
+    await pause();
+    await fast.pingPong();
     const shown = slow.cursor?.offset;
     slow.stalled = false;
     slow.ack();
-    expect(await slow.next("gap")).toMatchObject({ from: shown, to: 2_000_000 });
-    await slow.reaches(2_000_000);
+    expect(await slow.next("gap")).toMatchObject({ from: shown, to: 1_000_000 });
+    await slow.reaches(1_000_000);
+    await pause();
     host.write(100);
-    await slow.reaches(2_000_100);
+    await Promise.all([slow.reaches(1_000_100), fast.reaches(1_000_100)]);
   });
 
   test("[CH4] history comes for the one who asked, and the stream goes on behind it", async () => {
@@ -263,4 +287,61 @@ test("[VW5] closing a credential ends its sockets with 4401 and no others", asyn
   expect(await mine.closed).toEqual({ code: 4401, reason: "token_revoked" });
   await other.pingPong();
   expect((await relay.watch(session.id, { credential: "tok_mine" })).status).toBe(401);
+});
+
+describe("[VW4] viewers that confirm nothing, more than there is memory for", () => {
+  test("[VW4] slow nobody: the one that reads has every byte as it comes", async () => {
+    const session = sessionInfo();
+    const relay = relayFixture();
+    const host = await relay.host_([session]);
+    for (let i = 0; i < 70; i++) {
+      const stalled = new FrameSocket(socketOf(await relay.watch(session.id, { credential: `tok_${i}`, canWrite: false })));
+      stalled.say({ t: "hello", versions: { min: 1, max: 1 }, from: { epoch: 1, offset: 0 } });
+    }
+    const healthy = await relay.viewer(session.id);
+    await healthy.hello();
+    await healthy.reaches(0);
+    host.write(1_000_000);
+    await healthy.reaches(1_000_000);
+    expect(healthy.shown).toBe(1_000_000);
+  });
+
+  test("[VW4] are let go, those who owe most first, until those who wait have room", async () => {
+    const session = sessionInfo();
+    const relay = relayFixture();
+    const host = await relay.host_([session]);
+    const greedy: FakeViewer[] = [];
+    for (let i = 0; i < 4; i++) {
+      const viewer = await relay.viewer(session.id, { credential: `tok_${i}`, canWrite: false });
+      const { viewer: id } = await viewer.hello();
+      await viewer.reaches(0);
+      await viewer.pingPong();
+      viewer.stalled = true;
+      greedy.push(viewer);
+      host.silent.add("want-snapshot");
+      viewer.say({ t: "history", lines: 50_000 });
+      const { channel } = await host.next("want-snapshot", (frame) => frame["viewer"] === id);
+      const bytes = SNAPSHOT_MAX_BYTES - 1000;
+      host.say({ t: "snapshot", channel, epoch: 1, offset: 0, bytes, cols: 80, rows: 24, lines: 50_000, viewer: id });
+      for (let left = bytes; left > 0; left -= 200_000)
+        host.data("snapshot", new Uint8Array(Math.min(left, 200_000)), {
+          channel: Number(channel),
+          flags: left <= 200_000 ? FLAG.last : 0,
+        });
+      await viewer.until(() => viewer.cursor?.offset === 0, "the history");
+      host.silent.delete("want-snapshot");
+    }
+    const waits = await relay.viewer(session.id);
+    await waits.hello();
+    await waits.reaches(0);
+    host.write(10_000);
+    await host.pingPong();
+    waits.say({ t: "history", lines: 100 });
+    expect(await waits.next("error")).toMatchObject({ error: { code: "rate_limited" } });
+    await later(relay, VIEWER_STALLED_MS + 1);
+    expect(await greedy[0]?.closed).toEqual({ code: 4429, reason: "rate_limited" });
+    await waits.reaches(10_000);
+    // One was enough.
+    await greedy[3]?.pingPong();
+  });
 });

@@ -5,6 +5,8 @@ import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { bytesOf } from "./program.ts";
 import { FrameSocket, type Text } from "./relay-frames.ts";
 
+const PIECE_BYTES = 64 * 1024;
+
 export class FakeHost extends FrameSocket {
   head = 0;
   ringStart = 0;
@@ -40,7 +42,7 @@ export class FakeHost extends FrameSocket {
     for (const [channel, at] of this.channels) {
       const end = Math.min(this.head, at.acked + 256 * 1024);
       for (; at.sent < end;) {
-        const to = Math.min(end, at.sent + 64 * 1024);
+        const to = Math.min(end, at.sent + PIECE_BYTES);
         this.data("output", bytesOf(at.sent, to), { channel, offset: at.sent });
         at.sent = to;
       }
@@ -90,7 +92,13 @@ export class FakeHost extends FrameSocket {
         const from = Number(frame["from"]);
         const to = Math.min(Number(frame["to"]), this.head);
         if (from < this.ringStart) return this.say({ t: "gap", channel: frame["channel"], epoch: 1, from, to: this.ringStart });
-        return this.data("output", bytesOf(from, to), { channel: Number(frame["channel"]), offset: from, flags: FLAG.replay });
+        for (let at = from; at < to; at += PIECE_BYTES)
+          this.data("output", bytesOf(at, Math.min(to, at + PIECE_BYTES)), {
+            channel: Number(frame["channel"]),
+            offset: at,
+            flags: FLAG.replay,
+          });
+        return;
       }
       case "sync":
         return this.say({

@@ -1,11 +1,13 @@
 /** Positions of host and viewer that need no luck to meet, only a slow link: each once stopped a terminal for good. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { LINK_CREDIT_BYTES, RELAY_MEMORY_BYTES } from "@maestro/shared/limits";
+import { LINK_CREDIT_BYTES, RELAY_MEMORY_BYTES, VIEWER_STALLED_MS } from "@maestro/shared/limits";
 import { encodeFrame, decodeFrame, FLAG } from "@maestro/shared/protocol/frame";
 import type { RelayFrame } from "@maestro/shared/protocol/link";
 import type { ToViewerFrame } from "@maestro/shared/protocol/viewer";
 import { Channel } from "./channel.ts";
 import { Memory } from "./memory.ts";
+import { Shortage } from "./shortage.ts";
+import { acknowledged, follow, type Stream } from "./stream.ts";
 
 interface Someone {
   frames: ToViewerFrame[];
@@ -172,4 +174,67 @@ test("[VW4] a screen that does not fit is asked for again when there is room, no
   expect(memory.takeRetry()).toBe(true);
   channel.retry();
   expect(told("want-snapshot")).toHaveLength(2);
+});
+
+describe("[VW4] viewers that confirm nothing", () => {
+  test("[VW4] of a screen that showed nothing new are asked, when they starve, where they are", () => {
+    const viewer = someone();
+    channel.join(viewer, "vwr_1", undefined, true);
+    channel.opened({ channel: 7, epoch: 1, offset: 100 });
+    screen(100, 10);
+    channel.snapshotPart(
+      { kind: "snapshot", flags: FLAG.last, epoch: 1, channel: 7, offset: 100, payload: new Uint8Array(10) },
+      new ArrayBuffer(26),
+    );
+    memory.move(0, RELAY_MEMORY_BYTES);
+    output(100, 50);
+    expect(viewer.frames.at(-1)).toEqual({ t: "sync" });
+    channel.ack(viewer, 1, 100);
+    expect(channel.streamOf(viewer)).toMatchObject({ type: "awaiting", missing: { offset: 100 } });
+  });
+
+  test("[VW4] leave to those who do what they need, however much each of them is sent", () => {
+    const healthy = someone();
+    const stalled = Array.from({ length: 100 }, someone);
+    for (const [i, viewer] of [...stalled, healthy].entries()) channel.join(viewer, `vwr_${i}`, { epoch: 1, offset: 0 }, true);
+    channel.opened({ channel: 7, epoch: 1, offset: 0 });
+    const chunk = 128 * 1024;
+    for (let sent = 0; sent < 64 * chunk; sent += chunk) {
+      output(sent, chunk);
+      channel.ack(healthy, 1, sent + chunk);
+      expect(channel.streamOf(healthy)).toMatchObject({ type: "following", sent: sent + chunk });
+    }
+    for (const viewer of stalled) expect(channel.streamOf(viewer)).toMatchObject({ type: "starved" });
+    expect(memory.used).toBeLessThanOrEqual(RELAY_MEMORY_BYTES);
+    // A newcomer finds room for its screen, too.
+    const late = someone();
+    channel.join(late, "vwr_late", undefined, true);
+    screen(64 * chunk, 1_000_000);
+    expect(channel.streamOf(late)).toMatchObject({ type: "receiving" });
+  });
+
+  test("[VW4] are found by what they confirmed since memory ran short, those who owe most first", () => {
+    const owing = (sent: number): Stream => ({ ...follow(1, 0), sent });
+    const streams = new Map<string, Stream>([
+      ["some", owing(100)],
+      ["more", owing(200)],
+      ["slow", owing(300)],
+      ["nothing", owing(0)],
+      ["screen", { ...follow(1, 0), screen: { bytes: 50, at: 0 } }],
+      ["starved", { type: "starved", epoch: 1, sent: 400, acked: 0, screen: undefined }],
+      ["gone", owing(900)],
+    ]);
+    const shortage = new Shortage<string>();
+    shortage.begins(1_000, streams);
+    expect(shortage.dueMs).toBe(1_000 + VIEWER_STALLED_MS);
+    streams.set("slow", acknowledged(owing(300), 1, 1));
+    streams.set("nothing", owing(300));
+    streams.set("screen", acknowledged(streams.get("screen") ?? owing(0), 1, 0));
+    streams.set("more", { type: "starved", epoch: 1, sent: 200, acked: 0, screen: undefined });
+    streams.delete("gone");
+    const at = (viewer: string): Stream | undefined => streams.get(viewer);
+    expect(shortage.stalled(999 + VIEWER_STALLED_MS, at)).toEqual([]);
+    expect(shortage.stalled(1_000 + VIEWER_STALLED_MS, at)).toEqual(["starved", "more", "some"]);
+    expect(shortage.dueMs).toBeUndefined();
+  });
 });

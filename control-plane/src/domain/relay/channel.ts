@@ -133,6 +133,8 @@ export class Channel<V extends object> {
         if (decision.memory) this.#memory.refused();
         this.#viewers.set(viewer, decision.next);
         if (decision.next.type === "awaiting") this.#link.want();
+        // A screen that showed nothing new is no reason for it to say anything by itself.
+        if (decision.next.type === "starved" && decision.next.screen !== undefined) this.#port.toViewer(viewer, { t: "sync" });
         continue;
       }
       if (decision.skip === 0) this.#port.bytes(viewer, whole);

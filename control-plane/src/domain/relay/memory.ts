@@ -4,10 +4,18 @@ import { RELAY_MEMORY_BYTES } from "@maestro/shared/limits";
 export class Memory {
   readonly #limit: number;
   #used = 0;
+  readonly #ranShort: () => void;
   #short = false;
 
-  constructor(limit = RELAY_MEMORY_BYTES) {
+  /** @param ranShort somebody was refused, while nobody was waiting yet. */
+  constructor(limit = RELAY_MEMORY_BYTES, ranShort: () => void = () => undefined) {
     this.#limit = limit;
+    this.#ranShort = ranShort;
+  }
+
+  /** Somebody waits for room. */
+  get short(): boolean {
+    return this.#short;
   }
 
   get used(): number {
@@ -24,7 +32,9 @@ export class Memory {
 
   /** Somebody was refused for want of room and has to be asked again when there is some. */
   refused(): void {
+    if (this.#short) return;
     this.#short = true;
+    this.#ranShort();
   }
 
   /** True once after a refusal, when a quarter of the room is free again. */

@@ -189,11 +189,21 @@ describe("streams", () => {
   });
 
   test("[VW4] a starved viewer that confirmed all waits for a screen behind what it has", () => {
-    const starved = { type: "starved", epoch: 1, sent: 900, acked: 100 } as const;
+    const starved = { type: "starved", epoch: 1, sent: 900, acked: 100, screen: undefined } as const;
     expect(acknowledged(starved, 1, 500)).toMatchObject({ type: "starved", acked: 500 });
     expect(acknowledged(starved, 1, 10_000)).toEqual({ type: "awaiting", missing: { epoch: 1, offset: 900 } });
     expect(acknowledged(starved, 2, 900)).toBe(starved);
     expect(owed(starved)).toBe(800);
+  });
+
+  test("[VW4] a viewer that starves goes on owing a screen it has not confirmed", () => {
+    const shown: Following = { ...follow(1, 100), screen: { bytes: 5000, at: 100 } };
+    const refused = offer(shown, span(100, 50), false, 10);
+    expect(refused).toMatchObject({ type: "refuse", next: { type: "starved" }, memory: true });
+    const starved = refused.type === "refuse" ? refused.next : shown;
+    expect(owed(starved)).toBe(5000);
+    expect(acknowledged(starved, 1, 99)).toMatchObject({ type: "starved" });
+    expect(acknowledged(starved, 1, 100)).toEqual({ type: "awaiting", missing: { epoch: 1, offset: 100 } });
   });
 
   test("[VW4] after a wake the viewer's own word is where it goes on", () => {

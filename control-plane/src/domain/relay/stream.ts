@@ -2,8 +2,11 @@
  * [VW4] Where one viewer stands in its session's stream. Every step is a function from state to state;
  * `sent` and `acked` are absolute offsets, so a lost or repeated acknowledgement is harmless.
  */
-import { MAX_REPLAY_BYTES, VIEWER_CREDIT_BYTES } from "@maestro/shared/limits";
+import { MAX_FRAME_BYTES, MAX_REPLAY_BYTES, VIEWER_CREDIT_BYTES } from "@maestro/shared/limits";
 import { advance, type Cursor, type Span } from "@maestro/shared/protocol/cursor";
+
+/** A screen that was not confirmed yet: counts against the object's memory, not against the stream's credit. */
+type Unconfirmed = { bytes: number; at: number } | undefined;
 
 export interface Following {
   type: "following";
@@ -13,8 +16,7 @@ export interface Following {
   acked: number;
   /** Replay up to here is on its way; 0 when none was asked for. */
   asked: number;
-  /** A screen it has not confirmed yet: counts against the object's memory, not against the stream's credit. */
-  screen: { bytes: number; at: number } | undefined;
+  screen: Unconfirmed;
 }
 
 export type Stream =
@@ -28,7 +30,7 @@ export type Stream =
   | { type: "resuming"; epoch: number }
   | Following
   /** Out of credit: gets nothing until it confirmed everything, then a gap and a screen. */
-  | { type: "starved"; epoch: number; sent: number; acked: number };
+  | { type: "starved"; epoch: number; sent: number; acked: number; screen: Unconfirmed };
 
 export const follow = (epoch: number, offset: number): Following => ({
   type: "following",
@@ -49,9 +51,8 @@ export function owed(stream: Stream): number {
     case "receiving":
       return stream.bytes;
     case "following":
-      return stream.sent - stream.acked + (stream.screen?.bytes ?? 0);
     case "starved":
-      return stream.sent - stream.acked;
+      return stream.sent - stream.acked + (stream.screen?.bytes ?? 0);
   }
 }
 
@@ -73,7 +74,7 @@ export function offer(stream: Stream, span: Span, replay: boolean, room: number)
   const step = advance({ epoch: stream.epoch, offset: stream.sent }, span);
   if (step.type !== "take") return { type: "skip" };
   const fresh = span.length - step.skip;
-  const credit = creditOf(stream);
+  const credit = creditOf(stream, room);
   if (fresh <= credit && fresh <= room) {
     const sent = step.next.offset;
     return { type: "send", skip: step.skip, next: { ...stream, sent, asked: sent >= stream.asked ? 0 : stream.asked } };
@@ -81,7 +82,7 @@ export function offer(stream: Stream, span: Span, replay: boolean, room: number)
   if (replay) return { type: "refuse", next: { ...stream, asked: 0 }, memory: fresh > room };
   return {
     type: "refuse",
-    next: drained({ type: "starved", epoch: stream.epoch, sent: stream.sent, acked: stream.acked }),
+    next: drained({ type: "starved", epoch: stream.epoch, sent: stream.sent, acked: stream.acked, screen: stream.screen }),
     memory: fresh > room,
   };
 }
@@ -91,13 +92,11 @@ export function acknowledged(stream: Stream, epoch: number, offset: number): Str
   switch (stream.type) {
     case "following": {
       if (epoch !== stream.epoch) return stream;
-      const acked = Math.min(stream.sent, Math.max(stream.acked, offset));
-      const screen = stream.screen !== undefined && offset >= stream.screen.at ? undefined : stream.screen;
-      return { ...stream, acked, screen };
+      return { ...stream, ...confirmed(stream, offset) };
     }
     case "starved": {
       if (epoch !== stream.epoch) return stream;
-      return drained({ ...stream, acked: Math.min(stream.sent, Math.max(stream.acked, offset)) });
+      return drained({ ...stream, ...confirmed(stream, offset) });
     }
     case "resuming":
       // What it received but did not confirm comes again; its own cursor drops that.
@@ -116,7 +115,7 @@ export function replayDue(
   room: number,
 ): { next: Following; from: number; to: number } | "no-room" | undefined {
   if (stream.type !== "following" || stream.sent >= live || stream.asked > stream.sent) return undefined;
-  const size = Math.min(MAX_REPLAY_BYTES, creditOf(stream), room);
+  const size = Math.min(MAX_REPLAY_BYTES, creditOf(stream, room), room);
   // Small pieces are not worth a round trip each: wait for the next acknowledgement instead.
   if (size < Math.min(live - stream.sent, MIN_PIECE_BYTES)) return room < MIN_PIECE_BYTES ? "no-room" : undefined;
   // May reach beyond `live`: the host stops at its head, and so the replay meets the live stream.
@@ -163,9 +162,25 @@ export function afterScreen(stream: Stream, live: number): Stream {
 
 const MIN_PIECE_BYTES = 64 * 1024;
 
-const creditOf = (stream: Following): number => Math.max(0, VIEWER_CREDIT_BYTES - (stream.sent - stream.acked));
+/**
+ * Never more than a share of what is left, so that those who confirm nothing leave something to those who do: a hundred
+ * of them starve one after the other before the room is gone. Who owes nothing may always take a frame.
+ */
+const SHARE = 1 / 8;
+
+function creditOf(stream: Following, room: number): number {
+  const share = Math.max(MAX_FRAME_BYTES, room * SHARE);
+  return Math.max(0, Math.min(VIEWER_CREDIT_BYTES, share) - (stream.sent - stream.acked));
+}
+
+function confirmed(stream: Pick<Following, "sent" | "acked" | "screen">, offset: number): Pick<Following, "acked" | "screen"> {
+  return {
+    acked: Math.min(stream.sent, Math.max(stream.acked, offset)),
+    screen: stream.screen !== undefined && offset >= stream.screen.at ? undefined : stream.screen,
+  };
+}
 
 function drained(stream: Extract<Stream, { type: "starved" }>): Stream {
-  if (stream.acked < stream.sent) return stream;
+  if (owed(stream) > 0) return stream;
   return { type: "awaiting", missing: { epoch: stream.epoch, offset: stream.sent } };
 }

@@ -42,6 +42,7 @@ export class Supply<V extends object> {
     if (entry === undefined || entry.asked) return true;
     const fits = this.#memory.room >= SNAPSHOT_MAX_BYTES;
     entry.history = fits ? lines : undefined;
+    if (!fits) this.#memory.refused();
     this.#askHistory(viewer);
     return fits;
   }

@@ -73,6 +73,8 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
   });
   const rooms = new Rooms({
     nowMs,
+    scale,
+    rearm,
     graceMs: VIEWER_GRACE_MS * scale,
     linked: () => link.ready,
     toHost: (frame) => void link.send(frame),
@@ -113,6 +115,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     ...viewers.deadlines(),
     presence: presence.dueMs(),
     sessions: book.flushDueMs(),
+    stalled: rooms.stalledDueMs(),
     feed: store.get("feedRetryMs"),
   });
   const heard = linkNews({

@@ -1,17 +1,20 @@
 /** All viewers of this host, by session and by channel, and what the link means to them. */
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
-import { MAX_VIEWERS_PER_SESSION } from "@maestro/shared/limits";
+import { MAX_VIEWERS_PER_SESSION, RELAY_MEMORY_BYTES } from "@maestro/shared/limits";
 import type { Frame } from "@maestro/shared/protocol/frame";
 import type { RelayFrame, SnapshotBegin, WatchResult, WireError } from "@maestro/shared/protocol/link";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import type { Result } from "@maestro/shared/result";
 import { Memory } from "../../domain/relay/memory.ts";
 import { penAfterLeave, type Pen } from "../../domain/relay/pen.ts";
+import { Shortage } from "../../domain/relay/shortage.ts";
+import { owed, type Stream } from "../../domain/relay/stream.ts";
 import { Room, type RoomPort } from "./room.ts";
 import type { Viewer } from "./viewer.ts";
 
 export interface RoomsPort {
   nowMs(): number;
+  scale: number;
   graceMs: number;
   linked(): boolean;
   toHost(frame: RelayFrame): void;
@@ -21,22 +24,25 @@ export interface RoomsPort {
   session(id: string): SessionInfo | undefined;
   loadPen(session: string): Pen | undefined;
   savePen(session: string, pen: Pen): void;
+  rearm(): void;
 }
 
 /** Channels told to close because nobody here knows them; remembered so that each is told once. */
 const MAX_STRAY_CHANNELS = 256;
 
 export class Rooms {
-  readonly memory = new Memory();
+  readonly memory = new Memory(RELAY_MEMORY_BYTES, () => this.#ranShort());
   readonly #port: RoomsPort;
   readonly #rooms = new Map<string, Room>();
   readonly #byNumber = new Map<number, Room>();
   readonly #stray = new Set<number>();
+  readonly #shortage: Shortage<Viewer>;
   /** [VR2] Data on channels that are not open. */
   #ignored = 0;
 
   constructor(port: RoomsPort) {
     this.#port = port;
+    this.#shortage = new Shortage(port.scale);
   }
 
   get ignoredFrames(): number {
@@ -176,6 +182,37 @@ export class Rooms {
     if (this.memory.takeRetry()) for (const room of this.#rooms.values()) room.channel.retry();
   }
 
+  /** When those are ended that confirm nothing, if somebody still waits for room then. */
+  stalledDueMs(): number | undefined {
+    return this.memory.short ? this.#shortage.dueMs : undefined;
+  }
+
+  /** From the alarm: as many as it takes. */
+  endStalled(): void {
+    this.afterAck();
+    for (const viewer of this.#shortage.stalled(this.#port.nowMs(), (at) => this.#streamOf(at))) {
+      if (!this.memory.short) return;
+      viewer.end(stalledViewer());
+      this.leave(viewer, false);
+    }
+    if (this.memory.short && this.#shortage.dueMs === undefined) this.#ranShort();
+  }
+
+  #ranShort(): void {
+    const owing = [...this.viewers()].flatMap((viewer) => {
+      const stream = this.#streamOf(viewer);
+      return stream === undefined ? [] : [[viewer, stream] as const];
+    });
+    this.#shortage.begins(this.#port.nowMs(), owing);
+    // Who is awake answers, though there be nothing new.
+    for (const [viewer, stream] of owing) if (owed(stream) > 0) viewer.tell({ t: "sync" });
+    this.#port.rearm();
+  }
+
+  #streamOf(viewer: Viewer): Stream | undefined {
+    return this.#rooms.get(viewer.at.session)?.channel.streamOf(viewer);
+  }
+
   #lose(): void {
     this.#byNumber.clear();
     this.#stray.clear();
@@ -243,6 +280,11 @@ export class Rooms {
 }
 
 export const sessionGone = (id: string) => maestroError("session_not_found", `Session ${id} does not exist any more.`);
+
+const stalledViewer = () =>
+  maestroError("rate_limited", "This viewer took nothing of what it was sent, while others waited for the memory.", {
+    hint: "Attach again.",
+  });
 
 export const tooManyViewers = () =>
   maestroError("too_many_viewers", `This session has ${MAX_VIEWERS_PER_SESSION} viewers already.`, {
