@@ -1,21 +1,25 @@
 /**
- * Every route × {none, viewer, operator, owner, host, agent token}. What each may is written out here once more,
- * by hand: a route that is not listed fails, and so does one whose access was widened without saying so here.
+ * Every route × {none, viewer, operator, owner, an owner's browser with and without a fresh login, host, agent token}.
+ * What each may is written out here once more, by hand: a route that is not listed fails, and so does one whose access
+ * was widened without saying so here, or one that is mounted past the table.
  */
 import { exports } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ROUTES, type RouteName, type RouteSpec } from "@maestro/shared/contract/routes";
 import { formatToken } from "@maestro/shared/token";
-import { bootstrap, freshAddress, joinHost, makeToken, ORIGIN, type Fleet, type TestHost } from "./access-fleet.ts";
+import { app } from "../../control-plane/src/app.ts";
+import { bootstrap, freshAddress, joinHost, logIn, makeToken, ORIGIN, type Browser, type Fleet, type TestHost } from "./access-fleet.ts";
 
-const WHO = ["none", "viewer", "operator", "owner", "host", "agent"] as const;
+const WHO = ["none", "viewer", "operator", "owner", "browser", "fresh", "host", "agent"] as const;
 type Who = (typeof WHO)[number];
 
 /** Who gets past authorisation; everybody else is refused before anything is read. */
 const open: readonly Who[] = WHO;
-const viewer: readonly Who[] = ["viewer", "operator", "owner"];
-const operator: readonly Who[] = ["operator", "owner"];
-const owner: readonly Who[] = ["owner"];
+const viewer: readonly Who[] = ["viewer", "operator", "owner", "browser", "fresh"];
+const operator: readonly Who[] = ["operator", "owner", "browser", "fresh"];
+const owner: readonly Who[] = ["owner", "browser", "fresh"];
+/** What makes or ends credentials. */
+const ownerNow: readonly Who[] = ["owner", "fresh"];
 const host: readonly Who[] = ["host"];
 
 const MAY: Record<RouteName, readonly Who[]> = {
@@ -25,18 +29,18 @@ const MAY: Record<RouteName, readonly Who[]> = {
   logout: viewer,
   me: [...viewer, "host"],
   tokens: owner,
-  tokenCreate: owner,
-  tokenRevoke: owner,
+  tokenCreate: ownerNow,
+  tokenRevoke: ownerNow,
   members: owner,
-  memberCreate: owner,
-  memberUpdate: owner,
-  memberRemove: owner,
+  memberCreate: ownerNow,
+  memberUpdate: ownerNow,
+  memberRemove: ownerNow,
   ticket: viewer,
   hosts: [...viewer, "host"],
   host: viewer,
   hostUpdate: owner,
   hostRemove: owner,
-  hostJoinCreate: owner,
+  hostJoinCreate: ownerNow,
   hostJoin: open,
   hostDrain: operator,
   hostResume: operator,
@@ -76,6 +80,8 @@ const REFUSED: Record<Who, { status: number; codes: readonly string[] }> = {
   viewer: { status: 403, codes: ["role_insufficient", "scope_missing"] },
   operator: { status: 403, codes: ["role_insufficient", "scope_missing"] },
   owner: { status: 403, codes: ["role_insufficient"] },
+  browser: { status: 403, codes: ["role_insufficient", "step_up_required"] },
+  fresh: { status: 403, codes: ["role_insufficient"] },
   host: { status: 403, codes: ["host_forbidden"] },
   agent: { status: 403, codes: ["agent_forbidden"] },
 };
@@ -83,6 +89,7 @@ const REFUSED: Record<Who, { status: number; codes: readonly string[] }> = {
 let fleet: Fleet;
 let machine: TestHost;
 let tokens: Record<"viewer" | "operator" | "owner" | "agent", string>;
+let browsers: Record<"browser" | "fresh", Browser>;
 beforeEach(async () => {
   fleet = await bootstrap();
   machine = await joinHost(fleet, "walked");
@@ -92,25 +99,41 @@ beforeEach(async () => {
     owner: fleet.owner.token,
     agent: formatToken("att", new Uint8Array(80).fill(4)),
   };
+  browsers = {
+    browser: await logIn({ token: (await makeToken(fleet, { name: "b" })).token }),
+    fresh: await logIn({ token: fleet.owner.token }),
+  };
 });
 
 async function ask(who: Who, spec: RouteSpec): Promise<{ status: number; code: string | undefined; text: string }> {
   const path = spec.path.replace(/:\w+/g, "nothing-here");
-  const authorization =
-    who === "none" ? undefined : who === "host" ? await machine.authorization(spec.method, path) : `Bearer ${tokens[who]}`;
   const write = spec.method !== "GET";
   const answer = await exports.default.fetch(`${ORIGIN}${path}${spec.path === "/api/v1/events" ? "?follow=false" : ""}`, {
     method: spec.method,
     headers: {
       "cf-connecting-ip": freshAddress(),
-      ...(authorization === undefined ? {} : { authorization }),
       ...(write ? { "content-type": "application/json" } : {}),
+      ...(await proofOf(who, spec, path)),
     },
     ...(write ? { body: "{}" } : {}),
   });
   const text = await answer.text();
   const code = answer.headers.get("content-type") === "application/problem+json" ? JSON.parse(text).code : undefined;
   return { status: answer.status, code, text };
+}
+
+async function proofOf(who: Who, spec: RouteSpec, path: string): Promise<Record<string, string>> {
+  switch (who) {
+    case "none":
+      return {};
+    case "browser":
+    case "fresh":
+      return spec.method === "GET" ? browsers[who].headers : browsers[who].writeHeaders;
+    case "host":
+      return { authorization: await machine.authorization(spec.method, path) };
+    default:
+      return { authorization: `Bearer ${tokens[who]}` };
+  }
 }
 
 const ROWS = Object.entries<RouteSpec>(ROUTES);
@@ -127,13 +150,22 @@ describe("the table of routes", () => {
     }
   });
 
+  it("is all that is mounted: what stands beside it would be checked by nobody", () => {
+    const mounted = app.routes
+      .filter(({ method, path }) => !(method === "ALL" && path === "/*"))
+      .map(({ method, path }) => `${method} ${path}`);
+    expect(mounted.sort()).toEqual(ROWS.map(([, { method, path }]) => `${method} ${path}`).sort());
+    // The middleware that gives each request its id; it answers nothing itself.
+    expect(app.routes.filter(({ method }) => method === "ALL").map(({ handler }) => handler.name)).toEqual(["withRequestId"]);
+  });
+
   it("names each method and path once", () => {
     const places = ROWS.map(([, { method, path }]) => `${method} ${path}`);
     expect(new Set(places).size).toBe(places.length);
   });
 });
 
-// One fleet for all six: none of these requests changes what the next of them is let in by, but for a logout of its own.
+// One fleet for all: none of these requests changes what the next of them is let in by, but for a logout of its own.
 describe("who may do what", () => {
   it.each(ROWS)("%s", async (name, spec) => {
     for (const who of WHO) await judge(who, spec, Reflect.get(MAY, name));
@@ -150,8 +182,18 @@ async function judge(who: Who, spec: RouteSpec, may: readonly Who[]): Promise<vo
     return;
   }
   // Let in: what is then said is about the request itself, never about rights, and never a bug.
-  expect(["auth_required", "role_insufficient", "scope_missing", "host_forbidden", "agent_forbidden", "internal"], said).not.toContain(
-    code,
-  );
+  expect(
+    [
+      "auth_required",
+      "role_insufficient",
+      "scope_missing",
+      "step_up_required",
+      "csrf_missing",
+      "host_forbidden",
+      "agent_forbidden",
+      "internal",
+    ],
+    said,
+  ).not.toContain(code);
   expect(status, said).toBeLessThan(spec.access.kind === "open" || status !== 503 ? 500 : 504);
 }
