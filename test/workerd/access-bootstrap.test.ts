@@ -41,7 +41,9 @@ describe("bootstrap", () => {
 
   it("works once: the second is 410 already_bootstrapped (API 7)", async () => {
     await bootstrap();
-    await refusal(call("/api/v1/bootstrap", { body: { secret: env.TEST_BOOTSTRAP } }), "already_bootstrapped");
+    const problem = await refusal(call("/api/v1/bootstrap", { body: { secret: env.TEST_BOOTSTRAP } }), "already_bootstrapped");
+    expect(problem).toMatchObject({ detail: "This server has its first owner.", hint: "Log in, or ask an owner to add you." });
+    expect(problem.field).toBeUndefined();
   });
 
   it("of several at once, one wins", async () => {

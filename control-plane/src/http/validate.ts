@@ -58,7 +58,8 @@ export function parseShape<T>(schema: z.ZodType<T>, input: unknown): T {
 export function parseQuery<T>(schema: z.ZodType<T>, url: URL): T {
   const query: Record<string, string> = {};
   for (const [name, value] of url.searchParams) {
-    if (Object.hasOwn(query, name)) throw fail("field_invalid", `'${name.slice(0, 64)}' is given twice.`, { field: name.slice(0, 64) });
+    if (Object.hasOwn(query, name))
+      throw fail("field_invalid", `'${name.slice(0, 64)}' is given twice.`, { field: name.slice(0, 64), hint: "Give it once." });
     Object.defineProperty(query, name, { value, enumerable: true });
   }
   return parseShape(schema, query);

@@ -39,6 +39,25 @@ describe("what is wrong with a request's shape", () => {
     expect(refuse(schema, [])).toMatchObject({ code: "field_invalid", detail: expect.stringContaining("The body") });
   });
 
+  it("says what would have been taken", () => {
+    const schema = z.strictObject({
+      a: z.int().min(1).max(5).optional(),
+      b: z.enum(["x", "y"]).optional(),
+      c: z.array(z.string().max(3)).max(1).optional(),
+      d: z.string().regex(/^x/).optional(),
+    });
+    const hint = (input: unknown): string | undefined => refuse(schema, input).hint;
+    expect(hint([])).toBe("Give an object.");
+    expect(hint({ a: "1" })).toBe("Give a number.");
+    expect(hint({ a: 1.5 })).toBe("Give an integer.");
+    expect(hint({ a: 0 })).toBe("At least 1.");
+    expect(hint({ a: 6 })).toBe("At most 5.");
+    expect(hint({ b: "z" })).toBe("One of x, y.");
+    expect(hint({ c: ["long"] })).toBe("At most 3 characters.");
+    expect(hint({ c: ["a", "b"] })).toBe("At most 1 items.");
+    expect(hint({ d: "y" })).toBe("What it takes is described at /api/docs.");
+  });
+
   it("API 27: an environment name that is none has its own code", () => {
     const schema = z.strictObject({ env: z.record(z.string().regex(/^[A-Z]+$/), z.string()) });
     expect(refuse(schema, { env: { "A=B": "x" } })).toMatchObject({ code: "env_name_invalid", field: "env.A=B" });

@@ -25,7 +25,7 @@ export function shapeError(
 ): MaestroError {
   // A mistyped name is also a missing one; the mistake is the typing.
   const issue = error.issues.find(({ code }) => code === "unrecognized_keys") ?? error.issues[0];
-  if (issue === undefined) return maestroError("field_invalid", "The request does not have the expected shape.");
+  if (issue === undefined) return maestroError("field_invalid", "The request does not have the expected shape.", { hint: DESCRIBED });
   const field = fieldPath(issue.path);
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
@@ -44,7 +44,10 @@ export function shapeError(
   }
   if (field !== "" && !present(issue.path))
     return maestroError("field_missing", `'${field}' is required.`, { field, hint: `Give '${field}'.` });
-  return maestroError("field_invalid", `${field === "" ? "The body" : `'${field}'`}: ${complaint(issue)}`, field === "" ? {} : { field });
+  return maestroError("field_invalid", `${field === "" ? "The body" : `'${field}'`}: ${complaint(issue)}`, {
+    ...(field === "" ? {} : { field }),
+    hint: remedy(issue),
+  });
 }
 
 function complaint(issue: z.core.$ZodIssue): string {
@@ -52,3 +55,23 @@ function complaint(issue: z.core.$ZodIssue): string {
   const text = issue.message.replace(/^Invalid input: /, "");
   return `${escapeUnsafe(text.slice(0, 200))}.`;
 }
+
+const DESCRIBED = "What it takes is described at /api/docs.";
+
+/** What would have been taken, where the issue knows it. */
+function remedy(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `Give ${/^[aeiou]/.test(issue.expected) ? "an" : "a"} ${issue.expected === "int" ? "integer" : issue.expected}.`;
+    case "invalid_value":
+      return `One of ${issue.values.map(String).join(", ")}.`;
+    case "too_small":
+      return `At least ${issue.minimum}${UNITS[issue.origin] ?? ""}.`;
+    case "too_big":
+      return `At most ${issue.maximum}${UNITS[issue.origin] ?? ""}.`;
+    default:
+      return DESCRIBED;
+  }
+}
+
+const UNITS: Readonly<Record<string, string>> = { string: " characters", array: " items" };
