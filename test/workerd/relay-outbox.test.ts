@@ -85,6 +85,34 @@ describe("a Feed that fails", () => {
   });
 });
 
+describe("a process that ends before the Feed was told", () => {
+  test("[F10] leaves what it had to tell: it is written with what happened", async () => {
+    const relay = relayFixture();
+    await relay.host_([]);
+    await expect.poll(() => told(relay)).toHaveLength(1);
+    const session = sessionInfo();
+    const waiting = await relay.inside((object, state) => {
+      const [link] = state.getWebSockets("link");
+      if (link === undefined) throw new Error("no link");
+      object.webSocketMessage(link, JSON.stringify({ t: "sessions", upsert: [session], removed: [] }));
+      // Nobody has been waited for yet.
+      return state.storage.sql.exec<{ json: string }>("SELECT json FROM outbox").toArray();
+    });
+    expect(waiting).toHaveLength(1);
+    await expect.poll(() => told(relay)).toHaveLength(2);
+    await expect.poll(() => kept(relay)).toBe(0);
+
+    // As that process would have left it.
+    const [{ json } = { json: "" }] = waiting;
+    await relay.inside((_object, { storage }) => void storage.sql.exec("INSERT INTO outbox (json) VALUES (?)", json));
+    await relay.evict();
+    await relay.stub.linked();
+    await alarmAfter(relay, 1);
+    expect(await told(relay)).toEqual([`host.online ${relay.host}`, `session.created ${session.id}`, `session.created ${session.id}`]);
+    expect(await kept(relay)).toBe(0);
+  });
+});
+
 describe("an alarm that is delivered twice", () => {
   test("[F11] tells the fleet once what a relay kept, ends a silent socket once, and leaves the others", async () => {
     const relay = relayFixture();

@@ -1,6 +1,8 @@
 /**
- * What the fleet's Feed is told of this host: transitions only. The Feed being away never hurts the relay: events
- * go to a bounded outbox, the projection is written anew later, by alarm.
+ * What the fleet's Feed is told of this host: transitions only. Events are written to a bounded outbox in the same
+ * stretch as what they tell of, and taken out once told: a process that ends in between leaves them to the next one, and
+ * what it told at the very last may be told again. The Feed being away never hurts the relay: the projection is written
+ * anew later, by alarm.
  */
 import * as z from "zod";
 import { EVENT_TYPES } from "@maestro/shared/contract/resources";
@@ -33,7 +35,8 @@ interface FeedCalls {
 interface Call {
   identity: StateOf<"identity">;
   update: HostUpdate | undefined;
-  events: NewEvent[];
+  /** Its events, and those before them, are in the outbox up to here. */
+  upTo: number | undefined;
 }
 
 const StoredEvent = z.object({
@@ -59,16 +62,22 @@ export class Reporter {
     this.#port = port;
   }
 
+  /** A process before this one left events: they are told by alarm. */
+  resume(): void {
+    if (this.#store.get("feedRetryMs") === undefined && this.#last() !== undefined) this.#later(0);
+  }
+
   /** Tells a change and the events it makes, in that order. */
   tell(update: HostUpdate | undefined, events: NewEvent[]): void {
     const identity = this.#store.get("identity");
     if (identity === undefined) return;
+    const upTo = this.#keep(events);
     // What is kept already is told first.
-    if (this.#store.get("feedRetryMs") !== undefined) return this.#keep(events);
+    if (this.#store.get("feedRetryMs") !== undefined) return this.#port.rearm();
     const last = this.#waiting.at(-1);
-    if (last === undefined || this.#waiting.length < MAX_WAITING_CALLS) this.#waiting.push({ identity, update, events });
+    if (last === undefined || this.#waiting.length < MAX_WAITING_CALLS) this.#waiting.push({ identity, update, upTo });
     else {
-      last.events = [...last.events, ...events].slice(-MAX_OUTBOX_EVENTS);
+      last.upTo = upTo ?? last.upTo;
       last.update = this.#port.whole();
     }
     if (!this.#busy) this.#telling = this.#tellAll();
@@ -81,20 +90,25 @@ export class Reporter {
         await this.#pass(call);
       } catch {
         // What waits behind it must not be told before it.
-        this.#keep([call, ...this.#waiting.splice(0)].flatMap((kept) => kept.events));
+        this.#waiting.splice(0);
+        this.#later(FEED_RETRY_MS);
       }
     }
     this.#busy = false;
   }
 
-  async #pass({ identity, update, events }: Call): Promise<void> {
+  async #pass({ identity, update, upTo }: Call): Promise<void> {
     const feed = this.#port.feed(identity.fleet);
     const others = update === undefined ? undefined : ((await feed.project(identity.host, update)) ?? []);
     const disputed = stillDisputed(this.#store.get("disputed"), update, others);
+    const events = upTo === undefined ? [] : this.#kept(upTo);
     const all = disputed && this.#store.get("disputed") !== true ? [...events, disputeEvent(identity, others ?? [])] : events;
     if (all.length > 0) await feed.append(all, identity.host);
+    // Removed meanwhile: there is nothing to remember, and for a moment no table to do it in.
+    if (this.#store.get("identity") === undefined) return;
     // Last: what could not be told is told when it is tried again.
     this.#store.set("disputed", disputed ? true : undefined);
+    if (upTo !== undefined) this.#sql.exec("DELETE FROM outbox WHERE seq <= ?", upTo);
   }
 
   /** Once everything told so far has reached the Feed, or its outbox: whoever asks the Feed then finds it. */
@@ -118,27 +132,37 @@ export class Reporter {
     const identity = this.#store.get("identity");
     const dueMs = this.#store.get("feedRetryMs");
     if (identity === undefined || dueMs === undefined || dueMs > this.#port.nowMs()) return;
-    const kept = this.#sql
-      .exec<{ seq: number; json: string }>("SELECT seq, json FROM outbox ORDER BY seq LIMIT ?", MAX_OUTBOX_EVENTS)
-      .toArray();
     try {
-      await this.#pass({ identity, update: this.#port.whole(), events: kept.flatMap(({ json }) => toEvent(json) ?? []) });
+      await this.#pass({ identity, update: this.#port.whole(), upTo: this.#last() });
     } catch {
       this.#store.set("feedRetryMs", this.#port.nowMs() + FEED_RETRY_MS);
       return;
     }
-    const last = kept.at(-1)?.seq;
-    if (last !== undefined) this.#sql.exec("DELETE FROM outbox WHERE seq <= ?", last);
     // What was kept while the calls above ran is told by one more round.
-    const more = this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM outbox").one().count > 0;
-    this.#store.set("feedRetryMs", more ? this.#port.nowMs() : undefined);
+    this.#store.set("feedRetryMs", this.#last() === undefined ? undefined : this.#port.nowMs());
   }
 
-  #keep(events: NewEvent[]): void {
-    for (const event of events) this.#sql.exec("INSERT INTO outbox (json) VALUES (?)", JSON.stringify(event));
-    this.#sql.exec("DELETE FROM outbox WHERE seq <= (SELECT max(seq) FROM outbox) - ?", MAX_OUTBOX_EVENTS);
-    if (this.#store.get("feedRetryMs") === undefined) this.#store.set("feedRetryMs", this.#port.nowMs() + FEED_RETRY_MS);
+  #later(afterMs: number): void {
+    if (this.#store.get("identity") === undefined) return;
+    if (this.#store.get("feedRetryMs") === undefined) this.#store.set("feedRetryMs", this.#port.nowMs() + afterMs);
     this.#port.rearm();
+  }
+
+  #keep(events: NewEvent[]): number | undefined {
+    if (events.length === 0) return undefined;
+    for (const event of events) this.#sql.exec("INSERT INTO outbox (json) VALUES (?)", JSON.stringify(event));
+    const last = this.#last();
+    if (last !== undefined) this.#sql.exec("DELETE FROM outbox WHERE seq <= ?", last - MAX_OUTBOX_EVENTS);
+    return last;
+  }
+
+  #kept(upTo: number): NewEvent[] {
+    const rows = this.#sql.exec<{ json: string }>("SELECT json FROM outbox WHERE seq <= ? ORDER BY seq", upTo).toArray();
+    return rows.flatMap(({ json }) => toEvent(json) ?? []);
+  }
+
+  #last(): number | undefined {
+    return this.#sql.exec<{ seq: number }>("SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1").toArray()[0]?.seq;
   }
 }
 

@@ -5,7 +5,7 @@ import type { Parts } from "./parts.ts";
 import { close } from "./socket.ts";
 import { Viewer } from "./viewer.ts";
 
-export function wake(sockets: readonly WebSocket[], { link, presence, viewers, rooms }: Parts, nowMs: number): void {
+export function wake(sockets: readonly WebSocket[], { link, presence, viewers, rooms, reporter }: Parts, nowMs: number): void {
   const found = sort(sockets, nowMs);
   if (found.link !== undefined) link.adopt(found.link.socket, found.link.attachment);
   if (!link.ready) presence.missed();
@@ -15,6 +15,7 @@ export function wake(sockets: readonly WebSocket[], { link, presence, viewers, r
   }
   if (link.ready) link.send({ t: "sync" });
   rooms.settle();
+  reporter.resume();
 }
 
 interface Found {
