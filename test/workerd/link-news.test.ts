@@ -1,9 +1,12 @@
 /** What a host says on its link, and what the fleet and the host itself are told. */
+import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
+import type { SessionInfo } from "@maestro/shared/protocol/session";
+import { UPDATE_EVERY_MS } from "../../control-plane/src/domain/relay/session-change.ts";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
-import { sessionInfo, typeReport } from "./support/host-words.ts";
+import { helloOf, sessionInfo, typeReport } from "./support/host-words.ts";
 import { relayFixture } from "./support/relay-fixture.ts";
-import { eventsOf } from "./support/relay-talk.ts";
+import { eventsOf, later } from "./support/relay-talk.ts";
 
 describe("[LK7] a redial", () => {
   test("[LK7] restates what is: what happened meanwhile is told once, and what is watched is asked for again", async () => {
@@ -28,6 +31,83 @@ describe("[LK7] a redial", () => {
     await expect
       .poll(async () => (await eventsOf(relay)).filter((type) => type.startsWith("session.")))
       .toEqual(["session.created", "session.created", "session.ended"]);
+  });
+});
+
+describe("what the fleet has not been told yet", () => {
+  const titled = (session: SessionInfo, title: string): SessionInfo => ({ ...session, title });
+
+  test("[LK3] [F10] of a hello in pages is told with its last one, though the relay was evicted in between", async () => {
+    const relay = relayFixture();
+    const [stays, changes, ends, gone] = [sessionInfo(), sessionInfo(), sessionInfo(), sessionInfo()];
+    const first = await relay.host_([stays, changes, ends, gone]);
+    await expect.poll(() => eventsOf(relay)).toHaveLength(5);
+    first.socket.close(4000, "cut");
+    await expect.poll(() => relay.stub.linked()).toBe(false);
+    const link = await relay.link();
+    const fresh = sessionInfo();
+    link.say(helloOf("instance-a", [fresh, titled(changes, "new")], true));
+    await link.pingPong();
+    await relay.inside(() => undefined);
+    await relay.evict();
+    link.say({ t: "hello-page", sessions: [{ ...ends, end: { reason: "exited", code: 0, atMs: Date.now() } }], more: true });
+    await link.pingPong();
+    await relay.inside(() => undefined);
+    await relay.evict();
+    link.say({ t: "hello-page", sessions: [stays], more: false });
+    await link.next("welcome");
+    await expect
+      .poll(async () => (await eventsOf(relay)).slice(5).sort())
+      .toEqual(["session.created", "session.ended", "session.removed", "session.updated"]);
+    const again = await relay.host_([stays, titled(changes, "new"), { ...ends, end: { reason: "exited", code: 0, atMs: 1 } }, fresh]);
+    await again.pingPong();
+    expect(await eventsOf(relay)).toHaveLength(9);
+  });
+
+  test("[EV1] [F10] a change that waits for its coarse time is told by alarm, and stands, though the relay was evicted", async () => {
+    const relay = relayFixture();
+    const session = sessionInfo();
+    const host = await relay.host_([session]);
+    const say = (title: string): void => host.say({ t: "sessions", upsert: [titled(session, title)], removed: [] });
+    say("told at once");
+    await expect.poll(() => eventsOf(relay)).toHaveLength(3);
+    say("waits");
+    await host.pingPong();
+    const rows = await relay.inside((_object, { storage }) => {
+      const [row] = storage.sql.exec<{ json: string }>("SELECT json FROM sessions").toArray();
+      return row?.json;
+    });
+    expect(rows).toContain("waits");
+    await relay.evict();
+    expect((await relay.stub.status()).sessions).toMatchObject([{ title: "waits" }]);
+    expect(await eventsOf(relay)).toHaveLength(3);
+    await later(relay, UPDATE_EVERY_MS + 1);
+    await expect.poll(() => eventsOf(relay)).toEqual(["host.online", "session.created", "session.updated", "session.updated"]);
+    const [present] = await env.FEED.getByName(relay.fleet).present(relay.host);
+    expect(present?.sessions).toMatchObject([{ title: "waits" }]);
+    // And once.
+    await relay.evict();
+    await later(relay, 2 * UPDATE_EVERY_MS);
+    expect(await eventsOf(relay)).toHaveLength(4);
+  });
+
+  test("[EV1] a title that spins costs a bounded number of rows", async () => {
+    const relay = relayFixture();
+    const session = sessionInfo();
+    await relay.host_([session]);
+    const written = await relay.inside((object, state) => {
+      const [link] = state.getWebSockets("link");
+      if (link === undefined) throw new Error("no link");
+      const spin = (i: number): void =>
+        object.webSocketMessage(link, JSON.stringify({ t: "sessions", upsert: [titled(session, `spin ${i}`)], removed: [] }));
+      const count = (): number => state.storage.sql.exec<{ count: number }>("SELECT total_changes() AS count").one().count;
+      spin(0);
+      spin(1);
+      const before = count();
+      for (let i = 2; i < 100; i++) spin(i);
+      return count() - before;
+    });
+    expect(written).toBe(0);
   });
 });
 

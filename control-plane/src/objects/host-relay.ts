@@ -126,7 +126,7 @@ export class HostRelay extends DurableObject<Env> {
     this.#link.expire(nowMs);
     for (const { viewer, error } of this.#viewers.overdue(nowMs)) this.#end(viewer, error);
     this.#rooms.endStalled();
-    this.#parts.book.flush(this.#link.mark);
+    this.#parts.book.flush();
     this.#presence.report();
     await this.#presence.look();
     await this.#reporter.retry();

@@ -9,6 +9,15 @@ export type SessionChange =
   /** Only that something happened in it. */
   | "activity";
 
+/** What the fleet is told, sooner or later. */
+export type ToldChange = Exclude<SessionChange, "activity">;
+
+/** What is still to be told when more happened before it was. */
+export function untoldAfter(untold: ToldChange | undefined, change: SessionChange): ToldChange | undefined {
+  if (change === "activity") return untold;
+  return untold === undefined || change === "ended" ? change : untold;
+}
+
 /** An agent's title may spin several times a second; the fleet hears of it this often. */
 export const UPDATE_EVERY_MS = 5_000;
 

@@ -3,6 +3,7 @@ import type * as z from "zod";
 import { AgentTypeReport } from "@maestro/shared/contract/agent-types";
 import { MAX_SESSIONS_PER_HOST } from "@maestro/shared/limits";
 import { SessionInfo } from "@maestro/shared/protocol/session";
+import type { ToldChange } from "../../domain/relay/session-change.ts";
 
 /** Living and ended ones of an honest host, and the user's own, stay far below; one that invents more is not believed. */
 const MAX_KNOWN_SESSIONS = 2 * MAX_SESSIONS_PER_HOST;
@@ -11,6 +12,8 @@ export class Inventory {
   readonly #sql: SqlStorage;
   /** Latest known, `lastActivityMs` included, which alone is never worth a row. */
   readonly #sessions = new Map<string, SessionInfo>();
+  /** Sessions of which the fleet was not told the last change yet. */
+  readonly #untold = new Map<string, ToldChange>();
   #types: AgentTypeReport[] | undefined;
 
   constructor(sql: SqlStorage) {
@@ -20,10 +23,13 @@ export class Inventory {
 
   reload(): void {
     this.#sessions.clear();
+    this.#untold.clear();
     this.#types = undefined;
-    for (const { json } of this.#sql.exec<{ json: string }>("SELECT json FROM sessions")) {
+    for (const { json, untold } of this.#sql.exec<{ json: string; untold: string | null }>("SELECT json, untold FROM sessions")) {
       const session = read(SessionInfo, json);
-      if (session !== undefined) this.#sessions.set(session.id, session);
+      if (session === undefined) continue;
+      this.#sessions.set(session.id, session);
+      if (isToldChange(untold)) this.#untold.set(session.id, untold);
     }
   }
 
@@ -48,23 +54,41 @@ export class Inventory {
     return this.#types;
   }
 
-  /** Keeps it in memory; `save` makes it last. */
-  put(session: SessionInfo): void {
-    this.#sessions.set(session.id, session);
+  get untold(): ReadonlyMap<string, ToldChange> {
+    return this.#untold;
   }
 
-  save(session: SessionInfo, mark: number): void {
+  /** Keeps it in memory; `save` or `told` makes it last. */
+  put(session: SessionInfo, untold = this.#untold.get(session.id)): void {
     this.#sessions.set(session.id, session);
+    if (untold !== undefined) this.#untold.set(session.id, untold);
+  }
+
+  /** @param untold what the fleet has to be told of it later, though the object be evicted. */
+  save(session: SessionInfo, mark: number, untold?: ToldChange): void {
+    this.#sessions.set(session.id, session);
+    if (untold === undefined) this.#untold.delete(session.id);
+    else this.#untold.set(session.id, untold);
     this.#sql.exec(
-      "INSERT INTO sessions (id, json, mark) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json, mark = excluded.mark",
+      "INSERT INTO sessions (id, json, mark, untold) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json, mark = excluded.mark, untold = excluded.untold",
       session.id,
       JSON.stringify(session),
       mark,
+      untold ?? null,
     );
+  }
+
+  /** Of these the fleet is told now: the latest of them lasts. */
+  told(sessions: readonly SessionInfo[]): void {
+    for (const session of sessions) {
+      this.#untold.delete(session.id);
+      this.#sql.exec("UPDATE sessions SET json = ?, untold = NULL WHERE id = ?", JSON.stringify(session), session.id);
+    }
   }
 
   remove(id: string): void {
     this.#sessions.delete(id);
+    this.#untold.delete(id);
     this.#sql.exec("DELETE FROM sessions WHERE id = ?", id);
   }
 
@@ -88,6 +112,8 @@ export class Inventory {
     this.#sql.exec("DELETE FROM types WHERE mark <> ?", mark);
   }
 }
+
+const isToldChange = (text: string | null): text is ToldChange => text === "created" || text === "ended" || text === "updated";
 
 /** Undefined for what another version wrote and this one cannot read: the host says it again at its next hello. */
 function read<T>(schema: z.ZodType<T>, json: string): T | undefined {

@@ -10,6 +10,8 @@ const STEPS: readonly (readonly string[])[] = [
     "CREATE TABLE pens (session TEXT PRIMARY KEY, json TEXT NOT NULL)",
     "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL)",
   ],
+  // The change of a session that the fleet has not been told of yet.
+  ["ALTER TABLE sessions ADD COLUMN untold TEXT"],
 ];
 
 /** `user_version` is refused in a Durable Object, so the version is a row. */

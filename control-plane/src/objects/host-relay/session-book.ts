@@ -2,7 +2,7 @@
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import type { NewEvent } from "../../domain/events/event.ts";
 import type { HostUpdate } from "../../domain/events/present.ts";
-import { sessionChange, UPDATE_EVERY_MS } from "../../domain/relay/session-change.ts";
+import { sessionChange, untoldAfter, UPDATE_EVERY_MS, type ToldChange } from "../../domain/relay/session-change.ts";
 import type { Inventory } from "./inventory.ts";
 
 export interface SessionBookPort {
@@ -18,9 +18,7 @@ export interface SessionBookPort {
 export class SessionBook {
   readonly #inventory: Inventory;
   readonly #port: SessionBookPort;
-  readonly #dirty = new Set<string>();
-  /** Of a hello under way; its events are told with its last page. */
-  #pending: NewEvent[] = [];
+  /** A new life may tell at once. */
   #flushedMs = 0;
 
   constructor(inventory: Inventory, port: SessionBookPort) {
@@ -28,15 +26,13 @@ export class SessionBook {
     this.#port = port;
   }
 
-  /** [LK3] One page of a hello. */
+  /** [LK3] One page of a hello; its events are told with the last page, which may find another life of the object. */
   page(sessions: readonly SessionInfo[], mark: number): void {
     for (const session of sessions) {
       if (!this.#inventory.takes(session.id)) continue;
       const change = sessionChange(this.#inventory.session(session.id), session);
-      this.#inventory.save(session, mark);
-      if (change === "activity") continue;
-      this.#pending.push(eventOf(change, session));
-      if (change !== "created") this.#port.updated(session);
+      this.#inventory.save(session, mark, untoldAfter(this.#inventory.untold.get(session.id), change));
+      if (change === "ended" || change === "updated") this.#port.updated(session);
     }
   }
 
@@ -44,15 +40,13 @@ export class SessionBook {
   complete(mark: number): NewEvent[] {
     const gone = this.#inventory.unmarked(mark);
     for (const id of gone) this.#remove(id);
-    this.#dirty.clear();
-    const events = [...this.#pending, ...gone.map(removedEvent)];
-    this.#pending = [];
-    return events;
+    return [...this.#tellAll().events, ...gone.map(removedEvent)];
   }
 
   apply(upsert: readonly SessionInfo[], removed: readonly string[], mark: number): void {
     const told: SessionInfo[] = [];
     const events: NewEvent[] = [];
+    const due = this.#due();
     for (const session of upsert) {
       if (!this.#inventory.takes(session.id)) continue;
       const change = sessionChange(this.#inventory.session(session.id), session);
@@ -61,14 +55,14 @@ export class SessionBook {
           this.#inventory.put(session);
           break;
         case "updated":
-          this.#inventory.put(session);
-          this.#dirty.add(session.id);
+          // One row when it begins to wait, one when it is told: a title may spin.
+          if (due || this.#inventory.untold.has(session.id)) this.#inventory.put(session, "updated");
+          else this.#inventory.save(session, mark, "updated");
           this.#port.updated(session);
           break;
         case "created":
         case "ended":
           this.#inventory.save(session, mark);
-          this.#dirty.delete(session.id);
           this.#port.updated(session);
           told.push(session);
           events.push(eventOf(change, session));
@@ -80,36 +74,43 @@ export class SessionBook {
       events.push(removedEvent(id));
     }
     if (events.length > 0) this.#port.tell({ sessions: { replace: false, upsert: told, removed: [...gone] } }, events);
-    this.flush(mark);
-    if (this.#dirty.size > 0) this.#port.rearm();
+    this.flush();
+    if (this.#inventory.untold.size > 0) this.#port.rearm();
   }
 
   /** Tells the coarse changes, when it is time. */
-  flush(mark: number): void {
-    const nowMs = this.#port.nowMs();
-    if (this.#dirty.size === 0 || nowMs < this.#flushedMs + UPDATE_EVERY_MS * this.#port.scale) return;
-    this.#flushedMs = nowMs;
-    const sessions = [...this.#dirty].flatMap((id) => this.#inventory.session(id) ?? []);
-    this.#dirty.clear();
-    for (const session of sessions) this.#inventory.save(session, mark);
-    this.#port.tell(
-      { sessions: { replace: false, upsert: sessions, removed: [] } },
-      sessions.map((session) => eventOf("updated", session)),
-    );
+  flush(): void {
+    if (this.#inventory.untold.size === 0 || !this.#due()) return;
+    this.#flushedMs = this.#port.nowMs();
+    const { sessions, events } = this.#tellAll();
+    this.#port.tell({ sessions: { replace: false, upsert: sessions, removed: [] } }, events);
   }
 
   flushDueMs(): number | undefined {
-    return this.#dirty.size === 0 ? undefined : this.#flushedMs + UPDATE_EVERY_MS * this.#port.scale;
+    return this.#inventory.untold.size === 0 ? undefined : this.#flushedMs + UPDATE_EVERY_MS * this.#port.scale;
+  }
+
+  #due(): boolean {
+    return this.#port.nowMs() >= this.#flushedMs + UPDATE_EVERY_MS * this.#port.scale;
+  }
+
+  #tellAll(): { sessions: SessionInfo[]; events: NewEvent[] } {
+    const untold = [...this.#inventory.untold].flatMap(([id, change]) => {
+      const session = this.#inventory.session(id);
+      return session === undefined ? [] : [{ session, change }];
+    });
+    const sessions = untold.map(({ session }) => session);
+    this.#inventory.told(sessions);
+    return { sessions, events: untold.map(({ session, change }) => eventOf(change, session)) };
   }
 
   #remove(id: string): void {
-    this.#dirty.delete(id);
     this.#inventory.remove(id);
     this.#port.removed(id);
   }
 }
 
-function eventOf(change: "created" | "ended" | "updated", session: SessionInfo): NewEvent {
+function eventOf(change: ToldChange, session: SessionInfo): NewEvent {
   switch (change) {
     case "created":
       return { type: "session.created", subject: session.id, summary: `Session '${session.name}' opened.`, data: { name: session.name } };
