@@ -163,14 +163,9 @@ export class HeldSession {
 
   write(bytes: Uint8Array): Result<number> {
     if (this.#life.type !== "running") return err(this.#notRunning());
-    const input = this.#life.terminal.answersQueries ? this.#replies.strip(bytes) : bytes;
-    if (input.byteLength > 0 && !this.#life.terminal.write(input)) {
-      return err(
-        maestroError("input_refused", `The program in '${this.#facts.name}' does not read: its input queue is full.`, {
-          hint: "Wait until it reads, or end it.",
-        }),
-      );
-    }
+    const { terminal } = this.#life;
+    const input = terminal.answersQueries ? this.#replies.strip(bytes) : bytes;
+    if (input.byteLength > 0 && !terminal.write(input)) return err(this.#notTaken(terminal));
     if (input.byteLength > 0) this.#deps.rightOfWay.typed(this.id, this.#deps.clock.monotonicMs());
     this.#touch();
     return ok(bytes.byteLength);
@@ -359,6 +354,17 @@ export class HeldSession {
 
   #emptyScreen(): ScreenState {
     return { offset: this.#ring.end, cols: this.#facts.cols, rows: this.#facts.rows, lines: 0, bytes: new Uint8Array(0) };
+  }
+
+  #notTaken({ streaming }: Terminal): ReturnType<typeof maestroError> {
+    const { name } = this.#facts;
+    return streaming
+      ? maestroError("input_refused", `The program in '${name}' does not read: its input queue is full.`, {
+          hint: "Wait until it reads, or end it.",
+        })
+      : maestroError("input_refused", `'${name}' is not attached just now: it is so only while somebody watches.`, {
+          hint: "Attach to it, and type again.",
+        });
   }
 
   #notRunning(): ReturnType<typeof maestroError> {
