@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { maestroError } from "@maestro/shared/errors";
 import { makeId } from "@maestro/shared/ids";
+import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { err } from "@maestro/shared/result";
 import { systemClock } from "../../host-agent/src/daemon/clock.ts";
 import { helloFacts } from "../../host-agent/src/daemon/facts.ts";
@@ -58,6 +59,8 @@ export interface SimulatedHost {
   link: Link;
   /** Welcomes so far. */
   ups: number;
+  /** How often a link of its own was told that a newer one took over. */
+  superseded: number;
   stop(): Promise<void>;
 }
 
@@ -98,13 +101,16 @@ export function startHost({ id, name, signing }: Enrolled, url: string, random: 
         const timer = setTimeout(resolve, ms);
         signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
       }),
-    stateChanged: () => undefined,
+    stateChanged: (state) => {
+      if ("why" in state && state.why.startsWith(`closed ${CLOSE.superseded}`)) host.superseded++;
+    },
   });
   const running = link.run(abort.signal);
   const host: SimulatedHost = {
     name,
     link,
     ups: 0,
+    superseded: 0,
     async stop() {
       abort.abort();
       await running;
