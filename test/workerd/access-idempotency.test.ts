@@ -2,7 +2,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { bootstrap, call, json, refusal, type Fleet } from "./access-fleet.ts";
-import { linkedFleet, linkUp } from "./support/linked-fleet.ts";
 
 let fleet: Fleet;
 beforeEach(async () => {
@@ -47,20 +46,6 @@ describe("an Idempotency-Key", () => {
       "token_not_found",
     );
     expect((await create("k1")).status).toBe(201);
-  });
-
-  it("of a request that may have been done without an answer is not given to a repeat before it counts as abandoned", async () => {
-    const { api, link, host } = await linkedFleet();
-    await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w" } }));
-    link.silent.add("agent.start");
-    const start = (): Promise<Response> => api("/api/v1/agents/shell/start", { body: {}, headers: { "idempotency-key": "k1" } });
-    const first = start();
-    await expect.poll(() => link.asked.filter(({ t }) => t === "agent.start")).toHaveLength(1);
-    link.socket.close(4000, "cut");
-    await refusal(first, "host_unreachable");
-    const next = await linkUp(host);
-    await refusal(start(), "idempotency_in_progress");
-    expect(next.asked.filter(({ t }) => t === "agent.start")).toEqual([]);
   });
 
   it("is forgotten after 24 h", async () => {

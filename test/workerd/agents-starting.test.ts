@@ -125,6 +125,21 @@ describe("when the answer to a start is lost", () => {
     expect(await json(api("/api/v1/agents/shell/stop", { body: {} }))).toMatchObject({ status: "idle" });
   });
 
+  test("its Idempotency-Key is not given to a repeat before it counts as abandoned", async () => {
+    const linked = await linkedFleet();
+    const { api, link, host } = linked;
+    await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w" } }));
+    link.silent.add("agent.start");
+    const start = (): Promise<Response> => api("/api/v1/agents/shell/start", { body: {}, headers: { "idempotency-key": "k1" } });
+    const first = start();
+    await expect.poll(() => starts(linked)).toHaveLength(1);
+    link.socket.close(4000, "cut");
+    await refusal(first, "host_unreachable");
+    const next = await linkUp(host);
+    await refusal(start(), "idempotency_in_progress");
+    expect(starts({ link: next })).toEqual([]);
+  });
+
   test("a start that came to nothing is over after a while", async () => {
     const linked = await startUnderWay();
     const { api, link, answer } = linked;
