@@ -32,11 +32,11 @@ async function setUp(policy?: string) {
   undo.push(() => agent.stop());
   const link = await relay.link(0);
   const work = path.join(realpathSync(home.dir), "work");
-  const start = (more: object = {}) =>
+  const start = (more: object = {}, session = SESSION) =>
     link.request({
       t: "agent.start",
       id: link.nextId(),
-      session: SESSION,
+      session,
       agent: { id: "agt_1", name: "rev", type: "kilo", workspace: work, args: [], env: {}, ...more },
       size: SIZE,
       backend: "auto",
@@ -63,6 +63,20 @@ test("an agent starts in its workspace, which is made for it, with its adapter's
     { id: SESSION, name: "rev", argv: [kilo, "--model", "m/1", "--x"], cwd: work, agent: "agt_1", env: { A: "1", MAESTRO_AGENT: "rev" } },
   ]);
   expect(statSync(work).mode & 0o777).toBe(0o700);
+});
+
+test("an agent runs in one session only, also when it is started twice at once", async () => {
+  const { holder, start, link } = await setUp();
+  const both = await Promise.all([start(), start({}, OTHER)]);
+  expect(both.map(({ t }) => t).toSorted()).toEqual(["reply", "reply-error"]);
+  expect(both.find(({ t }) => t === "reply-error")).toMatchObject({ error: { code: "agent_running" } });
+  const [running = ""] = holder.sessions.keys();
+  const again = await start({}, running === SESSION ? OTHER : SESSION);
+  expect(again).toMatchObject({ t: "reply-error", error: { code: "agent_running", detail: expect.stringContaining(running) } });
+  expect(holder.created).toHaveLength(1);
+
+  await link.request({ t: "session.kill", id: link.nextId(), session: running });
+  expect(await start({}, running === SESSION ? OTHER : SESSION)).toMatchObject({ t: "reply" });
 });
 
 test("a session that somebody gave the agent's name does not keep the agent from starting", async () => {

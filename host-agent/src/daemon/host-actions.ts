@@ -32,6 +32,8 @@ export interface ActionDeps {
 export function createHostActions(deps: ActionDeps): HostActions {
   const { keeper, policy, rules, log } = deps;
   let draining = false;
+  /** Agents that are being started, and in which session: the holder has not told of it yet. */
+  const starting = new Map<string, string>();
   const refuseNew = (): MaestroError | undefined =>
     draining ? maestroError("host_draining", "This host takes no new sessions.", { hint: "Resume it: maestro host resume." }) : undefined;
 
@@ -63,8 +65,11 @@ export function createHostActions(deps: ActionDeps): HostActions {
     },
 
     async startAgent(frame) {
-      const refusal = refuseNew();
-      return refusal === undefined ? startAgent(frame, deps) : err(refusal);
+      const { agent, session } = frame;
+      const refusal = refuseNew() ?? refuseSecond(agent.name, session, starting.get(agent.id));
+      if (refusal !== undefined) return err(refusal);
+      starting.set(agent.id, session);
+      return startAgent(frame, deps).finally(() => starting.delete(agent.id));
     },
 
     refuseWatch: (session) => refuseSessionOf(session),
@@ -122,6 +127,14 @@ export function createHostActions(deps: ActionDeps): HostActions {
   };
 }
 
+/** Two programs of one agent would work in one workspace. The same session once more is the holder's to refuse. */
+const refuseSecond = (name: string, asked: string, running: string | undefined): MaestroError | undefined =>
+  running === undefined || running === asked
+    ? undefined
+    : maestroError("agent_running", `Agent '${name}' runs on this host in session ${running}.`, {
+        hint: `Attach to it: maestro agent attach ${name}`,
+      });
+
 async function startAgent(
   { session, agent, size, backend }: FrameOf<"agent.start">,
   { keeper, catalogue, detector, policy, rules, log }: ActionDeps,
@@ -141,6 +154,12 @@ async function startAgent(
   if (!dry.ok) return dry;
   const holder = keeper.client();
   if (!holder.ok) return holder;
+  // The holder's own list: ours may not know yet of one that was killed a moment ago.
+  const sessions = await holder.value.list();
+  if (!sessions.ok) return sessions;
+  const alive = sessions.value.find((one) => one.agent === agent.id && one.end === undefined);
+  const second = refuseSecond(agent.name, session, alive?.id);
+  if (second !== undefined) return err(second);
   const workspace = ensureWorkspace(agent.workspace, rules);
   if (!workspace.ok) return err({ ...workspace.error, field: "workspace" });
   if (workspace.value.created) {

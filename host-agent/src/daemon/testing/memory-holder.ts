@@ -128,8 +128,11 @@ export class MemoryHolder {
         return ok(this.add(spec.id, chooseName(spec, taken), spec.agent).info);
       },
       kill: async (session, force = false) => {
-        if (find(session) === undefined) return missing(session);
+        const found = find(session);
+        if (found === undefined) return missing(session);
         this.killed.push({ session, force });
+        // Told later, as the real one does.
+        found.info = { ...found.info, end: { reason: "killed", atMs: Date.now() } };
         return ok(true);
       },
       forget: async (id) => {
