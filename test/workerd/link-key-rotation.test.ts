@@ -56,9 +56,7 @@ describe("[LK2] a host's key", () => {
     const { host, told, fleet } = await setUp();
     const link = await linkUp(host);
     link.socket.close(4000, "cut");
-    await expect
-      .poll(async () => (await json(call(`/api/v1/hosts/${host.id}`, { token: fleet.owner.token }))).status)
-      .not.toBe("never");
+    await expect.poll(async () => (await json(call(`/api/v1/hosts/${host.id}`, { token: fleet.owner.token }))).status).not.toBe("never");
     expect((await rotate(host, { epoch: { start: 1, connect: 1 } })).status).toBe(204);
     expect(about(await told(), "alert")).toEqual([]);
     await linkUp(host);
