@@ -36,6 +36,10 @@ export const RING_BYTES = 8 * MiB;
 export const MAX_COLS = 1000;
 export const MAX_ROWS = 1000;
 export const MAX_SESSIONS_PER_HOST = 500;
+/** Living and ended ones of an honest host, and the user's own, stay far below; one that invents more is not believed. */
+export const MAX_KNOWN_SESSIONS = 2 * MAX_SESSIONS_PER_HOST;
+/** The same for the agent types of a host, of which it has a handful; what it names instead of others finds its place beside them. */
+export const MAX_KNOWN_TYPES = 500;
 export const SCREEN_BYTES_PLAIN = 16 * KiB;
 /** One requested stretch of history or replay. */
 export const MAX_REPLAY_BYTES = 256 * KiB;

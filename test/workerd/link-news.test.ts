@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { UPDATE_EVERY_MS } from "../../control-plane/src/domain/relay/session-change.ts";
+import { MAX_KNOWN_TYPES } from "@maestro/shared/limits";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { helloOf, sessionInfo, typeReport } from "./support/host-words.ts";
 import { relayFixture } from "./support/relay-fixture.ts";
@@ -141,6 +142,46 @@ describe("sessions and types", () => {
     host.say({ t: "inventory", types: [typeReport("c")], first: true, more: false });
     await host.pingPong();
     expect((await relay.stub.status()).types.map(({ slug }) => slug)).toEqual(["c"]);
+  });
+
+  test("[LK8] a change that only an earlier page holds is told, though the relay was evicted in between, and once", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    const tell = async (version: string): Promise<void> => {
+      const detected = { state: "found", binary: "/bin/a", version };
+      host.say({ t: "inventory", types: [typeReport("a", { detected })], first: true, more: true });
+      await host.pingPong();
+      await relay.inside(() => undefined);
+      await relay.evict();
+      host.say({ t: "inventory", types: [typeReport("b")], first: false, more: false });
+      await host.pingPong();
+      await relay.inside(() => undefined);
+    };
+    const changes = async (): Promise<number> => (await eventsOf(relay)).filter((type) => type === "types.changed").length;
+    await tell("1");
+    await expect.poll(changes).toBe(1);
+    await tell("2");
+    await expect.poll(changes).toBe(2);
+    await tell("2");
+    await relay.stub.linked();
+    expect(await changes()).toBe(2);
+    const [present] = await env.FEED.getByName(relay.fleet).present(relay.host);
+    expect(present?.types).toMatchObject([{ slug: "a", detected: { version: "2" } }, { slug: "b" }]);
+  });
+
+  test("a host that invents types without end fills neither its object nor the fleet's list", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    const count = (): Promise<number> => relay.inside((_object, { storage }) => storage.sql.exec("SELECT 1 FROM types").toArray().length);
+    const page = (round: number): object[] => Array.from({ length: 100 }, (_, i) => typeReport(`type-${round}-${i}`));
+    for (let round = 0; round < 7; round++) host.say({ t: "inventory", types: page(round), first: round === 0, more: true });
+    // And with pages that are each the first.
+    for (let round = 7; round < 9; round++) host.say({ t: "inventory", types: page(round), first: true, more: true });
+    await host.pingPong();
+    await expect.poll(count).toBe(MAX_KNOWN_TYPES);
+    host.say({ t: "inventory", types: [typeReport("type-0-0"), typeReport("new")], first: true, more: false });
+    host.say({ t: "inventory", types: [typeReport("type-0-0"), typeReport("new")], first: true, more: false });
+    await expect.poll(async () => (await relay.stub.status()).types.map(({ slug }) => slug)).toEqual(["new", "type-0-0"]);
   });
 
   test("[LK9] draining and the registry's version reach the host", async () => {

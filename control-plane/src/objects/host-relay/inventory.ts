@@ -1,12 +1,9 @@
 /** The host's sessions and agent types as it reported them; rows, because 500 sessions fit no attachment. */
 import type * as z from "zod";
 import { AgentTypeReport } from "@maestro/shared/contract/agent-types";
-import { MAX_SESSIONS_PER_HOST } from "@maestro/shared/limits";
+import { MAX_KNOWN_SESSIONS, MAX_KNOWN_TYPES } from "@maestro/shared/limits";
 import { SessionInfo } from "@maestro/shared/protocol/session";
 import type { ToldChange } from "../../domain/relay/session-change.ts";
-
-/** Living and ended ones of an honest host, and the user's own, stay far below; one that invents more is not believed. */
-const MAX_KNOWN_SESSIONS = 2 * MAX_SESSIONS_PER_HOST;
 
 export class Inventory {
   readonly #sql: SqlStorage;
@@ -100,16 +97,29 @@ export class Inventory {
       .map(({ id }) => id);
   }
 
-  saveTypes(types: readonly AgentTypeReport[], mark: number): void {
-    this.#types = undefined;
-    for (const type of types)
-      this.#sql.exec("INSERT OR REPLACE INTO types (slug, json, mark) VALUES (?, ?, ?)", type.slug, JSON.stringify(type), mark);
+  /** One page of an inventory. True: it says something new. */
+  saveTypes(types: readonly AgentTypeReport[], mark: number): boolean {
+    let { count } = this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM types").one();
+    let changed = false;
+    for (const type of types) {
+      const json = JSON.stringify(type);
+      const known = this.#sql.exec<{ json: string }>("SELECT json FROM types WHERE slug = ?", type.slug).toArray()[0];
+      if (known === undefined && count >= MAX_KNOWN_TYPES) continue;
+      if (known === undefined) count += 1;
+      changed ||= known?.json !== json;
+      this.#sql.exec("INSERT OR REPLACE INTO types (slug, json, mark) VALUES (?, ?, ?)", type.slug, json, mark);
+    }
+    if (changed) this.#types = undefined;
+    return changed;
   }
 
-  /** After the last page of an inventory. */
-  keepTypes(mark: number): void {
+  /** After the last page of an inventory. True: some are gone. */
+  keepTypes(mark: number): boolean {
+    const gone = this.#sql.exec("SELECT 1 FROM types WHERE mark <> ? LIMIT 1", mark).toArray().length > 0;
+    if (!gone) return false;
     this.#types = undefined;
     this.#sql.exec("DELETE FROM types WHERE mark <> ?", mark);
+    return true;
   }
 }
 

@@ -116,7 +116,7 @@ export class LinkFrames {
         this.#events.helloPage(frame.sessions, attachment.mark);
         return this.#helloGoesOn(frame.more, attachment);
       case "inventory":
-        if (frame.first) this.#link.save({ typesMark: this.#nowMs() });
+        if (frame.first) this.#link.save({ typesMark: Math.max(this.#nowMs(), attachment.typesMark + 1) });
         return this.#events.inventory(frame, attachment.typesMark);
       case "sessions":
         return this.#events.sessions(frame.upsert, frame.removed);

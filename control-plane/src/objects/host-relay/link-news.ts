@@ -53,14 +53,12 @@ export function linkNews(to: Listeners): LinkEvents {
     },
     inventory: (page, mark) => {
       const { inventory, reporter, store } = to;
-      const before = JSON.stringify(inventory.types());
-      inventory.saveTypes(page.types, mark);
+      if (inventory.saveTypes(page.types, mark)) store.set("typesChanged", true);
       if (page.more) return;
-      inventory.keepTypes(mark);
-      const types = inventory.types();
-      if (JSON.stringify(types) === before) return;
+      if (!inventory.keepTypes(mark) && store.get("typesChanged") !== true) return;
+      store.set("typesChanged", undefined);
       const { host = "", name = "" } = store.get("identity") ?? {};
-      reporter.tell({ types }, [
+      reporter.tell({ types: inventory.types() }, [
         { type: "types.changed", subject: host, summary: `Agent types of host '${name}' changed.`, data: { name } },
       ]);
     },

@@ -29,6 +29,8 @@ const Rows = {
   registry: z.number(),
   /** Set while the Feed could not be told: when to try again. */
   feedRetryMs: z.number(),
+  /** The host's agent types are other ones than the fleet was told; told when the inventory is complete. */
+  typesChanged: z.boolean(),
   /** The host names sessions of another host, and the fleet has been told so. */
   disputed: z.boolean(),
 } as const;
