@@ -58,6 +58,11 @@ export const HELLO_TIMEOUT_MS = 5_000;
 export const REQUEST_TIMEOUT_MS = 15_000;
 export const PING_INTERVAL_MS = 20_000;
 export const PONG_TIMEOUT_MS = 10_000;
+/**
+ * [LK4] A viewer that pinged, and then did not for so long, is gone: a hidden page's timers run once a minute, so it has
+ * missed two of its turns.
+ */
+export const VIEWER_SILENT_MS = 150_000;
 /** [LK4] Presence, from the last sign of life. */
 export const ONLINE_FOR_MS = 45_000;
 export const STALE_FOR_MS = 10 * 60_000;

@@ -1,6 +1,6 @@
 /** Viewers of a HostRelay, evicted between every step of each dialogue. */
 import { describe, expect, test } from "vitest";
-import { SNAPSHOT_MAX_BYTES, VIEWER_STALLED_MS } from "@maestro/shared/limits";
+import { SNAPSHOT_MAX_BYTES, VIEWER_SILENT_MS, VIEWER_STALLED_MS } from "@maestro/shared/limits";
 import { FLAG } from "@maestro/shared/protocol/frame";
 import type { FakeViewer } from "./support/fake-viewer.ts";
 import { sessionInfo } from "./support/host-words.ts";
@@ -287,6 +287,53 @@ test("[VW5] closing a credential ends its sockets with 4401 and no others", asyn
   expect(await mine.closed).toEqual({ code: 4401, reason: "token_revoked" });
   await other.pingPong();
   expect((await relay.watch(session.id, { credential: "tok_mine" })).status).toBe(401);
+});
+
+describe("[LK4] a viewer that is there no more, though nobody saw it go", () => {
+  test("[LK4] [VW2] ends when somebody comes, and its pen is free; who pings stays, and who never did", async () => {
+    const session = sessionInfo();
+    const relay = relayFixture();
+    await relay.host_([session]);
+    const silent = await relay.viewer(session.id);
+    await silent.hello();
+    expect(await silent.next("pen")).toMatchObject({ you: true });
+    await silent.pingPong();
+    const never = await relay.viewer(session.id, { credential: "tok_never", name: "carol" });
+    await never.hello();
+    await relay.evict();
+    const wait = (ms: number): Promise<void> =>
+      relay.inside((object) => {
+        object.now = () => Date.now() + ms;
+      });
+    await wait(VIEWER_SILENT_MS - 1_000);
+    const early = await relay.viewer(session.id, { credential: "tok_bob", name: "bob" });
+    await early.hello();
+    expect(await early.next("pen")).toMatchObject({ you: false, viewers: 3 });
+    await wait(VIEWER_SILENT_MS + 1_000);
+    const late = await relay.viewer(session.id, { credential: "tok_dave", name: "dave" });
+    expect(await silent.closed).toEqual({ code: 4400, reason: "timeout" });
+    await late.hello();
+    expect(await late.next("pen")).toMatchObject({ you: true, viewers: 3 });
+    await never.pingPong();
+  });
+
+  test("[LK4] ends with an alarm that goes off anyway, and sets none itself", async () => {
+    const session = sessionInfo();
+    const relay = relayFixture();
+    await relay.host_([session]);
+    const viewer = await relay.viewer(session.id);
+    await viewer.hello();
+    await viewer.pingPong();
+    await relay.inside(async (object, { storage }) => {
+      // Beside the one that its hello had.
+      await storage.deleteAlarm();
+      await object.alarm();
+      expect(await storage.getAlarm()).toBeNull();
+      object.now = () => Date.now() + VIEWER_SILENT_MS + 1_000;
+      await object.alarm();
+    });
+    expect(await viewer.closed).toMatchObject({ code: 4400 });
+  });
 });
 
 describe("[VW4] viewers that confirm nothing, more than there is memory for", () => {

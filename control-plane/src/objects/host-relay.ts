@@ -125,6 +125,7 @@ export class HostRelay extends DurableObject<Env> {
     const nowMs = this.now();
     this.#link.expire(nowMs);
     for (const { viewer, error } of this.#viewers.overdue(nowMs)) this.#end(viewer, error);
+    for (const viewer of this.#viewers.silent(nowMs)) this.#rooms.endSilent(viewer);
     this.#rooms.endStalled();
     this.#parts.book.flush();
     this.#presence.report();

@@ -41,7 +41,8 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
   const { sql } = ctx.storage;
   const scale = scaleOf(env);
   const rearm = (): void => alarm.arm(deadlines());
-  const viewers = new Viewers(scale);
+  const pingedMs = (socket: WebSocket): number | undefined => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime();
+  const viewers = new Viewers(scale, pingedMs);
   const alarm = new AlarmClock(ctx.storage);
   const store = new Store(sql);
   const gate = new SocketGate(sql);
@@ -56,7 +57,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
   const link: LinkSocket = new LinkSocket({
     nowMs,
     scale,
-    pingedMs: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime(),
+    pingedMs,
     down: (seenMs) => {
       rooms.linkDown();
       if (seenMs !== undefined) presence.down(seenMs);

@@ -73,6 +73,12 @@ export class Rooms {
     this.afterAck();
   }
 
+  /** [LK4] Its place, its pen and what it watched are free at once: its grace passed while it was silent. */
+  endSilent(viewer: Viewer): void {
+    viewer.end(maestroError("timeout", "This viewer's pings stopped.", { hint: "Attach again." }));
+    this.leave(viewer, true);
+  }
+
   /** A viewer whose closing woke the object: it is in no room any more, but may hold the pen. */
   leftAsleep(session: string, viewer: string, goodbye: boolean): void {
     const room = this.#rooms.get(session);

@@ -49,9 +49,11 @@ export class Upgrades {
 
   /** In this order: a ticket is spent whatever follows, so that it is worth nothing to who sees it. */
   #viewer(context: ViewerContext, nowMs: number): Response {
-    const { gate, viewers, inventory, alarm, deadlines } = this.#parts;
+    const { gate, viewers, rooms, inventory, alarm, deadlines } = this.#parts;
     const admitted = gate.admit(context.credential, context.ticket, nowMs);
     if (!admitted.ok) return problemResponse(admitted.error, context.requestId);
+    // Whoever comes finds the places and the pens of those who are gone.
+    for (const viewer of viewers.silent(nowMs)) rooms.endSilent(viewer);
     if (viewers.of(context.session) >= MAX_VIEWERS_PER_SESSION) return problemResponse(tooManyViewers(), context.requestId);
     if (inventory.session(context.session) === undefined) return problemResponse(sessionGone(context.session), context.requestId);
     const attachment = newViewer(context, nowMs);

@@ -1,4 +1,5 @@
 /** Everybody attached to the sessions of this host, by socket; those who were refused stay until their socket closed. */
+import { VIEWER_SILENT_MS } from "@maestro/shared/limits";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { earliestOf, type Deadlines } from "../../domain/relay/next-alarm.ts";
 import type { Viewer } from "./viewer.ts";
@@ -6,9 +7,12 @@ import type { Viewer } from "./viewer.ts";
 export class Viewers {
   readonly #bySocket = new Map<WebSocket, Viewer>();
   readonly #scale: number;
+  readonly #pingedMs: (socket: WebSocket) => number | undefined;
 
-  constructor(scale: number) {
+  /** @param pingedMs of the last `ping` the platform answered, Unix ms. */
+  constructor(scale: number, pingedMs: (socket: WebSocket) => number | undefined) {
     this.#scale = scale;
+    this.#pingedMs = pingedMs;
   }
 
   add(viewer: Viewer): void {
@@ -46,6 +50,11 @@ export class Viewers {
         return [{ viewer, error: maestroError("token_expired", "The credential of this socket expired.", { hint: "Log in again." }) }];
       return [];
     });
+  }
+
+  /** [LK4] Half-open sockets. Asked only when something else has woken the object. */
+  silent(nowMs: number): Viewer[] {
+    return this.served().filter(({ socket }) => (this.#pingedMs(socket) ?? Infinity) + VIEWER_SILENT_MS * this.#scale <= nowMs);
   }
 
   deadlines(): Deadlines {
