@@ -1,28 +1,21 @@
 /** `maestro doctor`: what works on this machine and what to do about the rest. */
 import { accessSync, constants, statfsSync, statSync } from "node:fs";
-import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
-import { promisify } from "node:util";
 import { EXIT, fail, MaestroFailure } from "@maestro/shared/errors";
 import { readOwner } from "../../daemon/instance-lock.ts";
+import { baseEnv } from "../../holder/launch.ts";
+import { findTmux } from "../../holder/tmux-server.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
+import { reportCrash } from "../crash.ts";
 import { nodeProblem } from "../node-version.ts";
-import { ServerRefusal } from "../render/failure.ts";
+import { asProblem, ServerRefusal } from "../render/failure.ts";
 import { padEnd } from "../render/width.ts";
 import { thisHost } from "../this-host.ts";
 import { typeProblem } from "./type-text.ts";
 
-const execute = promisify(execFile);
-
-export interface Check {
-  id: string;
-  /** `warn` costs something but stops nothing. */
-  state: "ok" | "warn" | "fail";
-  detail: string;
-  /** What to do about it. */
-  remedy?: string;
-}
+/** `warn` costs something but stops nothing. What is not well says what to do about it. */
+export type Check = { id: string; detail: string } & ({ state: "ok"; remedy?: undefined } | { state: "warn" | "fail"; remedy: string });
 
 type Probe = (context: Context) => Promise<Check> | Check;
 
@@ -75,7 +68,11 @@ async function checkAll(context: Context): Promise<Check[]> {
   const [local, server] = await Promise.all([run(LOCAL_PROBES), attempt("server", checkServer, context)]);
   // One cause is told once.
   if (server.state === "fail")
-    return [...local, server, ...SERVER_PROBES.map(([id]): Check => ({ id, state: "warn", detail: "not checked: see 'server'" }))];
+    return [
+      ...local,
+      server,
+      ...SERVER_PROBES.map(([id]): Check => ({ id, state: "warn", detail: "not checked", remedy: "First what 'server' says." })),
+    ];
   return [...local, server, ...(await run(isHostOnly(context) ? HOST_ONLY_PROBES : SERVER_PROBES))];
 }
 
@@ -89,16 +86,12 @@ async function attempt(id: string, probe: Probe, context: Context): Promise<Chec
   try {
     return await probe(context);
   } catch (error) {
-    if (error instanceof MaestroFailure)
-      return { id, state: "fail", detail: error.error.detail, ...(error.error.hint === undefined ? {} : { remedy: error.error.hint }) };
-    if (error instanceof ServerRefusal)
-      return {
-        id,
-        state: "fail",
-        detail: error.problem.detail,
-        ...(error.problem.hint === undefined ? {} : { remedy: error.problem.hint }),
-      };
-    return { id, state: "fail", detail: error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error) };
+    if (error instanceof MaestroFailure || error instanceof ServerRefusal) {
+      const { detail, hint = "Try again; if it stays so, docs/operations.md lists what each code means." } = asProblem(error);
+      return { id, state: "fail", detail, remedy: hint };
+    }
+    const { detail, hint = "" } = reportCrash(error, context.io);
+    return { id, state: "fail", detail, remedy: hint };
   }
 }
 
@@ -106,15 +99,13 @@ function checkNode(): Check {
   const problem = nodeProblem(process.versions.node);
   return problem === undefined
     ? { id: "node", state: "ok", detail: `Node ${process.versions.node}` }
-    : { id: "node", state: "fail", detail: problem.detail, ...(problem.hint === undefined ? {} : { remedy: problem.hint }) };
+    : { id: "node", state: "fail", detail: problem.detail, remedy: problem.hint ?? "Install a newer one." };
 }
 
-async function checkTmux(): Promise<Check> {
-  const found = await execute("tmux", ["-V"]).then(
-    ({ stdout }) => stdout.trim(),
-    () => undefined,
-  );
-  if (found !== undefined) return { id: "tmux", state: "ok", detail: found };
+/** Where the holder looks: on the path that sessions start from, which may be another than this shell's. */
+async function checkTmux({ io }: Context): Promise<Check> {
+  const found = await findTmux(baseEnv(io.env));
+  if (found !== undefined) return { id: "tmux", state: "ok", detail: found.version };
   return {
     id: "tmux",
     state: "warn",
@@ -221,7 +212,12 @@ async function checkHost({ api, paths }: Context): Promise<Check> {
     };
   const host = (await api().all("hosts")).find(({ id }) => id === here.hostId);
   if (host === undefined)
-    return { id: "host", state: "warn", detail: `This machine is host '${here.name}' of ${here.origin}, not of the control plane asked.` };
+    return {
+      id: "host",
+      state: "warn",
+      detail: `This machine is host '${here.name}' of ${here.origin}, not of the control plane asked.`,
+      remedy: `Ask that one: maestro doctor --url ${here.origin}`,
+    };
   if (host.locked !== undefined)
     return {
       id: "host",
