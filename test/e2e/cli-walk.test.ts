@@ -87,7 +87,10 @@ describe.skipIf(missing !== undefined)(`the first ten minutes${missing === undef
     expect(await product.cliJson(Things, ["session", "list"])).toContainEqual(
       expect.objectContaining({ id, name: "walk", status: "running" }),
     );
-    expect(await product.cliJson(Things, ["session", "list", "--local"])).toContainEqual(expect.objectContaining({ id, name: "walk" }));
+    const [remote] = (await product.cliJson(Things, ["session", "list"])).filter((one) => one.id === id);
+    const [local] = (await product.cliJson(Things, ["session", "list", "--local"])).filter((one) => one.id === id);
+    expect(Object.keys(local ?? {}).toSorted()).toEqual(Object.keys(remote ?? {}).toSorted());
+    expect(local).toMatchObject({ id, name: "walk", status: "running", createdAt: remote?.["createdAt"] });
     await poll("its screen", async () => ((await ok(["session", "screen", "walk"])).includes("fake-agent") ? true : undefined));
     expect(await ok(["status", "walk"])).toMatch(/^status +running$/m);
     expect(await refused("session", "kill", "walk")).toBe(2);

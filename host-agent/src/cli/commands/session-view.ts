@@ -18,7 +18,7 @@ export const sessionColumns = (out: Output): Column<Session>[] => [
   { header: "id", value: ({ id }) => id },
 ];
 
-export function sessionState({ status, end }: Session): string {
+export function sessionState({ status, end }: Pick<Session, "status" | "end">): string {
   if (end === undefined) return status;
   if (end.signal !== undefined) return `${end.reason} (${end.signal})`;
   return end.code === undefined ? end.reason : `${end.reason} (${end.code})`;
