@@ -42,8 +42,9 @@ async function readAll(stdin: NodeJS.ReadStream): Promise<string> {
 
 /** Reads one line without echo; the end of input ends it too. Throws Interrupted at Ctrl-C. */
 function promptHidden({ stdin, stderr }: Io, prompt: string): Promise<string> {
-  stderr.write(escapeUnsafe(prompt));
+  // First: whatever is typed once the prompt is seen is neither echoed nor lost.
   stdin.setRawMode(true);
+  stderr.write(escapeUnsafe(prompt));
   stdin.resume();
   return new Promise((resolve, reject) => {
     let line = "";
