@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createListener } from "node:net";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -146,14 +147,14 @@ describe("bad inputs of the CLI", { concurrent: false, timeout: 30_000 }, () => 
   });
 
   test.each([
-    [["host", "list", "--json", "--format", "table"]],
-    [["host", "install", "--user", "--system"]],
-    [["up", "--tls", "auto", "--allow-http", "10.0.0.0/8"]],
-    [["session", "list", "--local", "--host", "x"]],
-  ])("[52] %j", async (args) => {
+    [["host", "list", "--json", "--format", "table"], "json"],
+    [["host", "install", "--user", "--system", "--json"], "user"],
+    [["up", "--tls", "auto", "--allow-http", "10.0.0.0/8", "--json"], "tls"],
+    [["session", "list", "--local", "--host", "x", "--json"], "host"],
+  ])("[52] %j", async (args, field) => {
     const run = await cli(args);
     expect(run).toMatchObject({ code: 2, stdout: "" });
-    expect(run.stderr).toContain("conflicting_flags");
+    expect(problem(run)).toMatchObject({ code: "conflicting_flags", field, hint: "Give one of them." });
   });
 
   test("[53] an unknown host, with the nearest names", async () => {
@@ -183,10 +184,30 @@ describe("bad inputs of the CLI", { concurrent: false, timeout: 30_000 }, () => 
     expect(statSync(path.join(home, "m", "profiles.json")).mode & 0o777).toBe(0o600);
   });
 
-  test("[56] plain http to another machine: the token is not sent, unless the network is allowed", async () => {
-    const run = await cli(["host", "list", "--url", "http://192.0.2.1:23000", "--json"]);
-    expect(run).toMatchObject({ code: 4, stdout: "" });
-    expect(problem(run)).toMatchObject({ code: "insecure_url", hint: expect.stringContaining("MAESTRO_ALLOW_HTTP") });
+  test("[56] plain http to another machine: nothing is sent, unless the network is allowed", async () => {
+    // No loopback by name, and yet this machine: whoever sends reaches the listener.
+    let connections = 0;
+    let bytes = 0;
+    const listener = createListener((socket) => {
+      connections++;
+      socket.on("data", (data) => (bytes += data.byteLength));
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => listener.listen(0, "0.0.0.0", resolve));
+    const address = listener.address();
+    const target = `http://0.0.0.0:${address !== null && typeof address === "object" ? address.port : 0}`;
+    try {
+      const run = await cli(["host", "list", "--url", target, "--json"]);
+      expect(run).toMatchObject({ code: 4, stdout: "" });
+      expect(problem(run)).toMatchObject({ code: "insecure_url", hint: expect.stringContaining("MAESTRO_ALLOW_HTTP") });
+      expect([connections, bytes]).toEqual([0, 0]);
+      const allowed = await cli(["host", "list", "--url", target, "--json"], { env: { MAESTRO_ALLOW_HTTP: "0.0.0.0/32" } });
+      expect(allowed.code).toBe(3);
+      expect([connections > 0, bytes > 0]).toEqual([true, true]);
+    } finally {
+      listener.close();
+    }
   });
 
   test("[57] piped output is plain, complete and one value", async () => {
@@ -272,11 +293,10 @@ describe("the CLI and its server", { timeout: 30_000 }, () => {
     expect(problem(other)).toMatchObject({ code: "not_logged_in" });
   });
 
-  test("every command has help with a usage line and two examples", async () => {
+  test("help lists what is for people, and one command with its usage", async () => {
     const run = await cli(["help", "session", "new"]);
     expect(run.code).toBe(0);
     expect(run.stdout).toMatch(/Usage: maestro session new .*\[-- argv…\]/);
-    expect(run.stdout.match(/^ {2}maestro session new/gm)).toHaveLength(2);
     const all = await cli(["help"]);
     expect(all.stdout).toMatch(/host join/);
     expect(all.stdout).not.toMatch(/control-plane {2,}|^ {2}holder/m);
