@@ -24,41 +24,92 @@ interface Ending {
   send: (socket: FrameSocket) => void;
   code: number;
   reason: string;
-  /** The error frame that comes before the close. */
-  error?: object;
 }
+
+/** A viewer is told in an error frame before the close: code, field and hint, as in an answer over HTTP. Not of 1007, which is the platform's. */
+interface Told extends Ending {
+  error: { code: string; field?: string; hint?: string; detail?: string } | undefined;
+}
+
+const AS_WRITTEN = "PROTOCOL.md has every frame's fields; a newer version may be needed.";
 
 const text = (frame: object) => (socket: FrameSocket) => socket.say(frame);
 const raw = (data: string | Uint8Array) => (socket: FrameSocket) => socket.raw(data);
 
 describe("a viewer's socket ends", () => {
-  const greeting: Ending[] = [
-    { row: "39 binary where text is due", send: raw(header(2)), code: 4400, reason: "frame_kind" },
-    { row: "40 a binary frame of 300 KiB", send: raw(new Uint8Array(300 * 1024)), code: 4413, reason: "frame_too_large" },
+  const greeting: Told[] = [
+    { row: "39 binary where text is due", send: raw(header(2)), code: 4400, reason: "frame_kind", error: { code: "frame_kind" } },
+    {
+      row: "40 a binary frame of 300 KiB",
+      send: raw(new Uint8Array(300 * 1024)),
+      code: 4413,
+      reason: "frame_too_large",
+      error: { code: "frame_too_large", detail: "A frame of 307200 bytes; at most 262144 are taken." },
+    },
     {
       row: "40 a text frame of 300 KiB",
       send: raw(JSON.stringify({ t: "hello", x: "a".repeat(300 * 1024) })),
       code: 4413,
       reason: "frame_too_large",
+      error: {
+        code: "frame_too_large",
+        detail: "A control frame of 307220 bytes; at most 65536 are taken.",
+        hint: "Send what can outgrow it in pages or as blob frames.",
+      },
     },
-    { row: "42 text that was not UTF-8", send: raw('{"t":"hello","resume":"\uFFFD"}'), code: 1007, reason: "frame_invalid" },
+    {
+      row: "40 a text frame of 64 KiB in characters, and more in bytes",
+      send: raw(JSON.stringify({ t: "hello", x: "終".repeat(30 * 1024) })),
+      code: 4413,
+      reason: "frame_too_large",
+      error: { code: "frame_too_large", hint: "Send what can outgrow it in pages or as blob frames." },
+    },
+    {
+      row: "42 text that was not UTF-8",
+      send: raw('{"t":"hello","resume":"\uFFFD"}'),
+      code: 1007,
+      reason: "frame_invalid",
+      error: undefined,
+    },
     {
       row: "48 version 99",
       send: text({ t: "hello", versions: { min: 99, max: 99 } }),
       code: 4426,
       reason: "upgrade_required 1-1",
-      error: { code: "upgrade_required", detail: "Versions 99–99 were offered; 1–1 are spoken here." },
+      error: {
+        code: "upgrade_required",
+        detail: "Versions 99–99 were offered; 1–1 are spoken here.",
+        hint: "Upgrade the control plane.",
+      },
     },
-    { row: "44 a negative offset", send: text({ ...HELLO, from: { epoch: 1, offset: -1 } }), code: 4400, reason: "offset_invalid" },
-    { row: "text that is no JSON", send: raw("{"), code: 4400, reason: "frame_invalid" },
+    {
+      row: "44 a negative offset",
+      send: text({ ...HELLO, from: { epoch: 1, offset: -1 } }),
+      code: 4400,
+      reason: "offset_invalid",
+      error: { code: "offset_invalid", field: "from.offset", hint: AS_WRITTEN },
+    },
+    {
+      row: "text that is no JSON",
+      send: raw("{"),
+      code: 4400,
+      reason: "frame_invalid",
+      error: { code: "frame_invalid", hint: AS_WRITTEN },
+    },
     {
       row: "a known frame of the wrong shape",
       send: text({ t: "hello" }),
       code: 4400,
       reason: "frame_invalid",
-      error: { code: "frame_invalid", field: "versions" },
+      error: { code: "frame_invalid", field: "versions", hint: AS_WRITTEN },
     },
-    { row: "another frame before the hello", send: text({ t: "take", id: 1 }), code: 4400, reason: "frame_invalid" },
+    {
+      row: "another frame before the hello",
+      send: text({ t: "take", id: 1 }),
+      code: 4400,
+      reason: "frame_invalid",
+      error: { code: "frame_invalid" },
+    },
   ];
   test.each(greeting)("[VR2] [VR3] row $row → $code $reason", async ({ send, code, reason, error }) => {
     const relay = relayFixture();
@@ -69,30 +120,45 @@ describe("a viewer's socket ends", () => {
     expect(await viewer.closed).toEqual({ code, reason });
   });
 
-  const open: Ending[] = [
-    { row: "44 an offset beyond 2^53", send: raw(header(2, 0xffff_ffff)), code: 4400, reason: "offset_invalid" },
+  const open: Told[] = [
+    {
+      row: "44 an offset beyond 2^53",
+      send: raw(header(2, 0xffff_ffff)),
+      code: 4400,
+      reason: "offset_invalid",
+      error: { code: "offset_invalid", field: "offset" },
+    },
     {
       row: "44 an acknowledgement beyond 2^53",
       send: raw('{"t":"ack","epoch":1,"offset":18446744073709551615}'),
       code: 4400,
       reason: "offset_invalid",
+      error: { code: "offset_invalid", field: "offset", hint: AS_WRITTEN },
     },
-    { row: "39 output from a viewer", send: raw(header(1)), code: 4400, reason: "frame_kind" },
-    { row: "a frame without a whole header", send: raw(new Uint8Array(5)), code: 4400, reason: "frame_invalid" },
-    { row: "a second hello", send: text(HELLO), code: 4400, reason: "frame_invalid" },
+    { row: "39 output from a viewer", send: raw(header(1)), code: 4400, reason: "frame_kind", error: { code: "frame_kind" } },
+    {
+      row: "a frame without a whole header",
+      send: raw(new Uint8Array(5)),
+      code: 4400,
+      reason: "frame_invalid",
+      error: { code: "frame_invalid" },
+    },
+    { row: "a second hello", send: text(HELLO), code: 4400, reason: "frame_invalid", error: { code: "frame_invalid" } },
     {
       row: "more control messages than the burst",
       send: (socket) => Array.from({ length: 2_000 }, () => socket.say({ t: "resize", cols: 80, rows: 24 })),
       code: 4429,
       reason: "rate_limited",
+      error: { code: "rate_limited" },
     },
   ];
-  test.each(open)("[VR2] [VR4] row $row → $code $reason", async ({ send, code, reason }) => {
+  test.each(open)("[VR2] [VR4] row $row → $code $reason", async ({ send, code, reason, error }) => {
     const relay = relayFixture();
     await relay.host_([session]);
     const viewer = await relay.viewer(session.id);
     await viewer.hello();
     send(viewer);
+    expect((await viewer.next("error"))["error"]).toMatchObject(error ?? {});
     expect(await viewer.closed).toEqual({ code, reason });
   });
 });
@@ -142,9 +208,10 @@ describe("a viewer's socket goes on", () => {
     await viewer.hello(hello);
     await viewer.reaches(0);
     viewer.type("rm");
-    expect(await viewer.next("error")).toMatchObject({ error: { code: "read_only" } });
+    const hint = "Attach without --read-only, with a credential that has terminals:write.";
+    expect(await viewer.next("error")).toMatchObject({ error: { code: "read_only", hint } });
     viewer.say({ t: "take", id: 3 });
-    expect(await viewer.next("error")).toMatchObject({ id: 3, error: { code: "read_only" } });
+    expect(await viewer.next("error")).toMatchObject({ id: 3, error: { code: "read_only", hint } });
     expect(host.inputs).toEqual([]);
   });
 
@@ -165,10 +232,10 @@ describe("a viewer's socket goes on", () => {
 });
 
 describe("before the upgrade", () => {
-  const problem = async (response: Response): Promise<unknown> => ({
-    status: response.status,
-    code: (await response.json<{ code: string }>()).code,
-  });
+  const problem = async (response: Response): Promise<unknown> => {
+    const { code, hint } = await response.json<{ code: string; hint?: string }>();
+    return { status: response.status, code, ...(hint === undefined ? {} : { hint }) };
+  };
 
   test("[VW1] row 35: a ticket opens one socket, whatever becomes of the first", async () => {
     const relay = relayFixture();
@@ -179,10 +246,15 @@ describe("before the upgrade", () => {
     expect(first.headers.get("sec-websocket-protocol")).toBe("maestro.v1");
     first.webSocket?.accept();
     await relay.evict();
-    expect(await problem(await relay.watch(session.id, { ticket }))).toEqual({ status: 401, code: "ticket_used" });
+    expect(await problem(await relay.watch(session.id, { ticket }))).toEqual({
+      status: 401,
+      code: "ticket_used",
+      hint: "A ticket works once; ask for a new one.",
+    });
     expect(await problem(await relay.watch(session.id, { ticket: { nonce: "n2", expiresMs: Date.now() - 1 } }))).toEqual({
       status: 401,
       code: "ticket_expired",
+      hint: "Ask for a new one.",
     });
   });
 
@@ -197,7 +269,11 @@ describe("before the upgrade", () => {
     await relay.host_([session]);
     for (let i = 0; i < 100; i++) (await relay.watch(session.id)).webSocket?.accept();
     await relay.evict();
-    expect(await problem(await relay.watch(session.id))).toEqual({ status: 429, code: "too_many_viewers" });
+    expect(await problem(await relay.watch(session.id))).toEqual({
+      status: 429,
+      code: "too_many_viewers",
+      hint: "Close one, or try again later.",
+    });
   });
 });
 

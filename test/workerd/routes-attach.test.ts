@@ -26,7 +26,7 @@ describe("attach", () => {
     expect(second.status).toBe(101);
     expect(second.headers.get("sec-websocket-protocol")).toBe("maestro.v1");
     socketOf(second).accept();
-    await refusal(upgrade(path, offer), "ticket_used");
+    expect((await refusal(upgrade(path, offer), "ticket_used")).hint).toBe("A ticket works once; ask for a new one.");
     const other = await json(api("/api/v1/sessions", { body: { name: "other" } }));
     const { ticket: wrong } = await json(api("/api/v1/tickets", { body: { session: other.id } }));
     await refusal(upgrade(path, { ...offer, "sec-websocket-protocol": `maestro.v1, ticket.${wrong}` }), "ticket_invalid");
@@ -37,10 +37,17 @@ describe("attach", () => {
     const { id } = await json(api("/api/v1/sessions", { body: { name: "work" } }));
     const path = `/api/v1/sessions/${id}/attach`;
     const authorization = `Bearer ${token}`;
-    await refusal(upgrade(path, { authorization, "sec-websocket-protocol": "other" }), "subprotocol_invalid");
-    await refusal(upgrade(path, { authorization, origin: "https://evil.example" }), "origin_denied");
-    await refusal(api(path), "websocket_required");
-    await refusal(upgrade(path, {}), "auth_required");
+    for (const offer of ["other", ""])
+      expect(await refusal(upgrade(path, { authorization, "sec-websocket-protocol": offer }), "subprotocol_invalid")).toMatchObject({
+        field: "sec-websocket-protocol",
+        hint: "Offer maestro.v1.",
+      });
+    expect(await refusal(upgrade(path, { authorization, origin: "https://evil.example" }), "origin_denied")).toMatchObject({
+      field: "origin",
+      hint: "Open the console at its own address.",
+    });
+    expect((await refusal(api(path), "websocket_required")).hint).toBe("Connect with the subprotocol maestro.v1.");
+    expect((await refusal(upgrade(path, {}), "auth_required")).hint).toBe("Ask for a ticket with POST /api/v1/tickets.");
   });
 
   test("[VW5] [F36] revoking a token closes its open terminal with 4401; a client's own context header is worthless", async () => {
