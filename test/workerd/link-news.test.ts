@@ -2,11 +2,13 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
+import { UPGRADE_MS } from "../../control-plane/src/objects/host-relay/upgrades.ts";
 import { UPDATE_EVERY_MS } from "../../control-plane/src/domain/relay/session-change.ts";
 import { MAX_KNOWN_TYPES } from "@maestro/shared/limits";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { helloOf, sessionInfo, typeReport } from "./support/host-words.ts";
-import { relayFixture } from "./support/relay-fixture.ts";
+import { relayFixture, socketOf } from "./support/relay-fixture.ts";
+import { FrameSocket } from "./support/relay-frames.ts";
 import { eventsOf, later } from "./support/relay-talk.ts";
 
 describe("[LK7] a redial", () => {
@@ -191,6 +193,24 @@ describe("sessions and types", () => {
     expect(await host.next("drain")).toMatchObject({ draining: true });
     await relay.stub.registryChanged(8);
     expect(await host.next("registry")).toMatchObject({ version: 8 });
+  });
+
+  test("[LK9] [F10] an upgrade whose host was read before it was told to drain does not take that back", async () => {
+    const relay = relayFixture();
+    const dial = async (draining: boolean): Promise<unknown> => {
+      const link = new FrameSocket(socketOf(await relay.dial({}, { draining })));
+      link.say(helloOf("instance-a", []));
+      return (await link.next("welcome"))["draining"];
+    };
+    expect(await dial(false)).toBe(false);
+    await relay.stub.setDraining(true);
+    await relay.evict();
+    expect(await dial(false)).toBe(true);
+    // A later one knows better: it may be this object that was not told.
+    await relay.inside((object) => {
+      object.now = () => Date.now() + UPGRADE_MS + 1;
+    });
+    expect(await dial(false)).toBe(false);
   });
 
   test("[LK9] of a burst of changes that overtake each other the newest stands, and an absent host costs no row", async () => {

@@ -2,9 +2,11 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
+import { LOCK_RETRY_MS } from "../../control-plane/src/objects/host-relay/host-lock.ts";
 import { FEED_RETRY_MS, MAX_OUTBOX_EVENTS } from "../../control-plane/src/objects/host-relay/reporter.ts";
 import { sessionInfo } from "./support/host-words.ts";
 import { relayFixture, type RelayFixture } from "./support/relay-fixture.ts";
+import { problemOf } from "./support/relay-talk.ts";
 
 const feedOf = (relay: RelayFixture) => env.FEED.getByName(relay.fleet);
 
@@ -82,6 +84,47 @@ describe("a Feed that fails", () => {
     await mendFeed(relay);
     await alarmAfter(relay, FEED_RETRY_MS + 1);
     expect((await told(relay)).slice(1)).toEqual(sessions.slice(20).map(({ id }) => `session.created ${id}`));
+  });
+});
+
+describe("a database that fails", () => {
+  const hostRow = (relay: RelayFixture) =>
+    env.DB.prepare("SELECT locked_reason AS reason FROM hosts WHERE id = ?").bind(relay.host).first<{ reason: string | null }>();
+
+  async function lockedWhileAway(): Promise<RelayFixture> {
+    const relay = relayFixture();
+    await env.DB.prepare(
+      "INSERT INTO hosts (id, fleet, name, transport, labels, signing_key, sealing_key, created_ms, updated_ms) VALUES (?, ?, 'builder', 'link', '{}', '', '', 0, 0)",
+    )
+      .bind(relay.host, relay.fleet)
+      .run();
+    await env.DB.prepare("CREATE TRIGGER away BEFORE UPDATE ON hosts BEGIN SELECT RAISE(ABORT, 'away'); END").run();
+    await relay.host_([], { epoch: { start: 5, connect: 1 } });
+    expect(await problemOf(await relay.dial({ epoch: { start: 5, connect: 1 }, instance: "instance-b" }))).toMatchObject({ status: 403 });
+    await expect.poll(() => told(relay)).toContain(`host.locked ${relay.host}`);
+    await relay.evict();
+    await alarmAfter(relay, LOCK_RETRY_MS + 1);
+    expect(await hostRow(relay)).toEqual({ reason: null });
+    await env.DB.prepare("DROP TRIGGER away").run();
+    return relay;
+  }
+
+  test("[LK2] [F10] hears of a lock by alarm, though the relay was evicted", async () => {
+    const relay = await lockedWhileAway();
+    await alarmAfter(relay, 2 * LOCK_RETRY_MS + 2);
+    expect((await hostRow(relay))?.reason).toContain("copied");
+    // And it is not tried again.
+    const waiting = await relay.inside((_relay, { storage }) =>
+      storage.sql.exec("SELECT 1 FROM state WHERE key = 'lockRetryMs'").toArray(),
+    );
+    expect(waiting).toEqual([]);
+  });
+
+  test("[LK2] does not hear of a lock that was undone meanwhile", async () => {
+    const relay = await lockedWhileAway();
+    await relay.stub.unlock();
+    await alarmAfter(relay, 2 * LOCK_RETRY_MS + 2);
+    expect(await hostRow(relay)).toEqual({ reason: null });
   });
 });
 

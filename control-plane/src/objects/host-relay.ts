@@ -55,7 +55,7 @@ export class HostRelay extends DurableObject<Env> {
     this.#alarm = parts.alarm;
     this.#viewers = parts.viewers;
     this.#frames = parts.frames;
-    this.#upgrades = new Upgrades(ctx, env, parts);
+    this.#upgrades = new Upgrades(ctx, parts);
     wake(ctx.getWebSockets(), parts, this.now());
   }
 
@@ -130,6 +130,7 @@ export class HostRelay extends DurableObject<Env> {
     this.#parts.book.flush();
     this.#presence.report();
     await this.#presence.look();
+    await this.#parts.lock.retry();
     await this.#reporter.retry();
     this.#alarm.arm(this.#parts.deadlines());
   }
@@ -182,20 +183,18 @@ export class HostRelay extends DurableObject<Env> {
 
   /** [LK2] Whether the process of this claim may give the host a new key. */
   admitKey(context: KeyContext): KeyReply {
-    return new KeyGate(this.ctx, this.env, this.#parts).admit(context, this.now());
+    return new KeyGate(this.#parts).admit(context, this.now());
   }
 
   setDraining(draining: boolean): void {
     this.#store.set("draining", draining);
+    this.#store.set("drainingToldMs", this.now());
     if (this.#link.ready) this.#link.send({ t: "drain", draining });
   }
 
   /** [LK2] The next connection is believed, whatever its epoch. */
   unlock(): void {
-    if (this.#store.get("locked") === undefined) return;
-    this.#store.set("locked", undefined);
-    this.#store.set("last", undefined);
-    this.#reporter.tell({ facts: { locked: undefined } }, []);
+    this.#parts.lock.unlock();
   }
 
   rename(name: string): void {

@@ -3,15 +3,10 @@
  * own the host without ever dialling a link, so it is held against the links: the last one's process may, another may not
  * beside it, and otherwise what would lock a link locks here.
  */
-import { isId } from "@maestro/shared/ids";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
-import { CLOSE } from "@maestro/shared/protocol/close-codes";
-import { openDb } from "../../db/client.ts";
-import { setHostLock } from "../../db/hosts.ts";
 import { decideLink } from "../../domain/relay/link-epoch.ts";
 import { nonceExpiryMs } from "../../domain/relay/nonces.ts";
 import type { LinkContext } from "./context.ts";
-import { lockEvents } from "./link-gate.ts";
 import type { Parts } from "./parts.ts";
 
 export type KeyContext = Pick<LinkContext, "fleet" | "host" | "hostName" | "claim">;
@@ -20,13 +15,9 @@ export type KeyContext = Pick<LinkContext, "fleet" | "host" | "hostName" | "clai
 export type KeyReply = { ok: true; known: boolean } | { ok: false; error: MaestroError };
 
 export class KeyGate {
-  readonly #ctx: DurableObjectState;
-  readonly #env: Env;
   readonly #parts: Parts;
 
-  constructor(ctx: DurableObjectState, env: Env, parts: Parts) {
-    this.#ctx = ctx;
-    this.#env = env;
+  constructor(parts: Parts) {
     this.#parts = parts;
   }
 
@@ -41,7 +32,10 @@ export class KeyGate {
     const last = store.get("last");
     if (last?.instance === claim.instance) return { ok: true, known: true };
     const decision = decideLink(last, claim);
-    if (decision.type === "lock") return this.#lock(decision.reason, nowMs);
+    if (decision.type === "lock") {
+      this.#parts.lock.lock(decision.reason);
+      return refused(lockedError(hostName, decision.reason));
+    }
     if (last === undefined || decision.type === "stale") return { ok: true, known: false };
     if (link.present) return this.#refuseBeside(hostName);
     // Whoever was the link before and comes back shows that there are two.
@@ -59,21 +53,6 @@ export class KeyGate {
         hint: "Only the host-agent that is linked rotates the key. Is the identity in use twice?",
       }),
     );
-  }
-
-  #lock(reason: string, nowMs: number): KeyReply {
-    const { store, link, reporter } = this.#parts;
-    store.set("locked", { reason, atMs: nowMs });
-    link.drop(CLOSE.forbidden, "host_locked");
-    const identity = store.get("identity");
-    const name = identity?.name ?? "";
-    if (identity !== undefined) {
-      const { fleet, host } = identity;
-      reporter.tell({ facts: { connected: false, locked: { reason, atMs: nowMs } } }, lockEvents(identity, reason));
-      if (isId("fleet", fleet) && isId("host", host))
-        this.#ctx.waitUntil(setHostLock(openDb(this.#env.DB), fleet, host, { reason, atMs: nowMs }));
-    }
-    return refused(lockedError(name, reason));
   }
 }
 

@@ -35,7 +35,6 @@ export function admitLink({ claim, hostName }: LinkContext, store: Store, nowMs:
         ),
       };
     case "lock":
-      store.set("locked", { reason: decision.reason, atMs: nowMs });
       return { type: "lock", error: lockedError(hostName, decision.reason), reason: decision.reason };
   }
 }

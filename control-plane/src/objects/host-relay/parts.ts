@@ -2,8 +2,12 @@
 import { VIEWER_GRACE_MS } from "@maestro/shared/limits";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import type { Deadlines } from "../../domain/relay/next-alarm.ts";
+import { isId } from "@maestro/shared/ids";
+import { openDb } from "../../db/client.ts";
+import { setHostLock } from "../../db/hosts.ts";
 import { SocketGate } from "../feed-gate.ts";
 import { AlarmClock } from "./alarm-clock.ts";
+import { HostLock } from "./host-lock.ts";
 import { HostRequests } from "./host-requests.ts";
 import { wholeUpdate } from "./host-status.ts";
 import { Inventory } from "./inventory.ts";
@@ -25,6 +29,7 @@ export interface Parts {
   inventory: Inventory;
   book: SessionBook;
   reporter: Reporter;
+  lock: HostLock;
   presence: PresenceWatch;
   link: LinkSocket;
   linkFrames: LinkFrames;
@@ -61,6 +66,13 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     down: (seenMs) => {
       rooms.linkDown();
       if (seenMs !== undefined) presence.down(seenMs);
+    },
+    rearm,
+  });
+  const lock = new HostLock(store, link, reporter, {
+    nowMs,
+    write: async ({ fleet, host }, locked) => {
+      if (isId("fleet", fleet) && isId("host", host)) await setHostLock(openDb(env.DB), fleet, host, locked);
     },
     rearm,
   });
@@ -118,6 +130,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     sessions: book.flushDueMs(),
     stalled: rooms.stalledDueMs(),
     feed: store.get("feedRetryMs"),
+    lock: lock.dueMs(),
   });
   const heard = linkNews({
     store,
@@ -139,6 +152,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     inventory,
     book,
     reporter,
+    lock,
     presence,
     link,
     linkFrames,

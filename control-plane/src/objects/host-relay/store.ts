@@ -23,7 +23,11 @@ const Rows = {
    * that went with the process is missed; `goneMs`: when it was.
    */
   seen: z.object({ lastSeenMs: z.number(), reported: Presence, open: z.boolean().optional(), goneMs: z.number().optional() }),
+  /** The database does not have the lock yet: when to try again. */
+  lockRetryMs: z.number(),
   draining: z.boolean(),
+  /** When the object was told that, and did not read it from a host's row. */
+  drainingToldMs: z.number(),
   /** The host was removed: what was on its way here then comes too late. */
   retired: z.boolean(),
   registry: z.number(),

@@ -1,27 +1,25 @@
 /** Sockets that the Worker forwards, already authenticated: each becomes the link, or a viewer, or is refused. */
-import { isId } from "@maestro/shared/ids";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { MAX_VIEWERS_PER_SESSION } from "@maestro/shared/limits";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { SUBPROTOCOL } from "@maestro/shared/protocol/version";
-import { openDb } from "../../db/client.ts";
-import { setHostLock } from "../../db/hosts.ts";
 import { problemResponse } from "../../problem.ts";
 import { newLink, newViewer, type LinkAttachment, type ViewerAttachment } from "./attachments.ts";
 import type { LinkContext, RelayContext, ViewerContext } from "./context.ts";
-import { admitLink, lockEvents } from "./link-gate.ts";
+import { admitLink } from "./link-gate.ts";
 import type { Parts } from "./parts.ts";
 import { sessionGone, tooManyViewers } from "./rooms.ts";
 import { Viewer } from "./viewer.ts";
 
+/** The longest that an upgrade is on its way, from the reading of the host's row. */
+export const UPGRADE_MS = 30_000;
+
 export class Upgrades {
   readonly #ctx: DurableObjectState;
-  readonly #env: Env;
   readonly #parts: Parts;
 
-  constructor(ctx: DurableObjectState, env: Env, parts: Parts) {
+  constructor(ctx: DurableObjectState, parts: Parts) {
     this.#ctx = ctx;
-    this.#env = env;
     this.#parts = parts;
   }
 
@@ -33,12 +31,13 @@ export class Upgrades {
   }
 
   #link(context: LinkContext, nowMs: number): Response {
-    const { store, link, alarm, deadlines } = this.#parts;
+    const { store, link, lock, alarm, deadlines } = this.#parts;
     const gate = admitLink(context, store, nowMs);
-    if (gate.type === "lock") this.#lock(gate.reason, nowMs);
+    if (gate.type === "lock") lock.lock(gate.reason);
     if (gate.type !== "accept") return problemResponse(gate.error, context.requestId);
     link.drop(CLOSE.superseded, "superseded");
-    store.set("draining", context.draining);
+    // What was told while it was on its way stands.
+    if (nowMs >= (store.get("drainingToldMs") ?? 0) + UPGRADE_MS) store.set("draining", context.draining);
     store.set("registry", context.registryVersion);
     const attachment = newLink(context, nowMs);
     const { client, server } = this.#open(attachment, ["link"]);
@@ -68,17 +67,6 @@ export class Upgrades {
     server.serializeAttachment(attachment);
     this.#ctx.acceptWebSocket(server, tags);
     return { client, server };
-  }
-
-  #lock(reason: string, nowMs: number): void {
-    const { link, store, reporter } = this.#parts;
-    link.drop(CLOSE.forbidden, "host_locked");
-    const identity = store.get("identity");
-    if (identity === undefined) return;
-    const { fleet, host } = identity;
-    reporter.tell({ facts: { connected: false, locked: { reason, atMs: nowMs } } }, lockEvents(identity, reason));
-    if (isId("fleet", fleet) && isId("host", host))
-      this.#ctx.waitUntil(setHostLock(openDb(this.#env.DB), fleet, host, { reason, atMs: nowMs }));
   }
 }
 
