@@ -131,7 +131,10 @@ async function proofOf(who: Who, spec: RouteSpec, path: string): Promise<Record<
       return spec.method === "GET" ? browsers[who].headers : browsers[who].writeHeaders;
     case "host":
       return { authorization: await machine.authorization(spec.method, path) };
-    default:
+    case "viewer":
+    case "operator":
+    case "owner":
+    case "agent":
       return { authorization: `Bearer ${tokens[who]}` };
   }
 }

@@ -69,7 +69,13 @@ function remedy(issue: z.core.$ZodIssue): string {
       return `At least ${issue.minimum}${UNITS[issue.origin] ?? ""}.`;
     case "too_big":
       return `At most ${issue.maximum}${UNITS[issue.origin] ?? ""}.`;
-    default:
+    case "invalid_format":
+    case "invalid_union":
+    case "invalid_key":
+    case "invalid_element":
+    case "not_multiple_of":
+    case "unrecognized_keys":
+    case "custom":
       return DESCRIBED;
   }
 }
