@@ -120,11 +120,14 @@ describe("a database that fails", () => {
     expect(waiting).toEqual([]);
   });
 
-  test("[LK2] does not hear of a lock that was undone meanwhile", async () => {
+  test("[LK2] [F10] does not hear of a lock that was undone meanwhile, and it stays undone", async () => {
     const relay = await lockedWhileAway();
     await relay.stub.unlock();
+    await relay.evict();
     await alarmAfter(relay, 2 * LOCK_RETRY_MS + 2);
     expect(await hostRow(relay)).toEqual({ reason: null });
+    await relay.evict();
+    await relay.host_([], { epoch: { start: 5, connect: 1 } });
   });
 });
 
