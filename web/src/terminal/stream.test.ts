@@ -168,6 +168,12 @@ describe("acknowledgements", () => {
     expect(onIdle(idle.stream).effects).toEqual([]);
   });
 
+  it("[VW4] a screen taken again is acknowledged though it shows nothing new", () => {
+    const { stream } = onWritten(attached, { epoch: 1, offset: 100 });
+    expect(onWritten(stream, { epoch: 1, offset: 90 }).effects).toEqual([]);
+    expect(onWritten(stream, { epoch: 1, offset: 100 }).effects).toEqual([{ type: "send", frame: { t: "ack", epoch: 1, offset: 100 } }]);
+  });
+
   it("[VW4] sync restates the offset even if it was acknowledged before", () => {
     const { stream } = onWritten(attached, { epoch: 1, offset: 100 });
     expect(run([{ t: "sync" }], stream).effects).toEqual([{ type: "send", frame: { t: "ack", epoch: 1, offset: 100 } }]);

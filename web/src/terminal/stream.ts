@@ -99,8 +99,10 @@ export function onBinary(stream: Stream, frame: Frame): Step {
 /** [VW4] The terminal has parsed everything before `end`. Acknowledges every 128 KiB; the rest on `idle`. */
 export function onWritten(stream: Stream, end: Cursor): Step {
   const next: Stream = { ...stream, written: end, acked: stream.written?.epoch === end.epoch ? stream.acked : -1 };
-  // A screen taken again (history) begins earlier than what was acknowledged; that is not progress.
-  return end.offset - next.acked >= VIEWER_ACK_BYTES || next.acked < 0 ? acknowledge(next, end) : same(next);
+  // A screen taken again (history) begins earlier than what was acknowledged: no progress, but the relay waits to hear that
+  // it was shown, and nothing new may ever follow it.
+  const again = end.offset === next.acked;
+  return again || end.offset - next.acked >= VIEWER_ACK_BYTES || next.acked < 0 ? acknowledge(next, end) : same(next);
 }
 
 /** [VW4] The stream paused: whatever was parsed and not yet said is acknowledged. */
