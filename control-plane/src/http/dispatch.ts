@@ -43,7 +43,7 @@ export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, ha
   let entered = false;
   try {
     refuseTokenInUrl(call.url);
-    refuseForeignName(call.url, call.config);
+    refuseForeignName(c.req.raw, call.url, call.config);
     // Before the allowance: else any page the operator looks at could use it up and lock them out.
     if (isWrite(c.req.raw) || c.req.header("upgrade") !== undefined) refuseForeignOrigin(c.req.raw, call.url, call.config);
     await limitByAddress(call);

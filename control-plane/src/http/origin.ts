@@ -29,9 +29,12 @@ export const serverOrigin = (config: Config, url: URL): string => config.publicO
  */
 export const originsHere = (config: Config, url: URL): string[] => [...new Set([serverOrigin(config, url), url.origin])];
 
-/** An embedded control plane is called by its own names only; elsewhere what stands before the Worker chooses by name. */
-export function refuseForeignName(url: URL, { hostNames }: Config): void {
-  if (hostNames === undefined || isOwnName(url.hostname, hostNames)) return;
+/**
+ * An embedded control plane is called by its own names only; elsewhere what stands before the Worker chooses by name. Whoever
+ * brings a credential of their own (a host, a CLI) is judged by that: a page has none to bring.
+ */
+export function refuseForeignName(request: Request, url: URL, { hostNames }: Config): void {
+  if (hostNames === undefined || request.headers.has("authorization") || isOwnName(url.hostname, hostNames)) return;
   throw fail("origin_denied", `This server is not called '${url.hostname.slice(0, 128)}'.`, {
     field: "host",
     hint: "Open it by an address, as localhost or by its machine's own name; with --tls any name of the certificate will do.",

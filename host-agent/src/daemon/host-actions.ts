@@ -3,6 +3,7 @@ import { cp } from "node:fs/promises";
 import { fail, maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
 import { isDeniedEnv, type AgentType } from "@maestro/shared/contract/check-agent-type";
 import { parseId } from "@maestro/shared/ids";
+import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { BUILTIN } from "../adapters/builtin.ts";
 import type { Detector } from "../adapters/detect.ts";
@@ -154,12 +155,14 @@ async function startAgent(
   if (!dry.ok) return dry;
   const holder = keeper.client();
   if (!holder.ok) return holder;
-  // The holder's own list: ours may not know yet of one that was killed a moment ago.
-  const sessions = await holder.value.list();
-  if (!sessions.ok) return sessions;
-  const alive = sessions.value.find((one) => one.agent === agent.id && one.end === undefined);
-  const second = refuseSecond(agent.name, session, alive?.id);
-  if (second !== undefined) return err(second);
+  const isAlive = (one: SessionInfo) => one.agent === agent.id && one.end === undefined;
+  if (keeper.sessions.some(isAlive)) {
+    // The holder's own list: ours does not know yet of one that was killed a moment ago.
+    const sessions = await holder.value.list();
+    if (!sessions.ok) return sessions;
+    const second = refuseSecond(agent.name, session, sessions.value.find(isAlive)?.id);
+    if (second !== undefined) return err(second);
+  }
   const workspace = ensureWorkspace(agent.workspace, rules);
   if (!workspace.ok) return err({ ...workspace.error, field: "workspace" });
   if (workspace.value.created) {

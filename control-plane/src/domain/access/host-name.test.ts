@@ -16,7 +16,13 @@ test.each([
   ["localhost.evil.example", false],
   ["127.0.0.1.evil.example", false],
   ["evilts.net", false],
-  ["other.local", false],
+  ["other.local", true],
+  ["maestro", true],
+  ["box.lan", true],
+  ["box.home.arpa", true],
+  ["maestro.localhost", true],
+  ["lan", true],
+  ["evil-lan.example", false],
   ["", false],
 ])("the name %s is one's own: %s", (name, own) => {
   expect(isOwnName(name, ["box", "box.local"])).toBe(own);

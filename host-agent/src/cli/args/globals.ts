@@ -4,7 +4,7 @@ import { flag } from "./spec.ts";
 export const globalFlags = {
   json: flag.toggle("one JSON object, or one array for a list; streams are NDJSON"),
   format: flag.choice("the same switch as --json", ["json", "table"]),
-  quiet: flag.toggle("ids only", "q"),
+  quiet: flag.toggle("ids only; of a new token its secret, of an invitation its line", "q"),
   profile: flag.text("which stored login to use (MAESTRO_PROFILE)", "name"),
   url: flag.text("the control plane's address (MAESTRO_URL)", "url"),
   timeout: flag.integer("how long to wait for an answer", { min: 1, max: 86_400, example: 30, placeholder: "seconds" }),

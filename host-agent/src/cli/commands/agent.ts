@@ -134,7 +134,6 @@ export const agentAssign = defineCommand({
     const given = flags["to-workspace"];
     if (given === undefined)
       throw fail("usage", "An agent needs a workspace.", { field: "to-workspace", hint: "For example: --to-workspace ." });
-    const wanted = defaultAdapter(io.env);
     const client = api();
     const here = thisHost(paths);
     const host = flags.host === undefined ? here?.hostId : (await resolveHost(client, flags.host)).id;
@@ -157,7 +156,7 @@ export const agentAssign = defineCommand({
       ...(Object.keys(flags.env).length === 0 ? {} : { env: flags.env }),
       ...(passthrough.length === 0 ? {} : { args: passthrough }),
     };
-    const use = { slug: params.type, host, wanted };
+    const use = { slug: params.type, host, wanted: () => defaultAdapter(io.env) };
     const tell = (line: string): void => out.note(line);
     const agent = await withFirstUse(client, use, tell, () => client.call("agentCreate", { body }));
     out.one(

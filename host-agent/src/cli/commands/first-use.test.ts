@@ -93,10 +93,13 @@ describe("an agent type that nobody registered", { timeout: 30_000 }, () => {
     expect(registered()).toEqual([]);
   });
 
-  test.each(["shell", "custom", "clod"])("MAESTRO_DEFAULT_ADAPTER=%s is refused before anything is asked", async (name) => {
-    const run = await assign("architect", "gpu-1", { env: { MAESTRO_DEFAULT_ADAPTER: name }, more: ["--json"] });
-    expect(run).toMatchObject({ code: 2, stdout: "" });
-    expect(problemOf(run)).toMatchObject({ code: "field_invalid", field: "MAESTRO_DEFAULT_ADAPTER" });
-    expect(server.asked).toEqual([]);
-  });
+  test.each(["shell", "custom", "clod"])(
+    "MAESTRO_DEFAULT_ADAPTER=%s is refused where it is needed, and nothing is registered",
+    async (name) => {
+      const run = await assign("architect", "gpu-1", { env: { MAESTRO_DEFAULT_ADAPTER: name }, more: ["--json"] });
+      expect(run).toMatchObject({ code: 2, stdout: "" });
+      expect(problemOf(run)).toMatchObject({ code: "field_invalid", field: "MAESTRO_DEFAULT_ADAPTER" });
+      expect(registered()).toEqual([]);
+    },
+  );
 });

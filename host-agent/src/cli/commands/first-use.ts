@@ -28,7 +28,8 @@ export interface FirstUse {
   slug: string;
   /** Undefined: the fleet's only one. */
   host: string | undefined;
-  wanted: AdapterName | undefined;
+  /** What was configured; looked at only when it is needed, so that a wrong setting stops nothing else. */
+  wanted(): AdapterName | undefined;
 }
 
 /** Undefined where a known type is near (then it was a typing mistake), or no agent CLI is there to stand on. */
@@ -42,7 +43,8 @@ export function adapterForFirstUse(types: readonly Item<"agentTypes">[], { slug,
         ({ host: at, report }) => (host === undefined || at === host) && report.adapter === adapter && report.detected.state === "found",
       ),
     );
-  return (wanted === undefined ? MODED : [wanted]).find(isFound);
+  const configured = wanted();
+  return (configured === undefined ? MODED : [configured]).find(isFound);
 }
 
 /** Does `assign`; where it is refused because nobody knows the type, registers the type and does it once more. */

@@ -15,7 +15,7 @@ const HARMLESS = /\u001b\[[\d;:]*[@A-HJ-MPSTXZ`abdefm]|\u001b\[\?[\d;]*[JK]|\u00
 
 describe("session screen", { timeout: 60_000 }, () => {
   const session = fakeSession("build", 4);
-  let screen: Uint8Array = new Uint8Array();
+  let screen: Buffer = Buffer.alloc(0);
   let server: FakeServer;
   beforeAll(async () => {
     server = await FakeServer.open(({ path }) =>
@@ -24,7 +24,10 @@ describe("session screen", { timeout: 60_000 }, () => {
   });
   afterAll(async () => server[Symbol.asyncDispose]());
   const cli = async (...argv: string[]): Promise<string> => {
-    const run = await runCli(["session", "screen", "build", ...argv], { env: { MAESTRO_URL: server.url, MAESTRO_TOKEN: TOKEN } });
+    const run = await runCli(["session", "screen", "build", ...argv], {
+      env: { MAESTRO_URL: server.url, MAESTRO_TOKEN: TOKEN },
+      person: () => undefined,
+    });
     expect(run).toMatchObject({ code: 0, stderr: "" });
     return run.stdout;
   };
@@ -43,6 +46,14 @@ describe("session screen", { timeout: 60_000 }, () => {
   test("an ordinary screen is printed whole, in lines", async () => {
     screen = Buffer.from("$ make\n日本 ok");
     expect(await cli()).toBe("$ make\n日本 ok\n");
+  });
+
+  test("a pipe gets the very bytes, colours and all", async () => {
+    screen = Buffer.from("\u001b[?2004h👩\u200d💻\u001b[31mred");
+    for (const more of [[], ["--ansi"]]) {
+      const run = await runCli(["session", "screen", "build", ...more], { env: { MAESTRO_URL: server.url, MAESTRO_TOKEN: TOKEN } });
+      expect(run).toMatchObject({ code: 0, stderr: "", stdout: screen.toString() });
+    }
   });
 
   test("--json carries the bytes as they are, escaped as JSON does", async () => {

@@ -125,11 +125,13 @@ export const sessionScreen = defineCommand({
   flags: { ansi: flag.toggle("with colours, as escape sequences") },
   params: { session: which },
   examples: ["maestro session screen build", "maestro session screen build --json"],
-  async run({ api, out }, { params, flags }) {
+  async run({ api, out, io }, { params, flags }) {
     const client = api();
     const { id, name } = await resolveSession(client, params.session);
     const screen = await client.text("sessionScreen", { params: { id }, query: { format: flags.ansi ? "ansi" : "text" } });
     if (out.mode === "json") out.one({ id, name, screen }, () => "", id);
+    // A pipe gets the very bytes: nothing of it acts there, and a script may compare them.
+    else if (!io.stdout.isTTY) out.raw(screen);
     else out.raw(flags.ansi ? stillAnsi(screen) : stillText(screen));
     return EXIT.ok;
   },
