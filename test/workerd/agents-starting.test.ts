@@ -98,6 +98,52 @@ describe("while an agent is being started", () => {
   });
 });
 
+describe("an agent whose session ended at once and was forgotten", () => {
+  /** A host that ends a session itself and forgets it when it is told to end it. */
+  async function ended(): Promise<Linked & { id: string }> {
+    const linked = await linkedFleet();
+    const { api, link } = linked;
+    await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w" } }));
+    const { id } = await json(api("/api/v1/agents/shell/start", { body: {} }));
+    link.answers.set("session.kill", () => {
+      link.say({ t: "sessions", upsert: [], removed: [id] });
+      return { killed: false };
+    });
+    return { ...linked, id };
+  }
+  const gone = ({ api }: Linked): Promise<void> => expect.poll(async () => (await json(api("/api/v1/sessions"))).items).toEqual([]);
+
+  test("by dismissing it starts again at once", async () => {
+    const linked = await ended();
+    const { api, link, id } = linked;
+    const end = { reason: "exited" as const, code: 1, atMs: Date.now() };
+    const agent = (await json(api("/api/v1/agents/shell"))).id;
+    link.say({ t: "sessions", upsert: [sessionInfo({ id, agent, end })], removed: [] });
+    await expect.poll(async () => (await json(api("/api/v1/agents/shell"))).status).toBe("failed");
+    expect((await api(`/api/v1/sessions/${id}`, { method: "DELETE" })).status).toBe(204);
+    await gone(linked);
+    expect((await json(api("/api/v1/agents/shell"))).status).toBe("idle");
+    expect(await json(api("/api/v1/agents/shell/start", { body: {} }))).toMatchObject({ status: "running" });
+  });
+
+  test("by a stop starts again at once", async () => {
+    const linked = await ended();
+    const { api } = linked;
+    await json(api("/api/v1/agents/shell/stop", { body: {} }));
+    await gone(linked);
+    expect((await json(api("/api/v1/agents/shell"))).status).toBe("idle");
+    expect(await json(api("/api/v1/agents/shell/start", { body: {} }))).toMatchObject({ status: "running" });
+  });
+
+  test("by a stop before the host told of it is idle at once", async () => {
+    const { api, link, answer, finish } = await startUnderWay();
+    link.answers.set("session.kill", () => ({ killed: false }));
+    expect(await json(api("/api/v1/agents/shell/stop", { body: {} }))).toMatchObject({ status: "idle" });
+    finish();
+    await answer;
+  });
+});
+
 describe("when the answer to a start is lost", () => {
   test("by time: the agent is starting still, and what the host then says of it is believed", async () => {
     const linked = await startUnderWay();

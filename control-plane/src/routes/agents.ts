@@ -288,8 +288,11 @@ async function stop(rx: Asking, agent: AgentRow, force: boolean): Promise<boolea
   const session = sessionOfAgent(agent, present?.sessions ?? []);
   const kill = (id: string) =>
     askHost(relayOf(rx.env, rx.fleet, host.id), "session.kill", { t: "session.kill", session: id, ...(force ? { force } : {}) });
-  if (session !== undefined && session.end === undefined) await kill(session.id);
-  else if (agent.session !== null && isAwaited(agent, session, rx.nowMs)) await stopAwaited(rx, agent, agent.session, kill);
+  if (session !== undefined && session.end === undefined) {
+    const { killed } = await kill(session.id);
+    // It had ended, and its host has forgotten it now: noted still, it would be taken for one that is coming.
+    if (!killed && agent.session === session.id) await setAgentSession(rx.db, rx.fleet, agent.id, null, agent.session, rx.nowMs);
+  } else if (agent.session !== null && isAwaited(agent, session, rx.nowMs)) await stopAwaited(rx, agent, agent.session, kill);
   else return false;
   await rx.feed.append([
     {
@@ -303,17 +306,11 @@ async function stop(rx: Asking, agent: AgentRow, force: boolean): Promise<boolea
 }
 
 /** Its host has been asked to start it and has not told of it yet: the session may be there, or come after all. */
-async function stopAwaited(
-  rx: Asking,
-  agent: AgentRow,
-  session: SessionId,
-  kill: (id: string) => Promise<{ killed: boolean }>,
-): Promise<void> {
-  const { killed } = await kill(session).catch((error: unknown) => {
-    if (error instanceof MaestroFailure && error.error.code === "session_not_found") return { killed: false };
-    throw error;
+async function stopAwaited(rx: Asking, agent: AgentRow, session: SessionId, kill: (id: string) => Promise<unknown>): Promise<void> {
+  await kill(session).catch((error: unknown) => {
+    throw error instanceof MaestroFailure && error.error.code === "session_not_found" ? beingStarted(agent) : error;
   });
-  if (!killed) throw beingStarted(agent);
+  // Killed, or ended before that and forgotten now: either way none is coming any more.
   await setAgentSession(rx.db, rx.fleet, agent.id, null, session, rx.nowMs);
 }
 

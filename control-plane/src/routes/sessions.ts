@@ -1,6 +1,8 @@
 /** Sessions over HTTP: open, list, read the screen, type, end. The terminal itself is a socket (sockets.ts). */
 import { fail, MaestroFailure } from "@maestro/shared/errors";
+import { isId } from "@maestro/shared/ids";
 import { SESSION_NAME_PATTERN } from "@maestro/shared/names";
+import { setAgentSession } from "../db/agents.ts";
 import { checkEnv, checkPath, checkWords } from "../domain/fleet/launch.ts";
 import { freeSessionName, programName, toSession, type PlacedSession } from "../domain/fleet/session-view.ts";
 import { decodeInput } from "../domain/fleet/input.ts";
@@ -62,9 +64,12 @@ export const sessionRoutes = defineRoutes({
   },
 
   async sessionKill(rx) {
-    const { info, host } = await sessionFor(rx, rx.params.id);
+    const { info, host, agent } = await sessionFor(rx, rx.params.id);
     await rx.audit(info.id);
-    await askHost(relayOf(rx.env, rx.fleet, host.id), "session.kill", { t: "session.kill", session: info.id });
+    const { killed } = await askHost(relayOf(rx.env, rx.fleet, host.id), "session.kill", { t: "session.kill", session: info.id });
+    // It had ended, and its host has forgotten it now: noted still, its agent would be taken for one that is coming.
+    if (!killed && agent !== undefined && isId("agent", agent.id) && isId("session", info.id))
+      await setAgentSession(rx.db, rx.fleet, agent.id, null, info.id, rx.nowMs);
   },
 
   async sessionScreen(rx) {
