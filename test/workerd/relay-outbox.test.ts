@@ -4,7 +4,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { LOCK_RETRY_MS } from "../../control-plane/src/objects/host-relay/host-lock.ts";
 import { FEED_RETRY_MS, MAX_OUTBOX_EVENTS } from "../../control-plane/src/objects/host-relay/reporter.ts";
-import { sessionInfo } from "./support/host-words.ts";
+import { helloOf, sessionInfo } from "./support/host-words.ts";
 import { relayFixture, type RelayFixture } from "./support/relay-fixture.ts";
 import { problemOf } from "./support/relay-talk.ts";
 
@@ -84,6 +84,24 @@ describe("a Feed that fails", () => {
     await mendFeed(relay);
     await alarmAfter(relay, FEED_RETRY_MS + 1);
     expect((await told(relay)).slice(1)).toEqual(sessions.slice(20).map(({ id }) => `session.created ${id}`));
+  });
+});
+
+describe("a Feed that answers", () => {
+  test("[LK3] is told all of a hello that makes more events than are kept while it is away, and what follows at once", async () => {
+    const relay = relayFixture();
+    const sessions = Array.from({ length: MAX_OUTBOX_EVENTS + 20 }, () => sessionInfo());
+    const link = await relay.link();
+    link.say(helloOf("instance-a", [], true));
+    for (let at = 0; at < sessions.length; at += 52) {
+      link.say({ t: "hello-page", sessions: sessions.slice(at, at + 52), more: at + 52 < sessions.length });
+    }
+    // In the same breath: what the hello has to tell is still in the outbox.
+    const last = sessionInfo();
+    link.say({ t: "sessions", upsert: [last], removed: [] });
+    await expect.poll(() => told(relay)).toContain(`session.created ${last.id}`);
+    expect(await told(relay)).toEqual([`host.online ${relay.host}`, ...[...sessions, last].map(({ id }) => `session.created ${id}`)]);
+    await expect.poll(() => kept(relay)).toBe(0);
   });
 });
 

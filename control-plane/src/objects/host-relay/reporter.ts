@@ -12,6 +12,8 @@ import type { StateOf, Store } from "./store.ts";
 
 /** While the Feed is away the newest are kept; followers refetch what they missed. */
 export const MAX_OUTBOX_EVENTS = 500;
+/** While it answers everything is told; this only bounds a Feed that is slow. A hello that changes all there is fits twice. */
+const MAX_UNTOLD_EVENTS = 5_000;
 /** Calls that wait for the one before them; past it the last of them tells for all that follow. */
 const MAX_WAITING_CALLS = 100;
 export const FEED_RETRY_MS = 5_000;
@@ -91,6 +93,7 @@ export class Reporter {
       } catch {
         // What waits behind it must not be told before it.
         this.#waiting.splice(0);
+        this.#trim(MAX_OUTBOX_EVENTS);
         this.#later(FEED_RETRY_MS);
       }
     }
@@ -151,9 +154,14 @@ export class Reporter {
   #keep(events: NewEvent[]): number | undefined {
     if (events.length === 0) return undefined;
     for (const event of events) this.#sql.exec("INSERT INTO outbox (json) VALUES (?)", JSON.stringify(event));
-    const last = this.#last();
-    if (last !== undefined) this.#sql.exec("DELETE FROM outbox WHERE seq <= ?", last - MAX_OUTBOX_EVENTS);
-    return last;
+    // What is being told now is in the outbox too: only what waits for a Feed that is away is cut short.
+    this.#trim(this.#store.get("feedRetryMs") === undefined ? MAX_UNTOLD_EVENTS : Math.max(MAX_OUTBOX_EVENTS, events.length));
+    return this.#last();
+  }
+
+  #trim(most: number): void {
+    const last = this.#store.get("identity") === undefined ? undefined : this.#last();
+    if (last !== undefined) this.#sql.exec("DELETE FROM outbox WHERE seq <= ?", last - most);
   }
 
   #kept(upTo: number): NewEvent[] {
