@@ -1,7 +1,10 @@
 /** [VR5] What is asked of a host on its link: one answer, whatever happens. */
 import { describe, expect, test } from "vitest";
+import { MAX_CONTROL_BYTES } from "@maestro/shared/limits";
 import { FLAG } from "@maestro/shared/protocol/frame";
+import { decodeInput, MAX_INPUT_BYTES } from "../../control-plane/src/domain/fleet/input.ts";
 import type { FakeHost } from "./support/fake-host.ts";
+import { sessionInfo } from "./support/host-words.ts";
 import { relayFixture, type RelayFixture } from "./support/relay-fixture.ts";
 import { later } from "./support/relay-talk.ts";
 
@@ -49,6 +52,32 @@ describe("[VR5] requests", () => {
     const refused = await relay.stub.request(detect);
     expect(refused).toMatchObject({ ok: false, error: { code: "host_unreachable" } });
     expect(JSON.stringify(refused)).toMatch(/Last seen \d{4}-/);
+  });
+
+  test("[VR3] one that is too large for a frame, in bytes of UTF-8, is refused and not sent; the link stays", async () => {
+    const { relay, host } = await answering();
+    const path = `/${"é".repeat(MAX_CONTROL_BYTES / 2)}`;
+    expect(await relay.stub.request({ t: "workspace.ensure", path })).toMatchObject({
+      ok: false,
+      error: { code: "body_too_large", hint: "Send less at once." },
+    });
+    await host.pingPong();
+    expect(host.texts.filter(({ t }) => t === "workspace.ensure")).toEqual([]);
+    // Nothing of it is left to be answered, or to time out.
+    const asked = relay.stub.request(detect);
+    const { id } = await host.next("detect");
+    host.say({ t: "reply", id, value: { types: 4 } });
+    expect(await asked).toMatchObject({ ok: true });
+  });
+
+  test("[VR3] the largest input that is taken fits a frame", async () => {
+    const { relay, host } = await answering();
+    const input = decodeInput({ text: "a".repeat(MAX_INPUT_BYTES) });
+    if (!input.ok) throw new Error(input.error.detail);
+    const asked = relay.stub.request({ t: "session.input", session: sessionInfo().id, base64: input.value });
+    const { id } = await host.next("session.input");
+    host.say({ t: "reply", id, value: { accepted: MAX_INPUT_BYTES } });
+    expect(await asked).toMatchObject({ ok: true });
   });
 
   test("[VR3] a screen comes as blob frames and is handed on whole", async () => {

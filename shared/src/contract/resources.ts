@@ -164,7 +164,7 @@ export const SessionBody = z.strictObject({
   rows: Rows.optional(),
   backend: z.enum(["auto", "tmux", "pty", "echo"]).optional(),
 });
-/** Exactly one of the two; ≤ 48 KiB. */
+/** Exactly one of the two; ≤ 47 KiB. */
 export const InputBody = z.strictObject({ text: z.string().max(49_152).optional(), base64: z.string().max(65_536).optional() });
 
 // ---- operations -----------------------------------------------------------------------------

@@ -219,7 +219,7 @@ export const ReadScreen = z.object({
   blob: Channel,
 });
 export const ReadScreenResult = z.object({ bytes: z.int().min(0), epoch: Epoch, offset: Offset, cols: Cols, rows: Rows });
-/** Input that comes by HTTP rather than from a viewer; ≤ 48 KiB, base64 because it may be any bytes. */
+/** Input that comes by HTTP rather than from a viewer; ≤ 47 KiB, base64 because it may be any bytes. */
 export const SendInput = z.object({ t: z.literal("session.input"), id: RequestId, session: SessionId, base64: z.string().max(65_536) });
 export const SendInputResult = z.object({ accepted: z.int().min(0) });
 /** Resolves and creates (0700) a workspace inside the host's allowed roots. */

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { makeId } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { agentStatus, inStatusGroup, sessionOfAgent } from "./agent-view.ts";
-import { decodeInput } from "./input.ts";
+import { decodeInput, MAX_INPUT_BYTES } from "./input.ts";
 import { checkAgentType, checkEnv, checkPath } from "./launch.ts";
 import { findSession, freeSessionName, programName, toSession, type PlacedSession } from "./session-view.ts";
 
@@ -95,7 +95,7 @@ test("text becomes the base64 of its UTF-8; exactly one form is taken, and not t
   for (const body of [{}, { text: "a", base64: "YQ==" }])
     expect(decodeInput(body)).toMatchObject({ ok: false, error: { code: "field_missing" } });
   expect(decodeInput({ base64: "%%%%" })).toMatchObject({ ok: false, error: { code: "field_invalid" } });
-  expect(decodeInput({ text: "a".repeat(48 * 1024 + 3) })).toMatchObject({ ok: false, error: { code: "body_too_large" } });
+  expect(decodeInput({ text: "a".repeat(MAX_INPUT_BYTES + 3) })).toMatchObject({ ok: false, error: { code: "body_too_large" } });
 });
 
 test("row 26 and 27: relative paths and dangerous names are refused", () => {

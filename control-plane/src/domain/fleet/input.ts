@@ -2,7 +2,8 @@
 import { maestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
 
-const MAX_BYTES = 48 * 1024;
+/** As base64 and with its envelope it fits one control frame, `MAX_CONTROL_BYTES`. */
+export const MAX_INPUT_BYTES = 47 * 1024;
 
 /** base64 of the bytes to type. */
 export function decodeInput(body: { text?: string | undefined; base64?: string | undefined }): Result<string> {
@@ -14,9 +15,9 @@ export function decodeInput(body: { text?: string | undefined; base64?: string |
   if (encoded === undefined || !BASE64.test(encoded) || encoded.length % 4 !== 0)
     return err(maestroError("field_invalid", "'base64' is not base64.", { field: "base64" }));
   const bytes = (encoded.length / 4) * 3;
-  if (bytes > MAX_BYTES + 2)
+  if (bytes > MAX_INPUT_BYTES + 2)
     return err(
-      maestroError("body_too_large", `Input of about ${bytes} bytes; at most ${MAX_BYTES} are taken at once.`, {
+      maestroError("body_too_large", `Input of about ${bytes} bytes; at most ${MAX_INPUT_BYTES} are taken at once.`, {
         field: text === undefined ? "base64" : "text",
         hint: "Send it in pieces.",
       }),

@@ -1,6 +1,6 @@
 /** [LK] The link: one socket to the host, how long it lives, and the requests that wait for its answers. */
-import { maestroError } from "@maestro/shared/errors";
-import { HELLO_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { HELLO_TIMEOUT_MS, MAX_CONTROL_BYTES, REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
 import { CLOSE, type CloseCode } from "@maestro/shared/protocol/close-codes";
 import { encodeControl } from "@maestro/shared/protocol/codec";
 import type { Metrics, RelayFrame, RequestFrame, RequestName, RequestResult } from "@maestro/shared/protocol/link";
@@ -8,7 +8,7 @@ import { err, type Result } from "@maestro/shared/result";
 import { earliestOf } from "../../domain/relay/next-alarm.ts";
 import { fullBucket, LINK_NEWS_RATE, type Bucket } from "../../domain/relay/rate.ts";
 import { checkResult } from "../../domain/relay/request-results.ts";
-import { Requests } from "../../domain/relay/requests.ts";
+import { Requests, toWire } from "../../domain/relay/requests.ts";
 import type { LinkAttachment } from "./attachments.ts";
 import { close, send } from "./socket.ts";
 
@@ -125,7 +125,11 @@ export class LinkSocket {
     const deadlineMs = this.#port.nowMs() + REQUEST_TIMEOUT_MS * this.#port.scale;
     const opened = this.requests.open(name, deadlineMs, (result) => settle(result.ok ? checkResult(name, result.value) : result));
     if (!opened.ok) return settle(opened);
-    this.send(make(opened.value));
+    const text = encodeControl(make(opened.value));
+    const bytes = new TextEncoder().encode(text).byteLength;
+    // The host would end its link over it, and with it everybody's.
+    if (bytes > MAX_CONTROL_BYTES) return void this.requests.refuse(opened.value, toWire(tooLarge(name, bytes)));
+    if (this.#current !== undefined) send(this.#current.socket, text);
     this.#port.rearm();
   }
 
@@ -154,3 +158,8 @@ export class LinkSocket {
     return attachment.acceptedMs + HELLO_TIMEOUT_MS * this.#port.scale;
   }
 }
+
+const tooLarge = (name: RequestName, bytes: number): MaestroError =>
+  maestroError("body_too_large", `'${name}' takes ${bytes} bytes on the host's link; at most ${MAX_CONTROL_BYTES} are taken.`, {
+    hint: "Send less at once.",
+  });
