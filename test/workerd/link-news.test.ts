@@ -2,6 +2,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
+import { Inventory } from "../../control-plane/src/objects/host-relay/inventory.ts";
+import { SessionBook } from "../../control-plane/src/objects/host-relay/session-book.ts";
 import { UPGRADE_MS } from "../../control-plane/src/objects/host-relay/upgrades.ts";
 import { UPDATE_EVERY_MS } from "../../control-plane/src/domain/relay/session-change.ts";
 import { MAX_KNOWN_TYPES } from "@maestro/shared/limits";
@@ -92,6 +94,27 @@ describe("what the fleet has not been told yet", () => {
     await relay.evict();
     await later(relay, 2 * UPDATE_EVERY_MS);
     expect(await eventsOf(relay)).toHaveLength(4);
+  });
+
+  test("[EV1] that a session was opened is not lost when it changes before that was told", async () => {
+    const relay = relayFixture();
+    await relay.host_([]);
+    const session = sessionInfo();
+    const events = await relay.inside((_object, { storage }) => {
+      const made: string[] = [];
+      const book = new SessionBook(new Inventory(storage.sql), {
+        nowMs: () => Date.now(),
+        scale: 1,
+        rearm: () => undefined,
+        tell: (_update, news) => void made.push(...news.map(({ type }) => type)),
+        updated: () => undefined,
+        removed: () => undefined,
+      });
+      book.page([session], 1);
+      book.apply([titled(session, "new")], [], 1);
+      return made;
+    });
+    expect(events).toEqual(["session.created"]);
   });
 
   test("[EV1] a title that spins costs a bounded number of rows", async () => {

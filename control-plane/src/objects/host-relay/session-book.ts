@@ -49,6 +49,7 @@ export class SessionBook {
     const due = this.#due();
     for (const session of upsert) {
       if (!this.#inventory.takes(session.id)) continue;
+      const before = this.#inventory.untold.get(session.id);
       const change = sessionChange(this.#inventory.session(session.id), session);
       switch (change) {
         case "activity":
@@ -56,8 +57,8 @@ export class SessionBook {
           break;
         case "updated":
           // One row when it begins to wait, one when it is told: a title may spin.
-          if (due || this.#inventory.untold.has(session.id)) this.#inventory.put(session, "updated");
-          else this.#inventory.save(session, mark, "updated");
+          if (due || before !== undefined) this.#inventory.put(session, untoldAfter(before, change));
+          else this.#inventory.save(session, mark, change);
           this.#port.updated(session);
           break;
         case "created":
