@@ -101,6 +101,19 @@ describe("[LK2] a host's key", () => {
     await refusal(upgrade(LINK, { authorization: await host.authorization("GET", LINK) }), "host_locked");
   });
 
+  test("is rotated after an unlock by the process that comes back first, before it dials, without alarm", async () => {
+    const { host, told, fleet } = await setUp();
+    await linkUp(host);
+    await refusal(rotate(host, { instance: OTHER, epoch: { start: 1, connect: 1 } }), "host_locked");
+    const unlocked = await call(`/api/v1/hosts/${host.id}/unlock`, { method: "POST", token: fleet.owner.token });
+    expect(unlocked.status, await unlocked.text()).toBe(200);
+    expect((await rotate(host)).status).toBe(204);
+    const events = about(await told(), "host.key_rotated", "alert");
+    expect(events.filter(({ type, data }) => type === "host.key_rotated" || data["code"] === "key_rotated")).toMatchObject([
+      { type: "host.key_rotated" },
+    ]);
+  });
+
   test("[LK1] row 50: is not rotated twice with one signature", async () => {
     const { host } = await setUp();
     const nonce = "same-nonce-same-nonce";

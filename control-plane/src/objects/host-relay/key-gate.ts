@@ -11,7 +11,7 @@ import type { Parts } from "./parts.ts";
 
 export type KeyContext = Pick<LinkContext, "fleet" | "host" | "hostName" | "claim">;
 
-/** `known`: it is the process of the link, or of the last one. */
+/** `known`: it is the process of the link, or of the last one; or nothing is known of any, as after an unlock. */
 export type KeyReply = { ok: true; known: boolean } | { ok: false; error: MaestroError };
 
 export class KeyGate {
@@ -36,7 +36,9 @@ export class KeyGate {
       this.#parts.lock.lock(decision.reason);
       return refused(lockedError(hostName, decision.reason));
     }
-    if (last === undefined || decision.type === "stale") return { ok: true, known: false };
+    // Never linked, or unlocked just now: there is no link that it is not the process of.
+    if (last === undefined) return { ok: true, known: true };
+    if (decision.type === "stale") return { ok: true, known: false };
     if (link.present) return this.#refuseBeside(hostName);
     // Whoever was the link before and comes back shows that there are two.
     store.set("last", { ...decision.next, replaced: [...decision.next.replaced] });
