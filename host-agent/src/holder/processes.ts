@@ -58,24 +58,42 @@ export async function processesOf(leader: number): Promise<number[]> {
  * either (false).
  */
 export async function terminateAll(leader: number, { force = false } = {}): Promise<boolean> {
-  const members = new Map((await processesOf(leader)).map((pid) => [pid, readStat(pid)?.started]));
+  const members = new Map<number, string | undefined>();
+  /** Also what one of them began before it died. */
+  const scan = async (): Promise<void> => {
+    const now = readStat(leader)?.started;
+    // Its pid was given again: the system does so only when its session is empty, and what is there now is a stranger's.
+    if (now !== undefined && members.has(leader) && members.get(leader) !== now) return;
+    for (const pid of await processesOf(leader)) if (!members.has(pid)) members.set(pid, readStat(pid)?.started);
+  };
   const living = (): number[] => [...members].filter(([pid, started]) => isAlive(pid, started)).map(([pid]) => pid);
-  // The leader last: its death hangs up on the others.
+  // The leader first: a shell whose command dies under it goes on to the next one.
   const signalAll = (signal: NodeJS.Signals): void =>
     living()
-      .toSorted((a, b) => Number(a === leader) - Number(b === leader))
+      .toSorted((a, b) => Number(b === leader) - Number(a === leader))
       .forEach((pid) => signalOne(pid, signal));
+  const emptied = async (withinMs: number): Promise<boolean> => {
+    if (!(await died(living, withinMs))) return false;
+    await scan();
+    return living().length === 0;
+  };
+  await scan();
   if (!force) {
     signalAll("SIGHUP");
     signalAll("SIGCONT");
-    if (await emptied(living, HUP_GRACE_MS)) return true;
+    if (await emptied(HUP_GRACE_MS)) return true;
     signalAll("SIGTERM");
-    if (await emptied(living, TERM_GRACE_MS)) return true;
+    if (await emptied(TERM_GRACE_MS)) return true;
   }
   for (let round = 0; round < KILL_ROUNDS; round++) {
-    for (const pid of await processesOf(leader)) if (!members.has(pid)) members.set(pid, readStat(pid)?.started);
-    signalAll("SIGKILL");
-    if (await emptied(living, POLL_MS)) return true;
+    await scan();
+    const left = living();
+    const leads = left.includes(leader);
+    // Its death hangs up on the others, so it is the last; until then it begins nothing.
+    if (leads) signalOne(leader, "SIGSTOP");
+    for (const pid of left) if (pid !== leader) signalOne(pid, "SIGKILL");
+    if (leads) signalOne(leader, "SIGKILL");
+    if (await emptied(POLL_MS)) return true;
   }
   return false;
 }
@@ -107,7 +125,7 @@ function firstChild(pid: number): number | undefined {
   }
 }
 
-async function emptied(living: () => number[], withinMs: number): Promise<boolean> {
+async function died(living: () => number[], withinMs: number): Promise<boolean> {
   for (let waited = 0; ; waited += POLL_MS) {
     if (living().length === 0) return true;
     if (waited >= withinMs) return false;
