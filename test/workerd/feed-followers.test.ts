@@ -11,7 +11,7 @@ import {
 } from "@maestro/shared/limits";
 import { MAX_FOLLOWERS } from "../../control-plane/src/objects/feed-followers.ts";
 import type { Feed } from "../../control-plane/src/objects/feed.ts";
-import { bootstrap, call, refusal, type Fleet } from "./access-fleet.ts";
+import { bootstrap, call, joinHost, makeToken, refusal, type Fleet } from "./access-fleet.ts";
 import { Follower } from "./feed-sockets.ts";
 
 let fleet: Fleet;
@@ -54,6 +54,15 @@ describe("[EV1] what a follower missed", () => {
     await tell("live");
     for (const follower of [near, far]) expect((await follower.event()).summary).toBe("live");
     expect(await feed.events("0", 2)).toMatchObject({ reset: false, items: [{ seq: 1 }, { seq: 2 }] });
+  });
+
+  test("is what its credential reaches: however much happened elsewhere, that is no reset", async () => {
+    const host = await joinHost(fleet, "builder");
+    await tell(...many(EVENT_REPLAY_ROWS + 1));
+    const { token } = await makeToken(fleet, { name: "limited", hosts: "build*" });
+    const limited = new Follower(await call("/api/v1/events?since=0", { token, headers: upgrade }));
+    expect(await limited.next()).toMatchObject({ t: "hello" });
+    expect(await limited.event()).toMatchObject({ subject: host.id });
   });
 });
 

@@ -51,12 +51,9 @@ export class EventRing {
     return { seq: event.seq, id: event.id, type: event.type, json, place };
   }
 
-  /**
-   * @param since an event's id, its sequence in digits, or undefined for "from now on".
-   * @param most events that may follow.
-   */
-  resume(since: string | undefined, most?: number): Resume {
-    return resumeFrom(this.bounds(), since === undefined ? undefined : { seq: this.#sequenceOf(since) }, most);
+  /** @param since an event's id, its sequence in digits, or undefined for "from now on". */
+  resume(since: string | undefined): Resume {
+    return resumeFrom(this.bounds(), since === undefined ? undefined : { seq: this.#sequenceOf(since) });
   }
 
   /** Those that `reach` lets hear. */

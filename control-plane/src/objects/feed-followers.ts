@@ -61,10 +61,13 @@ export class Followers {
     };
     socket.serializeAttachment(at);
     this.#ctx.acceptWebSocket(socket, [credential]);
-    const resume = this.#ring.resume(since, EVENT_REPLAY_ROWS);
+    const resume = this.#ring.resume(since);
+    // One more than is sent tells that more are missing; what this one may not hear is not missing.
+    const missed = this.#ring.after(resume.after, EVENT_REPLAY_ROWS + 1, at);
+    const reset = resume.kind === "reset" || missed.length > EVENT_REPLAY_ROWS;
     socket.send(JSON.stringify({ t: "hello", seq: this.#ring.bounds().last }));
-    if (resume.kind === "reset") socket.send(JSON.stringify({ t: "reset" }));
-    for (const event of this.#ring.after(resume.after, EVENT_REPLAY_ROWS, at)) socket.send(eventFrame(event));
+    if (reset) socket.send(JSON.stringify({ t: "reset" }));
+    else for (const event of missed) socket.send(eventFrame(event));
   }
 
   tell(events: readonly PlacedEvent[], nowMs: number): void {

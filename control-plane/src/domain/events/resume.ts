@@ -15,12 +15,11 @@ export type Resume =
 /**
  * @param since undefined: only what happens from now on. Otherwise a sequence, or undefined for an id the ring
  * does not hold, wrapped so that "not asked" and "not found" differ.
- * @param most events that may follow; when more are missing, to fetch the state anew costs everybody less.
  */
-export function resumeFrom(ring: Ring, since: { seq: number | undefined } | undefined, most = Infinity): Resume {
+export function resumeFrom(ring: Ring, since: { seq: number | undefined } | undefined): Resume {
   if (since === undefined) return { kind: "from", after: ring.last };
   const { seq } = since;
   // A number from the future belongs to another life of this fleet.
-  if (seq === undefined || seq > ring.last || seq < ring.first - 1 || ring.last - seq > most) return { kind: "reset", after: ring.last };
+  if (seq === undefined || seq > ring.last || seq < ring.first - 1) return { kind: "reset", after: ring.last };
   return { kind: "from", after: seq };
 }

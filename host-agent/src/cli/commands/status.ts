@@ -64,20 +64,42 @@ export const events = defineCommand({
     }
     const client = api();
     let since = flags.since;
+    // More was missed than a follower is sent: it is read in pages first.
+    let catchingUp = false;
     for (;;) {
+      const paging: boolean = catchingUp;
+      const follow = flags.follow && !paging;
+      let head: string | undefined;
+      let heard = 0;
       const { body } = await client.raw(
         ROUTES.events,
-        { query: { since, follow: flags.follow ? "true" : "false", limit: flags.limit } },
+        { query: { since, follow: follow ? "true" : "false", limit: paging ? CATCH_UP_ROWS : flags.limit } },
         { accept: "text/event-stream" },
       );
       stop.signal.addEventListener("abort", () => body.destroy(), { once: true });
       try {
         for await (const message of serverSentEvents(body)) {
-          if (message.event === "reset") io.stderr.write("maestro: events were missed; the list starts anew.\n");
+          if (message.event === AT) {
+            head = message.data;
+            if (follow) since ??= head;
+            continue;
+          }
+          if (message.event === "reset") {
+            catchingUp = follow;
+            if (follow) break;
+            io.stderr.write("maestro: events were missed; the list starts anew.\n");
+            since = head;
+          }
+          heard += 1;
           const event = FleetEvent.safeParse(parseJson(message.data));
           if (!event.success) continue;
           since = event.data.id;
           out.record(event.data, ({ at, type, subject, summary }) => [out.time(at), type, subject, summary]);
+        }
+        if (paging && heard < CATCH_UP_ROWS) {
+          catchingUp = false;
+          // Up to there nothing is left, not even what others only may hear.
+          since = head ?? since;
         }
       } catch (error) {
         if (!stop.signal.aborted && !flags.follow) throw error;
@@ -88,6 +110,11 @@ export const events = defineCommand({
     }
   },
 });
+
+/** As many as the server gives at once. */
+const CATCH_UP_ROWS = 1000;
+/** How a message tells where the fleet's events are now; none of the server's own is named so. */
+const AT = ": at";
 
 interface Message {
   event: string;
@@ -107,7 +134,8 @@ async function* serverSentEvents(body: AsyncIterable<Buffer>): AsyncGenerator<Me
       if (text === "") {
         if (message.data !== "") yield message;
         message = { event: "message", data: "" };
-      } else if (text.startsWith("event:")) message.event = text.slice(6).trim();
+      } else if (text.startsWith(`${AT} `)) yield { event: AT, data: text.slice(AT.length).trim() };
+      else if (text.startsWith("event:")) message.event = text.slice(6).trim();
       else if (text.startsWith("data:")) message.data += (message.data === "" ? "" : "\n") + text.slice(5).replace(/^ /, "");
     }
   }
