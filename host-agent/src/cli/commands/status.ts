@@ -68,7 +68,7 @@ export const events = defineCommand({
     let catchingUp = false;
     for (;;) {
       const paging: boolean = catchingUp;
-      const follow = flags.follow && !paging;
+      const follow: boolean = flags.follow && !paging;
       let head: string | undefined;
       let heard = 0;
       const { body } = await client.raw(
