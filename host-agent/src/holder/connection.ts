@@ -105,14 +105,18 @@ export class Connection implements SubscriptionSink {
     });
   }
 
-  /** The session left the list. */
   drop(session: HeldSession): void {
     const subscription = this.#subscriptions.get(session.id);
     if (subscription === undefined) return;
-    this.#subscriptions.delete(session.id);
+    this.left(subscription);
+    session.unwatch(subscription);
+  }
+
+  left(subscription: Subscription): void {
+    const { id } = subscription.session;
+    if (this.#subscriptions.get(id) === subscription) this.#subscriptions.delete(id);
     this.#pending.delete(subscription);
     subscription.dispose();
-    session.unwatch(subscription);
   }
 
   end(): void {

@@ -18,7 +18,7 @@ const ENDED_RING_MS = 10 * 60_000;
 /** How fine `lastActivityMs` is told. */
 const ACTIVITY_STEP_MS = 10_000;
 const CWD_FRESH_MS = 2_000;
-const EPOCHS = 0x1_0000;
+export const EPOCHS = 0x1_0000;
 
 /** A connection's subscription, as its session sees it. */
 export interface Watcher extends WatcherFlow {
@@ -27,6 +27,8 @@ export interface Watcher extends WatcherFlow {
   /** There may be something to send. */
   wake(): void;
   restarted(epoch: number, offset: number): void;
+  /** The session left the list: nothing more comes of it. */
+  left(): void;
 }
 
 export interface SessionFacts {
@@ -66,6 +68,7 @@ export class HeldSession {
   #feed: ScreenFeed | undefined;
   #ring: Ring;
   #life: Life = { type: "starting" };
+  #endedMs = Number.NEGATIVE_INFINITY;
   #killing = false;
   #paused = false;
   #yieldUntilMs = 0;
@@ -105,6 +108,11 @@ export class HeldSession {
 
   get end(): SessionEnd | undefined {
     return this.#life.type === "ended" || this.#life.type === "archived" ? this.#life.end : undefined;
+  }
+
+  /** Of the monotonic clock; before all time while it runs, and when an earlier holder saw it. */
+  get endedMs(): number {
+    return this.#endedMs;
   }
 
   get leader(): ProcessName | undefined {
@@ -230,6 +238,7 @@ export class HeldSession {
     if (this.end !== undefined) return;
     this.#cancelFlow?.();
     const atMs = this.#deps.clock.now();
+    this.#endedMs = this.#deps.clock.monotonicMs();
     this.#life = { type: "ended", end: { ...end, ...(this.#killing ? { reason: "killed" as const } : {}), atMs } };
     this.#facts.lastActivityMs = atMs;
     this.#feed?.settle();
@@ -248,6 +257,8 @@ export class HeldSession {
   dispose(): void {
     this.#cancelFlow?.();
     this.#cancelArchive?.();
+    for (const watcher of [...this.#watchers]) watcher.left();
+    this.#watchers.clear();
     this.#feed?.dispose();
     this.#ring.clear();
   }
@@ -362,9 +373,11 @@ export class HeldSession {
       ? maestroError("input_refused", `The program in '${name}' does not read: its input queue is full.`, {
           hint: "Wait until it reads, or end it.",
         })
-      : maestroError("input_refused", `'${name}' is not attached just now: it is so only while somebody watches.`, {
-          hint: "Attach to it, and type again.",
-        });
+      : this.watched
+        ? maestroError("input_refused", `'${name}' is being attached again.`, { hint: "Type it again in a moment." })
+        : maestroError("input_refused", `'${name}' is not attached just now: it is so only while somebody watches.`, {
+            hint: "Attach to it, and type again.",
+          });
   }
 
   #notRunning(): ReturnType<typeof maestroError> {

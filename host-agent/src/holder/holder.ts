@@ -6,7 +6,7 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import type { Backend, SessionInfo } from "@maestro/shared/protocol/session";
 import type { LaunchPlan, Terminal, TerminalBackend, TerminalEvents } from "./backend.ts";
 import type { Clock } from "./clock.ts";
-import { HeldSession, type SessionFacts } from "./held-session.ts";
+import { EPOCHS, HeldSession, type SessionFacts } from "./held-session.ts";
 import type { CreateRequest, HolderCore } from "./holder-core.ts";
 import { chooseName } from "./holder-names.ts";
 import { planLaunch } from "./launch.ts";
@@ -52,6 +52,7 @@ export class Holder implements HolderCore {
   readonly #removed = new Set<string>();
   readonly #rightOfWay = new RightOfWay();
   #telling = false;
+  #userEpoch = 0;
 
   constructor(parts: HolderParts) {
     this.#parts = parts;
@@ -275,7 +276,8 @@ export class Holder implements HolderCore {
   }
 
   async #syncUserSessions(): Promise<void> {
-    const found = new Map((await this.#parts.users.list()).map((session) => [session.id, session]));
+    const { askedMs, sessions } = await this.#parts.users.list();
+    const found = new Map(sessions.map((session) => [session.id, session]));
     for (const session of this.#sessions.values()) {
       if (session.facts.backend !== "user-tmux") continue;
       const known = found.get(session.id);
@@ -285,11 +287,18 @@ export class Holder implements HolderCore {
       } else if (session.end === undefined) {
         found.delete(session.id);
         session.renew(known.facts);
+      } else if (askedMs <= session.endedMs) {
+        // The list is older than its end.
+        found.delete(session.id);
+      } else {
+        // It was taken for ended and is there all the same: it begins anew.
+        this.#remove(session);
       }
-      // Else it was taken for ended and is there all the same: it begins anew.
     }
     for (const { facts, open } of found.values()) {
-      const session = this.#make(facts);
+      // Of one that was on the list before, the old offsets mean nothing.
+      this.#userEpoch = (this.#userEpoch + 1) % EPOCHS;
+      const session = this.#make({ ...facts, epoch: this.#userEpoch });
       session.began(open(session.events));
       this.#add(session);
     }

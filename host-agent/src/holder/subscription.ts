@@ -22,6 +22,8 @@ export interface SubscriptionSink {
   control(message: HolderMessage): void;
   /** There is something to send: ask `step` when there is room. */
   ready(subscription: Subscription): void;
+  /** Its session left the list. */
+  left(subscription: Subscription): void;
 }
 
 export class Subscription implements Watcher {
@@ -101,6 +103,10 @@ export class Subscription implements Watcher {
     this.#progress();
     this.#sink.control({ t: "epoch", session: this.session.id, epoch, offset });
     this.wake();
+  }
+
+  left(): void {
+    this.#sink.left(this);
   }
 
   /** Sends one piece; false when there is nothing to send now. */

@@ -16,12 +16,19 @@ export interface UserSession {
   open(events: TerminalEvents): Terminal;
 }
 
+/** What there was at a time: a session that was seen to end later is still on it. */
+export interface UserListing {
+  /** Of the monotonic clock, before the server was asked. */
+  askedMs: number;
+  sessions: readonly UserSession[];
+}
+
 export interface UserSessions {
-  list(): Promise<UserSession[]>;
+  list(): Promise<UserListing>;
 }
 
 /** Where there is no tmux. */
-export const noUserSessions: UserSessions = { list: async () => [] };
+export const noUserSessions: UserSessions = { list: async () => ({ askedMs: -Infinity, sessions: [] }) };
 
 const FORMAT = "#{session_id} #{session_created} #{session_activity} #{window_width} #{window_height} #{status} #{session_name}";
 /** Of a window larger than any terminal here. */
@@ -49,20 +56,29 @@ export function userTmuxSocket(env: Readonly<Record<string, string | undefined>>
 
 export class UserTmux implements UserSessions {
   readonly #parts: UserTmuxParts;
-  #askedMs = -Infinity;
-  #known: UserSession[] = [];
+  #known: UserListing = { askedMs: -Infinity, sessions: [] };
+  #asking: Promise<UserListing> | undefined;
 
   constructor(parts: UserTmuxParts) {
     this.#parts = parts;
   }
 
-  async list(): Promise<UserSession[]> {
-    const now = this.#parts.clock.monotonicMs();
-    if (now - this.#askedMs < FRESH_MS) return this.#known;
-    this.#askedMs = now;
-    if (!existsSync(this.#parts.socket)) return (this.#known = []);
+  async list(): Promise<UserListing> {
+    if (this.#asking !== undefined) return this.#asking;
+    const askedMs = this.#parts.clock.monotonicMs();
+    if (askedMs - this.#known.askedMs < FRESH_MS) return this.#known;
+    this.#asking = this.#ask(askedMs);
+    try {
+      return (this.#known = await this.#asking);
+    } finally {
+      this.#asking = undefined;
+    }
+  }
+
+  async #ask(askedMs: number): Promise<UserListing> {
+    if (!existsSync(this.#parts.socket)) return { askedMs, sessions: [] };
     const listed = await this.#parts.server.query(["list-sessions", "-F", FORMAT]);
-    return (this.#known = (listed ?? "").split("\n").flatMap((line) => this.#parse(line)));
+    return { askedMs, sessions: (listed ?? "").split("\n").flatMap((line) => this.#parse(line)) };
   }
 
   #parse(line: string): UserSession[] {
