@@ -71,8 +71,9 @@ describe(`[F21] doubled and swapped control frames (MAESTRO_TEST_SEED=${SEED})`,
       return session === undefined ? times > 1 : times !== 1 || listed.filter(({ name }) => name === marker).length !== 1;
     });
     expect(odd).toEqual([]);
-    // How many are refused is a matter of how busy the machine is; that some are not shows that something was tried.
-    expect(asked.flat().filter(({ session }) => session !== undefined).length).toBeGreaterThan(0);
+    // How many are refused is a matter of how busy the machine is; that a tenth is not shows that something was tried.
+    const taken = asked.flat().filter(({ session }) => session !== undefined).length;
+    expect(taken).toBeGreaterThanOrEqual(asked.flat().length / 10);
     await lanes(async (lane) => {
       for (const { session } of asked[lane] ?? []) if (session !== undefined) await product.api.killSession(session.id);
     });

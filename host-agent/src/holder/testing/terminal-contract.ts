@@ -98,7 +98,6 @@ export function terminalContract(kind: "tmux" | "pty" | "echo"): void {
         // A closing terminal hangs up on its own as well.
         expect([...new Set(lines)]).toEqual(signals);
       },
-      20_000,
     );
   });
 }
