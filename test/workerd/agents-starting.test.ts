@@ -186,6 +186,19 @@ describe("when the answer to a start is lost", () => {
     expect(starts({ link: next })).toEqual([]);
   });
 
+  test.each([
+    ["/api/v1/agents/shell/start", {}],
+    ["/api/v1/sessions", { name: "build" }],
+  ])("where the host was away before it was asked, the same key does it once the host is back: %s", async (path, body) => {
+    const { api, link, host } = await linkedFleet();
+    await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w" } }));
+    link.socket.close(4000, "cut");
+    const ask = (): Promise<Response> => api(path, { body, headers: { "idempotency-key": "k1" } });
+    await refusal(ask(), "host_unreachable");
+    await linkUp(host, []);
+    expect(await json(ask())).toMatchObject({ status: "running" });
+  });
+
   test("a start that came to nothing is over after a while", async () => {
     const linked = await startUnderWay();
     const { api, link, answer } = linked;

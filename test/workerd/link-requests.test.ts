@@ -48,9 +48,11 @@ describe("[VR5] requests", () => {
     const asked = relay.stub.request(detect);
     await host.next("detect");
     host.socket.close(4000, "cut");
-    expect(await asked).toMatchObject({ ok: false, error: { code: "host_unreachable" } });
+    const cut = await asked;
+    expect(cut).toMatchObject({ ok: false, error: { code: "host_unreachable" } });
+    expect(cut).not.toHaveProperty("neverSent");
     const refused = await relay.stub.request(detect);
-    expect(refused).toMatchObject({ ok: false, error: { code: "host_unreachable" } });
+    expect(refused).toMatchObject({ ok: false, error: { code: "host_unreachable" }, neverSent: true });
     expect(JSON.stringify(refused)).toMatch(/Last seen \d{4}-/);
   });
 

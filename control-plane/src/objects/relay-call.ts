@@ -1,6 +1,7 @@
 /** Calls from routes to the relay of a host: names its object, types its answers, turns refusals into failures. */
 import { MaestroFailure } from "@maestro/shared/errors";
 import type { RequestName, RequestResult } from "@maestro/shared/protocol/link";
+import { NeverSent } from "../domain/fleet/outcome.ts";
 import { resultOf } from "../domain/relay/request-results.ts";
 import type { HostRelay } from "./host-relay.ts";
 import type { RelayReply } from "./host-relay/host-requests.ts";
@@ -18,6 +19,6 @@ export async function askHost<N extends RequestName>(
   frame: RequestWithoutId & { t: N },
 ): Promise<RequestResult<N>> {
   const reply: RelayReply = await relay.request(frame);
-  if (!reply.ok) throw new MaestroFailure(reply.error);
+  if (!reply.ok) throw reply.neverSent === true ? new NeverSent(reply.error) : new MaestroFailure(reply.error);
   return resultOf(name, reply.json);
 }

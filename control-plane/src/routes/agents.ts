@@ -1,5 +1,5 @@
 /** Agents: named instances of a type in a workspace on a host; started, they have a session. */
-import { fail, MaestroFailure } from "@maestro/shared/errors";
+import { fail, maestroError, MaestroFailure } from "@maestro/shared/errors";
 import type { SessionId } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { agentTypeBySlug, listAgentTypes } from "../db/agent-types.ts";
@@ -9,7 +9,7 @@ import { WHOLE } from "../db/page.ts";
 import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
 import { inStatusGroup, isAwaited, sessionOfAgent, toAgent } from "../domain/fleet/agent-view.ts";
 import { checkEnv, checkLaunchable, checkPath, checkWords } from "../domain/fleet/launch.ts";
-import { isDefinite } from "../domain/fleet/outcome.ts";
+import { isDefinite, NeverSent } from "../domain/fleet/outcome.ts";
 import { toSession } from "../domain/fleet/session-view.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
@@ -323,8 +323,10 @@ const unanswered = (error: unknown, { name }: AgentRow): unknown =>
     : error;
 
 const hostAway = ({ name }: HostRow, seenMs: number | undefined): Error =>
-  fail(
-    "host_unreachable",
-    `Host '${name}' is not connected. ${seenMs === undefined ? "It has never connected." : `Last seen ${new Date(seenMs).toISOString()}.`}`,
-    { hint: "Is the machine on, and `maestro host run` running there?" },
+  new NeverSent(
+    maestroError(
+      "host_unreachable",
+      `Host '${name}' is not connected. ${seenMs === undefined ? "It has never connected." : `Last seen ${new Date(seenMs).toISOString()}.`}`,
+      { hint: "Is the machine on, and `maestro host run` running there?" },
+    ),
   );

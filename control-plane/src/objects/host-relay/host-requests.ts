@@ -7,7 +7,10 @@ import type { LinkSocket, RequestWithoutId } from "./link-socket.ts";
 import type { ScreenReads } from "./screen-reads.ts";
 
 /** `value` as JSON: what a host answers is checked by its schema here, and typed again by the caller. */
-export type RelayReply = { ok: true; json: string } | { ok: false; error: MaestroError };
+export type RelayReply =
+  | { ok: true; json: string }
+  /** `neverSent`: the host was away already. Without it, not every code tells what the host did. */
+  | { ok: false; error: MaestroError; neverSent?: true };
 export type ScreenReply =
   | { ok: true; bytes: Uint8Array; cols: number; rows: number; epoch: number; offset: number }
   | { ok: false; error: MaestroError };
@@ -38,7 +41,7 @@ export class HostRequests {
   }
 
   ask(frame: RequestWithoutId): Promise<RelayReply> {
-    if (!this.#link.ready) return Promise.resolve({ ok: false, error: this.#unreachable() });
+    if (!this.#link.ready) return Promise.resolve({ ok: false, error: this.#unreachable(), neverSent: true });
     return new Promise((resolve) => {
       const settle = (result: Result<RequestResult<RequestName>>): void => {
         if (!result.ok) return resolve({ ok: false, error: result.error });
