@@ -29,13 +29,18 @@ test(
       await product.killAndReturn("workerd");
       await poll(`every host back after round ${round}`, allUp(round + 1), { timeoutMs: 60_000, everyMs: 50, detail: states });
     }
+    let all: Awaited<ReturnType<typeof product.api.hosts>> = [];
     const listed = await poll(
       "the registry shows all online",
       async () => {
-        const all = await product.api.hosts();
+        all = await product.api.hosts();
         return all.every(({ status }) => status === "online") ? all : undefined;
       },
-      { timeoutMs: 30_000, everyMs: 200 },
+      {
+        timeoutMs: 30_000,
+        everyMs: 200,
+        detail: () => JSON.stringify(all.filter(({ status }) => status !== "online")).slice(0, 1_000),
+      },
     );
     expect(listed.map(({ name }) => name).filter((name) => name.startsWith("sim-"))).toEqual(enrolled.map(({ name }) => name));
     expect(new Set(listed.map(({ id }) => id)).size).toBe(HOSTS + 1);

@@ -110,7 +110,7 @@ describe(`[F21] doubled and swapped control frames (MAESTRO_TEST_SEED=${SEED})`,
 
   test("[VW6] one who watches all along and those who come and go see every byte", async () => {
     const flood = await openFlood(product.api, { bytes: (isFullRun ? 100 : 30) * MB, seed: 21, rate: 2 * MB }, { host: host.name });
-    await using viewer = await product.attach(flood.session, { url: tap.proxy.url, cols: 80, rows: 24, redialMaxMs: 50 });
+    await using viewer = await product.attach(flood.session, { url: tap.proxy.url, cols: 80, rows: 24, redialMaxMs: 250 });
     await viewer.when("pen", () => viewer.hasPen);
     const capture = viewer.capture(flood.bytes);
     flood.go(viewer);
@@ -119,10 +119,11 @@ describe(`[F21] doubled and swapped control frames (MAESTRO_TEST_SEED=${SEED})`,
     const { doubled, swapped } = tap.counts;
     let visits = 0;
     while (!capture.done && capture.bytes < flood.bytes - MB) {
-      await using visitor = await product.attach(flood.session, { url: tap.proxy.url, redialMaxMs: 50, screen: true });
+      await using visitor = await product.attach(flood.session, { url: tap.proxy.url, redialMaxMs: 250, screen: true });
       // One who came late has less than that to see: the flood may end meanwhile.
       const ahead = capture.start.offset + flood.bytes - (visitor.cursor?.offset ?? 0);
-      const seen = visitor.capture(Math.min(MB / 8, Math.max(0, ahead)));
+      // Half a second each, and not too many redials: all stay within the rate of one credential.
+      const seen = visitor.capture(Math.min(MB, Math.max(0, ahead)));
       visitor.resize(100, 30);
       visitor.send({ t: "history", lines: 100 });
       await seen.reaches();

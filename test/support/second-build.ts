@@ -43,8 +43,8 @@ export class SecondBuild implements Disposable {
     );
     edit(
       join(place, "control-plane/src/objects/host-relay/schema.ts"),
-      "  ],\n];\n",
-      '  ],\n  ["CREATE TABLE of_the_next_version (key TEXT PRIMARY KEY)"],\n];\n',
+      "\n];\n\n/** `user_version`",
+      '\n  ["CREATE TABLE of_the_next_version (key TEXT PRIMARY KEY)"],\n];\n\n/** `user_version`',
     );
     cpSync(join(root, "migrations"), join(place, DIST, "migrations"), { recursive: true });
     writeFileSync(join(place, DIST, "migrations", "9999_next_version.sql"), GROWTH);
