@@ -1,6 +1,7 @@
 /** The three test projects: `unit` in Node, `workerd` inside the Workers runtime, `e2e` on the whole product. */
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
@@ -27,6 +28,8 @@ export default defineConfig({
           include: ["{shared,control-plane,host-agent,web,scripts}/**/*.test.{ts,tsx}", "test/*.test.ts", "test/support/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**"],
           environment: "node",
+          // Half of them wait for processes: with one core less than there are, a machine of two would run one at a time.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           // Above the patience of what tests wait for, so that it is named when it does not come.
           testTimeout: 30_000,
           hookTimeout: 30_000,
