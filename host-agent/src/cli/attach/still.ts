@@ -3,13 +3,11 @@ import { stripUnsafe } from "@maestro/shared/sanitize";
 import { OutputFilter } from "./filter.ts";
 
 /** The filter's own output is well-formed: this finds every sequence in it, and the single controls. */
-// eslint-disable-next-line no-control-regex
 const SEQUENCE = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[ -/]*[0-~])|[\u0007\u000b\u000c\u000e\u000f]/g;
 /**
  * Moves, erasing, inserting, scrolling, colours, links. What the filter lets an attached program switch on (modes, margins,
  * titles, keyboards, charsets, a saved cursor) stays switched on here, for there is no detaching.
  */
-// eslint-disable-next-line no-control-regex
 const DRAWS = /^\u001b(?:\[[\d;]*[@A-HJ-MPSTXZ`abdef]|\[\?[\d;]*[JK]|\[[\d;:]*m|\]8;;[!-~]*\u001b\\|[DEM])$/;
 const CLOSED = "\u001b]8;;\u001b\\\u001b[0m";
 

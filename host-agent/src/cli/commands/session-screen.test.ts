@@ -10,7 +10,6 @@ const corpus = HostileCorpus.parse(
   JSON.parse(readFileSync(new URL("../../../../test/fixtures/hostile-escapes.json", import.meta.url), "utf8")),
 );
 /** Colours, erasing and cursor moves; links to the web; nothing that answers, stays, or leaves the screen. */
-// eslint-disable-next-line no-control-regex
 const HARMLESS = /\u001b\[[\d;:]*[@A-HJ-MPSTXZ`abdefm]|\u001b\[\?[\d;]*[JK]|\u001b\]8;;(?:https?:\/\/[!-~]+)?\u001b\\|\u001b[DEM]/g;
 
 describe("session screen", { timeout: 60_000 }, () => {
@@ -39,7 +38,6 @@ describe("session screen", { timeout: 60_000 }, () => {
     expect(text.split("\n").every(isSafeText)).toBe(true);
     const ansi = await cli("--ansi");
     expect(ansi.startsWith("before\n")).toBe(true);
-    // eslint-disable-next-line no-control-regex
     expect(ansi.replace(HARMLESS, "")).not.toMatch(/[\u0000-\u0007\u000e-\u001f\u007f-\u009f]/);
   });
 
