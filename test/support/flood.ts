@@ -44,6 +44,8 @@ export interface Flood {
   bytes: number;
   /** Of exactly the flood's bytes. */
   readonly sha256: string;
+  /** Of what is left without these stretches, by offset from the flood's first byte. */
+  sha256Without(stretches: readonly { from: number; to: number }[]): string;
   /** Lets it go; the viewer must have the pen. Capture first: the next byte is the flood's first. */
   go(viewer: Viewer): void;
 }
@@ -70,6 +72,7 @@ export async function openFlood(
     get sha256() {
       return floodSha256(program.seed, program.bytes);
     },
+    sha256Without: (stretches) => floodSha256(program.seed, program.bytes, stretches),
     go: (viewer) => viewer.type("g"),
   };
 }
