@@ -53,6 +53,50 @@ export const LINK_NEWS_BURST = 1000;
 export const HISTORY_LIMIT_LINES = 50_000;
 export const SNAPSHOT_MAX_BYTES = 8 * MiB;
 
+// tasks and logs
+export const MAX_PROMPT_CHARS = 512 * KiB;
+/** A longer one travels as a blob [VR3]. */
+export const MAX_INLINE_SPEC_BYTES = 16 * KiB;
+/** Of the result's text; the log has all of it. */
+export const MAX_RESULT_BYTES = 32 * KiB;
+export const MAX_OPEN_TASKS = 100_000;
+export const MIN_TASK_TIMEOUT_MS = 1_000;
+export const MAX_TASK_TIMEOUT_MS = 30 * 24 * 3_600_000;
+/** MAESTRO_AGENT_TIMEOUT */
+export const TASK_TIMEOUT_MS = 1_800_000;
+/** [TK1] An offer without an answer returns to the queue. */
+export const OFFER_TIMEOUT_MS = 30_000;
+/** [TK2] Derived from the link's presence; past it the attempt is `unknown`. */
+export const LEASE_MS = 90_000;
+/** [TK2] From then on it is `lost`, or goes by `onLost`. */
+export const LOST_AFTER_MS = 10 * 60_000;
+/** The runner of what may be run again ends itself so much before that. */
+export const SELF_FENCE_MARGIN_MS = 30_000;
+/** [TK4] SIGINT, then SIGTERM, then SIGKILL, so far apart; all is over within 25 s. */
+export const STOP_GRACE_MS = 10_000;
+/** [LG1] What nobody follows ships in pieces of this size. */
+export const LOG_SHIP_BYTES = 256 * KiB;
+/** [LG2] A longer log keeps its beginning and its end at the edge. */
+export const LOG_WHOLE_BYTES = 128 * MiB;
+export const LOG_HEAD_BYTES = 32 * MiB;
+export const LOG_TAIL_BYTES = 96 * MiB;
+/** [LG2] A file past it ends the attempt, unless the host's policy says otherwise. */
+export const LOG_FILE_LIMIT_BYTES = 1024 * MiB;
+/** Ended tasks stay so long, with their logs. */
+export const TASK_RETENTION_MS = 14 * 24 * 3_600_000;
+export const MAX_DEPTH = 3;
+export const MAX_FAN_OUT = 20;
+
+// state and secrets
+export const STATE_TTL_S = 24 * 3600;
+export const STATE_TTL_MAX_S = 365 * 24 * 3600;
+export const MAX_STATE_KEY_BYTES = 256;
+export const MAX_STATE_VALUE_BYTES = 64 * KiB;
+export const MAX_STATE_KEYS = 10_000;
+export const MAX_SECRETS = 200;
+/** Of one attempt together: they travel in one control frame. */
+export const MAX_SEALED_BYTES = 32 * KiB;
+
 // times
 export const HELLO_TIMEOUT_MS = 5_000;
 export const REQUEST_TIMEOUT_MS = 15_000;

@@ -16,6 +16,9 @@ export const SCOPES = [
   "tasks:cancel",
   "terminals:read",
   "terminals:write",
+  "state:read",
+  "state:write",
+  "secrets:write",
   "events:read",
   "audit:read",
   "admin",
@@ -25,7 +28,7 @@ export type Scope = z.infer<typeof Scope>;
 
 /** What a role may ever do; a token's own scopes narrow it. `admin` contains every scope. */
 export const ROLE_SCOPES: Record<Role, readonly Scope[]> = {
-  viewer: ["hosts:read", "agents:read", "tasks:read", "terminals:read", "events:read"],
+  viewer: ["hosts:read", "agents:read", "tasks:read", "terminals:read", "state:read", "events:read"],
   operator: [
     "hosts:read",
     "agents:read",
@@ -35,6 +38,8 @@ export const ROLE_SCOPES: Record<Role, readonly Scope[]> = {
     "tasks:cancel",
     "terminals:read",
     "terminals:write",
+    "state:read",
+    "state:write",
     "events:read",
   ],
   owner: SCOPES,

@@ -1,15 +1,14 @@
 /** What the API takes and gives. Times are ISO-8601 UTC; `z.strictObject` refuses unknown fields. */
 import * as z from "zod";
-import { AgentTypeFile, AgentTypeReport, EnvName, Slug } from "./agent-types.ts";
+import { AgentTypeFile, AgentTypeReport, Slug } from "./agent-types.ts";
+import { EnvMap, Labels } from "./maps.ts";
 import { Role, Scope } from "./access.ts";
 import { Metrics, Platform } from "../protocol/link.ts";
 import { Backend, Cols, Rows, SessionEnd } from "../protocol/session.ts";
 import { JOIN_TTL_MAX_MS, TOKEN_TTL_MAX_DAYS } from "../limits.ts";
 
 const Time = z.iso.datetime();
-const Label = z.string().max(128);
-export const Labels = z.record(z.string().regex(/^[a-z0-9][a-z0-9._/-]{0,62}$/), Label);
-export const EnvMap = z.record(EnvName, z.string().max(4096));
+export { EnvMap, Labels };
 
 export const list = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().optional() });
 export const Empty = z.object({});
@@ -173,6 +172,7 @@ export const EVENT_TYPES = [
   "host.joined", "host.online", "host.stale", "host.lost", "host.locked", "host.unlocked", "host.updated", "host.removed", "host.draining", "host.resumed", "host.key_rotated",
   "agent.created", "agent.updated", "agent.removed", "agent.started", "agent.stopped",
   "session.created", "session.updated", "session.ended", "session.removed",
+  "task.created", "task.started", "task.waiting", "task.finished", "task.removed",
   "types.changed", "token.created", "token.revoked", "member.changed", "alert",
 ] as const;
 /** [EV2] Ids and summaries only. `seq` is the fleet's number; `id` is what `Last-Event-ID` takes. */

@@ -5,6 +5,8 @@
 import * as z from "zod";
 import type { Role, Scope } from "./access.ts";
 import * as r from "./resources.ts";
+import * as s from "./state.ts";
+import * as t from "./tasks.ts";
 
 export type Access =
   /** No credential; says why in `because`. */
@@ -13,6 +15,8 @@ export type Access =
   | { kind: "user"; role: Role; scope?: Scope; stepUp?: true }
   /** A host's own signature. */
   | { kind: "host" }
+  /** A person, or an agent with the token of its attempt: within what that may see. */
+  | { kind: "user-or-agent"; role: Role; scope: Scope }
   /** A person or a host. */
   | { kind: "user-or-host"; role: Role; scope?: Scope };
 
@@ -37,6 +41,7 @@ const user = (role: Role, scope: Scope): { kind: "user"; role: Role; scope: Scop
 const stepUp = (role: Role, scope: Scope): { kind: "user"; role: Role; scope: Scope; stepUp: true } => ({ kind: "user", role, scope, stepUp: true });
 /** Whoever has a credential at all: it tells about itself, or ends itself. */
 const itself = (): { kind: "user"; role: Role } => ({ kind: "user", role: "viewer" });
+const orAgent = (role: Role, scope: Scope): { kind: "user-or-agent"; role: Role; scope: Scope } => ({ kind: "user-or-agent", role, scope });
 const open = (because: string): { kind: "open"; because: string } => ({ kind: "open", because });
 
 export const ROUTES = {
@@ -88,6 +93,29 @@ export const ROUTES = {
   sessionScreen: { method: "GET", path: "/api/v1/sessions/:id/screen", access: user("viewer", "terminals:read"), summary: "The screen as it is now", query: z.strictObject({ format: z.enum(["text", "ansi"]).optional() }), tag: "sessions" },
   sessionInput: { method: "POST", path: "/api/v1/sessions/:id/input", access: user("operator", "terminals:write"), summary: "Type into a session", body: r.InputBody, result: z.object({ accepted: z.int() }), tag: "sessions" },
   sessionAttach: { method: "GET", path: "/api/v1/sessions/:id/attach", access: user("viewer", "terminals:read"), summary: "Attach to a session (WebSocket)", status: 101, tag: "sessions" },
+
+  // tasks
+  tasks: { method: "GET", path: "/api/v1/tasks", access: orAgent("viewer", "tasks:read"), summary: "List tasks, newest first", query: page.extend({ status: z.string().max(256).optional(), agent: z.string().max(63).optional(), host: z.string().max(63).optional(), parent: z.string().max(63).optional(), q: z.string().max(128).optional() }), result: r.list(t.Task), tag: "tasks" },
+  taskCreate: { method: "POST", path: "/api/v1/tasks", access: orAgent("operator", "tasks:write"), summary: "Dispatch a task to agents, or a command to a host", body: t.TaskBody, result: t.Task, status: 201, tag: "tasks" },
+  task: { method: "GET", path: "/api/v1/tasks/:id", access: orAgent("viewer", "tasks:read"), summary: "One task, with its attempts", result: t.TaskDetail, tag: "tasks" },
+  taskCancel: { method: "POST", path: "/api/v1/tasks/:id/cancel", access: orAgent("operator", "tasks:cancel"), summary: "Cancel a task, queued or running", body: t.TaskCancel, result: t.Task, tag: "tasks" },
+  taskRetry: { method: "POST", path: "/api/v1/tasks/:id/retry", access: user("operator", "tasks:write"), summary: "Run an ended task again: what did not succeed of it", result: t.Task, tag: "tasks" },
+  taskCleanup: { method: "POST", path: "/api/v1/tasks/:id/cleanup", access: user("operator", "tasks:write"), summary: "Stop it, collect its log, remove its workspace", body: t.TaskCleanup, result: t.CleanupResult, tag: "tasks" },
+  taskWait: { method: "GET", path: "/api/v1/tasks/:id/wait", access: orAgent("viewer", "tasks:read"), summary: "The task, once it has ended or `timeout` seconds (at most 60) are over", query: z.strictObject({ timeout: z.coerce.number().min(0).max(60).optional() }), result: t.Task, tag: "tasks" },
+  taskLog: { method: "GET", path: "/api/v1/tasks/:id/log", access: orAgent("viewer", "tasks:read"), summary: "The log of a task's last attempt: bytes; `follow` streams until it ends", query: z.strictObject({ offset: z.coerce.number().int().min(0).optional(), tailLines: z.coerce.number().int().min(0).max(100_000).optional(), follow: z.enum(["true", "false"]).optional(), agent: z.string().max(63).optional() }), tag: "tasks" },
+  attemptLog: { method: "GET", path: "/api/v1/attempts/:id/log", access: orAgent("viewer", "tasks:read"), summary: "The log of one attempt", query: z.strictObject({ offset: z.coerce.number().int().min(0).optional(), tailLines: z.coerce.number().int().min(0).max(100_000).optional(), follow: z.enum(["true", "false"]).optional() }), tag: "tasks" },
+  queue: { method: "GET", path: "/api/v1/queue", access: user("viewer", "tasks:read"), summary: "What waits, why, and what runs where", query: page.extend({ agent: z.string().max(63).optional(), task: z.string().max(63).optional(), show: z.enum(["waiting", "processing", "completed"]).optional() }), result: t.Queue, tag: "tasks" },
+  agentHealth: { method: "GET", path: "/api/v1/agents/:id/health", access: user("viewer", "agents:read"), summary: "Whether an agent could take a task now, and why not", result: t.AgentHealth, tag: "agents" },
+
+  // state and secrets
+  state: { method: "GET", path: "/api/v1/state", access: orAgent("viewer", "state:read"), summary: "List state keys; with `watch=true` follow changes as NDJSON", query: page.extend({ prefix: z.string().max(256).optional(), watch: z.enum(["true", "false"]).optional() }), result: r.list(s.StateEntry), tag: "state" },
+  stateFlush: { method: "DELETE", path: "/api/v1/state", access: user("owner", "state:write"), summary: "Delete all state keys", result: z.object({ deleted: z.int() }), tag: "state" },
+  stateGet: { method: "GET", path: "/api/v1/state/:key", access: orAgent("viewer", "state:read"), summary: "One key with its value and version", result: s.StateEntry, tag: "state" },
+  statePut: { method: "PUT", path: "/api/v1/state/:key", access: orAgent("operator", "state:write"), summary: "Set a key; `If-Match: <version>` sets only that version", body: s.StatePut, result: s.StateEntry, tag: "state" },
+  stateDelete: { method: "DELETE", path: "/api/v1/state/:key", access: orAgent("operator", "state:write"), summary: "Delete a key", status: 204, tag: "state" },
+  secrets: { method: "GET", path: "/api/v1/secrets", access: user("operator", "tasks:read"), summary: "Names of the fleet's secrets", query: page, result: r.list(s.Secret), tag: "state" },
+  secretPut: { method: "PUT", path: "/api/v1/secrets/:name", access: stepUp("owner", "secrets:write"), summary: "Set a secret; its value never comes out again", body: s.SecretPut, result: s.Secret, tag: "state" },
+  secretDelete: { method: "DELETE", path: "/api/v1/secrets/:name", access: stepUp("owner", "secrets:write"), summary: "Delete a secret", status: 204, tag: "state" },
 
   // operations
   events: { method: "GET", path: "/api/v1/events", access: user("viewer", "events:read"), summary: "Follow the fleet's events: WebSocket, else server-sent events", query: z.strictObject({ since: z.string().max(64).optional(), follow: z.enum(["true", "false"]).optional(), limit: z.coerce.number().int().min(1).max(1000).optional() }), tag: "operations" },

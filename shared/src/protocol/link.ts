@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { Cols, Rows, SessionInfo, Size } from "./session.ts";
 import { VersionRange } from "./version.ts";
+import * as tasks from "./tasks.ts";
 import { AgentTypeReport } from "../contract/agent-types.ts";
 
 const Epoch = z.int().min(0).max(0xffff);
@@ -122,6 +123,9 @@ export const HostFrames = {
   epoch: EpochChanged,
   "input-refused": InputRefused,
   "host-sync": HostSync,
+  "task.status": tasks.TaskStatus,
+  attempts: tasks.Attempts,
+  "log.open": tasks.LogOpen,
 } as const;
 export type HostFrame = z.infer<(typeof HostFrames)[keyof typeof HostFrames]>;
 
@@ -253,6 +257,14 @@ export const RelayFrames = {
   sync: Sync,
   registry: Registry,
   drain: Drain,
+  "task.offer": tasks.Offer,
+  "task.start": tasks.Start,
+  "task.cancel": tasks.Cancel,
+  "task.cleanup": tasks.Cleanup,
+  "task.ack": tasks.AttemptAck,
+  "log.durable": tasks.LogDurable,
+  "log.need": tasks.LogNeed,
+  "log.follow": tasks.LogFollow,
 } as const;
 export type RelayFrame = z.infer<(typeof RelayFrames)[keyof typeof RelayFrames]>;
 
@@ -266,6 +278,10 @@ export const RequestResults = {
   "session.input": SendInputResult,
   "workspace.ensure": EnsureWorkspaceResult,
   detect: DetectResult,
+  "task.offer": tasks.OfferResult,
+  "task.start": tasks.AttemptResult,
+  "task.cancel": tasks.AttemptResult,
+  "task.cleanup": tasks.CleanupOutcome,
 } as const;
 export type RequestName = keyof typeof RequestResults;
 export type RequestFrame = Extract<RelayFrame, { id: number }>;

@@ -1,0 +1,186 @@
+/**
+ * Who asks what of whom when work is done: the Worker's routes and the HostRelays ask the Scheduler, the Scheduler asks
+ * the HostRelay of a host, the HostRelay fills the AttemptLogs. All of it travels as JSON between objects, refusals as values.
+ */
+import type { Dependency, HostSelector, Queue, Task, TaskBody, TaskDetail, CleanupResult } from "@maestro/shared/contract/tasks";
+import type { Secret, StateEntry } from "@maestro/shared/contract/state";
+import type { MaestroError } from "@maestro/shared/errors";
+import type { AttemptReport } from "@maestro/shared/protocol/tasks";
+import type { Result } from "@maestro/shared/result";
+import type * as z from "zod";
+import type { Reach } from "../events/reach.ts";
+
+/** Who did it. `parent`: an agent, with the token of its attempt; checked against the fence in the Scheduler. */
+export interface Actor {
+  name: string;
+  credential: string;
+  parent?: { task: string; attempt: string; fence: number } | undefined;
+}
+
+/** An agent as it is when the task is submitted. */
+export interface AgentOfTask {
+  id: string;
+  name: string;
+  type: string;
+  definition?: Record<string, unknown> | undefined;
+  workspace: string;
+  model?: string | undefined;
+  args: string[];
+  env: Record<string, string>;
+}
+
+/** One attempt chain. With an agent the host is the agent's; without one any that the selector admits. */
+export type NewTarget =
+  | { kind: "agent"; agent: AgentOfTask; host: { id: string; name: string } }
+  | { kind: "host"; selector: HostSelector };
+
+export interface NewTask {
+  /** Without `credentials`: those come as `sealed`. */
+  body: Omit<TaskBody, "credentials" | "to" | "on" | "dependsOn"> & { dependsOn: z.infer<typeof Dependency>[] };
+  /** Ciphertext by name, for the Worker's key [TK5]. */
+  sealed: Record<string, string>;
+  targets: NewTarget[];
+  by: Actor;
+}
+
+export interface TaskQuery {
+  limit: number;
+  /** The id after which the page starts. */
+  before?: string | undefined;
+  status?: string[] | undefined;
+  agent?: string | undefined;
+  host?: string | undefined;
+  parent?: string | undefined;
+  q?: string | undefined;
+  /** Only what this credential may see. */
+  reach: Reach;
+}
+
+export interface QueueQuery {
+  limit: number;
+  before?: string | undefined;
+  agent?: string | undefined;
+  task?: string | undefined;
+  show?: "waiting" | "processing" | "completed" | undefined;
+  reach: Reach;
+}
+
+/** What the Scheduler is told of a host when its link is up. `link` names that link: what an older one says is ignored. */
+export interface HostForTasks {
+  id: string;
+  name: string;
+  link: string;
+  maxConcurrent: number;
+  draining: boolean;
+  capabilities: string[];
+  /** Slugs of the types whose CLI was found there. */
+  types: string[];
+}
+
+export interface AttemptOwner {
+  attempt: string;
+  task: string;
+  fence: number;
+  agent?: string | undefined;
+  host: { id: string; name: string };
+}
+
+export interface SchedulerCalls {
+  // routes; `ref` is an id or a unique prefix of one. What is out of reach is not found.
+  submit(task: NewTask): Promise<Result<Task>>;
+  task(ref: string, reach: Reach): Promise<Result<TaskDetail>>;
+  tasks(query: TaskQuery): Promise<{ items: Task[]; next?: string | undefined }>;
+  cancel(ref: string, reach: Reach, by: Actor, reason: string): Promise<Result<Task>>;
+  retry(ref: string, reach: Reach, by: Actor): Promise<Result<Task>>;
+  cleanup(ref: string, reach: Reach, by: Actor, keepLogs: boolean): Promise<Result<CleanupResult>>;
+  queue(query: QueueQuery): Promise<Queue>;
+  /** The attempt whose log is meant: of this agent, else of the first target; the newest one. */
+  attemptFor(ref: string, reach: Reach, agent: string | undefined): Promise<Result<AttemptOwner>>;
+  attempt(id: string, reach: Reach): Promise<Result<AttemptOwner>>;
+  /** For an agent's token: the attempt runs, and this is its fence. `stale_fence` otherwise. */
+  holdsFence(attempt: string, fence: number): Promise<Result<AttemptOwner & { depth: number; agentName?: string | undefined }>>;
+  /** For agent health: what of an agent runs, and how its last task ended. */
+  agentWork(
+    agent: string,
+  ): Promise<{ running: string[]; last?: { task: string; status: string; reason?: string | undefined } | undefined }>;
+
+  // relays
+  hostUp(host: HostForTasks): Promise<void>;
+  /** All attempts of the host, in pages, after each `hostUp`. */
+  hostAttempts(
+    host: string,
+    link: string,
+    items: AttemptReport[],
+    first: boolean,
+    more: boolean,
+  ): Promise<{ acked: { attempt: string; fence: number; unknown?: boolean | undefined }[] }>;
+  /** `ack`: stored, or of no use any more; the host need not tell it again. */
+  attemptStatus(host: string, report: AttemptReport): Promise<{ ack: boolean; unknown?: boolean | undefined }>;
+  /** The link of this name went; `seenMs` is its last sign of life. */
+  hostDown(host: string, link: string, seenMs: number): Promise<void>;
+  /** Renamed, relabelled, drained, types changed. */
+  hostChanged(
+    host: string,
+    change: Partial<Omit<HostForTasks, "id" | "link">> & { labels?: Record<string, string> | undefined },
+  ): Promise<void>;
+  hostRemoved(host: string): Promise<void>;
+
+  // state: `by` writes; `prefix` bounds what an agent may touch
+  stateList(prefix: string, limit: number, after: string | undefined): Promise<{ items: StateEntry[]; next?: string | undefined }>;
+  stateGet(key: string): Promise<Result<StateEntry>>;
+  /** `ttlS` undefined: it stays. */
+  statePut(key: string, value: string, ttlS: number | undefined, ifVersion: number | undefined, by: Actor): Promise<Result<StateEntry>>;
+  stateDelete(key: string, ifVersion: number | undefined, by: Actor): Promise<Result<void>>;
+  stateFlush(by: Actor): Promise<number>;
+  // secrets: ciphertext only
+  secrets(): Promise<Secret[]>;
+  secretPut(name: string, ciphertext: string, by: Actor): Promise<Result<Secret>>;
+  secretDelete(name: string, by: Actor): Promise<Result<void>>;
+}
+
+/** What the Scheduler asks of a host's relay, beside `request` for starts, cancels and cleanups. */
+export interface RelayForTasks {
+  /** [TK1] The spec as JSON: inline or as a blob, as its size needs. Answered by an OfferResult as JSON. */
+  offer(
+    attempt: string,
+    fence: number,
+    spec: string,
+  ): Promise<{ ok: true; json: string } | { ok: false; error: MaestroError; neverSent?: true }>;
+  /** [TK5] `env` is ciphertext by name and plain names of an agent's own token; unsealed and sealed for the host here, never stored. */
+  start(
+    attempt: string,
+    fence: number,
+    sealed: Record<string, string>,
+    task: string,
+  ): Promise<{ ok: true; json: string } | { ok: false; error: MaestroError; neverSent?: true }>;
+  followLog(attempt: string, follow: boolean): Promise<void>;
+}
+
+export interface LogPage {
+  offset: number;
+  bytes: Uint8Array;
+}
+
+export interface LogState {
+  /** Of the host's file, as far as it is known. */
+  bytes: number;
+  /** All bytes before it are stored, or omitted and counted. */
+  durable: number;
+  complete: boolean;
+  sha256?: string | undefined;
+  /** [LG2] Between the kept beginning and the kept end. */
+  omitted?: { from: number; to: number } | undefined;
+}
+
+/** One per attempt, named `<fleet>/<attempt>`. */
+export interface AttemptLogCalls {
+  /** Overlap is dropped; a gap is answered `need`. `durable` follows the commit. */
+  append(offset: number, bytes: Uint8Array): Promise<{ durable: number; need?: number | undefined }>;
+  /** The child has ended; its log is so long and has this digest. Followers end once all of it is there. */
+  end(log: { bytes: number; sha256: string } | undefined, exit: { status: string; exitCode: number | null }): Promise<LogState>;
+  state(): Promise<LogState>;
+  read(offset: number, maxBytes: number): Promise<LogPage>;
+  /** Where the last so many lines begin. */
+  tailOffset(lines: number): Promise<number>;
+  erase(): Promise<void>;
+}
