@@ -14,11 +14,13 @@ interface __BaseEnv_Env {
 	TIME_SCALE: string;
 	HOST_RELAY: DurableObjectNamespace<import("./src/worker").HostRelay>;
 	FEED: DurableObjectNamespace<import("./src/worker").Feed>;
+	SCHEDULER: DurableObjectNamespace<import("./src/worker").Scheduler>;
+	ATTEMPT_LOG: DurableObjectNamespace<import("./src/worker").AttemptLog>;
 }
 declare namespace Cloudflare {
 	interface GlobalProps {
 		mainModule: typeof import("./src/worker");
-		durableNamespaces: "HostRelay" | "Feed";
+		durableNamespaces: "HostRelay" | "Feed" | "Scheduler" | "AttemptLog";
 	}
 	interface Env extends __BaseEnv_Env {}
 }
