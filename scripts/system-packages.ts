@@ -22,6 +22,8 @@ const PROGRAMS: readonly Program[] = [
   { names: ["curl"], debian: "curl", purpose: "joining by the console's line" },
   { names: ["openssl"], debian: "openssl", purpose: "a certificate made by hand" },
   { names: ["faketime"], debian: "faketime", purpose: "a machine with a wrong clock" },
+  { names: ["jq"], debian: "jq", purpose: "the examples of the user guide, as written" },
+  { names: ["git"], debian: "git", purpose: "worktrees" },
   { names: ["ps"], debian: "procps", purpose: "process trees" },
 ];
 
