@@ -126,6 +126,7 @@ export const HostFrames = {
   "task.status": tasks.TaskStatus,
   attempts: tasks.Attempts,
   "log.open": tasks.LogOpen,
+  "log.skip": tasks.LogSkip,
 } as const;
 export type HostFrame = z.infer<(typeof HostFrames)[keyof typeof HostFrames]>;
 

@@ -155,3 +155,9 @@ export const Attempts = z.object({
 });
 /** [LG1] The bytes of this attempt's log come as `log` frames on this channel of this link. */
 export const LogOpen = z.object({ t: z.literal("log.open"), channel: z.int().min(1).max(0xffff_ffff), attempt: Ref, fence: Fence });
+/**
+ * [LG2] What lies from `from` up to `to` is not sent: `from` is LOG_HEAD_BYTES of a log that ended longer than LOG_WHOLE_BYTES,
+ * and `to` is where its kept end begins; or the host's file lost those bytes. Stored bytes in between may be dropped; what
+ * comes next begins at `to`, or where the edge stands when that is later. Said on each link after `log.open`, before the bytes behind it.
+ */
+export const LogSkip = z.object({ t: z.literal("log.skip"), attempt: Ref, from: Offset, to: Offset });
