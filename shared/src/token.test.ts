@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { chooseSeed, seededRandom } from "../../test/support/random.ts";
-import { formatToken, parseToken, type TokenKind } from "./token.ts";
+import { formatAttemptToken, formatToken, parseAttemptToken, parseToken, type TokenKind } from "./token.ts";
 
-const KINDS = ["pat", "join", "login", "boot", "att"] as const satisfies readonly TokenKind[];
+const KINDS = ["pat", "join", "login", "boot"] as const satisfies readonly TokenKind[];
 const seed = chooseSeed();
 const bytes = (offset = 0): Uint8Array => {
   const random = seededRandom(seed + offset);
@@ -57,4 +57,31 @@ test(`a thousand tokens share neither id nor secret (seed ${seed})`, () => {
   );
   expect(new Set(parsed.map(({ id }) => id)).size).toBe(1000);
   expect(new Set(parsed.map(({ secret }) => secret)).size).toBe(1000);
+});
+
+const claim = { fleet: "flt_01j9", task: "t-1_x", attempt: "att_01j9", fence: 12 };
+const mac = "A-_9".repeat(10) + "abc";
+
+test("an agent's token says whom it speaks for, and any mistyped character is caught", () => {
+  const token = formatAttemptToken(claim, mac);
+  expect(parseAttemptToken(token)).toEqual({ ok: true, value: { claim, mac } });
+  for (let i = 0; i < token.length; i++)
+    for (const char of "0aZ_.-") {
+      if (token[i] === char) continue;
+      const typed = token.slice(0, i) + char + token.slice(i + 1);
+      expect(parseAttemptToken(typed).ok, typed).toBe(false);
+    }
+});
+
+test("an agent's token is no person's, and a person's no agent's", () => {
+  expect(parseToken(formatAttemptToken(claim, mac), ["pat"])).toMatchObject({
+    ok: false,
+    error: { code: "token_malformed", detail: "A 'att' token cannot be used here." },
+  });
+  expect(parseAttemptToken(formatToken("pat", bytes())).ok).toBe(false);
+});
+
+test("ids that would read as something else are a bug, not a token", () => {
+  expect(() => formatAttemptToken({ ...claim, task: "a.b" }, mac)).toThrow(RangeError);
+  expect(() => formatAttemptToken(claim, "short")).toThrow(RangeError);
 });
