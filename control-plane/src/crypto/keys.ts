@@ -10,6 +10,10 @@ export interface Keys {
   csrf: CryptoKey;
   /** AES-GCM, for answers kept with an Idempotency-Key. */
   idempotency: CryptoKey;
+  /** HMAC of agents' tokens. */
+  attempt: CryptoKey;
+  /** [TK5] AES-GCM, for secrets that wait for their task. */
+  secrets: CryptoKey;
 }
 
 export async function deriveKeys(secret: Uint8Array<ArrayBuffer>): Promise<Keys> {
@@ -23,13 +27,16 @@ export async function deriveKeys(secret: Uint8Array<ArrayBuffer>): Promise<Keys>
       usages,
     );
   const sign = (label: string): Promise<CryptoKey> => derive(label, { name: "HMAC", hash: "SHA-256", length: 256 }, ["sign"]);
-  const [pepper, ticket, cursor, joinNonce, csrf, idempotency] = await Promise.all([
+  const encrypt = (label: string): Promise<CryptoKey> => derive(label, { name: "AES-GCM", length: 256 }, ["encrypt", "decrypt"]);
+  const [pepper, ticket, cursor, joinNonce, csrf, idempotency, attempt, secrets] = await Promise.all([
     sign("token-pepper"),
     sign("ticket"),
     sign("cursor"),
     sign("join-nonce"),
     sign("csrf"),
-    derive("idempotency", { name: "AES-GCM", length: 256 }, ["encrypt", "decrypt"]),
+    encrypt("idempotency"),
+    sign("attempt"),
+    encrypt("secrets"),
   ]);
-  return { pepper, ticket, cursor, joinNonce, csrf, idempotency };
+  return { pepper, ticket, cursor, joinNonce, csrf, idempotency, attempt, secrets };
 }
