@@ -20,3 +20,19 @@ export const FeedContext = z.object({
   agents: z.string().optional(),
 });
 export type FeedContext = z.infer<typeof FeedContext>;
+
+/** Of the Scheduler: who waits for the end of a task, or follows the shared state. */
+export const SchedulerContext = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("task"), task: z.string() }),
+  z.object({
+    kind: z.literal("state"),
+    requestId: z.string(),
+    /** Only keys that begin with it. */
+    prefix: z.string(),
+    credential: z.string(),
+    /** An agent follows for as long as its fence holds. */
+    holder: z.object({ attempt: z.string(), fence: z.int() }).optional(),
+  }),
+]);
+export type SchedulerContext = z.infer<typeof SchedulerContext>;
+export type StateContext = Extract<SchedulerContext, { kind: "state" }>;
