@@ -1,0 +1,61 @@
+/** One part of one machine killed, and brought back as its machine would: `up` restarts its own, a service manager the others'. */
+import { signalTo } from "../support/processes.ts";
+import type { Random } from "../support/random.ts";
+import type { TaskWorld, WorldHost } from "../support/task-world.ts";
+
+export type Victim = "host-agent" | "runner" | "workerd" | "control-plane" | "holder" | "link";
+
+export const VICTIMS: readonly [Victim, ...Victim[]] = ["host-agent", "runner", "workerd", "control-plane", "holder", "link"];
+
+/** Kills it now. Answers what was done, for the account; undefined when there was nothing of the kind. */
+export async function kill(world: TaskWorld, victim: Victim, random: Random): Promise<string | undefined> {
+  const host = pickHost(world, random);
+  switch (victim) {
+    case "host-agent":
+      await killHostAgent(world, host);
+      return `host-agent of ${host.name}`;
+    case "holder":
+      await (host.second ?? world.product).kill("holder");
+      return `holder of ${host.name}`;
+    case "runner":
+      return killRunner(world, random);
+    case "workerd":
+      await world.product.killAndReturn("workerd");
+      return "workerd";
+    case "control-plane":
+      await world.product.killAndReturn("control-plane");
+      await world.product.running("workerd");
+      return "control-plane";
+    case "link": {
+      const linked = world.hosts.filter(({ proxy }) => proxy !== undefined);
+      const one = linked[random.int(0, linked.length - 1)];
+      one?.proxy?.cutAll(random.pick(["rst", "fin"]));
+      return one === undefined ? undefined : `link of ${one.name}`;
+    }
+  }
+}
+
+export async function killHostAgent(world: TaskWorld, host: WorldHost): Promise<void> {
+  if (host.second === undefined) {
+    await world.product.killAndReturn("host-agent");
+    return;
+  }
+  await host.second.kill("host-agent");
+  host.second.run();
+}
+
+/** A runner is killed alone: what it ran is for the host to find and end. */
+function killRunner(world: TaskWorld, random: Random): string | undefined {
+  const alive = world.hosts.flatMap((host) => world.running(host).map((found) => ({ host, ...found })));
+  const one = alive[random.int(0, Math.max(0, alive.length - 1))];
+  if (one === undefined) return undefined;
+  // Excused before the kill: whether it came before the exit file or after is not known to anybody.
+  world.excuseAttempt("runner_killed", one.attempt);
+  return signalTo(one.runner, "SIGKILL") ? `runner ${one.runner} of ${one.attempt} on ${one.host.name}` : undefined;
+}
+
+export const pickHost = (world: TaskWorld, random: Random): WorldHost => {
+  const host = world.hosts[random.int(0, world.hosts.length - 1)];
+  if (host === undefined) throw new Error("a world without hosts");
+  return host;
+};
