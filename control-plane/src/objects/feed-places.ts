@@ -4,7 +4,7 @@ import { agentsByIds } from "../db/agents.ts";
 import type { Db } from "../db/client.ts";
 import { hostById } from "../db/hosts.ts";
 import type { EventType, NewEvent } from "../domain/events/event.ts";
-import type { Place } from "../domain/events/reach.ts";
+import { placeOfTask, type Place } from "../domain/events/reach.ts";
 import type { PresentTable } from "./feed-present.ts";
 
 /** Names of D1 that are kept; past it they are read anew. */
@@ -75,6 +75,7 @@ function placeOf(
   agentId: string | undefined,
 ): Place {
   const name = textOf(data?.["name"]);
+  if (type.startsWith("task.")) return placeOfTask(textsOf(data?.["hosts"]), textsOf(data?.["agents"]));
   if (type.startsWith("agent.")) return { host: textOf(data?.["host"]), agent: name };
   if (!type.startsWith("session.")) return isId("host", subject) ? { host: name } : {};
   const agent = agentId === undefined ? undefined : agents.get(agentId);
@@ -82,4 +83,5 @@ function placeOf(
   return from === undefined ? {} : { host: hosts.get(from)?.name, agent: agent?.host === from ? agent.name : undefined };
 }
 
+const textsOf = (value: unknown): string[] => (Array.isArray(value) ? value.filter((one) => typeof one === "string") : []);
 const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
