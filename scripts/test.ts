@@ -1,5 +1,5 @@
 /**
- * `pnpm test [--only check|unit|workerd|e2e|faults] [--full]`: everything CI runs, in CI's order. The last
+ * `pnpm test [--only check|unit|workerd|e2e|faults|chaos] [--full]`: everything CI runs, in CI's order. The last
  * line is `N passed, N failed, N skipped`; each check counts as a test.
  */
 import { checkSteps, checkWidth } from "./check.ts";
@@ -7,7 +7,7 @@ import { runSteps, type Step, type StepRecord } from "./steps.ts";
 import { systemPackagesStep } from "./system-packages.ts";
 import { add, NONE, runVitest, type Counts } from "./vitest-run.ts";
 
-const STAGES = ["check", "unit", "workerd", "e2e", "faults"] as const;
+const STAGES = ["check", "unit", "workerd", "e2e", "faults", "chaos"] as const;
 type Stage = (typeof STAGES)[number];
 
 /** The stages of a run without `--only`; `e2e` contains the faults. */
@@ -76,6 +76,8 @@ async function runStage(stage: Stage, full: boolean): Promise<Counts> {
         await prepare(["build"]),
         await runVitest({ project: "e2e", filters: ["test/chaos", "test/e2e/faults", "test/e2e/bytes"], env, timeoutMs: left() }),
       );
+    case "chaos":
+      return add(await prepare(["build"]), await runVitest({ project: "e2e", filters: ["test/chaos"], env, timeoutMs: left() }));
   }
 }
 
