@@ -19,6 +19,8 @@ export interface FrameSink {
 const DATA_HIGH_WATER_BYTES = 256 * 1024;
 /** Above this, control frames wait too. */
 const CONTROL_HIGH_WATER_BYTES = 1024 * 1024;
+/** Above this, logs wait: what a keystroke's echo finds before it stays small. */
+const QUIET_BYTES = 64 * 1024;
 /** Waiting control frames; more means that the far end reads nothing while asking much. */
 export const MAX_CONTROL_QUEUE = 4096;
 const MAX_CONTROL_QUEUE_BYTES = 64 * MAX_CONTROL_BYTES;
@@ -31,6 +33,8 @@ export class Egress {
   readonly #channels = new Map<number, Channel>();
   /** Channels with something to send, in turn. */
   #turn: Channel[] = [];
+  /** Logs give way to all of these. */
+  #whenQuiet: (() => void)[] = [];
   #control: string[] = [];
   #controlBytes = 0;
   #budget;
@@ -59,6 +63,13 @@ export class Egress {
   /** A frame of data that belongs to no channel (an answer's blob). Goes with the control frames, in order. */
   data(bytes: Uint8Array): void {
     if (!this.#closed) this.#sink.sendBinary(bytes);
+  }
+
+  /** Calls once, when neither answers nor channels have anything to send and little is on its way: `send` may send one frame then. */
+  whenQuiet(send: () => void): void {
+    if (this.#closed) return;
+    this.#whenQuiet.push(send);
+    this.pump();
   }
 
   add(channel: Channel): void {
@@ -108,6 +119,7 @@ export class Egress {
         }
       }
     }
+    wakeMs = Math.min(wakeMs, this.#pumpQuiet());
     if (wakeMs !== Number.POSITIVE_INFINITY) this.#wakeIn(wakeMs);
   }
 
@@ -117,6 +129,7 @@ export class Egress {
     this.#channels.clear();
     this.#turn = [];
     this.#control = [];
+    this.#whenQuiet = [];
   }
 
   #send(channel: Channel, nowMs: number): void {
@@ -129,6 +142,18 @@ export class Egress {
       this.#sink.sendBinary(frame.bytes);
     }
     this.#sent(channel);
+  }
+
+  /** When it may go on, if it is the frames of this second that it waits for. */
+  #pumpQuiet(): number {
+    while (this.#whenQuiet.length > 0 && this.#control.length === 0 && this.#sink.bufferedBytes < QUIET_BYTES) {
+      this.#budget = refill(this.#budget, this.#clock.monotonicMs());
+      const budgetMs = waitMs(this.#budget, Number.POSITIVE_INFINITY);
+      if (budgetMs > 0) return budgetMs;
+      this.#budget = takeToken(this.#budget);
+      this.#whenQuiet.shift()?.();
+    }
+    return Number.POSITIVE_INFINITY;
   }
 
   #pumpControl(): void {
