@@ -41,6 +41,8 @@ export interface NewTask {
   sealed: Record<string, string>;
   targets: NewTarget[];
   by: Actor;
+  /** Of the submitter: a host beyond it is not chosen for a target that names none. */
+  reach?: Reach | undefined;
 }
 
 export interface TaskQuery {
@@ -75,6 +77,8 @@ export interface HostForTasks {
   capabilities: string[];
   /** Slugs of the types whose CLI was found there. */
   types: string[];
+  /** Absent: the Scheduler reads them by itself. */
+  labels?: Record<string, string> | undefined;
 }
 
 export interface AttemptOwner {
