@@ -7,7 +7,7 @@ import { makeContext, type Context } from "./context.ts";
 import type { Io } from "./io.ts";
 import { unwrap } from "./unwrap.ts";
 
-export type Group = "run" | "host" | "agent" | "session" | "monitor" | "internal";
+export type Group = "run" | "host" | "agent" | "session" | "task" | "state" | "monitor" | "internal";
 
 export interface CommandSpec<F extends Flags, P extends Params> {
   group: Group;
@@ -51,7 +51,9 @@ export function defineCommand<F extends Flags, P extends Params>(spec: CommandSp
     examples: spec.examples,
     async execute(io, argv) {
       const scanned = unwrap(scanArgs(grammar, argv));
-      const globals = unwrap(readFlags(globalFlags, scanned.texts));
+      // What the command has a flag of its own for is no flag of every command here.
+      const shared = new Map([...scanned.texts].filter(([given]) => !Object.hasOwn(spec.flags, given)));
+      const globals = unwrap(readFlags(globalFlags, shared));
       const input: CommandInput<F, P> = {
         flags: unwrap(readFlags(spec.flags, scanned.texts)),
         params: unwrap(readParams(grammar, scanned.words)),

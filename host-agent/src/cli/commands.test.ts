@@ -6,9 +6,9 @@ import { COMMANDS } from "./commands.ts";
 import { helpForOne } from "./help.ts";
 import { findCommand } from "./main.ts";
 
-/** The words behind `maestro` in a line for a shell: quotes are undone, a substitution or redirection ends it. */
+/** The words behind `maestro` in a line for a shell: quotes are undone, a substitution, a pipe or a redirection ends it. */
 function wordsOf(line: string): string[] {
-  const [, own = ""] = /(?:^|[\s(])maestro ([^>)]*)/.exec(line) ?? [];
+  const [, own = ""] = /(?:^|[\s(])maestro ([^>)|]*)/.exec(line) ?? [];
   return [...own.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, single, double, bare]) => single ?? double ?? bare ?? "");
 }
 

@@ -2,6 +2,8 @@
 import type { Command } from "./command.ts";
 import * as access from "./commands/access.ts";
 import * as agent from "./commands/agent.ts";
+import { agentHealth } from "./commands/agent-health.ts";
+import { cleanup, workspaceClean } from "./commands/cleanup.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { doctor } from "./commands/doctor.ts";
 import * as host from "./commands/host.ts";
@@ -9,7 +11,13 @@ import { hostRotateKey } from "./commands/host-key.ts";
 import { hostJoin, hostRun } from "./commands/host-local.ts";
 import { controlPlane, holder } from "./commands/internal.ts";
 import { hostInstall, hostUninstall } from "./commands/service.ts";
+import { logs } from "./commands/logs.ts";
+import { queueStatus } from "./commands/queue.ts";
+import * as secret from "./commands/secret.ts";
 import * as session from "./commands/session.ts";
+import * as state from "./commands/state.ts";
+import * as task from "./commands/task.ts";
+import { taskDispatch } from "./commands/task-dispatch.ts";
 import { api, events, status } from "./commands/status.ts";
 import { down, up } from "./commands/up.ts";
 
@@ -43,11 +51,32 @@ export const COMMANDS: readonly Command[] = [
   agent.agentRestart,
   agent.agentAttach,
   agent.agentRemove,
+  agentHealth,
+  workspaceClean,
   session.sessionList,
   session.sessionNew,
   session.sessionAttach,
   session.sessionScreen,
   session.sessionKill,
+  taskDispatch,
+  task.taskStatus,
+  task.taskList,
+  task.taskWait,
+  task.taskCancel,
+  task.taskRetry,
+  logs,
+  cleanup,
+  queueStatus,
+  state.stateSet,
+  state.stateGet,
+  state.stateList,
+  state.stateDelete,
+  state.stateWatch,
+  state.stateFlush,
+  state.redisFlush,
+  secret.secretSet,
+  secret.secretList,
+  secret.secretDelete,
   events,
   access.tokenCreate,
   access.tokenList,

@@ -1,5 +1,6 @@
 /** `maestro help`: the whole table, or one command with usage, flags and two examples. */
-import { GLOBAL_NAMES, usageLine } from "./args/parse.ts";
+import { isGlobal } from "./args/globals.ts";
+import { flagUsage, usageLine } from "./args/parse.ts";
 import type { FlagSpec } from "./args/spec.ts";
 import type { Command, Group } from "./command.ts";
 import { padEnd } from "./render/width.ts";
@@ -9,6 +10,8 @@ const TITLES: Record<Exclude<Group, "internal">, string> = {
   host: "Hosts",
   agent: "Agents",
   session: "Sessions",
+  task: "Tasks",
+  state: "State and secrets",
   monitor: "Events, tokens and audit",
 };
 
@@ -30,20 +33,20 @@ export function helpForOne({ grammar, summary, examples }: Command): string {
   const params = Object.entries(grammar.params);
   if (params.length > 0) lines.push("", ...block(params.map(([name, { about }]) => [name, about])));
   const all = Object.entries(grammar.flags);
-  const own = all.filter(([name]) => !GLOBAL_NAMES.has(name));
+  const own = all.filter(([name, spec]) => !isGlobal(name, spec));
   if (own.length > 0) lines.push("", "Flags", ...block(own.map(([name, spec]) => [flagText(name, spec), spec.about])));
   lines.push(
     "",
     "Flags of every command",
-    ...block(all.filter(([name]) => GLOBAL_NAMES.has(name)).map(([name, spec]) => [flagText(name, spec), spec.about])),
+    ...block(all.filter(([name, spec]) => isGlobal(name, spec)).map(([name, spec]) => [flagText(name, spec), spec.about])),
   );
   lines.push("", "Examples", ...examples.map((example) => `  ${example}`));
   return `${lines.join("\n")}\n`;
 }
 
-function flagText(name: string, { arity, placeholder, short }: FlagSpec<unknown>): string {
-  const head = short === undefined ? `--${name}` : `-${short}, --${name}`;
-  return arity === "switch" ? head : `${head} ${placeholder}${arity === "list" ? " …" : ""}`;
+function flagText(name: string, spec: FlagSpec<unknown>): string {
+  const usage = `${flagUsage(name, spec)}${spec.arity === "list" ? " …" : ""}`;
+  return spec.short === undefined ? usage : `-${spec.short}, ${usage}`;
 }
 
 function block(rows: readonly (readonly [string, string])[]): string[] {

@@ -19,6 +19,7 @@ export interface CallInput {
   params?: Readonly<Record<string, string>>;
   query?: Readonly<Record<string, string | number | undefined>>;
   body?: unknown;
+  signal?: AbortSignal;
 }
 
 export interface ApiClientOptions extends Target {
@@ -110,7 +111,7 @@ export class ApiClient {
 
   async #send(
     { method, path, access }: Pick<RouteSpec, "method" | "path" | "access">,
-    { params = {}, query = {}, body }: CallInput,
+    { params = {}, query = {}, body, signal }: CallInput,
     headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
     const { url, token, pin } = this.target;
@@ -130,6 +131,7 @@ export class ApiClient {
       },
       body: body === undefined ? undefined : JSON.stringify(body),
       timeoutMs: this.#timeoutMs,
+      signal,
     });
     if (answer.status < 400) return answer;
     throw refusal(url, answer.status, await readText(answer.body, this.#timeoutMs));

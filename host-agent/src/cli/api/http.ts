@@ -15,6 +15,8 @@ export interface Exchange {
   body: string | undefined;
   /** Until the headers of the answer, and again for its body. */
   timeoutMs: number;
+  /** Ends it, also while its answer streams. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface Answer {
@@ -28,6 +30,7 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export async function exchange(call: Exchange): Promise<Answer> {
   const { url, pin, timeoutMs } = call;
+  const stop = call.signal === undefined ? {} : { signal: call.signal };
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const send = url.protocol === "https:" ? requestHttps : requestHttp;
   const prefix = url.pathname === "/" ? "" : url.pathname.replace(/\/$/, "");
@@ -39,7 +42,8 @@ export async function exchange(call: Exchange): Promise<Answer> {
         method: call.method,
         path: prefix + call.path,
         headers: { ...call.headers, ...(call.body === undefined ? {} : { "content-length": Buffer.byteLength(call.body) }) },
-        createConnection: connectorTo({ url, timeoutMs, ...(pin === undefined ? {} : { pin }) }),
+        createConnection: connectorTo({ url, timeoutMs, ...stop, ...(pin === undefined ? {} : { pin }) }),
+        ...stop,
       });
       const timer = setTimeout(() => {
         request.destroy(

@@ -1,5 +1,5 @@
 /** Flags every command takes. */
-import { flag } from "./spec.ts";
+import { flag, type FlagSpec } from "./spec.ts";
 
 export const globalFlags = {
   json: flag.toggle("one JSON object, or one array for a list; streams are NDJSON"),
@@ -12,3 +12,7 @@ export const globalFlags = {
   yes: flag.toggle("do not ask before something is destroyed"),
   help: flag.toggle("show help for this command", "h"),
 } as const;
+
+/** A command may have a flag of its own under such a name: then it means what the command says. */
+export const isGlobal = (name: string, spec: FlagSpec<unknown>): boolean =>
+  Object.entries(globalFlags).some(([known, own]) => known === name && own === spec);

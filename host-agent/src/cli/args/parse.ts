@@ -2,6 +2,7 @@
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
 import { err, ok, type Result } from "@maestro/shared/result";
+import { isGlobal } from "./globals.ts";
 import type { Flags, FlagSpec, FlagValues, Params, ParamValues } from "./spec.ts";
 
 export interface Grammar<F extends Flags, P extends Params> {
@@ -93,6 +94,10 @@ function scan(grammar: Grammar<Flags, Params>, argv: readonly string[]): Result<
     } else {
       const next = argv[i + 1];
       if (next === undefined || (next.startsWith("-") && next !== "-")) {
+        if (spec.arity === "optional") {
+          add(name, "");
+          continue;
+        }
         return err(
           maestroError("flag_invalid", `--${name} needs a value.`, { field: name, hint: `For example: --${name} ${spec.placeholder}` }),
         );
@@ -102,6 +107,12 @@ function scan(grammar: Grammar<Flags, Params>, argv: readonly string[]): Result<
     }
   }
   return ok({ texts, words, passthrough: [] });
+}
+
+/** `--name value`, as usage and help show it. */
+export function flagUsage(name: string, { arity, placeholder }: FlagSpec<unknown>): string {
+  if (arity === "switch") return `--${name}`;
+  return arity === "optional" ? `--${name} [${placeholder}]` : `--${name} ${placeholder}`;
 }
 
 function findFlag(flags: Flags, head: string): [string, FlagSpec<unknown>] | undefined {
@@ -129,22 +140,9 @@ export function usageLine({ name, flags, params, passthrough }: Grammar<Flags, P
     parts.push(spec.kind === "required" ? `<${key}>` : spec.kind === "optional" ? `[${key}]` : `[${key}…]`);
   }
   for (const [key, spec] of Object.entries(flags)) {
-    if (GLOBAL_NAMES.has(key)) continue;
-    parts.push(spec.arity === "switch" ? `[--${key}]` : `[--${key} ${spec.placeholder}]${spec.arity === "list" ? "…" : ""}`);
+    if (isGlobal(key, spec)) continue;
+    parts.push(`[${flagUsage(key, spec)}]${spec.arity === "list" ? "…" : ""}`);
   }
   if (passthrough) parts.push("[-- argv…]");
   return parts.join(" ");
 }
-
-/** Flags every command takes; left out of usage lines. */
-export const GLOBAL_NAMES: ReadonlySet<string> = new Set([
-  "json",
-  "format",
-  "quiet",
-  "profile",
-  "url",
-  "verbose",
-  "yes",
-  "timeout",
-  "help",
-]);

@@ -2,8 +2,11 @@
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
 
-/** `switch` takes no value (`--x`, `--x=false`); `value` takes one, the last wins; `list` may be repeated. */
-export type FlagArity = "switch" | "value" | "list";
+/**
+ * `switch` takes no value (`--x`, `--x=false`); `value` takes one, the last wins; `list` may be repeated; `optional` takes the
+ * next word unless that is a flag, or none.
+ */
+export type FlagArity = "switch" | "value" | "list" | "optional";
 
 export interface FlagSpec<T> {
   arity: FlagArity;
@@ -48,6 +51,30 @@ export const flag = {
     placeholder,
     short: undefined,
     read: (texts, name) => (last(texts) === "" ? err(invalid(name, "", "must not be empty", `--${name} ${placeholder}`)) : ok(last(texts))),
+  }),
+  /** Given without a value it reads as the empty text. */
+  optional: (about: string, placeholder: string): FlagSpec<string | undefined> => ({
+    arity: "optional",
+    about,
+    placeholder,
+    short: undefined,
+    read: (texts) => ok(last(texts)),
+  }),
+  /** Texts that another reader turns into values, or refuses. */
+  each: <T>(about: string, placeholder: string, read: (text: string, name: string) => Result<T>): FlagSpec<readonly T[]> => ({
+    arity: "list",
+    about,
+    placeholder,
+    short: undefined,
+    read(texts, name) {
+      const values: T[] = [];
+      for (const text of texts) {
+        const value = read(text, name);
+        if (!value.ok) return value;
+        values.push(value.value);
+      }
+      return ok(values);
+    },
   }),
   integer: (
     about: string,
@@ -109,6 +136,7 @@ export const param = {
   rest: (about: string): ParamSpec<readonly string[]> => ({ about, kind: "rest", read: (texts) => texts }),
 };
 
-function invalid(name: string, text: string, must: string, example: string): MaestroError {
+/** @param must goes on after the name and the text. @param example a whole flag. */
+export function invalid(name: string, text: string, must: string, example: string): MaestroError {
   return maestroError("flag_invalid", `--${name}: '${text.slice(0, 64)}' ${must}.`, { field: name, hint: `For example: ${example}` });
 }

@@ -6,7 +6,9 @@ import { Interrupted } from "../interrupted.ts";
 import type { Io } from "../io.ts";
 
 /** Longest token line that makes sense, with room for a login link around it. */
-const MAX_SECRET_CHARS = 1024;
+const MAX_TOKEN_CHARS = 1024;
+/** What the control plane keeps of a fleet's secret. */
+const MAX_SECRET_BYTES = 16 * 1024;
 
 export async function readSecret(io: Io, { file, prompt }: { file: string | undefined; prompt: string }): Promise<string> {
   if (file !== undefined && file !== "-") {
@@ -14,13 +16,32 @@ export async function readSecret(io: Io, { file, prompt }: { file: string | unde
     if (text === undefined) throw fail("field_invalid", `There is no file '${file}'.`, { field: "token-file" });
     return onlyLine(text);
   }
-  if (file === "-" || !io.stdin.isTTY) return onlyLine(await readAll(io.stdin));
-  return onlyLine(await promptHidden(io, prompt));
+  if (file === "-" || !io.stdin.isTTY) return onlyLine(await readInput(io.stdin, 4 * MAX_TOKEN_CHARS));
+  return onlyLine(await promptHidden(io, prompt, MAX_TOKEN_CHARS));
+}
+
+/** Any text, several lines of a key included; the line feed that ends it is not part of it. */
+export async function readSecretValue(io: Io, { file, prompt }: { file: string | undefined; prompt: string }): Promise<string> {
+  const text = (await givenSecret(io, file, prompt)).replace(/\r?\n$/, "");
+  if (text !== "" && Buffer.byteLength(text) <= MAX_SECRET_BYTES) return text;
+  throw fail("field_invalid", text === "" ? "No value was given." : `The value has more than ${MAX_SECRET_BYTES} bytes.`, {
+    field: "value",
+    hint: "Give it at the prompt, on standard input, or with --file <file>; never as an argument.",
+  });
+}
+
+async function givenSecret(io: Io, file: string | undefined, prompt: string): Promise<string> {
+  if (file !== undefined && file !== "-") {
+    const text = readPrivate(file);
+    if (text === undefined) throw fail("field_invalid", `There is no file '${file}'.`, { field: "file" });
+    return text;
+  }
+  return file === "-" || !io.stdin.isTTY ? readInput(io.stdin, MAX_SECRET_BYTES) : promptHidden(io, prompt, MAX_SECRET_BYTES);
 }
 
 function onlyLine(text: string): string {
   const line = text.trim();
-  if (line === "" || line.length > MAX_SECRET_CHARS || /\s/.test(line)) {
+  if (line === "" || line.length > MAX_TOKEN_CHARS || /\s/.test(line)) {
     throw fail("token_malformed", line === "" ? "No token was given." : "What was given is not one token.", {
       hint: "Give it with --token-file <file>, on standard input, or at the prompt.",
     });
@@ -28,20 +49,21 @@ function onlyLine(text: string): string {
   return line;
 }
 
-async function readAll(stdin: NodeJS.ReadStream): Promise<string> {
+/** No more than tells that it is too much. */
+export async function readInput(stdin: NodeJS.ReadStream, maxBytes: number): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of stdin) {
     const chunk = Buffer.from(part);
     bytes += chunk.byteLength;
-    if (bytes > 4 * MAX_SECRET_CHARS) break;
     parts.push(chunk);
+    if (bytes > maxBytes) break;
   }
   return Buffer.concat(parts).toString("utf8");
 }
 
 /** Reads one line without echo; the end of input ends it too. Throws Interrupted at Ctrl-C. */
-function promptHidden({ stdin, stderr }: Io, prompt: string): Promise<string> {
+function promptHidden({ stdin, stderr }: Io, prompt: string, maxChars: number): Promise<string> {
   // First: whatever is typed once the prompt is seen is neither echoed nor lost.
   stdin.setRawMode(true);
   stderr.write(escapeUnsafe(prompt));
@@ -71,7 +93,7 @@ function promptHidden({ stdin, stderr }: Io, prompt: string): Promise<string> {
           return;
         }
         if (char === "\u007f" || char === "\b") line = line.slice(0, -1);
-        else if (char >= " " && line.length < MAX_SECRET_CHARS) line += char;
+        else if (char >= " " && line.length < maxChars) line += char;
       }
     };
     stdin.on("data", onData);

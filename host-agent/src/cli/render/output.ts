@@ -36,15 +36,20 @@ export class Output {
   }
 
   list<T extends { id: string }>(items: readonly T[], columns: readonly Column<T>[], empty: string): void {
+    this.listBy(items, columns, empty, ({ id }) => id);
+  }
+
+  /** Of things that are known by something else than an id. */
+  listBy<T>(items: readonly T[], columns: readonly Column<T>[], empty: string, idOf: (item: T) => string): void {
     if (this.mode === "json") this.#json(items);
-    else if (this.mode === "ids") for (const { id } of items) this.#data(id);
+    else if (this.mode === "ids") for (const item of items) this.#data(idOf(item));
     else if (items.length === 0) this.note(empty);
     else this.#data(renderTable(items, columns, this));
   }
 
-  /** One record of a stream: its columns, with tabs between them. */
-  record<T extends object>(value: T, columns: (value: T) => readonly string[]): void {
-    if (this.mode === "json") this.#json(value);
+  /** One record of a stream: its columns, with tabs between them. Without columns it is an object to everybody. */
+  record<T extends object>(value: T, columns: ((value: T) => readonly string[]) | undefined): void {
+    if (this.mode === "json" || columns === undefined) this.#json(value);
     else this.raw(`${columns(value).map(escapeUnsafe).join("\t")}\n`);
   }
 

@@ -17,3 +17,13 @@ export function relativeTime(iso: string | undefined, nowMs: number): string {
   const count = Math.floor(Math.abs(seconds) / size);
   return seconds < 0 ? `in ${count}${unit}` : `${count}${unit} ago`;
 }
+
+/** How long something took: `42s`, `3m 12s`, `1h 02m`. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
+  return hours === 0 ? `${minutes}m ${two(seconds % 60)}s` : `${hours}h ${two(minutes % 60)}m`;
+}
+
+const two = (n: number): string => String(n).padStart(2, "0");

@@ -1,0 +1,43 @@
+/** Asks again while the control plane is away, for what goes on without it. */
+import { setTimeout as pause } from "node:timers/promises";
+import { ERRORS, isErrorCode, MaestroFailure } from "@maestro/shared/errors";
+import { ServerRefusal } from "../render/failure.ts";
+
+export interface Patience {
+  signal: AbortSignal;
+  /** Waits are multiplied by it; 1 but in tests. */
+  scale: number;
+  /** Told once per outage. */
+  away(why: string): void;
+}
+
+const FIRST_WAIT_MS = 200;
+const MAX_WAIT_MS = 5_000;
+/** Some ten minutes. */
+const MAX_TRIES = 120;
+
+/** Throws the refusal that more of asking would not change, or whatever came last when interrupted. */
+export async function patiently<T>(patience: Patience, ask: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (patience.signal.aborted || tries >= MAX_TRIES || !isPassing(error)) throw error;
+      if (tries === 0) patience.away(error instanceof MaestroFailure ? error.error.detail : String(error));
+      await rest(patience, tries);
+    }
+  }
+}
+
+/** Longer with each time in a row; an interruption ends it. */
+export async function rest({ signal, scale }: Patience, times: number): Promise<void> {
+  const ceiling = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(times, 10));
+  await pause(ceiling * (0.5 + Math.random() / 2) * scale, undefined, { signal }).catch(() => undefined);
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof MaestroFailure) return isRetryable(error.error.code);
+  return error instanceof ServerRefusal && (error.problem.status >= 500 || isRetryable(error.problem.code));
+}
+
+const isRetryable = (code: string): boolean => isErrorCode(code) && "retryable" in ERRORS[code] && ERRORS[code].retryable;

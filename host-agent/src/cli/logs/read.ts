@@ -1,0 +1,102 @@
+/** [LG3] The bytes of a log: what is there, then what comes, whatever becomes of the connection meanwhile. */
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { ROUTES } from "@maestro/shared/contract/routes";
+import { LOG_HEADERS } from "@maestro/shared/contract/tasks";
+import type { ApiClient } from "../api/client.ts";
+import { patiently, rest, type Patience } from "../api/patience.ts";
+
+export type LogPlace = { kind: "task"; id: string; agent: string | undefined } | { kind: "attempt"; id: string };
+
+export interface LogStart {
+  offset?: number | undefined;
+  tailLines?: number | undefined;
+}
+
+export interface OpenLog {
+  /** Of the first byte that follows. */
+  start: number;
+  /** Of all of it, as far as the edge knows. */
+  bytes: number;
+  complete: boolean;
+  sha256: string | undefined;
+  body: IncomingMessage;
+}
+
+export interface LogChunk {
+  offset: number;
+  bytes: Buffer;
+}
+
+/** A follower hears nothing for so long: the connection is taken for dead. */
+const SILENT_MS = 90_000;
+
+export async function openLog(client: ApiClient, place: LogPlace, from: LogStart, follow: boolean, signal: AbortSignal): Promise<OpenLog> {
+  const { body, headers } = await client.raw(
+    place.kind === "task" ? ROUTES.taskLog : ROUTES.attemptLog,
+    {
+      params: { id: place.id },
+      query: {
+        offset: from.offset,
+        tailLines: from.tailLines,
+        ...(follow ? { follow: "true" } : {}),
+        ...(place.kind === "task" ? { agent: place.agent } : {}),
+      },
+      signal,
+    },
+    { accept: "application/octet-stream" },
+  );
+  const start = numberIn(headers, LOG_HEADERS.start) ?? from.offset ?? 0;
+  return {
+    start,
+    bytes: numberIn(headers, LOG_HEADERS.bytes) ?? start,
+    complete: textIn(headers, LOG_HEADERS.complete) === "true",
+    sha256: textIn(headers, LOG_HEADERS.sha256),
+    body,
+  };
+}
+
+/** Ends where the log does; without `follow`, where it did when it was asked for. */
+export async function* readLog(
+  client: ApiClient,
+  place: LogPlace,
+  from: LogStart,
+  follow: boolean,
+  patience: Patience,
+): AsyncGenerator<LogChunk> {
+  let next = from;
+  for (let quiet = 0; ; quiet++) {
+    const asked = next;
+    const log = await patiently(patience, () => openLog(client, place, asked, follow, patience.signal));
+    log.body.setTimeout(SILENT_MS, () => log.body.destroy(new Error("nothing was heard for too long")));
+    let at = log.start;
+    let broken = false;
+    try {
+      for await (const part of log.body) {
+        const bytes = Buffer.from(part);
+        yield { offset: at, bytes };
+        at += bytes.byteLength;
+        quiet = 0;
+      }
+    } catch {
+      // Read to here, it goes on from here.
+      broken = true;
+    } finally {
+      log.body.destroy();
+    }
+    if (patience.signal.aborted) return;
+    // The server ends a followed answer now and then: only a log that is told to be whole has ended.
+    if (!broken && (!follow || (log.complete && at >= log.bytes))) return;
+    next = { offset: at };
+    if (broken || at === log.start) await rest(patience, quiet);
+  }
+}
+
+const textIn = (headers: IncomingHttpHeaders, name: string): string | undefined => {
+  const value = headers[name];
+  return typeof value === "string" ? value : undefined;
+};
+
+const numberIn = (headers: IncomingHttpHeaders, name: string): number | undefined => {
+  const text = textIn(headers, name);
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+};
