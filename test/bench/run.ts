@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { build } from "../../scripts/build.ts";
 import { judge, MIN_ROUNDS, type Gate, type GateResult } from "./gate.ts";
+import { drain } from "./drain.ts";
 import { p1 } from "./p01-keystroke.ts";
 import { p2 } from "./p02-products.ts";
 import { p4 } from "./p04-bulk.ts";
@@ -14,12 +15,17 @@ import { p7 } from "./p07-stalled.ts";
 import { p8 } from "./p08-fan-out.ts";
 import { p9 } from "./p09-many-sessions.ts";
 import { p10 } from "./p10-attach.ts";
+import { p11 } from "./p11-start.ts";
+import { p12 } from "./p12-first-byte.ts";
+import { p13 } from "./p13-queue.ts";
 import { p14 } from "./p14-idle.ts";
 import { p15 } from "./p15-frames.ts";
+import { p16 } from "./p16-cost.ts";
+import { p18 } from "./p18-listing.ts";
 import { table } from "./report.ts";
 import { Rig } from "./rig.ts";
 
-const GATES: readonly Gate[] = [p1, p2, p4, p5, p6, p7, p8, p9, p10, p14, p15];
+const GATES: readonly Gate[] = [p1, p2, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p18, drain];
 
 interface Plan {
   gates: readonly Gate[];

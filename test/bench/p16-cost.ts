@@ -1,0 +1,151 @@
+/** P16: what a month costs, from requests, messages and rows that were counted on the product at work. */
+import { Task } from "@maestro/shared/contract/tasks";
+import type { Product } from "../support/maestro.ts";
+import { CountedBuild, countsSince, type Counts } from "./counted-build.ts";
+import type { Gate } from "./gate.ts";
+import { Credentials } from "./load.ts";
+import { median, rounded } from "./statistics.ts";
+
+/** The fleet of the model. */
+const FLEET = { hosts: 1_000, agents: 2, outputHours: 6, watchedHours: 0.6, tasks: 100, days: 30 } as const;
+const GOAL_DOLLARS = 20;
+
+/** Cloudflare's prices of performance.md §3, dollars; what the paid plan includes a month, and the plan itself. */
+const PRICE = { workerRequests: 0.3e-6, objectRequests: 0.15e-6, messagesPerRequest: 20, rows: 1e-6, gigabyteSeconds: 12.5e-6 } as const;
+const INCLUDED = { workerRequests: 10e6, objectRequests: 1e6, rows: 50e6, d1Rows: 50e6, gigabyteSeconds: 400_000 } as const;
+const PLAN_DOLLARS = 5;
+const OBJECT_GIGABYTES = 0.128;
+
+const TASKS_PER_ROUND = 20;
+const WATCH_MS = 5_000;
+/** As an agent's screen moves: a spinner and some text, ten times a second. */
+const AGENT = [
+  "/bin/sh",
+  "-c",
+  'n=0; while :; do n=$((n+1)); printf "\\033[H\\033[2K working on step %d of many, and saying so\\r\\n" $n; sleep 0.1; done',
+];
+/** A task's output, of an unremarkable size. */
+const WORK = ["/bin/sh", "-c", 'seq -f "line %g of what a task says about itself" 1 200'];
+
+type Figures = Omit<Counts, "by">;
+
+export const p16: Gate = {
+  id: "P16",
+  title: `a month of ${FLEET.hosts} hosts, modelled from what was counted`,
+  async run(rig) {
+    using counted = await CountedBuild.make();
+    await using product = await rig.freshProduct();
+    await product.down();
+    product.bundle = counted.bundle;
+    await product.upAgain();
+    const credentials = await Credentials.for(product, 5 * TASKS_PER_ROUND * rig.rounds);
+    const { id } = await product.api.createSession({ argv: AGENT, backend: "pty" });
+    const rounds: { task: Figures; watched: Figures; unwatched: Figures }[] = [];
+    const named: string[] = [];
+    await tasks(credentials, 5);
+    await rig.interleave({
+      round: async () => {
+        const idle = await during(product, () => elapse(WATCH_MS));
+        const work = await during(product, () => tasks(credentials, TASKS_PER_ROUND));
+        named.push(
+          JSON.stringify(Object.fromEntries(Object.entries(work.by).map(([name, count]) => [name, rounded(count / TASKS_PER_ROUND)]))),
+        );
+        const viewer = await product.attach(id);
+        await countsSince(product);
+        const watched = await during(product, () => elapse(WATCH_MS));
+        await viewer[Symbol.asyncDispose]();
+        rounds.push({
+          task: share(work, TASKS_PER_ROUND),
+          watched: share(watched, WATCH_MS / 1000),
+          unwatched: share(idle, WATCH_MS / 1000),
+        });
+      },
+    });
+    await product.api.killSession(id);
+    const months = rounds.map(month);
+    const list = months.map((figures) => dollars(figures, false));
+    const last = rounds.at(-1);
+    return {
+      parts: [
+        {
+          name: "as billed",
+          unit: "$/month",
+          values: months.map((figures) => dollars(figures, true)),
+          references: [GOAL_DOLLARS],
+          limit: { atMost: 1 },
+        },
+      ],
+      told: {
+        "$/month without what the plan includes": rounded(median(list)),
+        "rows per task": rounded(median(rounds.map(({ task }) => task.rows + task.d1Rows))),
+        "a task": JSON.stringify(last?.task),
+        "a watched second": JSON.stringify(last?.watched),
+        "a second that nobody watches": JSON.stringify(last?.unwatched),
+        "a task, by object and call": named.at(-1) ?? "",
+      },
+      note: `per host and day: ${FLEET.agents} agents with ${FLEET.outputHours} h of output each, ${FLEET.watchedHours} h watched, ${FLEET.tasks} tasks, each submitted, looked at and its log read once; billed: with the paid plan's fee of $${PLAN_DOLLARS} and what it includes`,
+    };
+  },
+};
+
+async function tasks(credentials: Credentials, count: number): Promise<void> {
+  for (let n = 0; n < count; n++) {
+    const api = credentials.next;
+    const { id } = await api.call(Task, "POST", "/api/v1/tasks", { command: WORK, on: {} });
+    await api.call(Task, "GET", `/api/v1/tasks/${id}/wait?timeout=30`);
+    const log = await api.request("GET", `/api/v1/tasks/${id}/log`);
+    if (log.status !== 200 || log.text.length === 0) throw new Error(`log of ${id}: ${log.status}`);
+  }
+}
+
+async function during(product: Product, work: () => Promise<void>): Promise<Counts> {
+  await countsSince(product);
+  await work();
+  return countsSince(product);
+}
+
+function share({ workerRequests, objectRequests, messages, alarms, rows, d1Rows, objectMs }: Figures, by: number): Figures {
+  const per = (value: number) => rounded(value / by);
+  return {
+    workerRequests: per(workerRequests),
+    objectRequests: per(objectRequests),
+    messages: per(messages),
+    alarms: per(alarms),
+    rows: per(rows),
+    d1Rows: per(d1Rows),
+    objectMs: per(objectMs),
+  };
+}
+
+/** Of the whole fleet. */
+function month({ task, watched, unwatched }: { task: Figures; watched: Figures; unwatched: Figures }): Figures {
+  const hostDays = FLEET.hosts * FLEET.days;
+  const watchedSeconds = FLEET.watchedHours * 3600;
+  const sum = (name: keyof Figures) =>
+    hostDays * (FLEET.tasks * task[name] + watchedSeconds * watched[name] + (24 * 3600 - watchedSeconds) * unwatched[name]);
+  return {
+    workerRequests: sum("workerRequests"),
+    objectRequests: sum("objectRequests"),
+    messages: sum("messages"),
+    alarms: sum("alarms"),
+    rows: sum("rows"),
+    d1Rows: sum("d1Rows"),
+    objectMs: sum("objectMs"),
+  };
+}
+
+function dollars({ workerRequests, objectRequests, messages, alarms, rows, d1Rows, objectMs }: Figures, billed: boolean): number {
+  const over = (value: number, included: number) => (billed ? Math.max(0, value - included) : value);
+  const objects = objectRequests + alarms + messages / PRICE.messagesPerRequest;
+  return (
+    (billed ? PLAN_DOLLARS : 0) +
+    PRICE.workerRequests * over(workerRequests, INCLUDED.workerRequests) +
+    PRICE.objectRequests * over(objects, INCLUDED.objectRequests) +
+    PRICE.rows * over(rows, INCLUDED.rows) +
+    PRICE.rows * over(d1Rows, INCLUDED.d1Rows) +
+    PRICE.gigabyteSeconds * over((objectMs / 1000) * OBJECT_GIGABYTES, INCLUDED.gigabyteSeconds)
+  );
+}
+
+/** What is counted per second needs seconds. */
+const elapse = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
