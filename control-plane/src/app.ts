@@ -12,8 +12,12 @@ import { installRoutes } from "./routes/install.ts";
 import { joinRoutes } from "./routes/joins.ts";
 import { loginRoutes } from "./routes/login.ts";
 import { memberRoutes } from "./routes/members.ts";
+import { queueRoutes } from "./routes/queue.ts";
+import { secretRoutes } from "./routes/secrets.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { socketRoutes } from "./routes/sockets.ts";
+import { stateRoutes } from "./routes/state.ts";
+import { taskRoutes } from "./routes/tasks.ts";
 import { ticketRoutes } from "./routes/tickets.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 
@@ -29,6 +33,10 @@ export const app = mountRoutes({
   ...agentTypeRoutes,
   ...sessionRoutes,
   ...socketRoutes,
+  ...taskRoutes,
+  ...queueRoutes,
+  ...stateRoutes,
+  ...secretRoutes,
   ...eventRoutes,
   ...auditRoutes,
   ...healthRoutes,

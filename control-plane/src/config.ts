@@ -1,5 +1,6 @@
 /** Bindings into one validated Config, once per isolate. */
 import * as z from "zod";
+import { EnvName } from "@maestro/shared/contract/agent-types";
 import { fromBase64Url } from "./crypto/encoding.ts";
 import { deriveKeys, type Keys } from "./crypto/keys.ts";
 
@@ -16,6 +17,8 @@ export interface Config {
   tlsPin: string | undefined;
   /** http is allowed beyond loopback. */
   plainHttp: boolean;
+  /** Names that callers may bring from their environment to a task, beside those everybody may. */
+  forwardable: readonly string[];
   /** Every wait of the protocol is multiplied by this; 1 outside tests. */
   timeScale: number;
 }
@@ -46,6 +49,7 @@ const Bindings = z.object({
   PUBLIC_ORIGIN: optional(Origin),
   TLS_PIN: optional(z.string().regex(/^sha256\/\/[A-Za-z0-9+/]{43}=$/, "must be sha256//<base64>")),
   PLAIN_HTTP: z.enum(["", "0", "1"]).default(""),
+  FORWARD_ENV: list.pipe(z.array(EnvName)),
   TIME_SCALE: z.coerce.number().positive().max(1).default(1),
 });
 
@@ -65,6 +69,7 @@ export async function readConfig(env: Env): Promise<Config> {
     publicOrigin: bindings.PUBLIC_ORIGIN,
     tlsPin: bindings.TLS_PIN,
     plainHttp: bindings.PLAIN_HTTP === "1",
+    forwardable: bindings.FORWARD_ENV,
     timeScale: bindings.TIME_SCALE,
   };
 }

@@ -5,7 +5,7 @@ import type { Db } from "./client.ts";
 import { openSockets } from "./schema.ts";
 
 export interface SocketPlace {
-  kind: "relay" | "feed";
+  kind: "relay" | "feed" | "scheduler";
   object: string;
 }
 

@@ -218,8 +218,8 @@ export const openSockets = sqliteTable(
   {
     fleet: text().$type<FleetId>().notNull(),
     credential: text().notNull(),
-    /** `relay` or `feed`, and the object's name. */
-    kind: text().$type<"relay" | "feed">().notNull(),
+    /** `relay`, `feed` or `scheduler`, and the object's name. */
+    kind: text().$type<"relay" | "feed" | "scheduler">().notNull(),
     object: text().notNull(),
     openedMs: integer("opened_ms").notNull(),
   },

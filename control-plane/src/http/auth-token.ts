@@ -1,5 +1,5 @@
 /** `Authorization: Bearer mst_pat_…` */
-import { fail, maestroError, MaestroFailure } from "@maestro/shared/errors";
+import { maestroError, MaestroFailure } from "@maestro/shared/errors";
 import { parseToken } from "@maestro/shared/token";
 import { equalDigests } from "../crypto/digest.ts";
 import { tokenByLookup, type TokenRow, type TokenWithMember } from "../db/tokens.ts";
@@ -11,10 +11,7 @@ import { unwrap } from "./define-route.ts";
 import { parsedDigest } from "./secrets.ts";
 
 export async function principalOfBearer(text: string, input: AuthInput): Promise<{ principal: TokenPrincipal; token: TokenRow }> {
-  const parsed = unwrap(parseToken(text, ["pat", "att"]));
-  if (parsed.kind === "att") {
-    throw fail("agent_forbidden", "An agent's token opens nothing that is for people.", { hint: "Use a person's token." });
-  }
+  const parsed = unwrap(parseToken(text, ["pat"]));
   const found = await tokenByLookup(input.db, parsed.id);
   if (found === undefined || !equalDigests(found.token.digest, await parsedDigest(input.config.keys.pepper, parsed))) {
     await input.countFailure(`token:${parsed.id}`);

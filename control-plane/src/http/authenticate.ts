@@ -1,9 +1,11 @@
 /** Who asks, from whichever proof the request carries: token, host signature, ticket or cookie. */
 import { fail } from "@maestro/shared/errors";
+import { ATTEMPT_TOKEN } from "@maestro/shared/token";
 import { HOST_SCHEME } from "@maestro/shared/protocol/link-auth";
 import { touchSession, LAST_SEEN_GRAIN_MS } from "../db/browser-sessions.ts";
 import { touchToken, LAST_USED_GRAIN_MS } from "../db/tokens.ts";
 import type { Principal } from "../domain/access/principal.ts";
+import { principalOfAttempt } from "./auth-attempt.ts";
 import type { AuthInput } from "./auth-input.ts";
 import { csrfOf, principalOfCookie } from "./auth-browser.ts";
 import { principalOfHost } from "./auth-host.ts";
@@ -30,6 +32,7 @@ export async function authenticate(input: AuthInput): Promise<Authenticated> {
         field: "authorization",
         hint: "Send: Authorization: Bearer mst_pat_…",
       });
+    if (bearer.startsWith(ATTEMPT_TOKEN)) return { principal: await principalOfAttempt(bearer, input), touch: undefined };
     const { principal, token } = await principalOfBearer(bearer, input);
     return { principal, touch: (token.lastUsedMs ?? 0) < nowMs - LAST_USED_GRAIN_MS ? () => touchToken(db, token.id, nowMs) : undefined };
   }

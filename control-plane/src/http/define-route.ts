@@ -31,7 +31,7 @@ import type { Result } from "@maestro/shared/result";
 import type { Config } from "../config.ts";
 import type { Db } from "../db/client.ts";
 import type { Page, PageAsk } from "../db/page.ts";
-import type { HostPrincipal, UserPrincipal } from "../domain/access/principal.ts";
+import type { AgentPrincipal, HostPrincipal, UserPrincipal } from "../domain/access/principal.ts";
 import type { Feed } from "../objects/feed.ts";
 import type { Identity } from "./auth-input.ts";
 
@@ -62,6 +62,7 @@ interface PrincipalByAccess {
   user: UserPrincipal;
   host: HostPrincipal;
   "user-or-host": UserPrincipal | HostPrincipal;
+  "user-or-agent": UserPrincipal | AgentPrincipal;
 }
 
 export interface RouteContext<N extends RouteName> {

@@ -10,11 +10,13 @@ import { configOf } from "../config.ts";
 import { openDb, type Db } from "../db/client.ts";
 import { isBootstrapped } from "../db/fleets.ts";
 import { authorise } from "../domain/access/permissions.ts";
-import { actorOf, type Principal } from "../domain/access/principal.ts";
+import { actorOf, type AgentPrincipal, type Principal } from "../domain/access/principal.ts";
 import { AuditTrail } from "./audit-trail.ts";
+import { atWork } from "./auth-attempt.ts";
 import { authenticate, isWrite } from "./authenticate.ts";
 import { unwrap, type AppEnv, type Handler, type RouteContext } from "./define-route.ts";
 import { idempotencyKeyOf, onceOnly } from "./idempotency.ts";
+import { inItsWords } from "./large-body.ts";
 import { refuseForeignName, refuseForeignOrigin, refuseTokenInUrl } from "./origin.ts";
 import { takeAllowance } from "./rate-limit.ts";
 import { contextOf, type Call } from "./route-context.ts";
@@ -48,7 +50,7 @@ export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, ha
     if (isWrite(c.req.raw) || c.req.header("upgrade") !== undefined) refuseForeignOrigin(c.req.raw, call.url, call.config);
     await limitByAddress(call);
     const principal = await whoMay(call);
-    const text = isWrite(c.req.raw) ? await readJsonText(c.req.raw) : "";
+    const text = isWrite(c.req.raw) ? await readJsonText(c.req.raw).catch(inItsWords(name)) : "";
     const rx = contextOf<N>(call, name, principal, text);
     const act = async (): Promise<Response> => {
       entered = true;
@@ -101,7 +103,7 @@ async function limitByAddress({ c, spec, ip }: Call): Promise<void> {
   if (spec.rate === "join") await takeAllowance(c.env.RATE_JOIN, `join:${ip}`, "enrolments");
 }
 
-async function whoMay(call: Call): Promise<Principal | undefined> {
+async function whoMay(call: Call): Promise<Exclude<Principal, { kind: "agent" }> | AgentPrincipal | undefined> {
   const { c, name, spec, db, config, url, nowMs, trail } = call;
   if (spec.access.kind === "open") {
     if (NEEDS_FLEET.includes(name)) await requireFleet(db);
@@ -130,7 +132,8 @@ async function whoMay(call: Call): Promise<Principal | undefined> {
   await touch?.();
   requireTicketFits(call, principal);
   unwrap(authorise(spec.access, principal, nowMs));
-  return principal;
+  // Last, because it asks an object: whoever is refused anyway wakes none.
+  return principal.kind === "agent" ? atWork(c.env, principal) : principal;
 }
 
 /** Asked only when nobody was recognised: whoever is, is of a fleet. */
@@ -142,7 +145,7 @@ async function requireFleet(db: Db): Promise<void> {
 }
 
 function requireTicketFits({ c, name }: Call, principal: Principal): void {
-  if (principal.kind === "host" || principal.ticket === undefined) return;
+  if (principal.kind === "host" || principal.kind === "agent" || principal.ticket === undefined) return;
   const { opens } = principal.ticket;
   const fits = opens.kind === "feed" ? name === "events" : name === "sessionAttach" && opens.session === c.req.param("id");
   if (!fits) throw fail("ticket_invalid", "The ticket was made for something else.", { hint: "Ask for one for exactly this socket." });

@@ -5,6 +5,7 @@ import { fail, maestroError, MaestroFailure } from "@maestro/shared/errors";
 import { makeId } from "@maestro/shared/ids";
 import { nearest } from "@maestro/shared/names";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
+import { checkKey } from "../domain/state/keys.ts";
 import { problemResponse } from "../problem.ts";
 import type { AppEnv, Handlers } from "./define-route.ts";
 import { dispatch } from "./dispatch.ts";
@@ -48,6 +49,10 @@ const baseHeaders = (c: Context<AppEnv>): [string, string][] => [
 function nothingHere(c: Context<AppEnv>): MaestroFailure {
   const path = escapeUnsafe(c.req.path.slice(0, 256));
   const specs: RouteSpec[] = Object.values(ROUTES);
+  const noKey = checkKey("");
+  // `/state/` is what a script sends whose variable is empty.
+  if (!noKey.ok && c.req.path.endsWith("/") && specs.some(({ path }) => path.endsWith("/:key") && matches(path, `${c.req.path}-`)))
+    return new MaestroFailure(noKey.error);
   const here = specs.filter((spec) => matches(spec.path, c.req.path));
   if (here.length > 0) {
     const methods = [...new Set(here.map((spec) => spec.method))];

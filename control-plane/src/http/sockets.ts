@@ -16,6 +16,11 @@ const DEAD_AFTER_MS = 400 * 24 * 3_600_000;
  */
 export async function recordOpening(db: Db, fleet: FleetId, who: UserPrincipal, place: SocketPlace, nowMs: number): Promise<void> {
   await recordSocket(db, fleet, who.id, place, nowMs);
+  await requireStanding(db, who);
+}
+
+/** After a wait: throws when the credential was revoked meanwhile. */
+export async function requireStanding(db: Db, who: UserPrincipal): Promise<void> {
   if (!(await stands(db, who))) throw fail("token_revoked", "The credential ended a moment ago.", { hint: "Log in again." });
 }
 
@@ -52,12 +57,22 @@ async function closeAt(
   why: "revoked" | "changed",
 ): Promise<void> {
   for (let tries = 1; ; tries++) {
-    const holder = kind === "feed" ? env.FEED.getByName(object) : env.HOST_RELAY.getByName(object);
     try {
-      return await holder.closeCredential(credential, why);
+      return await holderOf(env, kind, object).closeCredential(credential, why);
     } catch (error) {
       if (tries === CLOSE_TRIES) throw error;
     }
+  }
+}
+
+function holderOf(env: Env, kind: SocketPlace["kind"], object: string) {
+  switch (kind) {
+    case "feed":
+      return env.FEED.getByName(object);
+    case "relay":
+      return env.HOST_RELAY.getByName(object);
+    case "scheduler":
+      return env.SCHEDULER.getByName(object);
   }
 }
 

@@ -16,7 +16,7 @@ export class PresentTable {
    * @returns the sessions that were left out, because another host has them.
    */
   project(host: string, update: HostUpdate): string[] {
-    const old = this.#hosts(host)[0];
+    const old = this.hosts(host)[0];
     const facts = HostFacts.parse({ ...old?.facts, ...update.facts });
     const types = update.types ?? old?.types ?? [];
     this.#sql.exec(
@@ -72,7 +72,7 @@ export class PresentTable {
       const session = parse(StoredSession, row.json);
       if (session !== undefined) sessions.set(row.host, [...(sessions.get(row.host) ?? []), session]);
     }
-    return this.#hosts(host).map((present) => ({ ...present, sessions: sessions.get(present.host) ?? [] }));
+    return this.hosts(host).map((present) => ({ ...present, sessions: sessions.get(present.host) ?? [] }));
   }
 
   /** Only the sessions of this name, or whose id begins with `ref`, with the facts of their hosts; at most `limit` of each. */
@@ -95,11 +95,11 @@ export class PresentTable {
       );
     const found = Map.groupBy(rows, ({ host }) => host);
     return [...found].flatMap(([host, sessions]) =>
-      this.#hosts(host).map((present) => ({ ...present, sessions: sessions.flatMap(({ json }) => parse(StoredSession, json) ?? []) })),
+      this.hosts(host).map((present) => ({ ...present, sessions: sessions.flatMap(({ json }) => parse(StoredSession, json) ?? []) })),
     );
   }
 
-  #hosts(host?: string): Omit<PresentHost, "sessions">[] {
+  hosts(host?: string): Omit<PresentHost, "sessions">[] {
     const rows =
       host === undefined
         ? this.#sql.exec<HostRow>("SELECT host, facts, types FROM present_hosts ORDER BY host")

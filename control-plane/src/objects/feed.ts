@@ -95,6 +95,11 @@ export class Feed extends DurableObject<Env> {
     return this.#present.read(host);
   }
 
+  /** What is known of these hosts, without their sessions. */
+  hostsNow(hosts: string[]): Omit<PresentHost, "sessions">[] {
+    return hosts.flatMap((host) => this.#present.hosts(host));
+  }
+
   /** The sessions a person may mean by `ref`, a name or the beginning of an id; the rest of their hosts is left out. */
   findSessions(ref: string, limit: number): PresentHost[] {
     return this.#present.find(ref, limit);

@@ -7,13 +7,16 @@ import { findAgent, insertAgent, listAgents, removeAgent, setAgentSession, updat
 import { findHost, listHosts, type HostRow } from "../db/hosts.ts";
 import { WHOLE } from "../db/page.ts";
 import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
+import { healthOf } from "../domain/dispatch/readiness.ts";
 import { inStatusGroup, isAwaited, sessionOfAgent, toAgent } from "../domain/fleet/agent-view.ts";
+import { hostPresence, iso } from "../domain/fleet/host-view.ts";
 import { checkEnv, checkLaunchable, checkPath, checkWords } from "../domain/fleet/launch.ts";
 import { isDefinite, NeverSent } from "../domain/fleet/outcome.ts";
 import { toSession } from "../domain/fleet/session-view.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
+import { schedulerOf } from "../objects/scheduler-call.ts";
 import { agentNameWithinReach, agentWithinReach, hostFor, refuseDraining, withinReach, type Asking } from "./placed-sessions.ts";
 import { presentOf, someGone } from "./present-hosts.ts";
 
@@ -127,6 +130,39 @@ export const agentRoutes = defineRoutes({
         data: { name: agent.name, host: host.name },
       },
     ]);
+  },
+
+  async agentHealth(rx) {
+    const agent = await agentFor(rx, rx.params.id);
+    const [host, definition, work] = await Promise.all([
+      hostOf(rx, agent),
+      agentTypeBySlug(rx.db, rx.fleet, agent.type),
+      schedulerOf(rx).agentWork(agent.id),
+    ]);
+    // A link that went with the process that held it told nobody.
+    await someGone(rx, [{ id: host.id, connected: true }]);
+    const [here] = await rx.feed.hostsNow([host.id]);
+    const seenMs = here?.facts.lastSeenMs;
+    return healthOf({
+      agent: {
+        id: agent.id,
+        name: agent.name,
+        type: agent.type,
+        host: host.name,
+        definedHere: definition !== undefined,
+        workspace: agent.workspace,
+      },
+      host: {
+        id: host.id,
+        name: host.name,
+        online: hostPresence(here?.facts, rx.nowMs, rx.config.timeScale) === "online",
+        draining: host.draining,
+        locked: host.lockedMs !== null,
+        ...(seenMs === undefined ? {} : { lastSeenAt: iso(seenMs) }),
+      },
+      here,
+      work,
+    });
   },
 
   async agentStart(rx) {

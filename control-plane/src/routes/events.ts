@@ -1,6 +1,6 @@
 /** The fleet's events: a hibernating socket of the Feed, or server-sent events rendered here on top of one. */
 import { CONTEXT_HEADER, type FeedContext } from "../domain/access/socket-context.ts";
-import type { Reach } from "../domain/events/reach.ts";
+import { reachOf } from "../domain/access/permissions.ts";
 import { SUBPROTOCOL } from "@maestro/shared/protocol/version";
 import { DEFAULT_PAGE_ITEMS } from "@maestro/shared/limits";
 import { requireSubprotocol } from "../http/auth-ticket.ts";
@@ -33,17 +33,12 @@ async function follow(rx: RouteContext<"events">, request: Request, since: strin
     expiresMs: principal.expiresMs,
     ...(principal.ticket === undefined ? {} : { ticket: { nonce: principal.ticket.nonce, expiresMs: principal.ticket.expiresMs } }),
     ...(since === undefined ? {} : { since }),
-    ...reachOf(rx),
+    ...reachOf(principal),
   };
   return rx.feed.fetch(forwarded(request, CONTEXT_HEADER, context));
 }
 
 async function storedOnly(rx: RouteContext<"events">, since: string): Promise<Response> {
-  const { reset, head, items } = await rx.feed.events(since, rx.query.limit ?? DEFAULT_PAGE_ITEMS, reachOf(rx));
+  const { reset, head, items } = await rx.feed.events(since, rx.query.limit ?? DEFAULT_PAGE_ITEMS, reachOf(rx.principal));
   return new Response(ssePreface(head) + (reset ? SSE_RESET : "") + items.map(sseEvent).join(""), { headers: SSE_HEADERS });
 }
-
-const reachOf = ({ principal: { hosts, agents } }: RouteContext<"events">): Reach => ({
-  ...(hosts === undefined ? {} : { hosts }),
-  ...(agents === undefined ? {} : { agents }),
-});

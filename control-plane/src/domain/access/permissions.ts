@@ -3,7 +3,8 @@ import { ROLE_SCOPES, SCOPES, globMatches, roleAtLeast, type Role, type Scope } 
 import type { Access } from "@maestro/shared/contract/routes";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
-import type { Principal, UserPrincipal } from "./principal.ts";
+import type { Reach } from "../events/reach.ts";
+import type { AgentCaller, Principal, UserPrincipal } from "./principal.ts";
 
 /** What a credential may really do: its own scopes, no further than the role reaches. */
 export function effectiveScopes(role: Role, granted: readonly Scope[]): Scope[] {
@@ -23,12 +24,14 @@ export function rightsOf(
 }
 
 export function authorise(access: Exclude<Access, { kind: "open" }>, principal: Principal, nowMs: number): Result<void> {
+  if (principal.kind === "agent") return access.kind === "user-or-agent" ? ok(undefined) : err(agentForbidden());
   switch (access.kind) {
     case "host":
       return principal.kind === "host"
         ? ok(undefined)
         : err(maestroError("role_insufficient", "Only a host's own signature opens this.", { hint: "The host-agent calls it by itself." }));
     case "user":
+    case "user-or-agent":
       return principal.kind === "host" ? err(hostForbidden()) : authoriseUser(access, principal, nowMs);
     case "user-or-host":
       return principal.kind === "host" ? ok(undefined) : authoriseUser(access, principal, nowMs);
@@ -68,6 +71,17 @@ const hostForbidden = (): MaestroError =>
   maestroError("host_forbidden", "A host's identity opens its link and reads the registry, nothing else.", {
     hint: "Use a person's token.",
   });
+
+const agentForbidden = (): MaestroError =>
+  maestroError("agent_forbidden", "An agent's token opens nothing that is for people.", {
+    hint: "It is for the agent's own task: its children, their logs, and shared state.",
+  });
+
+/** What of the fleet's tasks somebody sees. */
+export const reachOf = (who: UserPrincipal | AgentCaller): Reach =>
+  who.kind === "agent"
+    ? { task: who.task }
+    : { ...(who.hosts === undefined ? {} : { hosts: who.hosts }), ...(who.agents === undefined ? {} : { agents: who.agents }) };
 
 /** Whether a credential's host selector lets it touch this host. */
 export const mayTouchHost = (who: UserPrincipal, hostName: string): boolean => who.hosts === undefined || globMatches(who.hosts, hostName);

@@ -55,10 +55,29 @@ export interface HostPrincipal {
   draining: boolean;
 }
 
-export type Principal = UserPrincipal | HostPrincipal;
+/** The token of an attempt, of which only is known yet that it was made here. */
+export interface AgentCaller {
+  kind: "agent";
+  /** The attempt's. */
+  id: string;
+  fleet: FleetId;
+  task: string;
+  fence: number;
+}
+
+/** An agent at work: its attempt runs, and this is its fence. */
+export interface AgentPrincipal extends AgentCaller {
+  /** Shown to others. */
+  name: string;
+  agentName: string | undefined;
+  host: { id: string; name: string };
+}
+
+export type Principal = UserPrincipal | HostPrincipal | AgentCaller;
 
 /** What the audit log names as actor and credential. */
 export function actorOf(principal: Principal): { actor: string; credential: string } {
   if (principal.kind === "host") return { actor: `host:${principal.name}`, credential: principal.id };
+  if (principal.kind === "agent") return { actor: `agent:${principal.id}`, credential: principal.id };
   return { actor: `member:${principal.member}`, credential: principal.id };
 }

@@ -25,6 +25,7 @@ export function openApi(routes: Readonly<Record<string, RouteSpec>>, origin: str
     components: {
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: "An API token, mst_pat_…" },
+        attempt: { type: "http", scheme: "bearer", description: "The token of an agent's attempt, mst_att_…: MAESTRO_TOKEN inside a task" },
         browser: {
           type: "apiKey",
           in: "cookie",
@@ -85,6 +86,8 @@ export function accessText(access: Access): string {
       return "A host's own signature.";
     case "user-or-host":
       return `A host's own signature, or role ${access.role} with ${scopeText(access.scope)}.`;
+    case "user-or-agent":
+      return `Role ${access.role}, ${scopeText(access.scope)}; or the token of an agent's attempt, within what that may see.`;
   }
 }
 
@@ -100,6 +103,8 @@ function security(access: Access): Json[] {
       return [{ host: [] }];
     case "user-or-host":
       return [{ token: [] }, { browser: [] }, { host: [] }];
+    case "user-or-agent":
+      return [{ token: [] }, { browser: [] }, { attempt: [] }];
   }
 }
 

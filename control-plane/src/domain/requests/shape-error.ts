@@ -3,6 +3,8 @@ import type * as z from "zod";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
+import { promptTooLarge } from "../dispatch/check-task.ts";
+import { ttlOutOfRange } from "../state/entry.ts";
 
 /** `steps[2].prompt` */
 export function fieldPath(path: readonly PropertyKey[]): string {
@@ -36,12 +38,8 @@ export function shapeError(
       hint: near !== undefined ? `Did you mean ${near}?` : names.length > 0 ? `Known: ${names.join(", ")}.` : "Nothing is taken here.",
     });
   }
-  if (issue.code === "invalid_key" && issue.path.includes("env")) {
-    return maestroError("env_name_invalid", `'${shown(String(issue.path.at(-1)))}' is no environment name.`, {
-      field,
-      hint: "Letters, digits and _, not beginning with a digit; the value goes beside it.",
-    });
-  }
+  const own = ownCode(issue, field);
+  if (own !== undefined) return own;
   if (field !== "" && !present(issue.path))
     return maestroError("field_missing", `'${field}' is required.`, { field, hint: `Give '${field}'.` });
   return maestroError("field_invalid", `${field === "" ? "The body" : `'${field}'`}: ${complaint(issue)}`, {
@@ -49,6 +47,27 @@ export function shapeError(
     hint: remedy(issue),
   });
 }
+
+/** Mistakes that have a code of their own, because it says what to do about them. */
+function ownCode(issue: z.core.$ZodIssue, field: string): MaestroError | undefined {
+  if (issue.code === "invalid_key" && ENV_MAPS.some((name) => issue.path.includes(name))) {
+    return maestroError("env_name_invalid", `'${shown(String(issue.path.at(-1)))}' is no environment name.`, {
+      field,
+      hint: "Letters, digits and _, not beginning with a digit; the value goes beside it.",
+    });
+  }
+  if (issue.code === "invalid_format" && issue.path.length === 2 && ENV_LISTS.some((name) => issue.path[0] === name))
+    return maestroError("env_name_invalid", `'${field}' is no environment name.`, {
+      field,
+      hint: "Letters, digits and _, not beginning with a digit.",
+    });
+  if (field === "prompt" && issue.code === "too_big") return promptTooLarge("The prompt is too long.");
+  if (field === "ttl") return ttlOutOfRange("This lifetime is not taken.");
+  return undefined;
+}
+
+const ENV_MAPS = ["env", "credentials"];
+const ENV_LISTS = ["secrets", "hostEnv"];
 
 function complaint(issue: z.core.$ZodIssue): string {
   // Of a union's branches only the summary is of use; its parts would contradict each other.

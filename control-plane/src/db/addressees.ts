@@ -1,0 +1,38 @@
+/** Agents with the hosts they are on and the types made for them here: what a task that is sent to them has to know. */
+import { and, asc, eq, inArray, or, sql, type SQL } from "drizzle-orm";
+import type { FleetId, HostId } from "@maestro/shared/ids";
+import type { AgentRow } from "./agents.ts";
+import type { Db } from "./client.ts";
+import { agents, agentTypes, hosts } from "./schema.ts";
+
+export interface AddresseeRow {
+  agent: AgentRow;
+  host: { id: HostId; name: string; labels: Record<string, string>; draining: boolean };
+  definition: typeof agentTypes.$inferSelect.definition | null;
+}
+
+/** Those whose name or whole id is one of these. @param refs fewer than fifty: a statement of D1 takes a hundred parameters. */
+export function addresseesNamed(db: Db, fleet: FleetId, refs: readonly string[]): Promise<AddresseeRow[]> {
+  const some = [...refs];
+  return select(db, fleet, or(inArray(agents.name, some), inArray(sql`${agents.id}`, some)));
+}
+
+/** All of the fleet, in name order. */
+export const allAddressees = (db: Db, fleet: FleetId): Promise<AddresseeRow[]> => select(db, fleet, undefined);
+
+const MAX_ROWS = 10_000;
+
+function select(db: Db, fleet: FleetId, which: SQL | undefined): Promise<AddresseeRow[]> {
+  return db
+    .select({
+      agent: agents,
+      host: { id: hosts.id, name: hosts.name, labels: hosts.labels, draining: hosts.draining },
+      definition: agentTypes.definition,
+    })
+    .from(agents)
+    .innerJoin(hosts, and(eq(hosts.fleet, agents.fleet), eq(hosts.id, agents.host)))
+    .leftJoin(agentTypes, and(eq(agentTypes.fleet, agents.fleet), eq(agentTypes.slug, agents.type)))
+    .where(and(eq(agents.fleet, fleet), which))
+    .orderBy(asc(agents.name))
+    .limit(MAX_ROWS);
+}

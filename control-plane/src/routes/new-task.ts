@@ -1,0 +1,159 @@
+/** A task as it is submitted: whom it is for, checked as far as it can be before its host is asked, its secrets sealed. */
+import { fail, MaestroFailure } from "@maestro/shared/errors";
+import type { TaskId } from "@maestro/shared/ids";
+import { SECRET_IV_BYTES, sealSecret } from "../crypto/secret-box.ts";
+import { addresseesNamed, allAddressees, type AddresseeRow } from "../db/addressees.ts";
+import { findHost, type HostRow } from "../db/hosts.ts";
+import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
+import { checkRoots, checkTask, pathOf } from "../domain/dispatch/check-task.ts";
+import { readinessProblem } from "../domain/dispatch/readiness.ts";
+import { chooseTargets, selectorOf, type Addressee, type Addressing, type Selector } from "../domain/dispatch/targets.ts";
+import type { PresentHost } from "../domain/events/present.ts";
+import type { Actor, AgentOfTask, NewTarget, NewTask } from "../domain/tasks/calls.ts";
+import { unwrap, type RouteContext } from "../http/define-route.ts";
+import { schedulerOf } from "../objects/scheduler-call.ts";
+import { secretNotFound } from "../objects/scheduler/secret-store.ts";
+import { agentNameWithinReach, hostNameWithinReach } from "./placed-sessions.ts";
+
+type Submission = RouteContext<"taskCreate">;
+
+/** Throws what is wrong with it. */
+export async function newTask(rx: Submission, by: Actor): Promise<NewTask & { body: { id: string } }> {
+  const body = unwrap(checkTask(rx.body, rx.config.forwardable));
+  const typed = unwrap(selectorOf(body.on, body.labels));
+  const host = await hostOf(rx, typed);
+  const on = typed === undefined || host === undefined ? typed : { ...typed, host: host.name };
+  const targets = await targetsOf(rx, { to: body.to ?? [], on, command: body.command !== undefined }, host);
+  await requireSecrets(rx, body.secrets ?? []);
+  const id = body.id ?? rx.newId("task");
+  const { credentials = {}, to: _to, on: _on, dependsOn = [], ...rest } = body;
+  return { body: { ...rest, id, dependsOn }, sealed: await sealed(rx, id, credentials), targets, by };
+}
+
+interface Row extends Addressee {
+  row: AddresseeRow;
+}
+
+/** @param host the one that is named: meant as it is now, by its id, whatever it is called later. */
+async function targetsOf(rx: Submission, addressing: Addressing, host: HostRow | undefined): Promise<NewTarget[]> {
+  const chosen = unwrap(chooseTargets(addressing, await candidates(rx, addressing)));
+  if (chosen.kind === "host") {
+    const selector = selectorWithinReach(rx, chosen.selector);
+    return [{ kind: "host", selector: host === undefined ? selector : { ...selector, host: host.id } }];
+  }
+  const rows = chosen.agents.map(({ row }) => row);
+  if (rx.principal.kind !== "agent") for (const { agent, host } of rows) withinReach(rx, agent.name, host.name);
+  await requireReady(rx, addressing, rows);
+  return rows.map(({ agent, host, definition }) => ({
+    kind: "agent",
+    agent: agentOf(agent, definition),
+    host: { id: host.id, name: host.name },
+  }));
+}
+
+/** The usual case is answered by one statement: each by its whole name. Otherwise all of them are looked at. */
+async function candidates(rx: Submission, { to, on, command }: Addressing): Promise<Row[]> {
+  if (to.length > 0) {
+    const named = await addresseesNamed(rx.db, rx.fleet, to);
+    if (to.every((ref) => named.some(({ agent }) => agent.name === ref || agent.id === ref))) return named.map(toRow);
+  } else if (command && on !== undefined) return [];
+  const all = (await allAddressees(rx.db, rx.fleet)).map(toRow);
+  const { principal } = rx;
+  // What was not named is not out of reach, it is not there.
+  return principal.kind === "agent" || to.length > 0
+    ? all
+    : all.filter(({ name, host }) => mayTouchAgent(principal, name) && mayTouchHost(principal, host.name));
+}
+
+const toRow = (row: AddresseeRow): Row => ({ id: row.agent.id, name: row.agent.name, type: row.agent.type, host: row.host, row });
+
+function withinReach(rx: Submission, agent: string, host: string): void {
+  const { principal } = rx;
+  if (principal.kind === "agent") return;
+  agentNameWithinReach({ principal }, agent, "to");
+  hostNameWithinReach({ principal }, host, "to");
+  // It may run anything there is on the host: as with a shell, no limit on agents holds it.
+  if (rx.body.command !== undefined) commandWithinReach(rx);
+}
+
+function commandWithinReach({ principal }: Submission): void {
+  if (principal.kind !== "agent" && principal.agents !== undefined)
+    throw fail("scope_missing", `'${principal.name}' is limited to agents '${principal.agents}', and a command reaches beyond.`, {
+      field: "command",
+      hint: "Send one of those agents a prompt, or use a credential without an agent selector.",
+    });
+}
+
+function selectorWithinReach(rx: Submission, selector: Selector): Selector {
+  const { principal } = rx;
+  commandWithinReach(rx);
+  if (principal.kind !== "agent" && principal.hosts !== undefined && selector.host === undefined)
+    throw fail("scope_missing", `'${principal.name}' is limited to hosts '${principal.hosts}', and this may run on others.`, {
+      field: "on.host",
+      hint: "Name the host.",
+    });
+  return selector;
+}
+
+/** The host that a task names, if it names one. */
+async function hostOf(rx: Submission, on: Selector | undefined): Promise<HostRow | undefined> {
+  if (on?.host === undefined) return undefined;
+  const field = rx.body.on?.host === undefined ? "labels.target" : "on.host";
+  const host = await findHost(rx.db, rx.fleet, on.host).catch((error: unknown) => {
+    throw error instanceof MaestroFailure ? new MaestroFailure({ ...error.error, field }) : error;
+  });
+  if (rx.principal.kind !== "agent") hostNameWithinReach({ principal: rx.principal }, host.name, field);
+  return host;
+}
+
+/** [SKILL34] An agent that could not run it is said so now. One whose host is away is not: it waits. */
+async function requireReady(rx: Submission, { on, command }: Addressing, rows: readonly AddresseeRow[]): Promise<void> {
+  if (command && pathOf(rx.body.workspace) === undefined && on?.capabilities === undefined) return;
+  const present = await rx.feed.hostsNow([...new Set(rows.map(({ host }) => String(host.id)))]);
+  const at = new Map<string, Omit<PresentHost, "sessions">>(present.map((here) => [here.host, here]));
+  for (const { agent, host, definition } of rows) {
+    const here = at.get(host.id);
+    unwrap(checkRoots(rx.body.workspace, { name: host.name, roots: here?.facts.roots ?? [] }));
+    const problem = readinessProblem({ name: agent.name, type: agent.type, host: host.name, definedHere: definition !== null }, here, {
+      command,
+      capabilities: on?.capabilities ?? [],
+    });
+    if (problem !== undefined) throw new MaestroFailure(problem);
+  }
+}
+
+async function requireSecrets(rx: Submission, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const known = new Set((await schedulerOf(rx).secrets()).map(({ name }) => name));
+  const at = names.findIndex((name) => !known.has(name));
+  if (at !== -1) throw new MaestroFailure(secretNotFound(names[at] ?? "", `secrets[${at}]`));
+}
+
+/** [TK5] From here on there is ciphertext only. */
+async function sealed(
+  rx: Submission,
+  task: string | TaskId,
+  credentials: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
+  const entries = Object.entries(credentials).map(async ([name, value]): Promise<[string, string]> => {
+    const place = { kind: "task", fleet: rx.fleet, task, name } as const;
+    return [name, await sealSecret(rx.config.keys.secrets, place, value, rx.random(SECRET_IV_BYTES))];
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+function agentOf(
+  { id, name, type, workspace, model, args, env }: AddresseeRow["agent"],
+  definition: AddresseeRow["definition"],
+): AgentOfTask {
+  return {
+    id,
+    name,
+    type,
+    workspace,
+    args,
+    env,
+    ...(model === null ? {} : { model }),
+    ...(definition === null ? {} : { definition: { ...definition } }),
+  };
+}
