@@ -234,8 +234,11 @@ export const EnsureWorkspaceResult = z.object({ path: z.string().max(4096), crea
 export const Detect = z.object({ t: z.literal("detect"), id: RequestId });
 export const DetectResult = z.object({ types: z.int().min(0) });
 
-/** [VW4] The relay woke from hibernation: restate your offsets. */
-export const Sync = z.object({ t: z.literal("sync") });
+/**
+ * [VW4] The relay woke from hibernation: restate your offsets. `attempts` [TK3]: and name all attempts again, as after a
+ * `welcome`; the Scheduler could not be told of them.
+ */
+export const Sync = z.object({ t: z.literal("sync"), attempts: z.boolean().optional() });
 /** [LK9] Membership changed; hosts pull the list when they need it. */
 export const Registry = z.object({ t: z.literal("registry"), version: z.int().min(0) });
 export const Drain = z.object({ t: z.literal("drain"), draining: z.boolean() });
