@@ -67,6 +67,12 @@ export const AgentTypeFile = z.strictObject({
   mode: z.string().max(64).optional(),
   argv: z.array(z.string().max(4096)).min(1).max(128).optional(),
   prompt: z.enum(["arg", "stdin"]).optional(),
+  /** Where the result of a headless run stands in its output: all of it is text, or a field of the last JSON in it that has it. */
+  result: z
+    .string()
+    .max(256)
+    .regex(/^(?:text|json:[A-Za-z0-9_$-]+(?:\.[A-Za-z0-9_$-]+)*)$/, "must be text or json:<field>.<field>…")
+    .optional(),
   workspace_template: z.string().max(4096).optional(),
   capabilities: z.array(z.string().max(64)).max(64).optional(),
   resource_limits: ResourceLimits.optional(),

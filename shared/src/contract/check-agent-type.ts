@@ -28,9 +28,10 @@ export function checkAgentType(file: AgentTypeFile): Result<AgentType> {
     );
   if (adapter !== "custom" && file.argv !== undefined)
     return err(maestroError("field_invalid", `\`argv\` belongs to the custom adapter; this type's is '${adapter}'.`, { field: "argv" }));
-  if (adapter !== "custom" && file.prompt !== undefined)
+  const foreign = adapter === "custom" ? undefined : (["prompt", "result"] as const).find((field) => file[field] !== undefined);
+  if (foreign !== undefined)
     return err(
-      maestroError("field_invalid", `\`prompt\` belongs to the custom adapter; this type's is '${adapter}'.`, { field: "prompt" }),
+      maestroError("field_invalid", `\`${foreign}\` belongs to the custom adapter; this type's is '${adapter}'.`, { field: foreign }),
     );
   if (resources !== undefined && file.resource_limits !== undefined)
     return err(maestroError("field_invalid", "`resources` and `resource_limits` are the same thing; give one.", { field: "resources" }));
