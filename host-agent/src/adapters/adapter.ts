@@ -1,5 +1,7 @@
 /** What Maestro knows of one agent CLI. Adding an agent is adding one file and its line in `builtin.ts`. */
 import type { AdapterName } from "@maestro/shared/contract/agent-types";
+import type { Result } from "@maestro/shared/result";
+import type { EventReader, Findings } from "./headless/findings.ts";
 
 export type Permissions = "plan" | "edit" | "full";
 
@@ -19,6 +21,38 @@ export interface Interactive {
   env: Readonly<Record<string, string>>;
 }
 
+export interface HeadlessRequest extends InteractiveRequest {
+  prompt: string;
+  /** The resolved workspace. */
+  cwd: string;
+  /** The CLI's own session to go on from. */
+  resume: string | undefined;
+  /** The agent's own extra arguments. */
+  args: readonly string[];
+  /** Whoever runs it is root. */
+  root: boolean;
+}
+
+export interface HeadlessLaunch {
+  /** All arguments after the binary. */
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+  stdin?: string;
+}
+
+/** How the CLI is asked once, without a terminal, and how its answer is understood. */
+export interface Headless {
+  launch(request: HeadlessRequest): Result<HeadlessLaunch>;
+  /**
+   * `events`: JSON lines, read by a fresh reader each time; `text`: what it printed is the answer; `plain`: that too, and
+   * nothing in it tells why it failed.
+   */
+  output: { kind: "events"; reader(): EventReader } | { kind: "text"; reader?(): TextReader } | { kind: "plain" };
+}
+
+/** Finds in the end of the output what a CLI says beside its answer. */
+export type TextReader = (tail: string) => Findings;
+
 export interface Adapter {
   name: AdapterName;
   title: string;
@@ -29,6 +63,7 @@ export interface Adapter {
   /** The one line that installs it. */
   install: string;
   interactive(request: InteractiveRequest): Interactive;
+  headless: Headless;
 }
 
 /** The first thing that looks like a version; every CLI decorates it differently. */

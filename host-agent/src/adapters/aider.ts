@@ -1,4 +1,7 @@
+import { ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter } from "./adapter.ts";
+import { aiderUsage } from "./headless/aider-usage.ts";
+import { fitsArgument } from "./headless/arguments.ts";
 
 /** aider. Its chat modes are `ask`, `code` and `architect`; it always edits in `code`, so only `full` answers its questions. */
 export const aider: Adapter = {
@@ -16,4 +19,25 @@ export const aider: Adapter = {
     ],
     env: {},
   }),
+  headless: {
+    launch: ({ prompt, model, mode, permissions, args }) => {
+      const fits = fitsArgument("aider", `--message=${prompt}`);
+      if (!fits.ok) return fits;
+      return ok({
+        args: [
+          `--message=${prompt}`,
+          "--no-pretty",
+          "--no-fancy-input",
+          "--no-check-update",
+          "--no-show-release-notes",
+          ...withValue("--model", model),
+          ...(mode === undefined ? levelArgs({ plan: ["--chat-mode", "ask"], edit: [], full: [] }, permissions) : ["--chat-mode", mode]),
+          ...(permissions === "full" ? ["--yes-always"] : []),
+          ...args,
+        ],
+        env: {},
+      });
+    },
+    output: { kind: "text", reader: () => aiderUsage },
+  },
 };

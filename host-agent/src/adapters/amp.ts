@@ -1,4 +1,6 @@
+import { ok } from "@maestro/shared/result";
 import { firstVersion, withValue, type Adapter } from "./adapter.ts";
+import { streamJson } from "./headless/stream-json.ts";
 
 /** Amp chooses its models itself; its modes are `smart`, `rush` and the like. It asks by its own rules below `full`. */
 export const amp: Adapter = {
@@ -12,4 +14,20 @@ export const amp: Adapter = {
     args: [...withValue("--mode", mode), ...(permissions === "full" ? ["--dangerously-allow-all"] : [])],
     env: {},
   }),
+  headless: {
+    launch: ({ prompt, mode, permissions, resume, args }) =>
+      ok({
+        args: [
+          ...(resume === undefined ? [] : ["threads", "continue", resume]),
+          "--execute",
+          "--stream-json",
+          ...withValue("--mode", mode),
+          ...(permissions === "full" ? ["--dangerously-allow-all"] : []),
+          ...args,
+        ],
+        env: {},
+        stdin: prompt,
+      }),
+    output: { kind: "events", reader: streamJson },
+  },
 };

@@ -1,4 +1,6 @@
+import { ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter } from "./adapter.ts";
+import { codexEvents } from "./headless/codex-events.ts";
 
 /** OpenAI Codex. A mode is one of its configuration profiles. */
 export const codex: Adapter = {
@@ -23,4 +25,31 @@ export const codex: Adapter = {
     ],
     env: {},
   }),
+  headless: {
+    // Headless it asks nobody; a workspace need not be a git repository.
+    launch: ({ prompt, model, mode, permissions, resume, args }) =>
+      ok({
+        args: [
+          "exec",
+          "--json",
+          "--skip-git-repo-check",
+          ...withValue("--model", model),
+          ...withValue("--profile", mode),
+          ...levelArgs(
+            {
+              plan: ["--sandbox", "read-only"],
+              edit: ["--sandbox", "workspace-write"],
+              full: ["--dangerously-bypass-approvals-and-sandbox"],
+            },
+            permissions,
+          ),
+          ...args,
+          ...(resume === undefined ? [] : ["resume", resume]),
+          "-",
+        ],
+        env: {},
+        stdin: prompt,
+      }),
+    output: { kind: "events", reader: codexEvents },
+  },
 };

@@ -1,4 +1,6 @@
+import { ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter } from "./adapter.ts";
+import { fitsArgument } from "./headless/arguments.ts";
 
 export const copilot: Adapter = {
   name: "copilot",
@@ -18,4 +20,27 @@ export const copilot: Adapter = {
     ],
     env: {},
   }),
+  headless: {
+    launch: ({ prompt, model, mode, permissions, resume, args }) => {
+      const fits = fitsArgument("GitHub Copilot CLI", `--prompt=${prompt}`);
+      if (!fits.ok) return fits;
+      return ok({
+        args: [
+          // In one piece: a prompt that begins with '-' is no flag there.
+          `--prompt=${prompt}`,
+          "--no-color",
+          ...withValue("--model", model),
+          ...withValue("--agent", mode),
+          ...(resume === undefined ? [] : [`--resume=${resume}`]),
+          ...levelArgs(
+            { plan: ["--deny-tool", "write", "--deny-tool", "shell"], edit: ["--allow-tool", "write"], full: ["--allow-all-tools"] },
+            permissions,
+          ),
+          ...args,
+        ],
+        env: {},
+      });
+    },
+    output: { kind: "text" },
+  },
 };

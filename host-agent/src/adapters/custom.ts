@@ -1,3 +1,4 @@
+import { ok } from "@maestro/shared/result";
 import type { Adapter } from "./adapter.ts";
 
 /** Any program, by the argv template of its type; see `launch.ts` for how the template is filled. */
@@ -9,4 +10,8 @@ export const custom: Adapter = {
   parseVersion: () => undefined,
   install: "Install the program that the type's argv names.",
   interactive: () => ({ args: [], env: {} }),
+  headless: {
+    launch: ({ args }) => ok({ args, env: {} }),
+    output: { kind: "plain" },
+  },
 };

@@ -1,4 +1,6 @@
+import { ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter } from "./adapter.ts";
+import { geminiEvents } from "./headless/gemini-events.ts";
 
 export const gemini: Adapter = {
   name: "gemini",
@@ -17,4 +19,23 @@ export const gemini: Adapter = {
     ],
     env: {},
   }),
+  headless: {
+    // A prompt on standard input alone makes it work without a terminal.
+    launch: ({ prompt, model, permissions, args }) =>
+      ok({
+        args: [
+          "--output-format",
+          "stream-json",
+          ...withValue("--model", model),
+          ...levelArgs(
+            { plan: ["--approval-mode", "plan"], edit: ["--approval-mode", "auto_edit"], full: ["--approval-mode", "yolo"] },
+            permissions,
+          ),
+          ...args,
+        ],
+        env: {},
+        stdin: prompt,
+      }),
+    output: { kind: "events", reader: geminiEvents },
+  },
 };

@@ -1,4 +1,7 @@
+import { err, ok } from "@maestro/shared/result";
+import { maestroError } from "@maestro/shared/errors";
 import { firstVersion, withValue, type Adapter } from "./adapter.ts";
+import { fitsArgument, refuseFlag } from "./headless/arguments.ts";
 import { opencodePermissions } from "./opencode.ts";
 
 /** Kilo Code. Until 0.x its modes were `--mode`; since 1.0 it is built on opencode, whose modes are agents. */
@@ -23,5 +26,24 @@ export const kilo: Adapter = {
       args: [...withValue("--model", model), ...withValue("--agent", mode ?? (permissions === "plan" ? "plan" : undefined))],
       env: opencodePermissions("KILO_PERMISSION", permissions),
     };
+  },
+  headless: {
+    // [SKILL35] `kilo <mode> "<prompt>" <workspace>`
+    launch: ({ prompt, model, mode, permissions, cwd, args }) => {
+      if (mode === undefined)
+        return err(
+          maestroError("field_missing", "Kilo Code needs a mode to work without a terminal.", {
+            field: "mode",
+            hint: "Give the agent type a `mode`, or the task one: --mode code-reviewer",
+          }),
+        );
+      const refused = [refuseFlag("Kilo Code", prompt), fitsArgument("Kilo Code", prompt)].find((check) => !check.ok);
+      if (refused?.ok === false) return refused;
+      return ok({
+        args: [mode, prompt, cwd, ...withValue("--model", model), ...args],
+        env: opencodePermissions("KILO_PERMISSION", permissions),
+      });
+    },
+    output: { kind: "text" },
   },
 };

@@ -58,11 +58,14 @@ export function planAgent(agent: AgentSpec, type: AgentType, adapter: Adapter, p
  * Each placeholder becomes part of exactly one argument. Interactively there is no prompt: an argument that is
  * nothing but a placeholder without value is left out, elsewhere the placeholder becomes empty.
  */
-export function fillTemplate(template: readonly string[], values: { workspace: string; model: string | undefined }): string[] {
+export function fillTemplate(
+  template: readonly string[],
+  values: { workspace: string; model: string | undefined; prompt?: string | undefined },
+): string[] {
   const known: Record<string, string | undefined> = {
     "{{workspace}}": values.workspace,
     "{{model}}": values.model,
-    "{{prompt}}": undefined,
+    "{{prompt}}": values.prompt,
   };
   return template.flatMap((argument) => {
     if (Object.hasOwn(known, argument)) {

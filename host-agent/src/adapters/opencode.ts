@@ -1,4 +1,6 @@
+import { ok } from "@maestro/shared/result";
 import { firstVersion, withValue, type Adapter, type Permissions } from "./adapter.ts";
+import { opencodeEvents } from "./headless/opencode-events.ts";
 
 /** opencode. Its modes are agents; `plan` is one of them, other levels are a permission table in the environment. */
 export const opencode: Adapter = {
@@ -12,6 +14,24 @@ export const opencode: Adapter = {
     args: [...withValue("--model", model), ...withValue("--agent", mode ?? (permissions === "plan" ? "plan" : undefined))],
     env: opencodePermissions("OPENCODE_PERMISSION", permissions),
   }),
+  headless: {
+    // Headless it refuses by itself what it would have to ask for.
+    launch: ({ prompt, model, mode, permissions, resume, args }) =>
+      ok({
+        args: [
+          "run",
+          "--format",
+          "json",
+          ...withValue("--model", model),
+          ...withValue("--agent", mode ?? (permissions === "plan" ? "plan" : undefined)),
+          ...withValue("--session", resume),
+          ...args,
+        ],
+        env: opencodePermissions("OPENCODE_PERMISSION", permissions),
+        stdin: prompt,
+      }),
+    output: { kind: "events", reader: opencodeEvents },
+  },
 };
 
 export function opencodePermissions(variable: string, permissions: Permissions | undefined): Record<string, string> {

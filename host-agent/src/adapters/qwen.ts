@@ -1,4 +1,6 @@
+import { ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter } from "./adapter.ts";
+import { streamJson } from "./headless/stream-json.ts";
 
 /** Qwen Code: a relative of the Gemini CLI with words of its own. */
 export const qwen: Adapter = {
@@ -18,4 +20,24 @@ export const qwen: Adapter = {
     ],
     env: {},
   }),
+  headless: {
+    // A prompt on standard input alone makes it work without a terminal.
+    launch: ({ prompt, model, permissions, resume, args }) =>
+      ok({
+        args: [
+          "--output-format",
+          "stream-json",
+          ...withValue("--model", model),
+          ...withValue("--resume", resume),
+          ...levelArgs(
+            { plan: ["--approval-mode", "plan"], edit: ["--approval-mode", "auto-edit"], full: ["--approval-mode", "yolo"] },
+            permissions,
+          ),
+          ...args,
+        ],
+        env: {},
+        stdin: prompt,
+      }),
+    output: { kind: "events", reader: streamJson },
+  },
 };
