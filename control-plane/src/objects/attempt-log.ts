@@ -41,7 +41,7 @@ export interface LogView extends LogState {
 
 type End = Parameters<AttemptLogCalls["end"]>;
 
-export class AttemptLog extends DurableObject<Env> implements AttemptLogCalls {
+export class AttemptLog extends DurableObject<Env> {
   /** Tests move it; everything here asks it for the time. */
   now: () => number = Date.now;
   /** Tests make them small. */

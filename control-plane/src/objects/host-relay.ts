@@ -113,7 +113,10 @@ export class HostRelay extends DurableObject<Env> {
     if (attachment.kind === "viewer") this.#rooms.leftAsleep(attachment.session, attachment.id, goodbye);
     else if (!this.#link.present) {
       this.#rooms.linkDown();
-      if (attachment.phase === "ready") this.#presence.down(Math.max(pingedMs, attachment.acceptedMs, this.#presence.lastSeenMs ?? 0));
+      if (attachment.phase !== "ready") return;
+      const seenMs = Math.max(pingedMs, attachment.acceptedMs, this.#presence.lastSeenMs ?? 0);
+      this.#presence.down(seenMs);
+      this.#parts.tasks.down(seenMs);
     }
   }
 
@@ -124,6 +127,7 @@ export class HostRelay extends DurableObject<Env> {
     this.#alarm.fired();
     const nowMs = this.now();
     this.#link.expire(nowMs);
+    this.#parts.endSilentLink();
     for (const { viewer, error } of this.#viewers.overdue(nowMs)) this.#end(viewer, error);
     for (const viewer of this.#viewers.silent(nowMs)) this.#rooms.endSilent(viewer);
     this.#rooms.endStalled();
@@ -132,6 +136,7 @@ export class HostRelay extends DurableObject<Env> {
     await this.#presence.look();
     await this.#parts.lock.retry();
     await this.#reporter.retry();
+    await this.#parts.retryTasks();
     this.#alarm.arm(this.#parts.deadlines());
   }
 
@@ -189,6 +194,7 @@ export class HostRelay extends DurableObject<Env> {
   setDraining(draining: boolean): void {
     this.#store.set("draining", draining);
     this.#store.set("drainingToldMs", this.now());
+    this.#parts.tasks.changed();
     if (this.#link.ready) this.#link.send({ t: "drain", draining });
   }
 
@@ -200,6 +206,7 @@ export class HostRelay extends DurableObject<Env> {
   rename(name: string): void {
     const identity = this.#store.get("identity");
     if (identity !== undefined) this.#store.set("identity", { ...identity, name });
+    this.#parts.tasks.changed();
   }
 
   /** [LK9] Calls of a burst overtake each other; and who has no link asks nobody: the next one brings the version. */
@@ -213,6 +220,7 @@ export class HostRelay extends DurableObject<Env> {
 
   /** The host was removed: everybody out, nothing stays but empty tables and that it was. */
   async retire(): Promise<void> {
+    const identity = this.#store.get("identity");
     // First its name: nothing of what follows is told to the Feed.
     this.#store.set("identity", undefined);
     for (const viewer of this.#viewers.served()) this.#end(viewer, maestroError("host_not_found", "The host was removed."));
@@ -223,6 +231,38 @@ export class HostRelay extends DurableObject<Env> {
     migrateRelay(this.ctx.storage);
     this.#store.reload();
     this.#inventory.reload();
+    this.#parts.attempts.reload();
     this.#store.set("retired", true);
+    if (identity !== undefined) await this.env.SCHEDULER.getByName(identity.fleet).hostRemoved(identity.host);
+  }
+
+  // ---- called by the Scheduler, beside `request` --------------------------------------------
+
+  /** [TK1] */
+  offer(attempt: string, fence: number, spec: string): Promise<RelayReply> {
+    return this.#parts.taskRequests.offer(attempt, fence, spec);
+  }
+
+  /** [TK1] [TK5] */
+  start(attempt: string, fence: number, sealed: Record<string, string>, task: string): Promise<RelayReply> {
+    return this.#parts.taskRequests.start(attempt, fence, sealed, task);
+  }
+
+  // ---- called by AttemptLogs ----------------------------------------------------------------
+
+  /** [LG1] Whether anybody follows. */
+  followLog(attempt: string, follow: boolean): Promise<void> {
+    this.#parts.logs.follow(attempt, follow);
+    return Promise.resolve();
+  }
+
+  /** Stored some time after it came. */
+  logDurable(attempt: string, offset: number): void {
+    this.#parts.logs.durable(attempt, offset);
+  }
+
+  /** Lost before it was stored. */
+  logNeed(attempt: string, from: number): void {
+    this.#parts.logs.need(attempt, from);
   }
 }

@@ -24,6 +24,7 @@ export const socketRoutes = defineRoutes({
       claim: principal.claim,
       draining: principal.draining,
       registryVersion: fleet?.registryVersion ?? 0,
+      origin: new URL(c.req.url).origin,
     };
     const answer = await relayOf(rx.env, principal.fleet, principal.id).fetch(forwarded(c.req.raw, CONTEXT_HEADER, context));
     if (answer.status === 101) tellLatecomer(rx, principal.fleet, principal.id, context.registryVersion);

@@ -22,6 +22,8 @@ export interface LinkAttachment {
   mark: number;
   typesMark: number;
   metrics: Metrics | undefined;
+  /** [LG1] Channels of logs, and whose they are. Absent in those of a version before. */
+  logs?: [number, string][] | undefined;
 }
 
 export interface ViewerAttachment {

@@ -19,6 +19,8 @@ export const LinkContext = z.object({
   }),
   draining: z.boolean(),
   registryVersion: z.number(),
+  /** Under which the host dials. Absent from a Worker of before. */
+  origin: z.string().optional(),
 });
 export type LinkContext = z.infer<typeof LinkContext>;
 

@@ -41,7 +41,7 @@ export class HostRequests {
   }
 
   ask(frame: RequestWithoutId): Promise<RelayReply> {
-    if (!this.#link.ready) return Promise.resolve({ ok: false, error: this.#unreachable(), neverSent: true });
+    if (!this.#link.ready) return Promise.resolve({ ok: false, error: this.unreachable(), neverSent: true });
     return new Promise((resolve) => {
       const settle = (result: Result<RequestResult<RequestName>>): void => {
         if (!result.ok) return resolve({ ok: false, error: result.error });
@@ -59,7 +59,7 @@ export class HostRequests {
   }
 
   screen(session: string, format: "text" | "ansi"): Promise<ScreenReply> {
-    if (!this.#link.ready) return Promise.resolve({ ok: false, error: this.#unreachable() });
+    if (!this.#link.ready) return Promise.resolve({ ok: false, error: this.unreachable() });
     return new Promise((resolve) => {
       let blob = 0;
       this.#link.request(
@@ -87,7 +87,7 @@ export class HostRequests {
     this.#port.changed({ ...session, end: { reason: "killed", atMs: this.#port.nowMs() } });
   }
 
-  #unreachable(): MaestroError {
+  unreachable(): MaestroError {
     const seenMs = this.#port.lastSeenMs();
     const since = seenMs === undefined ? "It has never connected." : `Last seen ${new Date(seenMs).toISOString()}.`;
     return maestroError("host_unreachable", `Host '${this.#port.hostName()}' is not connected. ${since}`, {

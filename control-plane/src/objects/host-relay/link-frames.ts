@@ -15,6 +15,7 @@ import {
   type WireError,
 } from "@maestro/shared/protocol/link";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
+import type { AttemptReport } from "@maestro/shared/protocol/tasks";
 import { negotiate, VERSIONS } from "@maestro/shared/protocol/version";
 import type * as z from "zod";
 import { LINK_NEWS_RATE, take } from "../../domain/relay/rate.ts";
@@ -41,6 +42,11 @@ export interface LinkEvents {
   epochChanged(channel: number, epoch: number, offset: number): void;
   inputRefused(channel: number, error: WireError): void;
   synced(channels: z.infer<typeof HostSync>["channels"]): void;
+  attemptStatus(report: AttemptReport): void;
+  attempts(page: { items: AttemptReport[]; first: boolean; more: boolean }): void;
+  logOpens(channel: number, attempt: string): void;
+  logSkips(attempt: string, from: number, to: number): void;
+  log(frame: Frame): void;
 }
 
 export class LinkFrames {
@@ -70,10 +76,10 @@ export class LinkFrames {
     const frame = decoded.value;
     switch (frame?.kind) {
       case undefined:
-      // Logs belong to attempts, which this version of the relay does not carry.
-      case "log":
         this.#unknown += 1;
         return;
+      case "log":
+        return this.#events.log(frame);
       case "output":
         return this.#events.output(frame, message);
       case "snapshot":
@@ -139,6 +145,14 @@ export class LinkFrames {
         return this.#events.inputRefused(frame.channel, frame.error);
       case "host-sync":
         return this.#events.synced(frame.channels);
+      case "task.status":
+        return this.#events.attemptStatus(frame.report);
+      case "attempts":
+        return this.#events.attempts(frame);
+      case "log.open":
+        return this.#events.logOpens(frame.channel, frame.attempt);
+      case "log.skip":
+        return this.#events.logSkips(frame.attempt, frame.from, frame.to);
     }
   }
 

@@ -2,12 +2,14 @@
 import type { HostUpdate } from "../../domain/events/present.ts";
 import type { Inventory } from "./inventory.ts";
 import type { LinkEvents } from "./link-frames.ts";
+import type { LogIntake } from "./log-intake.ts";
 import type { PresenceWatch } from "./presence-watch.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Rooms } from "./rooms.ts";
 import type { ScreenReads } from "./screen-reads.ts";
 import type { SessionBook } from "./session-book.ts";
 import type { Store } from "./store.ts";
+import type { TaskNews } from "./task-news.ts";
 
 interface Listeners {
   store: Store;
@@ -17,6 +19,8 @@ interface Listeners {
   presence: PresenceWatch;
   rooms: Rooms;
   screens: ScreenReads;
+  tasks: TaskNews;
+  logs: LogIntake;
   nowMs(): number;
   /** Of the hello of the link that is open. */
   mark(): number;
@@ -49,6 +53,7 @@ export function linkNews(to: Listeners): LinkEvents {
     },
     up: () => {
       to.rooms.linkUp();
+      to.tasks.up();
       to.settleAlarm();
     },
     inventory: (page, mark) => {
@@ -57,6 +62,7 @@ export function linkNews(to: Listeners): LinkEvents {
       if (page.more) return;
       if (!inventory.keepTypes(mark) && store.get("typesChanged") !== true) return;
       store.set("typesChanged", undefined);
+      to.tasks.changed();
       const { host = "", name = "" } = store.get("identity") ?? {};
       reporter.tell({ types: inventory.types() }, [
         { type: "types.changed", subject: host, summary: `Agent types of host '${name}' changed.`, data: { name } },
@@ -75,5 +81,10 @@ export function linkNews(to: Listeners): LinkEvents {
     epochChanged: (channel, epoch, offset) => to.rooms.epochChanged(channel, epoch, offset),
     inputRefused: (channel, error) => to.rooms.inputRefused(channel, error),
     synced: (channels) => to.rooms.synced(channels),
+    attemptStatus: (report) => to.tasks.status(report),
+    attempts: (page) => to.tasks.attempts(page),
+    logOpens: (channel, attempt) => to.logs.open(channel, attempt),
+    logSkips: (attempt, from, until) => to.logs.skip(attempt, from, until),
+    log: (frame) => to.logs.bytes(frame),
   };
 }

@@ -59,6 +59,12 @@ export class LinkSocket {
     return this.#current?.attachment.mark ?? 0;
   }
 
+  /** Tells this link from every other of the host; undefined while its hello is not complete. */
+  get name(): string | undefined {
+    const at = this.#current?.attachment;
+    return at?.phase === "ready" ? `${at.epoch.start}.${at.epoch.connect}.${at.acceptedMs}` : undefined;
+  }
+
   get metrics(): Metrics | undefined {
     return this.#current?.attachment.metrics;
   }
@@ -120,9 +126,10 @@ export class LinkSocket {
     name: N,
     make: (id: number) => RequestFrame & { t: N },
     settle: (result: Result<RequestResult<N>>) => void,
+    timeoutMs: number = REQUEST_TIMEOUT_MS,
   ): void {
     if (!this.ready) return settle(err(maestroError("host_unreachable", "The host is not connected.")));
-    const deadlineMs = this.#port.nowMs() + REQUEST_TIMEOUT_MS * this.#port.scale;
+    const deadlineMs = this.#port.nowMs() + timeoutMs * this.#port.scale;
     const opened = this.requests.open(name, deadlineMs, (result) => settle(result.ok ? checkResult(name, result.value) : result));
     if (!opened.ok) return settle(opened);
     const text = encodeControl(make(opened.value));

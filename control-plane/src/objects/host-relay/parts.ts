@@ -20,10 +20,11 @@ import { Rooms } from "./rooms.ts";
 import { ScreenReads } from "./screen-reads.ts";
 import { SessionBook } from "./session-book.ts";
 import { Store } from "./store.ts";
+import { taskParts, type TaskParts } from "./task-parts.ts";
 import type { ViewerFramesPort } from "./viewer-frames.ts";
 import { Viewers } from "./viewers.ts";
 
-export interface Parts {
+export interface Parts extends TaskParts {
   store: Store;
   gate: SocketGate;
   inventory: Inventory;
@@ -65,7 +66,10 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     pingedMs,
     down: (seenMs) => {
       rooms.linkDown();
-      if (seenMs !== undefined) presence.down(seenMs);
+      work.logs.linkDown();
+      if (seenMs === undefined) return;
+      presence.down(seenMs);
+      work.tasks.down(seenMs);
     },
     rearm,
   });
@@ -123,7 +127,9 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     changed: (session) => book.apply([session], [], link.mark),
     settled: () => reporter.settled(),
   });
+  const work: TaskParts = taskParts({ env, sql, store, link, inventory, requests, nowMs, scale, rearm });
   const deadlines = (): Deadlines => ({
+    ...work.taskDeadlines(),
     link: link.nextDeadlineMs(),
     ...viewers.deadlines(),
     presence: presence.dueMs(),
@@ -140,6 +146,8 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     presence,
     rooms,
     screens,
+    tasks: work.tasks,
+    logs: work.logs,
     nowMs,
     mark: () => link.mark,
     whole: () => wholeUpdate(parts),
@@ -147,6 +155,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
   });
   const linkFrames = new LinkFrames(link, heard, nowMs);
   const parts: Parts = {
+    ...work,
     store,
     gate,
     inventory,

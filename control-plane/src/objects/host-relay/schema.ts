@@ -12,6 +12,8 @@ const STEPS: readonly (readonly string[])[] = [
   ],
   // The change of a session that the fleet has not been told of yet.
   ["ALTER TABLE sessions ADD COLUMN untold TEXT"],
+  // [TK2] What was started there, and what the Scheduler could not be told of it.
+  ["CREATE TABLE attempts (id TEXT PRIMARY KEY, mark INTEGER NOT NULL, untold TEXT) WITHOUT ROWID"],
 ];
 
 /** `user_version` is refused in a Durable Object, so the version is a row. */

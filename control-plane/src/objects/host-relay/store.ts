@@ -37,6 +37,14 @@ const Rows = {
   typesChanged: z.boolean(),
   /** The host names sessions of another host, and the fleet has been told so. */
   disputed: z.boolean(),
+  /** The link that the Scheduler was told of; `seenMs`: and its last sign of life, which it has not been told yet. */
+  tasksLink: z.object({ link: z.string(), seenMs: z.number().optional() }),
+  /** Set while the Scheduler, or a log, could not be told something: when to try again. */
+  tasksRetryMs: z.number(),
+  /** [TK5] The host's, raw, base64url. */
+  sealingKey: z.string(),
+  /** Under which the host dials. */
+  origin: z.string(),
 } as const;
 export type StateKey = keyof typeof Rows;
 export type StateOf<K extends StateKey> = z.infer<(typeof Rows)[K]>;

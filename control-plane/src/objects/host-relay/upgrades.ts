@@ -39,6 +39,7 @@ export class Upgrades {
     // What was told while it was on its way stands.
     if (nowMs >= (store.get("drainingToldMs") ?? 0) + UPGRADE_MS) store.set("draining", context.draining);
     store.set("registry", context.registryVersion);
+    store.set("origin", context.origin);
     const attachment = newLink(context, nowMs);
     const { client, server } = this.#open(attachment, ["link"]);
     link.adopt(server, attachment);

@@ -5,9 +5,12 @@ import type { Parts } from "./parts.ts";
 import { close } from "./socket.ts";
 import { Viewer } from "./viewer.ts";
 
-export function wake(sockets: readonly WebSocket[], { link, presence, viewers, rooms, reporter }: Parts, nowMs: number): void {
+export function wake(sockets: readonly WebSocket[], { link, presence, viewers, rooms, reporter, tasks, logs }: Parts, nowMs: number): void {
   const found = sort(sockets, nowMs);
-  if (found.link !== undefined) link.adopt(found.link.socket, found.link.attachment);
+  if (found.link !== undefined) {
+    link.adopt(found.link.socket, found.link.attachment);
+    logs.restore(found.link.attachment.logs ?? []);
+  }
   if (!link.ready) presence.missed();
   for (const viewer of found.viewers) {
     viewers.add(viewer);
@@ -16,6 +19,7 @@ export function wake(sockets: readonly WebSocket[], { link, presence, viewers, r
   if (link.ready) link.send({ t: "sync" });
   rooms.settle();
   reporter.resume();
+  tasks.resume(presence.lastSeenMs);
 }
 
 interface Found {

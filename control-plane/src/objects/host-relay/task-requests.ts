@@ -1,0 +1,126 @@
+/** [TK1] [TK5] What the Scheduler asks of the host for one attempt: offered with its spec, then started with its secrets. */
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { MAX_INLINE_SPEC_BYTES, OFFER_TIMEOUT_MS } from "@maestro/shared/limits";
+import { encodeFrame, FLAG } from "@maestro/shared/protocol/frame";
+import type { RequestFrame, RequestName } from "@maestro/shared/protocol/link";
+import { AttemptSpec, type Offer } from "@maestro/shared/protocol/tasks";
+import { err, ok, type Result } from "@maestro/shared/result";
+import type * as z from "zod";
+import { sha256Hex } from "../../crypto/digest.ts";
+import { utf8 } from "../../crypto/encoding.ts";
+import { sealForHost } from "../../crypto/sealed.ts";
+import { openSecret } from "../../crypto/secret-box.ts";
+import { makeAttemptToken } from "../../crypto/attempt-token.ts";
+import type { Keys } from "../../crypto/keys.ts";
+import type { RelayReply } from "./host-requests.ts";
+import type { LinkSocket } from "./link-socket.ts";
+import type { StateOf } from "./store.ts";
+
+/** A spec gives way to terminals between its frames. */
+const BLOB_FRAME_BYTES = 64 * 1024;
+const MAX_BLOB_CHANNEL = 0x7fff_ffff;
+
+export interface TaskRequestsPort {
+  unreachable(): MaestroError;
+  identity(): StateOf<"identity"> | undefined;
+  config(): Promise<{ keys: Keys; publicOrigin: string | undefined }>;
+  /** Under which the host dials. */
+  origin(): string | undefined;
+  /** Raw X25519, base64url; undefined: the host was removed. */
+  sealingKey(): Promise<string | undefined>;
+  /** It was asked to start here. */
+  started(attempt: string): void;
+}
+
+export class TaskRequests {
+  readonly #link: LinkSocket;
+  readonly #port: TaskRequestsPort;
+
+  constructor(link: LinkSocket, port: TaskRequestsPort) {
+    this.#link = link;
+    this.#port = port;
+  }
+
+  /** Never kept: it dies with its link. */
+  async offer(attempt: string, fence: number, spec: string): Promise<RelayReply> {
+    if (!this.#link.ready) return this.#neverSent(this.#port.unreachable());
+    const bytes = utf8(spec);
+    const sent = bytes.byteLength > MAX_INLINE_SPEC_BYTES ? await sha256Hex(bytes) : AttemptSpec.safeParse(JSON.parse(spec));
+    if (typeof sent === "string")
+      return this.#ask(
+        "task.offer",
+        (id) => {
+          const channel = (id % MAX_BLOB_CHANNEL) + 1;
+          this.#sendBlob(channel, bytes);
+          return { ...offerOf(id, attempt, fence), blob: { channel, bytes: bytes.byteLength, sha256: sent } };
+        },
+        OFFER_TIMEOUT_MS,
+      );
+    if (!sent.success) return this.#neverSent(maestroError("internal", "The spec of an attempt is malformed."));
+    const { data } = sent;
+    return this.#ask("task.offer", (id) => ({ ...offerOf(id, attempt, fence), spec: data }), OFFER_TIMEOUT_MS);
+  }
+
+  /** Plain values are here for this one moment, between two kinds of ciphertext. */
+  async start(attempt: string, fence: number, sealed: Readonly<Record<string, string>>, task: string): Promise<RelayReply> {
+    if (!this.#link.ready) return this.#neverSent(this.#port.unreachable());
+    const box = await this.#seal(attempt, fence, sealed, task);
+    if (!box.ok) return this.#neverSent(box.error);
+    if (!this.#link.ready) return this.#neverSent(this.#port.unreachable());
+    const answer = this.#ask("task.start", (id) => ({ t: "task.start", id, attempt, fence, sealed: box.value }));
+    // After it was sent: a row that is written holds back what is sent after it.
+    this.#port.started(attempt);
+    return answer;
+  }
+
+  async #seal(attempt: string, fence: number, sealed: Readonly<Record<string, string>>, task: string): Promise<Result<string>> {
+    const identity = this.#port.identity();
+    const [{ keys, publicOrigin }, sealingKey] = await Promise.all([this.#port.config(), this.#port.sealingKey()]);
+    if (identity === undefined || sealingKey === undefined) return err(this.#port.unreachable());
+    const { fleet } = identity;
+    const env: Record<string, string> = {};
+    for (const [name, ciphertext] of Object.entries(sealed)) {
+      const value = await openSecret(keys.secrets, { fleet, task, name }, ciphertext);
+      if (value === undefined) return err(unreadable(name));
+      env[name] = value;
+    }
+    env["MAESTRO_TOKEN"] = await makeAttemptToken(keys.attempt, { fleet, task, attempt, fence });
+    const url = publicOrigin ?? this.#port.origin();
+    if (url !== undefined) env["MAESTRO_URL"] = url;
+    const box = await sealForHost(sealingKey, { attempt, fence }, env);
+    return box === undefined
+      ? err(maestroError("internal", `The sealing key of host '${identity.name}' is none.`, { hint: "Let the host join anew." }))
+      : ok(box);
+  }
+
+  #sendBlob(channel: number, bytes: Uint8Array): void {
+    for (let offset = 0; offset < bytes.byteLength; offset += BLOB_FRAME_BYTES) {
+      const payload = bytes.subarray(offset, offset + BLOB_FRAME_BYTES);
+      const flags = offset + payload.byteLength === bytes.byteLength ? FLAG.last : 0;
+      this.#link.sendData(encodeFrame({ kind: "blob", flags, epoch: 0, channel, offset, payload }).buffer);
+    }
+  }
+
+  #ask<N extends RequestName>(name: N, make: (id: number) => RequestFrame & { t: N }, timeoutMs?: number): Promise<RelayReply> {
+    return new Promise((resolve) => {
+      this.#link.request(
+        name,
+        make,
+        (result) => resolve(result.ok ? { ok: true, json: JSON.stringify(result.value) } : { ok: false, error: result.error }),
+        timeoutMs,
+      );
+    });
+  }
+
+  #neverSent(error: MaestroError): RelayReply {
+    return { ok: false, error, neverSent: true };
+  }
+}
+
+const offerOf = (id: number, attempt: string, fence: number): z.infer<typeof Offer> => ({ t: "task.offer", id, attempt, fence });
+
+const unreadable = (name: string): MaestroError =>
+  maestroError("secret_not_found", `The secret '${name}' cannot be opened: it was sealed for another place, or with another key.`, {
+    field: name,
+    hint: "Set it again.",
+  });
