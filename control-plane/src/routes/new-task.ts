@@ -4,7 +4,7 @@ import type { TaskId } from "@maestro/shared/ids";
 import { SECRET_IV_BYTES, sealSecret } from "../crypto/secret-box.ts";
 import { addresseesNamed, allAddressees, type AddresseeRow } from "../db/addressees.ts";
 import { findHost, type HostRow } from "../db/hosts.ts";
-import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
+import { mayTouchAgent, mayTouchHost, reachOf } from "../domain/access/permissions.ts";
 import { checkRoots, checkTask, pathOf } from "../domain/dispatch/check-task.ts";
 import { readinessProblem } from "../domain/dispatch/readiness.ts";
 import { chooseTargets, selectorOf, type Addressee, type Addressing, type Selector } from "../domain/dispatch/targets.ts";
@@ -23,23 +23,22 @@ export async function newTask(rx: Submission, by: Actor): Promise<NewTask & { bo
   const typed = unwrap(selectorOf(body.on, body.labels));
   const host = await hostOf(rx, typed);
   const on = typed === undefined || host === undefined ? typed : { ...typed, host: host.name };
-  const targets = await targetsOf(rx, { to: body.to ?? [], on, command: body.command !== undefined }, host);
+  const targets = await targetsOf(rx, { to: body.to ?? [], on, command: body.command !== undefined });
   await requireSecrets(rx, body.secrets ?? []);
   const id = body.id ?? rx.newId("task");
   const { credentials = {}, to: _to, on: _on, dependsOn = [], ...rest } = body;
-  return { body: { ...rest, id, dependsOn }, sealed: await sealed(rx, id, credentials), targets, by };
+  return { body: { ...rest, id, dependsOn }, sealed: await sealed(rx, id, credentials), targets, by, reach: reachOf(rx.principal) };
 }
 
 interface Row extends Addressee {
   row: AddresseeRow;
 }
 
-/** @param host the one that is named: meant as it is now, by its id, whatever it is called later. */
-async function targetsOf(rx: Submission, addressing: Addressing, host: HostRow | undefined): Promise<NewTarget[]> {
+async function targetsOf(rx: Submission, addressing: Addressing): Promise<NewTarget[]> {
   const chosen = unwrap(chooseTargets(addressing, await candidates(rx, addressing)));
   if (chosen.kind === "host") {
-    const selector = selectorWithinReach(rx, chosen.selector);
-    return [{ kind: "host", selector: host === undefined ? selector : { ...selector, host: host.id } }];
+    commandWithinReach(rx);
+    return [{ kind: "host", selector: chosen.selector }];
   }
   const rows = chosen.agents.map(({ row }) => row);
   if (rx.principal.kind !== "agent") for (const { agent, host } of rows) withinReach(rx, agent.name, host.name);
@@ -82,17 +81,6 @@ function commandWithinReach({ principal }: Submission): void {
       field: "command",
       hint: "Send one of those agents a prompt, or use a credential without an agent selector.",
     });
-}
-
-function selectorWithinReach(rx: Submission, selector: Selector): Selector {
-  const { principal } = rx;
-  commandWithinReach(rx);
-  if (principal.kind !== "agent" && principal.hosts !== undefined && selector.host === undefined)
-    throw fail("scope_missing", `'${principal.name}' is limited to hosts '${principal.hosts}', and this may run on others.`, {
-      field: "on.host",
-      hint: "Name the host.",
-    });
-  return selector;
 }
 
 /** The host that a task names, if it names one. */

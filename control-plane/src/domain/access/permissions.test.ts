@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ROLE_SCOPES, ROLES, SCOPES, type Role } from "@maestro/shared/contract/access";
 import { makeId } from "@maestro/shared/ids";
-import { authorise, effectiveScopes, lowerRole, mayTouchHost, mayTouchSession } from "./permissions.ts";
-import type { BrowserPrincipal, HostPrincipal, TokenPrincipal } from "./principal.ts";
+import { authorise, effectiveScopes, lowerRole, mayTouchHost, mayTouchSession, reachOf } from "./permissions.ts";
+import type { AgentCaller, BrowserPrincipal, HostPrincipal, TokenPrincipal } from "./principal.ts";
 
 const random = new Uint8Array(10);
 const person = (role: Role, scopes = ROLE_SCOPES[role]): Omit<TokenPrincipal, "kind" | "id"> => ({
@@ -37,6 +37,7 @@ const host: HostPrincipal = {
   draining: false,
   claim: { id: "", epoch: { start: 1, connect: 1 }, instance: "", bootId: "", timeMs: 0, nonce: "" },
 };
+const agent: AgentCaller = { kind: "agent", id: "att_1", fleet: makeId("fleet", 0, random), task: "t1", fence: 1 };
 const code = (result: ReturnType<typeof authorise>): string => (result.ok ? "ok" : result.error.code);
 
 describe("who may", () => {
@@ -68,6 +69,24 @@ describe("who may", () => {
     expect(code(authorise({ kind: "user", role: "viewer", scope: "hosts:read" }, host, 0))).toBe("host_forbidden");
     expect(code(authorise({ kind: "host" }, token("owner"), 0))).toBe("role_insufficient");
     expect(code(authorise({ kind: "user-or-host", role: "viewer", scope: "hosts:read" }, host, 0))).toBe("ok");
+  });
+
+  it("an agent's token is for the routes of agents, whatever role they ask of people", () => {
+    const access = { kind: "user-or-agent", role: "operator", scope: "tasks:write" } as const;
+    expect(code(authorise(access, agent, 0))).toBe("ok");
+    expect(code(authorise(access, token("operator"), 0))).toBe("ok");
+    expect(code(authorise(access, token("viewer"), 0))).toBe("role_insufficient");
+    expect(code(authorise(access, token("operator", ["tasks:read"]), 0))).toBe("scope_missing");
+    expect(code(authorise(access, host, 0))).toBe("host_forbidden");
+    expect(code(authorise({ kind: "user", role: "viewer" }, agent, 0))).toBe("agent_forbidden");
+    expect(code(authorise({ kind: "host" }, agent, 0))).toBe("agent_forbidden");
+    expect(code(authorise({ kind: "user-or-host", role: "viewer" }, agent, 0))).toBe("agent_forbidden");
+  });
+
+  it("people see what their limits let them, agents their own task and what it submitted", () => {
+    expect(reachOf(token("owner"))).toEqual({});
+    expect(reachOf({ ...token("owner"), hosts: "web-*" })).toEqual({ hosts: "web-*" });
+    expect(reachOf(agent)).toEqual({ task: "t1" });
   });
 
   it("a host selector is a glob over names", () => {
