@@ -1,4 +1,4 @@
-/** The three test projects: `unit` in Node, `workerd` inside the Workers runtime, `e2e` on the whole product. */
+/** The test projects: `unit` in Node, `workerd` inside the Workers runtime, `e2e` and `faults` on the whole product. */
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -18,6 +18,17 @@ const bootstrap = formatToken(
   "boot",
   Uint8Array.from({ length: 80 }, (_, i) => i),
 );
+
+/** With scaled timers, or with what is built changed under others: nothing else runs beside them. */
+const ALONE = ["test/chaos/**/*.test.ts", "test/e2e/{faults,bytes,rebuild,deploy,secrets}*.test.ts"];
+
+const wholeProduct = {
+  environment: "node",
+  pool: "forks",
+  sequence: { concurrent: false },
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+} as const;
 
 export default defineConfig({
   test: {
@@ -63,16 +74,23 @@ export default defineConfig({
       },
       {
         test: {
+          ...wholeProduct,
           name: "e2e",
-          include: ["test/{e2e,chaos}/**/*.test.ts"],
-          environment: "node",
-          pool: "forks",
-          // One product at a time: the machines these run on are small and the tests measure time.
+          include: ["test/e2e/**/*.test.ts"],
+          exclude: ["**/node_modules/**", ...ALONE],
+          // Each starts products of its own and waits for most of its time.
+          fileParallelism: true,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          ...wholeProduct,
+          name: "faults",
+          include: ALONE,
+          // One at a time: their deadlines are scaled down to fractions of a second.
           fileParallelism: false,
           maxWorkers: 1,
-          sequence: { concurrent: false },
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
         },
       },
     ],

@@ -70,14 +70,14 @@ async function runStage(stage: Stage, full: boolean): Promise<Counts> {
     case "workerd":
       return runVitest({ project: "workerd", env, timeoutMs: Math.min(8 * MINUTE_MS, left()) });
     case "e2e":
-      return add(await prepare(["build"]), await runVitest({ project: "e2e", env, timeoutMs: left() }));
-    case "faults":
       return add(
         await prepare(["build"]),
-        await runVitest({ project: "e2e", filters: ["test/chaos", "test/e2e/faults", "test/e2e/bytes"], env, timeoutMs: left() }),
+        add(await runVitest({ project: "e2e", env, timeoutMs: left() }), await runVitest({ project: "faults", env, timeoutMs: left() })),
       );
+    case "faults":
+      return add(await prepare(["build"]), await runVitest({ project: "faults", env, timeoutMs: left() }));
     case "chaos":
-      return add(await prepare(["build"]), await runVitest({ project: "e2e", filters: ["test/chaos"], env, timeoutMs: left() }));
+      return add(await prepare(["build"]), await runVitest({ project: "faults", filters: ["test/chaos"], env, timeoutMs: left() }));
   }
 }
 
