@@ -15,7 +15,7 @@ import { helloFacts } from "../../host-agent/src/daemon/facts.ts";
 import { HostKeys } from "../../host-agent/src/daemon/host-keys.ts";
 import { generateSealingKey, generateSigningKey, type KeyPair } from "../../host-agent/src/daemon/identity.ts";
 import { silentLog } from "../../host-agent/src/daemon/log.ts";
-import type { HostActions } from "../../host-agent/src/link/dispatch.ts";
+import type { HostActions, HostTasks } from "../../host-agent/src/link/dispatch.ts";
 import { helloFrames } from "../../host-agent/src/link/hello.ts";
 import { Link } from "../../host-agent/src/link/link.ts";
 import { ServerTime } from "../../host-agent/src/link/server-time.ts";
@@ -93,6 +93,7 @@ export function startHost({ id, name, signing }: Enrolled, url: string, random: 
       serverTime.learn(serverTimeMs);
       host.ups++;
     }),
+    tasks: withoutTasks,
     terminals: new Terminals({ clock, log: silentLog }),
     hello: () => helloFrames(facts, [], serverTime.offsetMs()),
     afterWelcome: () => [],
@@ -119,9 +120,25 @@ export function startHost({ id, name, signing }: Enrolled, url: string, random: 
   return host;
 }
 
+const no = async () => err(maestroError("policy_denied", "A simulated host runs nothing."));
+
+const withoutTasks: HostTasks = {
+  offer: no,
+  start: no,
+  cancel: no,
+  cleanup: no,
+  ack: () => undefined,
+  reports: () => [{ t: "attempts", items: [], first: true, more: false }],
+  logDurable: () => undefined,
+  logNeed: () => undefined,
+  logFollow: () => undefined,
+  linkUp: () => undefined,
+  linkDown: () => undefined,
+  seen: () => undefined,
+};
+
 /** It serves nothing; every request is refused in the contract's own words. */
 function refusing(welcomed: (serverTimeMs: number) => void): HostActions {
-  const no = async () => err(maestroError("policy_denied", "A simulated host runs nothing."));
   return {
     createSession: no,
     startAgent: no,

@@ -160,7 +160,10 @@ export class SimulatedTaskHost implements AsyncDisposable {
       this.#endOne(frame.attempt, "cancelled");
       this.#reply(frame.id, { status: this.#attempts.get(frame.attempt)?.status ?? endedNow("cancelled", undefined) });
     } else if (frame.t === "task.cleanup") this.#reply(frame.id, { outcome: "absent" });
-    else if (frame.t === "task.ack") {
+    else if (frame.t === "sync") {
+      this.#send({ t: "host-sync", channels: [] });
+      if (frame.attempts === true) this.#tellAll();
+    } else if (frame.t === "task.ack") {
       this.#attempts.delete(frame.attempt);
       this.#changed.emit();
     } else if ("id" in frame)

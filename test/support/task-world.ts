@@ -47,6 +47,8 @@ export interface Submitted {
 
 /** One credential may make 600 requests a minute; a world asks more. */
 const CREDENTIALS = 6;
+/** Small, for disks that are small on purpose. */
+const MIN_FREE_MB = "8";
 const AWAY_MS = 120_000;
 const WAIT_S = 20;
 
@@ -66,7 +68,11 @@ export class TaskWorld implements AsyncDisposable {
 
   static async open({ timeScale, others = [], env = {} }: WorldOptions): Promise<TaskWorld> {
     const home = new TestHome();
-    const hostEnv = (of: TestHome): Record<string, string> => ({ MAESTRO_WORKSPACE_ROOT: of.directory("w"), ...env });
+    const hostEnv = (of: TestHome): Record<string, string> => ({
+      MAESTRO_WORKSPACE_ROOT: of.directory("w"),
+      MAESTRO_MIN_FREE_MB: MIN_FREE_MB,
+      ...env,
+    });
     const product = await Product.up({ home, timeScale, env: hostEnv(home) });
     const world = new TaskWorld(product);
     try {
