@@ -1,4 +1,6 @@
 /** The two esbuild bundles that make up an installed Maestro: the Node program and the embedded Worker. */
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
 import { build } from "esbuild";
 
 export interface NodeBundle {
@@ -23,6 +25,8 @@ export async function bundleNode({ entries, outdir }: NodeBundle): Promise<void>
     // CommonJS dependencies inside the bundle still call `require` for Node's own modules.
     banner: { js: `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);` },
   });
+  // The runner is a program of its own; `new URL("./runner.sh", import.meta.url)` finds it beside the bundle.
+  await copyFile(new URL("./src/tasks/runner.sh", import.meta.url), join(outdir, "runner.sh"));
 }
 
 export interface WorkerBundle {

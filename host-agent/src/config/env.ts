@@ -15,6 +15,8 @@ export interface Settings {
   maxConcurrent: number;
   /** Looked at before PATH. */
   kilocodeBin: string;
+  /** Below it no task is taken: `disk_low`. */
+  minFreeMb: number;
   /** Waits are multiplied by it, deadlines for an answer too, but not below some seconds; 1 but in tests. */
   timeScale: number;
   /** Networks (CIDR) that plain http may be spoken to besides loopback. */
@@ -26,6 +28,7 @@ export const DEFAULT_SETTINGS: Settings = {
   workspaceRoot: "/tmp/maestro-workspaces",
   maxConcurrent: 4,
   kilocodeBin: "/usr/local/bin/kilo",
+  minFreeMb: 64,
   timeScale: 1,
   allowHttp: [],
 };
@@ -38,6 +41,7 @@ export const SettingsFile = z.strictObject({
   workspaceRoot: z.string().startsWith("/", "must be an absolute path").max(1024).optional(),
   maxConcurrent: z.int().min(1).max(1000).optional(),
   kilocodeBin: z.string().min(1).max(4096).optional(),
+  minFreeMb: z.number().min(0).max(1_000_000).optional(),
   timeScale: z.number().min(0.0001).max(100).optional(),
   allowHttp: Cidrs.optional(),
 });
@@ -48,6 +52,7 @@ const VARIABLES = {
   MAESTRO_WORKSPACE_ROOT: "workspaceRoot",
   MAESTRO_MAX_CONCURRENT: "maxConcurrent",
   MAESTRO_KILOCODE_BIN: "kilocodeBin",
+  MAESTRO_MIN_FREE_MB: "minFreeMb",
   MAESTRO_TIME_SCALE: "timeScale",
   MAESTRO_ALLOW_HTTP: "allowHttp",
 } as const satisfies Record<string, keyof Settings>;
@@ -87,7 +92,7 @@ function parseEnv(env: SettingsSources["env"]): Result<SettingsFile> {
     const text = env[variable];
     if (text === undefined || text === "") continue;
     const value =
-      key === "maxConcurrent" || key === "timeScale"
+      key === "maxConcurrent" || key === "timeScale" || key === "minFreeMb"
         ? Number(text)
         : key === "allowHttp"
           ? text.split(",").map((part) => part.trim())

@@ -16,6 +16,10 @@ export interface Paths {
   /** Sockets; short, because a Unix socket's path is at most about 100 bytes. */
   runDir: string;
   hostDir: string;
+  /** One directory per attempt: what of it is on disk, outside the workspace. */
+  attemptsDir: string;
+  /** The runner's program, by its digest: a running one must not change under an upgrade. */
+  runnerDir: string;
   logsDir: string;
   binDir: string;
   /** The embedded control plane's state. */
@@ -72,6 +76,8 @@ export function derivePaths({ env, userHome, uid, tmpDir, scope }: PathInputs): 
     configDir,
     runDir,
     hostDir,
+    attemptsDir: path.join(hostDir, "attempts"),
+    runnerDir: path.join(hostDir, "runner"),
     logsDir,
     binDir,
     upDir: path.join(home, "up"),

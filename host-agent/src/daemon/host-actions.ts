@@ -1,20 +1,23 @@
 /** What the control plane may ask of this host, within the host's own policy. */
-import { cp } from "node:fs/promises";
-import { fail, maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
-import { isDeniedEnv, type AgentType } from "@maestro/shared/contract/check-agent-type";
+import { userInfo } from "node:os";
+import * as path from "node:path";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { isDeniedEnv } from "@maestro/shared/contract/check-agent-type";
 import { parseId } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
-import { err, ok, type Result } from "@maestro/shared/result";
+import { err, ok } from "@maestro/shared/result";
 import { BUILTIN } from "../adapters/builtin.ts";
 import type { Detector } from "../adapters/detect.ts";
 import { planAgent, type Program } from "../adapters/launch.ts";
+import { locateProgram } from "../adapters/locate.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { unappliedKeys } from "../adapters/types/unbuilt.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
+import { copyTemplate } from "../tasks/template.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
-import { refuseAgent, refuseSession, refuseReach } from "./shell-policy.ts";
+import { refuseAgent, refuseBinary, refuseSession, refuseReach } from "./shell-policy.ts";
 import { ensureWorkspace, resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
 
 export interface ActionDeps {
@@ -23,6 +26,10 @@ export interface ActionDeps {
   detector: Detector;
   policy: Policy;
   rules: WorkspaceRules;
+  /** Where programs are looked for. */
+  searchPath(): string;
+  /** Tasks ask it too. */
+  drain: { draining: boolean };
   log: Log;
   /** Looks again for CLIs and type files, tells the relay, answers how many types there are. */
   detect(): Promise<number>;
@@ -31,18 +38,19 @@ export interface ActionDeps {
 }
 
 export function createHostActions(deps: ActionDeps): HostActions {
-  const { keeper, policy, rules, log } = deps;
-  let draining = false;
+  const { keeper, policy, rules, drain, log } = deps;
   /** Agents that are being started, and in which session: the holder has not told of it yet. */
   const starting = new Map<string, string>();
   const refuseNew = (): MaestroError | undefined =>
-    draining ? maestroError("host_draining", "This host takes no new sessions.", { hint: "Resume it: maestro host resume." }) : undefined;
+    drain.draining
+      ? maestroError("host_draining", "This host takes no new sessions.", { hint: "Resume it: maestro host resume." })
+      : undefined;
 
   const refuseSessionOf = (id: string): MaestroError | undefined => refuseReach(policy, keeper.session(id));
 
   return {
     async createSession(frame) {
-      const refusal = refuseNew() ?? refuseSession(policy) ?? refuseEnv(frame.env);
+      const refusal = refuseNew() ?? refuseSession(policy) ?? refuseEnv(frame.env) ?? refuseProgram(frame.argv[0], frame.cwd ?? "/", deps);
       if (refusal !== undefined) return err(refusal);
       const id = parseId("session", frame.session);
       if (!id.ok) return id;
@@ -106,8 +114,8 @@ export function createHostActions(deps: ActionDeps): HostActions {
       return sent.ok ? ok({ accepted: sent.value }) : sent;
     },
 
-    async ensureWorkspace({ path }) {
-      return ensureWorkspace(path, rules);
+    async ensureWorkspace(frame) {
+      return ensureWorkspace(frame.path, rules);
     },
 
     async detect() {
@@ -115,15 +123,15 @@ export function createHostActions(deps: ActionDeps): HostActions {
     },
 
     welcome(frame) {
-      draining = frame.draining;
-      log.info("the link is up", { name: frame.hostName, version: frame.version, draining });
+      drain.draining = frame.draining;
+      log.info("the link is up", { name: frame.hostName, version: frame.version, draining: frame.draining });
       deps.welcomed(frame.serverTimeMs, frame.hostName);
       deps.registryVersion(frame.registryVersion);
     },
     registry: (version) => deps.registryVersion(version),
     drain(next) {
-      if (next !== draining) log.info(next ? "the host drains: no new sessions" : "the host takes work again");
-      draining = next;
+      if (next !== drain.draining) log.info(next ? "the host drains: no new sessions" : "the host takes work again");
+      drain.draining = next;
     },
   };
 }
@@ -138,7 +146,7 @@ const refuseSecond = (name: string, asked: string, running: string | undefined):
 
 async function startAgent(
   { session, agent, size, backend }: FrameOf<"agent.start">,
-  { keeper, catalogue, detector, policy, rules, log }: ActionDeps,
+  { keeper, catalogue, detector, policy, rules, searchPath, log }: ActionDeps,
 ): ReturnType<HostActions["startAgent"]> {
   const id = parseId("session", session);
   if (!id.ok) return id;
@@ -165,12 +173,14 @@ async function startAgent(
   }
   const workspace = ensureWorkspace(agent.workspace, rules);
   if (!workspace.ok) return err({ ...workspace.error, field: "workspace" });
-  if (workspace.value.created) {
-    const copied = await copyTemplate(type.value, workspace.value.path, rules);
+  if (workspace.value.created && type.value.workspace_template !== undefined) {
+    const copied = await copyTemplate(type.value.workspace_template, workspace.value.path, rules);
     if (!copied.ok) return copied;
   }
   const launch = planAgent(agent, type.value, adapter, program, workspace.value.path);
   if (!launch.ok) return launch;
+  const notAllowed = refuseProgram(launch.value.argv[0], workspace.value.path, { policy, searchPath });
+  if (notAllowed !== undefined) return err(notAllowed);
   const keys = unappliedKeys(type.value);
   if (keys.length > 0)
     log.warn("an agent starts with keys of its type not applied", { agent: agent.name, slug: type.value.slug, keys: keys.join(", ") });
@@ -188,28 +198,21 @@ async function startAgent(
   return made.ok ? ok({ session: made.value }) : made;
 }
 
-async function copyTemplate({ workspace_template: template }: AgentType, workspace: string, rules: WorkspaceRules): Promise<Result<void>> {
-  if (template === undefined) return ok(undefined);
-  const from = resolveWorkspace(template, rules);
-  if (!from.ok) return err({ ...from.error, field: "workspace_template" });
-  try {
-    await cp(from.value, workspace, { recursive: true, errorOnExist: false, force: false, verbatimSymlinks: true });
-    return ok(undefined);
-  } catch (cause) {
-    if (cause instanceof MaestroFailure) return err(cause.error);
-    return err(
-      fail(
-        "workspace_error",
-        `The template '${template}' cannot be copied: ${cause instanceof Error ? cause.message : "unknown reason"}.`,
-        { field: "workspace_template" },
-      ).error,
-    );
-  }
-}
-
 /** The user's home, unless the policy keeps sessions out of it. */
 function defaultCwd(rules: WorkspaceRules): string {
   return resolveWorkspace(rules.userHome, rules).ok ? rules.userHome : (rules.roots[0] ?? rules.userHome);
+}
+
+/** @param name undefined: the user's login shell. What is not found, the holder refuses in its own words. */
+function refuseProgram(
+  name: string | undefined,
+  cwd: string,
+  { policy, searchPath }: Pick<ActionDeps, "policy" | "searchPath">,
+): MaestroError | undefined {
+  if (policy.binaries === undefined) return undefined;
+  const program = name ?? userInfo().shell ?? "/bin/sh";
+  const file = program.includes("/") ? path.resolve(cwd, program) : locateProgram([program], searchPath());
+  return file === undefined ? undefined : refuseBinary(policy, file, searchPath());
 }
 
 function refuseEnv(env: Readonly<Record<string, string>>): MaestroError | undefined {

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { fail } from "@maestro/shared/errors";
+import { LOG_FILE_LIMIT_BYTES } from "@maestro/shared/limits";
 import { Detector } from "../adapters/detect.ts";
 import { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import type { Settings } from "../config/env.ts";
@@ -11,6 +12,7 @@ import { helloFrames, sessionsFrames } from "../link/hello.ts";
 import { Link } from "../link/link.ts";
 import { ServerTime } from "../link/server-time.ts";
 import { checkServerUrl } from "../link/server-url.ts";
+import { createHostTasks } from "../tasks/host-tasks.ts";
 import { Terminals } from "../terminal/terminals.ts";
 import { pause, systemClock } from "./clock.ts";
 import { helloFacts } from "./facts.ts";
@@ -75,8 +77,9 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     userHome,
   };
   const sessionEnv = () => baseEnv(process.env);
+  const searchPath = () => sessionEnv()["PATH"] ?? "";
   const detector = new Detector({ env: sessionEnv, overrides: { kilo: [settings.kilocodeBin] }, clock, signal: abort.signal });
-  const catalogue = new TypeCatalogue(paths.agentTypeDirs, detector, () => sessionEnv()["PATH"] ?? "");
+  const catalogue = new TypeCatalogue(paths.agentTypeDirs, detector, searchPath);
   const terminals = new Terminals({ clock, log });
 
   const keeper = new HolderKeeper(
@@ -105,6 +108,34 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     send: (frame) => link.send(frame),
     isUp: () => link.state.type === "up",
   });
+  const drain = { draining: false };
+
+  const maxConcurrent = Math.min(settings.maxConcurrent, policy.maxConcurrent ?? settings.maxConcurrent);
+  const tasks = createHostTasks({
+    attemptsDir: paths.attemptsDir,
+    runnerDir: paths.runnerDir,
+    bootId,
+    clock,
+    timeScale,
+    log,
+    work: {
+      catalogue,
+      detector,
+      policy,
+      place: { rules, root: settings.workspaceRoot, env: sessionEnv() },
+      // An agent finds `maestro` where this installation put it.
+      baseEnv: () => ({ ...sessionEnv(), PATH: `${searchPath()}:${paths.binDir}` }),
+      ownEnv: process.env,
+    },
+    sealing: () => identity.sealing,
+    maxConcurrent,
+    minFreeBytes: settings.minFreeMb * 1024 * 1024,
+    logLimitBytes: policy.logLimitBytes ?? LOG_FILE_LIMIT_BYTES,
+    draining: () => drain.draining,
+    offsetMs: () => serverTime.offsetMs(),
+    send: (frame) => link.send(frame),
+    passed: () => {},
+  });
   const claimant = () => ({ hostId: identity.record.hostId, origin: identity.record.origin, instance, bootId });
 
   const actions = createHostActions({
@@ -113,6 +144,8 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     detector,
     policy,
     rules,
+    searchPath,
+    drain,
     log,
     detect: () => reporter.detect(),
     welcomed: (serverTimeMs) => {
@@ -132,6 +165,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     random: Math.random,
     log,
     actions,
+    tasks,
     terminals,
     hello: () => {
       const facts = helloFacts({
@@ -140,14 +174,14 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
         bootId,
         policyDigest: policy.digest,
         roots: rules.roots,
-        maxConcurrent: settings.maxConcurrent,
+        maxConcurrent,
         holder: keeper.facts,
-        searchPath: sessionEnv()["PATH"] ?? "",
+        searchPath: searchPath(),
         degraded: count.problem === undefined ? [] : ["state_unwritable"],
       });
       return helloFrames(facts, keeper.sessions, serverTime.offsetMs());
     },
-    afterWelcome: () => reporter.afterWelcome(),
+    afterWelcome: () => [...reporter.afterWelcome(), ...tasks.reports()],
     async changed(ms, signal) {
       await untilChanged([paths.identityFile, paths.nextKeyFile, paths.currentLink], ms, clock, timeScale, signal);
       reloadIdentity();
@@ -192,8 +226,9 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const linking = firstOf(keeper.tried, HOLDER_PATIENCE_MS, abort.signal).then(() => link.run(abort.signal));
   const reporting = reporter.run(abort.signal);
   const rotating = rotation.run(abort.signal);
+  const working = tasks.run(abort.signal);
   log.info("the host-agent runs", { version, host: identity.record.name, server: identity.record.url, pid: process.pid });
-  const parts = Promise.all([holding, linking, reporting, rotating]);
+  const parts = Promise.all([holding, linking, reporting, rotating, working]);
   return {
     link,
     failed: parts.then(() => new Promise<never>(() => {})),

@@ -2,26 +2,49 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import * as z from "zod";
+import { EnvName } from "@maestro/shared/contract/agent-types";
 import { fail } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
 import { parseStrictYaml } from "../config/strict-yaml.ts";
 import { errnoOf } from "./durable-file.ts";
+
+const Size = z.string().regex(/^[1-9][0-9]*[kmgKMG]?$/, "must be a size such as 512m or 4g");
 
 const PolicyFile = z.strictObject({
   /** Replaces the default roots: narrower or wider. */
   roots: z.array(z.string().startsWith("/", "must be an absolute path").max(4096)).min(1).max(32).optional(),
   /** `deny`: sessions run agents of this host's own types only, as those say: see shell-policy.ts. */
   shell: z.enum(["allow", "deny"]).optional(),
+  /** The only programs that sessions and tasks may start: names looked for on the host's PATH, or absolute paths. */
+  binaries: z.array(z.string().min(1).max(4096)).max(256).optional(),
+  /** The only variables that a task may take from this host's environment or be given as secrets; default: the usual keys of providers. */
+  forward: z.array(EnvName).max(256).optional(),
+  /** Tasks at once, whatever the settings say. */
+  max_concurrent: z.int().min(1).max(1000).optional(),
+  /** A task's log past it ends the task. */
+  log_limit: Size.optional(),
 });
 
 export interface Policy {
   roots: readonly string[] | undefined;
   shell: "allow" | "deny";
+  binaries: readonly string[] | undefined;
+  forward: readonly string[] | undefined;
+  maxConcurrent: number | undefined;
+  logLimitBytes: number | undefined;
   /** SHA-256 of the file, `none` without one; reported, so that a change is seen. */
   digest: string;
 }
 
-export const openPolicy: Policy = { roots: undefined, shell: "allow", digest: "none" };
+export const openPolicy: Policy = {
+  roots: undefined,
+  shell: "allow",
+  binaries: undefined,
+  forward: undefined,
+  maxConcurrent: undefined,
+  logLimitBytes: undefined,
+  digest: "none",
+};
 
 export function readPolicy(file: string): Policy {
   let bytes: Buffer;
@@ -53,8 +76,17 @@ export function parsePolicy(file: string, bytes: Uint8Array): Policy {
     }
     throw refuse(file, yaml.lineOf(path), `'${path.join(".")}': ${issue?.message ?? "invalid"}`);
   }
-  const { roots, shell = "allow" } = parsed.data;
-  return { roots, shell, digest: createHash("sha256").update(bytes).digest("hex") };
+  const { roots, shell = "allow", binaries, forward, max_concurrent: maxConcurrent, log_limit: logLimit } = parsed.data;
+  const logLimitBytes = logLimit === undefined ? undefined : sizeInBytes(logLimit);
+  return { roots, shell, binaries, forward, maxConcurrent, logLimitBytes, digest: createHash("sha256").update(bytes).digest("hex") };
+}
+
+const UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** `512m`, as type files and the policy write sizes. */
+export function sizeInBytes(text: string): number {
+  const unit = UNITS[text.slice(-1).toLowerCase()];
+  return unit === undefined ? Number(text) : Number(text.slice(0, -1)) * unit;
 }
 
 const refuse = (file: string, line: number | undefined, problem: string) =>

@@ -2,12 +2,13 @@
  * What `shell: deny` of the host's policy promises: only agents start here, of types that this host knows itself, exactly
  * as it knows them. An argument, a variable or a definition chosen elsewhere can make nearly every agent CLI run a
  * command of its chooser's (settings, hooks, tool servers, EDITOR, …), so none is taken. Nor does anybody from elsewhere
- * get at a shell that runs already: the user's own tmux sessions, or those of a time before the policy. Pure.
+ * get at a shell that runs already: the user's own tmux sessions, or those of a time before the policy.
  */
 import type { AgentType } from "@maestro/shared/contract/check-agent-type";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import type { AgentSpec } from "../adapters/launch.ts";
+import { locateProgram } from "../adapters/locate.ts";
 import type { Policy } from "./policy.ts";
 
 export function refuseSession({ shell }: Pick<Policy, "shell">): MaestroError | undefined {
@@ -26,6 +27,15 @@ export function refuseAgent({ shell }: Pick<Policy, "shell">, agent: AgentSpec, 
   if (agent.model?.startsWith("-") === true)
     return denied("This host's policy allows an agent no arguments but those of its type.", "model");
   return undefined;
+}
+
+/** @param file where the program was found; names on the list are looked for in the same places. */
+export function refuseBinary({ binaries }: Pick<Policy, "binaries">, file: string, searchPath: string): MaestroError | undefined {
+  if (binaries === undefined || binaries.some((one) => locateProgram([one], searchPath) === file)) return undefined;
+  return maestroError("policy_denied", `This host's policy does not allow '${file}' to be started.`, {
+    field: "command",
+    hint: `Allowed are: ${binaries.join(", ")}. Name it under \`binaries\` in the host's policy file.`,
+  });
 }
 
 /** @param session undefined when it is not known: whoever looks for it says so. */

@@ -9,7 +9,8 @@ import { deadlineMs, type Cancel, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 import { Egress } from "../terminal/egress.ts";
 import type { Terminals } from "../terminal/terminals.ts";
-import { dispatch, type HostActions } from "./dispatch.ts";
+import { Blobs } from "./blobs.ts";
+import { dispatch, type HostActions, type HostTasks } from "./dispatch.ts";
 import { Heartbeat, PING, PONG } from "./heartbeat.ts";
 import { hostText } from "./host-text.ts";
 import { Requests, toWire } from "./requests.ts";
@@ -20,6 +21,7 @@ export interface ConnectionDeps {
   timeScale: number;
   log: Log;
   actions: HostActions;
+  tasks: HostTasks;
   terminals: Terminals;
   /** [LK3] First frames. */
   hello: readonly HostFrame[];
@@ -37,6 +39,7 @@ export class Connection {
   readonly #requests: Requests;
   readonly #socket: LinkSocket;
   readonly #cancelWelcome: Cancel;
+  readonly #blobs = new Blobs();
   #phase: "greeting" | "up" | "ended" = "greeting";
   /** [VR2] Frames of a newer peer that were ignored. */
   #unknown = 0;
@@ -70,7 +73,10 @@ export class Connection {
 
   text(text: string): void {
     if (this.#phase === "ended") return;
-    if (text === PONG) return this.#heartbeat.pong();
+    if (text === PONG) {
+      this.#heartbeat.pong();
+      return this.#deps.tasks.seen();
+    }
     const decoded = decodeControl<RelayFrame>(text, RelayFrames);
     if (!decoded.ok) return this.#refuse(decoded.error);
     if (decoded.value.type === "unknown") return this.#ignore(decoded.value.name, decoded.value.id);
@@ -79,12 +85,14 @@ export class Connection {
       this.#phase = "up";
       this.#cancelWelcome();
       this.#deps.up();
+      this.#deps.tasks.linkUp(this.#egress);
     }
     dispatch(frame, {
       ...this.#deps,
       requests: this.#requests,
       send: (reply) => this.send(reply),
       blob: (channel, bytes) => this.#blob(channel, bytes),
+      takeBlob: (name) => this.#blobs.take(name),
     });
   }
 
@@ -93,6 +101,7 @@ export class Connection {
     const decoded = decodeFrame(bytes);
     if (!decoded.ok) return this.#refuse(decoded.error);
     if (decoded.value?.kind === "input") this.#deps.terminals.input(decoded.value);
+    else if (decoded.value?.kind === "blob") this.#blobs.add(decoded.value);
     else this.#ignore(decoded.value?.kind ?? "binary", undefined);
   }
 
@@ -105,6 +114,7 @@ export class Connection {
       this.#requests.close();
       this.#egress.close();
       this.#deps.terminals.linkDown();
+      this.#deps.tasks.linkDown();
     }
     return { unknown: this.#unknown };
   }

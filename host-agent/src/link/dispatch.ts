@@ -2,7 +2,9 @@
 import type { MaestroError } from "@maestro/shared/errors";
 import type { HostFrame, LinkWelcome, RelayFrame, RequestName, RequestResult } from "@maestro/shared/protocol/link";
 import { err, type Result } from "@maestro/shared/result";
+import type { LogLink } from "../tasks/log-sending.ts";
 import type { Terminals } from "../terminal/terminals.ts";
+import type { BlobName } from "./blobs.ts";
 import type { Requests } from "./requests.ts";
 
 export type FrameOf<T extends RelayFrame["t"]> = Extract<RelayFrame, { t: T }>;
@@ -25,16 +27,39 @@ export interface HostActions {
   drain(draining: boolean): void;
 }
 
+/** Tasks of this host, and their logs [TK] [LG]. */
+export interface HostTasks {
+  /** @param blob the spec, where it outgrew the frame. */
+  offer(frame: FrameOf<"task.offer">, blob: Uint8Array | undefined): Promise<Result<RequestResult<"task.offer">>>;
+  start: Action<"task.start">;
+  cancel: Action<"task.cancel">;
+  cleanup: Action<"task.cleanup">;
+  ack(frame: FrameOf<"task.ack">): void;
+  /** [TK3] All that are not acknowledged. */
+  reports(): HostFrame[];
+  logDurable(frame: FrameOf<"log.durable">): void;
+  logNeed(frame: FrameOf<"log.need">): void;
+  logFollow(frame: FrameOf<"log.follow">): void;
+  /** After `welcome` and what is told then. */
+  linkUp(link: LogLink): void;
+  linkDown(): void;
+  /** [TK2] The far end gave a sign of life, so it has seen this host. */
+  seen(): void;
+}
+
 export interface DispatchTargets {
   actions: HostActions;
+  tasks: HostTasks;
   terminals: Terminals;
   requests: Requests;
   send(frame: HostFrame): void;
   /** Bytes as blob frames on a channel of the relay's choice. */
   blob(channel: number, bytes: Uint8Array): void;
+  /** What the relay sent on a channel of its choice, before the frame that names it. */
+  takeBlob(name: BlobName): Result<Uint8Array>;
 }
 
-export function dispatch(frame: RelayFrame, { actions, terminals, requests, send, blob }: DispatchTargets): void {
+export function dispatch(frame: RelayFrame, { actions, tasks, terminals, requests, send, blob, takeBlob }: DispatchTargets): void {
   switch (frame.t) {
     case "welcome":
       return actions.welcome(frame);
@@ -67,8 +92,28 @@ export function dispatch(frame: RelayFrame, { actions, terminals, requests, send
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.ensureWorkspace(frame)));
     case "detect":
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.detect(frame)));
+    case "task.offer": {
+      const spec = frame.blob === undefined ? undefined : takeBlob(frame.blob);
+      return requests.answer(frame.id, frame.t, async (done) => done(spec?.ok === false ? spec : await tasks.offer(frame, spec?.value)));
+    }
+    case "task.start":
+      return requests.answer(frame.id, frame.t, async (done) => done(await tasks.start(frame)));
+    case "task.cancel":
+      return requests.answer(frame.id, frame.t, async (done) => done(await tasks.cancel(frame)));
+    case "task.cleanup":
+      return requests.answer(frame.id, frame.t, async (done) => done(await tasks.cleanup(frame)));
+    case "task.ack":
+      return tasks.ack(frame);
+    case "log.durable":
+      return tasks.logDurable(frame);
+    case "log.need":
+      return tasks.logNeed(frame);
+    case "log.follow":
+      return tasks.logFollow(frame);
     case "sync":
-      return send(terminals.sync());
+      send(terminals.sync());
+      if (frame.attempts === true) for (const report of tasks.reports()) send(report);
+      return undefined;
     case "registry":
       return actions.registry(frame.version);
     case "drain":

@@ -9,7 +9,7 @@ import type { Log } from "../daemon/log.ts";
 import type { Terminals } from "../terminal/terminals.ts";
 import { hostAuthorization, type Claimant } from "./authorization.ts";
 import { Connection } from "./connection.ts";
-import type { HostActions } from "./dispatch.ts";
+import type { HostActions, HostTasks } from "./dispatch.ts";
 import { decideRedial, freshRedial, type Outcome } from "./redial.ts";
 import type { ServerTime } from "./server-time.ts";
 import { openSocket } from "./socket.ts";
@@ -42,6 +42,7 @@ export interface LinkDeps {
   random(): number;
   log: Log;
   actions: HostActions;
+  tasks: HostTasks;
   terminals: Terminals;
   hello(): HostFrame[];
   /** Frames that follow a welcome. */
@@ -114,7 +115,7 @@ export class Link {
   }
 
   async #tryConnect(signal: AbortSignal): Promise<Outcome> {
-    const { keys, serverTime, clock, timeScale, log, actions, terminals } = this.#deps;
+    const { keys, serverTime, clock, timeScale, log, actions, tasks, terminals } = this.#deps;
     const { url, pin, claimant } = this.#deps.target();
     this.#connects += 1;
     this.#become({ type: "dialling" });
@@ -152,6 +153,7 @@ export class Link {
       timeScale,
       log,
       actions,
+      tasks,
       terminals,
       hello: this.#deps.hello(),
       up: () => {

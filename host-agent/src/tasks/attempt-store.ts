@@ -1,0 +1,220 @@
+/** The attempt directories: who wrote what, in which order, so that each crash leaves something that `judge` understands. */
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import * as path from "node:path";
+import type * as z from "zod";
+import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
+import { parseJson } from "../config/json.ts";
+import { writeDurably } from "../daemon/durable-file.ts";
+import { isAlive } from "../daemon/process-identity.ts";
+import {
+  CancelNote,
+  Exit,
+  Intent,
+  LaunchNote,
+  parseEnd,
+  parseSpec,
+  parseStarted,
+  UsageFile,
+  type AttemptFiles,
+  type Started,
+} from "./attempt-files.ts";
+
+/** Attempts are named by the control plane: what is no plain name makes no path. */
+const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+/** Room for exit.json, taken while there is some [F24]. */
+const RESERVED_BYTES = 2048;
+
+export interface AttemptPaths {
+  dir: string;
+  log: string;
+  /** What the child reads: the prompt. */
+  stdin: string;
+  lease: string;
+}
+
+export class AttemptStore {
+  readonly #root: string;
+  /** Named between every two effects; tests end the process there [F2]. */
+  readonly #passed: (step: string) => void;
+
+  constructor(root: string, passed: (step: string) => void) {
+    this.#root = root;
+    this.#passed = passed;
+  }
+
+  /** Every directory there is, oldest first: ids sort by time. */
+  list(): string[] {
+    try {
+      return readdirSync(this.#root)
+        .filter((name) => NAME.test(name))
+        .toSorted();
+    } catch {
+      return [];
+    }
+  }
+
+  has(attempt: string): boolean {
+    return NAME.test(attempt) && statSync(this.#file(attempt, "intent.json"), { throwIfNoEntry: false }) !== undefined;
+  }
+
+  paths(attempt: string): AttemptPaths {
+    const dir = path.join(this.#root, attempt);
+    return { dir, log: path.join(dir, "agent.log"), stdin: path.join(dir, "stdin"), lease: path.join(dir, "lease") };
+  }
+
+  /** [TK1] On disk for good when it resolves; the intent comes last and makes it one. */
+  async accept(spec: AttemptSpec, acceptedMs: number, bootId: string): Promise<void> {
+    const { attempt, fence } = spec;
+    if (!NAME.test(attempt)) throw new Error("an attempt's id is no name");
+    const { dir } = this.paths(attempt);
+    // Left by a crash in the middle of this: nothing in it was promised.
+    await rm(dir, { recursive: true, force: true });
+    try {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      this.#passed("directory");
+      const intent: Intent = { version: 1, attempt, fence, acceptedMs, bootId };
+      await Promise.all([
+        writeNew(path.join(dir, "spec.json"), JSON.stringify(spec), true),
+        writeNew(path.join(dir, "exit.tmp"), `${" ".repeat(RESERVED_BYTES - 1)}\n`, false),
+        writeNew(path.join(dir, "intent.tmp"), `${JSON.stringify(intent)}\n`, true),
+      ]);
+      this.#passed("spec");
+      await rename(path.join(dir, "intent.tmp"), path.join(dir, "intent.json"));
+      await Promise.all([syncDirectory(dir), syncDirectory(this.#root)]);
+    } catch (cause) {
+      await rm(dir, { recursive: true, force: true });
+      throw cause;
+    }
+    this.#passed("intent");
+  }
+
+  noteLaunch(attempt: string, note: LaunchNote, stdin: string | undefined): void {
+    if (stdin !== undefined) writeFileSync(this.#file(attempt, "stdin"), stdin, { mode: 0o600 });
+    this.#passed("stdin");
+    writeDurably(this.#file(attempt, "launch.json"), `${JSON.stringify(note)}\n`);
+    this.#passed("launch");
+  }
+
+  noteCancel(attempt: string, note: CancelNote): void {
+    writeDurably(this.#file(attempt, "cancel.json"), `${JSON.stringify(note)}\n`);
+    this.#passed("cancel");
+  }
+
+  noteEnd(attempt: string, end: AttemptEnd): void {
+    writeDurably(this.#file(attempt, "end.json"), `${JSON.stringify(end)}\n`);
+    this.#passed("end");
+  }
+
+  /** `acked`: the control plane has the end; `shipped`: and the whole log. Lost by a crash, it is told once more. */
+  mark(attempt: string, what: "acked" | "shipped"): void {
+    try {
+      writeFileSync(this.#file(attempt, what), "", { mode: 0o600 });
+    } catch {
+      return;
+    }
+  }
+
+  touchLease(attempt: string, uptimeCs: number): void {
+    const { lease } = this.paths(attempt);
+    // By rename: the runner reads it at any moment.
+    writeFileSync(`${lease}.tmp`, `${uptimeCs}\n`, { mode: 0o600 });
+    renameSync(`${lease}.tmp`, lease);
+  }
+
+  read(attempt: string): AttemptFiles {
+    const started = this.started(attempt);
+    // Life before exit: a runner leaves its exit file before it goes.
+    const alive = started?.type === "named" && isAlive(started.runner);
+    const text = (name: string) => this.#text(attempt, name);
+    return {
+      intent: this.#json(attempt, "intent.json", Intent),
+      spec: parseSpec(text("spec.json") ?? ""),
+      launch: this.#json(attempt, "launch.json", LaunchNote),
+      started,
+      alive,
+      exit: this.exit(attempt),
+      cancel: this.#json(attempt, "cancel.json", CancelNote),
+      end: parseEnd(text("end.json") ?? ""),
+      acked: text("acked") !== undefined,
+      shipped: text("shipped") !== undefined,
+    };
+  }
+
+  started(attempt: string): Started | undefined {
+    const text = this.#text(attempt, "started");
+    return text === undefined ? undefined : parseStarted(text, this.#writtenMs(attempt, "started") ?? 0);
+  }
+
+  exit(attempt: string): Exit | undefined {
+    const exit = this.#json(attempt, "exit.json", Exit);
+    return exit === undefined ? undefined : { ...exit, atMs: this.#writtenMs(attempt, "exit.json") ?? 0 };
+  }
+
+  usage(attempt: string): UsageFile | undefined {
+    return this.#json(attempt, "usage.json", UsageFile);
+  }
+
+  /** Pid of the child, which leads its session. */
+  child(attempt: string): number | undefined {
+    const pid = Number(this.#text(attempt, "child")?.split(" ")[0]);
+    return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
+  }
+
+  cgroups(attempt: string): string[] {
+    return (this.#text(attempt, "cgroups") ?? "").split("\n").filter((line) => line.startsWith("/"));
+  }
+
+  logBytes(attempt: string): number {
+    return statSync(this.paths(attempt).log, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** For the age of what is kept. */
+  touchedMs(attempt: string): number {
+    return statSync(this.paths(attempt).dir, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  }
+
+  remove(attempt: string): void {
+    if (NAME.test(attempt)) rmSync(this.paths(attempt).dir, { recursive: true, force: true });
+  }
+
+  #file(attempt: string, name: string): string {
+    return path.join(this.#root, attempt, name);
+  }
+
+  #text(attempt: string, name: string): string | undefined {
+    try {
+      return readFileSync(this.#file(attempt, name), "utf8");
+    } catch {
+      return undefined;
+    }
+  }
+
+  #json<T>(attempt: string, name: string, schema: z.ZodType<T>): T | undefined {
+    const text = this.#text(attempt, name);
+    return text === undefined ? undefined : schema.safeParse(parseJson(text)).data;
+  }
+
+  #writtenMs(attempt: string, name: string): number | undefined {
+    return statSync(this.#file(attempt, name), { throwIfNoEntry: false })?.mtimeMs;
+  }
+}
+
+async function writeNew(file: string, text: string, durable: boolean): Promise<void> {
+  const handle = await open(file, "wx", 0o600);
+  try {
+    await handle.writeFile(text);
+    if (durable) await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

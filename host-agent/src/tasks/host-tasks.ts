@@ -1,0 +1,144 @@
+/** What the link asks of this host's tasks and their logs, on the real files and processes. */
+import { readFileSync, statfsSync } from "node:fs";
+import { maestroError } from "@maestro/shared/errors";
+import type { HostFrame } from "@maestro/shared/protocol/link";
+import { err } from "@maestro/shared/result";
+import { BUILTIN } from "../adapters/builtin.ts";
+import { readOutcome } from "../adapters/headless.ts";
+import type { Clock } from "../daemon/clock.ts";
+import type { KeyPair } from "../daemon/identity.ts";
+import type { Log } from "../daemon/log.ts";
+import type { HostTasks } from "../link/dispatch.ts";
+import { isAdapter } from "./adapter-name.ts";
+import { parseSpec } from "./attempt-files.ts";
+import { AttemptStore } from "./attempt-store.ts";
+import { Attempts } from "./attempts.ts";
+import { secretsOf } from "./forwarding.ts";
+import { LogShipper } from "./log-shipper.ts";
+import { installRunner } from "./runner.ts";
+import { unseal } from "./unseal.ts";
+import { planWork, refuseWork, type WorkPlanDeps } from "./work-plan.ts";
+import { removeWorkspace } from "./workspaces.ts";
+
+export interface HostTasksDeps {
+  attemptsDir: string;
+  runnerDir: string;
+  bootId: string;
+  clock: Clock;
+  timeScale: number;
+  log: Log;
+  work: WorkPlanDeps;
+  sealing(): KeyPair;
+  maxConcurrent: number;
+  minFreeBytes: number;
+  logLimitBytes: number;
+  draining(): boolean;
+  offsetMs(): number;
+  send(frame: HostFrame): void;
+  /** Named between every two effects; nothing hangs on it here, tests end the process there [F2]. */
+  passed(step: string): void;
+}
+
+export interface RunningTasks extends HostTasks {
+  /** Until aborted; what runs goes on. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createHostTasks(deps: HostTasksDeps): RunningTasks {
+  const { clock, timeScale, log, work, bootId, attemptsDir } = deps;
+  const store = new AttemptStore(attemptsDir, deps.passed);
+  const logs: LogShipper = new LogShipper({ clock, log, shipped: (attempt) => attempts.shipped(attempt) });
+  const attempts: Attempts = new Attempts({
+    store,
+    clock,
+    timeScale,
+    log,
+    logs,
+    bootId,
+    runner: installRunner(deps.runnerDir, log),
+    shell: ["/bin/sh"],
+    async outcome(spec, adapter, file, exit) {
+      if (!isAdapter(adapter)) return {};
+      const type = spec.agent === undefined ? undefined : work.catalogue.resolve(spec.agent.type, spec.agent.definition);
+      return readOutcome(BUILTIN[adapter], { stdoutFile: file, type: type?.ok === true ? type.value : undefined }, exit);
+    },
+    refuse: (spec) => refuseWork(spec, work),
+    plan: (spec, sealed, file) => planWork(spec, sealed, file, work),
+    unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
+    removeWorkspace: (note, spec) => removeWorkspace(note, spec, work.place),
+    secretsOf: (spec, child) => (child === undefined ? [] : secretsOf(spec, environOf(child))),
+    maxConcurrent: deps.maxConcurrent,
+    logLimitBytes: deps.logLimitBytes,
+    draining: deps.draining,
+    diskLow: () => diskLow([attemptsDir, work.place.root], deps.minFreeBytes),
+    uptimeCs: readUptimeCs,
+    offsetMs: deps.offsetMs,
+    send: deps.send,
+    passed: deps.passed,
+  });
+  attempts.adopt();
+  return {
+    async offer({ attempt, fence, spec: inline }, blob) {
+      const spec = inline ?? (blob === undefined ? undefined : parseSpec(new TextDecoder().decode(blob)));
+      if (spec === undefined)
+        return err(maestroError("field_invalid", "The offer has no spec that this host understands.", { field: "spec" }));
+      return attempts.offer(attempt, fence, spec);
+    },
+    start: (frame) => attempts.start(frame),
+    cancel: (frame) => attempts.cancel(frame),
+    cleanup: (frame) => attempts.cleanup(frame),
+    ack: (frame) => attempts.ack(frame),
+    reports: () => attempts.reports(),
+    logDurable: ({ attempt, offset }) => logs.durable(attempt, offset),
+    logNeed: ({ attempt, from }) => logs.need(attempt, from),
+    logFollow: ({ attempt, follow }) => logs.follow(attempt, follow),
+    linkUp(link) {
+      logs.linkUp(link);
+      attempts.renewLeases();
+    },
+    linkDown: () => logs.linkDown(),
+    seen: () => attempts.renewLeases(),
+    async run(signal) {
+      await attempts.run(signal);
+      logs.stop();
+    },
+  };
+}
+
+/** Of what exists of the ways there: a root that is still to be made counts by its parent. */
+function diskLow(dirs: readonly string[], minFreeBytes: number): string | undefined {
+  for (const dir of dirs) {
+    const free = freeBytes(dir);
+    if (free !== undefined && free < minFreeBytes)
+      return `Only ${Math.floor(free / 1024)} KiB are free at '${dir}'; ${Math.ceil(minFreeBytes / 1024)} KiB are wanted before work is taken.`;
+  }
+  return undefined;
+}
+
+function freeBytes(dir: string): number | undefined {
+  for (let at = dir; ; at = at.slice(0, Math.max(1, at.lastIndexOf("/")))) {
+    try {
+      const { bavail, bsize } = statfsSync(at);
+      return bavail * bsize;
+    } catch {
+      if (at === "/" || !at.startsWith("/")) return undefined;
+    }
+  }
+}
+
+/** Centiseconds since boot, as the runner counts them; without /proc, of the calendar, as it does. */
+function readUptimeCs(): number {
+  try {
+    return Math.floor(Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]) * 100);
+  } catch {
+    return Math.floor(Date.now() / 10);
+  }
+}
+
+function environOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,203 @@
+/** Follows one attempt that runs: until its runner is gone, whatever that means, and then to its end on disk. */
+import type { AttemptEnd, AttemptSpec, AttemptStatus } from "@maestro/shared/protocol/tasks";
+import { noCancel, pause, type Cancel, type Clock } from "../daemon/clock.ts";
+import type { Log } from "../daemon/log.ts";
+import { isAlive, type ProcessIdentity } from "../daemon/process-identity.ts";
+import type { CancelNote, LaunchNote, UsageFile } from "./attempt-files.ts";
+import { codesOf, decideEnd, type EndFacts, type Outcome } from "./attempt-state.ts";
+import type { AttemptStore } from "./attempt-store.ts";
+import { killAll, membersOf, removeCgroups, terminate, type Belonging } from "./members.ts";
+
+export interface LiveDeps {
+  store: AttemptStore;
+  clock: Clock;
+  timeScale: number;
+  log: Log;
+  logs: {
+    ended(attempt: string): Promise<{ bytes: number; sha256: string }>;
+    open(attempt: string, fence: number, file: string, secrets: readonly string[]): void;
+  };
+  /** Reads the agent CLI's output. */
+  outcome(spec: AttemptSpec, adapter: string, file: string, exit: Pick<AttemptEnd, "exitCode" | "signal">): Promise<Outcome>;
+  logLimitBytes: number;
+  /** What to add to this machine's times to get the server's. */
+  offsetMs(): number;
+}
+
+interface Gone {
+  type: "gone";
+  /** What it was, if it left no exit file. */
+  why: "runner_died" | "host_reboot";
+}
+
+export interface Following {
+  spec: AttemptSpec;
+  launch: LaunchNote;
+  startedMs: number;
+  /** `exited`: it is our own child. Adopted ones are looked after. */
+  runner: { type: "own"; exited: Promise<unknown>; identity: ProcessIdentity } | { type: "adopted"; identity: ProcessIdentity } | Gone;
+  cancel: CancelNote | undefined;
+}
+
+const LOOK_MS = 200;
+/** Within 25 s, both graces and the kill. */
+const MAX_GRACE_MS = 10_000;
+/** What grows so fast that it could pass its limit before the next look is looked at more often. */
+const EAGER_SHARE = 1 / 8;
+/** The runner samples so often. */
+const SAMPLE_CS = 500;
+
+export class LiveAttempt {
+  readonly #deps: LiveDeps;
+  readonly #following: Following;
+  readonly #signal: AbortSignal;
+  #cancel: CancelNote | undefined;
+  #stopping: Promise<unknown> | undefined;
+  #logBytes = 0;
+  #grewMs: number;
+  #cancelEager: Cancel = noCancel;
+  #sample: UsageFile | undefined;
+  /** Processors in use, between the last two samples. */
+  #cpu = 0;
+
+  constructor(deps: LiveDeps, following: Following, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#following = following;
+    this.#signal = signal;
+    this.#grewMs = deps.clock.monotonicMs();
+    // Ended before it was looked at: there is nobody left to be stopped.
+    if (following.runner.type === "gone") this.#cancel = following.cancel;
+    else if (following.cancel !== undefined) this.cancel(following.cancel);
+  }
+
+  /** Undefined when the daemon stops before: the next one adopts it. */
+  async end(): Promise<AttemptEnd | undefined> {
+    const { store } = this.#deps;
+    const { attempt } = this.#following.spec;
+    await this.#untilGone();
+    await this.#stopping;
+    this.#cancelEager();
+    if (this.#signal.aborted) return undefined;
+    const exit = store.exit(attempt);
+    if (exit === undefined) await this.#empty();
+    const { runner } = this.#following;
+    const why = runner.type === "gone" ? runner.why : "runner_died";
+    return this.#finish(exit === undefined ? { type: "died", why } : { type: "exited", exit });
+  }
+
+  /** [TK4] Asked again, it goes on as it does. What has ended by itself meanwhile stays as it ended. */
+  cancel(note: CancelNote): void {
+    const { store, clock, log } = this.#deps;
+    const { attempt } = this.#following.spec;
+    if (this.#cancel !== undefined || store.exit(attempt) !== undefined) return;
+    this.#cancel = note;
+    try {
+      if (this.#following.cancel === undefined) store.noteCancel(attempt, note);
+    } catch (cause) {
+      log.warn("a cancellation cannot be written down", { attempt, cause: cause instanceof Error ? cause.message : String(cause) });
+    }
+    this.#stopping = terminate(this.#belonging(), Math.min(note.graceMs, MAX_GRACE_MS), clock, this.#signal).then((empty) => {
+      if (!empty && !this.#signal.aborted)
+        log.error("processes of an attempt cannot be ended", { attempt, left: membersOf(this.#belonging()).length });
+    });
+  }
+
+  status(): AttemptStatus {
+    const { store, offsetMs } = this.#deps;
+    const { spec, launch, startedMs, runner } = this.#following;
+    if (this.#cancel !== undefined) return { state: "cancelling", sinceMs: this.#cancel.atMs + offsetMs() };
+    const usage = store.usage(spec.attempt);
+    return {
+      state: "running",
+      startedMs: startedMs + offsetMs(),
+      pid: store.child(spec.attempt) ?? (runner.type === "gone" ? 0 : runner.identity.pid),
+      workspace: launch.workspace,
+      logBytes: store.logBytes(spec.attempt),
+      ...(usage === undefined ? {} : { cpu: this.#cpu, memoryBytes: usage.memoryBytes }),
+    };
+  }
+
+  /** Once a second: is its log too long, does it give signs of life? */
+  look(): void {
+    const { store, clock, timeScale, logLimitBytes } = this.#deps;
+    const { attempt, heartbeatTimeoutMs } = this.#following.spec;
+    if (this.#following.runner.type === "gone" || this.#cancel !== undefined) return;
+    this.#measure();
+    const nowMs = clock.monotonicMs();
+    const bytes = store.logBytes(attempt);
+    const grown = bytes - this.#logBytes;
+    if (grown !== 0) this.#grewMs = nowMs;
+    this.#logBytes = bytes;
+    if (bytes > logLimitBytes) return this.#stopFor("log_limit", 0);
+    if (heartbeatTimeoutMs !== undefined && nowMs - this.#grewMs >= heartbeatTimeoutMs)
+      return this.#stopFor("heartbeat_timeout", MAX_GRACE_MS);
+    this.#cancelEager();
+    if (grown > (logLimitBytes - bytes) * EAGER_SHARE) this.#cancelEager = clock.after(50 * timeScale, () => this.look());
+  }
+
+  #measure(): void {
+    const sample = this.#deps.store.usage(this.#following.spec.attempt);
+    if (sample === undefined || sample.uptimeCs === this.#sample?.uptimeCs) return;
+    const before = this.#sample ?? { uptimeCs: sample.uptimeCs - SAMPLE_CS, cpuMs: 0 };
+    this.#cpu = Math.max(0, (sample.cpuMs - before.cpuMs) / (10 * (sample.uptimeCs - before.uptimeCs)));
+    this.#sample = sample;
+  }
+
+  #stopFor(why: CancelNote["why"], graceMs: number): void {
+    this.cancel({ why, atMs: this.#deps.clock.wallMs(), graceMs });
+  }
+
+  #belonging(): Belonging {
+    const { store } = this.#deps;
+    const { attempt } = this.#following.spec;
+    return { attempt, cgroups: store.cgroups(attempt), child: store.child(attempt) };
+  }
+
+  async #untilGone(): Promise<void> {
+    const { clock } = this.#deps;
+    const { runner } = this.#following;
+    switch (runner.type) {
+      case "gone":
+        return;
+      case "own": {
+        await Promise.race([runner.exited, aborted(this.#signal)]);
+        return;
+      }
+      case "adopted":
+        while (!this.#signal.aborted && isAlive(runner.identity)) await pause(clock, LOOK_MS, this.#signal);
+    }
+  }
+
+  /** [F6] The runner was killed: nobody else ends what it had begun. */
+  async #empty(): Promise<void> {
+    const belonging = this.#belonging();
+    await killAll(belonging, this.#deps.clock, this.#signal);
+    removeCgroups(belonging.cgroups);
+  }
+
+  async #finish(last: EndFacts["last"]): Promise<AttemptEnd> {
+    const { store, logs, outcome, clock, logLimitBytes, offsetMs } = this.#deps;
+    const { spec, launch, startedMs } = this.#following;
+    const { attempt } = spec;
+    const { log: file } = store.paths(attempt);
+    const digest = await logs.ended(attempt);
+    const read = await outcome(spec, launch.adapter, file, codesOf(last));
+    return decideEnd({
+      last,
+      cancel: this.#cancel,
+      outcome: read,
+      usage: store.usage(attempt),
+      log: { bytes: digest.bytes, sha256: digest.sha256 },
+      branch: launch.branch,
+      startedMs: startedMs + offsetMs(),
+      endedMs: Math.round((last.type === "exited" ? last.exit.atMs : clock.wallMs()) + offsetMs()),
+      limits: { timeoutMs: spec.timeoutMs, heartbeatTimeoutMs: spec.heartbeatTimeoutMs, logLimitBytes },
+    });
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });

@@ -1,0 +1,367 @@
+#!/bin/sh
+# Carries one attempt: starts its child once, lets it write its log itself, waits, and leaves exit.json behind. It outlives
+# the host-agent, and is the same program on every transport. POSIX sh only: dash, ash and bash run it.
+#
+#   sh runner.sh <attempt directory> <attempt id>     orders on standard input, secrets among them:
+#
+#   opt <name> <value>        boot, timeout, stop_after (centiseconds), grace (seconds), log_limit, memory (bytes), pids,
+#                             cpus (hundredths), trace
+#   cwd <n>, arg <n>, env <name> <n>      followed by the n lines that the value has
+#   go                        without it nothing is started: whoever gave the orders died in the middle
+#
+# Order of what becomes visible: started (made once, by one runner only) · runner.pid · child · agent.log, usage.json · exit.json
+
+set -u
+umask 077
+
+# The n next lines of the orders, joined again, in $value.
+take() {
+  value= left=$1
+  while [ "$left" -gt 0 ]; do
+    IFS= read -r part || return 1
+    left=$((left - 1))
+    value=$value$part
+    [ "$left" -eq 0 ] || value="$value
+"
+  done
+}
+
+# Centiseconds since boot, suspended time included, in $now. It does not step with the calendar.
+uptime_now() {
+  if read -r now _ 2>/dev/null </proc/uptime; then now=${now%.*}${now#*.}; else now=$(($(date +%s) * 100)); fi
+}
+
+# When a process began, as the host-agent compares it, in $began.
+began_at() {
+  if read -r stat 2>/dev/null <"/proc/$1/stat"; then
+    set -- ${stat##*) }
+    began=${20}
+  else
+    began=$(ps -o lstart= -p "$1")
+  fi
+}
+
+# ---- cgroups: one of our own below where we are, in each hierarchy that lets us ------------------------------------
+
+own_group() {
+  while IFS=: read -r _ names path; do
+    case ",$names," in *",$1,"*) own=$path && return 0 ;; esac
+  done </proc/self/cgroup
+  return 1
+}
+
+add_group() {
+  base=$1
+  [ -d "$base$own" ] && base=$base${own%/}
+  [ -w "$base/cgroup.procs" ] || return 0
+  mkdir "$base/maestro-$attempt" 2>/dev/null || [ -d "$base/maestro-$attempt" ] || return 0
+  groups="$groups$base/maestro-$attempt
+"
+}
+
+# A scope of systemd's that is ours alone: we step aside in it, so that it may pass its controllers on.
+open_scope() {
+  case $own in */maestro-*.scope) ;; *) return 0 ;; esac
+  mkdir "$1$own/runner" 2>/dev/null && echo $$ >"$1$own/runner/cgroup.procs" && echo "+memory +pids +cpu" >"$1$own/cgroup.subtree_control"
+}
+
+set_limit() {
+  [ -n "$2" ] && [ -w "$1" ] && echo "$2" >"$1"
+}
+
+make_groups() {
+  groups=
+  [ -r /proc/self/cgroup ] || return 0
+  while read -r _ mount type options _; do
+    case $type,$options, in
+      cgroup2,*) own_group "" && { open_scope "$mount"; add_group "$mount"; } ;;
+      cgroup,*,memory,*) own_group memory && add_group "$mount" ;;
+      cgroup,*,pids,*) own_group pids && add_group "$mount" ;;
+      cgroup,*,cpu,*) [ -n "$cpus" ] && own_group cpu && add_group "$mount" ;;
+    esac
+  done </proc/mounts
+  each_group limit_group
+}
+
+limit_group() {
+  set_limit "$1/memory.limit_in_bytes" "$memory"
+  set_limit "$1/memory.memsw.limit_in_bytes" "$memory"
+  set_limit "$1/memory.max" "$memory"
+  [ -z "$memory" ] || set_limit "$1/memory.swap.max" 0
+  set_limit "$1/pids.max" "$pids"
+  [ -z "$cpus" ] || set_limit "$1/cpu.max" "$((cpus * 1000)) 100000"
+  [ -z "$cpus" ] || set_limit "$1/cpu.cfs_quota_us" "$((cpus * 1000))"
+}
+
+each_group() {
+  while IFS= read -r group; do
+    [ -z "$group" ] || "$1" "$group"
+  done <<LIST
+$groups
+LIST
+}
+
+enter_group() { echo "$pid" >"$1/cgroup.procs"; }
+leave_group() { rmdir "$1" 2>/dev/null; }
+# What is inside begins nothing any more, and dies: of no use where the kernel lacks it.
+close_group() {
+  set_limit "$1/pids.max" 0
+  set_limit "$1/cgroup.kill" 1
+}
+
+read_oom() {
+  for counters in "$1/memory.events" "$1/memory.oom_control"; do
+    [ -r "$counters" ] || continue
+    while read -r name count; do [ "$name" != oom_kill ] || oom=$((oom + count)); done <"$counters"
+  done
+  for peak_file in "$1/memory.peak" "$1/memory.max_usage_in_bytes"; do
+    [ -r "$peak_file" ] && read -r count <"$peak_file" && [ "$count" -gt "$peak" ] && peak=$count
+  done
+}
+
+# ---- who belongs to the attempt ---------------------------------------------------------------------------------
+
+group_members() {
+  while read -r one; do add_member "$one"; done <"$1/cgroup.procs"
+}
+
+add_member() {
+  case " $members " in *" $1 "*) ;; *) members="$members $1" ;; esac
+}
+
+# The session of the child, those who left it but carry the attempt's name in their environment, and the cgroups.
+find_members() {
+  members=
+  each_group group_members
+  [ -n "$groups" ] && return 0
+  child=
+  [ -r "$dir/child" ] && read -r child _ <"$dir/child"
+  for file in /proc/[0-9]*/stat; do
+    read -r stat 2>/dev/null <"$file" || continue
+    rest=${stat##*) }
+    set -- $rest
+    one=${file#/proc/}
+    [ "$1" = Z ] || [ "$4" != "$child" ] || add_member "${one%/stat}"
+  done
+  for file in $(grep -ls "MAESTRO_ATTEMPT_ID=$attempt" /proc/[0-9]*/environ 2>/dev/null); do
+    one=${file#/proc/}
+    add_member "${one%/environ}"
+  done
+}
+
+signal_members() {
+  find_members
+  for one in $members; do kill -s "$1" "$one" 2>/dev/null; done
+  [ -n "$members" ]
+}
+
+nap() {
+  sleep "$1" 2>/dev/null || sleep 1
+}
+
+# INT, TERM, KILL, so far apart; ends when none is left.
+stop_members() {
+  for name in INT TERM; do
+    signal_members "$name" || return 0
+    for one in $members; do kill -s CONT "$one" 2>/dev/null; done
+    waited=0
+    while [ "$waited" -lt "$((grace * 5))" ]; do
+      nap 0.2
+      find_members
+      [ -n "$members" ] || return 0
+      waited=$((waited + 1))
+    done
+  done
+  kill_members
+}
+
+kill_members() {
+  each_group close_group
+  rounds=0
+  while signal_members KILL && [ "$rounds" -lt 50 ]; do
+    nap 0.02
+    rounds=$((rounds + 1))
+  done
+}
+
+# What the child left behind must not write to a log that is closed.
+sweep() {
+  find_members
+  [ -n "$members" ] || return 0
+  signal_members TERM
+  for _ in 1 2 3 4 5 6 7 8; do
+    nap 0.03
+    find_members
+    [ -n "$members" ] || return 0
+  done
+  kill_members
+}
+
+# ---- beside the child: samples, its time, its lease, its log -------------------------------------------------------
+
+sample() {
+  find_members
+  ticks=0 pages=0
+  for one in $members; do
+    read -r stat 2>/dev/null <"/proc/$one/stat" || continue
+    set -- ${stat##*) }
+    ticks=$((ticks + ${12} + ${13} + ${14} + ${15}))
+    pages=$((pages + ${22}))
+  done
+  bytes=$((pages * page_bytes))
+  [ "$bytes" -le "$peak" ] || peak=$bytes
+  echo "{\"uptimeCs\":$now,\"cpuMs\":$((ticks * 10)),\"memoryBytes\":$bytes,\"peakMemoryBytes\":$peak}" >"$dir/usage.tmp" &&
+    mv -f "$dir/usage.tmp" "$dir/usage.json"
+}
+
+# Why it has to end, in $why; empty while it may go on.
+judge() {
+  why=
+  [ -z "$timeout" ] || [ "$((now - began_cs))" -lt "$timeout" ] || why=timeout
+  [ "$(($(wc -c <"$dir/agent.log")))" -le "$log_limit" ] || why=log_limit
+  [ -n "$stop_after" ] || return 0
+  [ -r "$dir/lease" ] && read -r seen <"$dir/lease" && case $seen in *[!0-9]* | "") ;; *) lease=$seen ;; esac
+  [ "$((now - lease))" -lt "$stop_after" ] || why=fenced
+}
+
+# Whole seconds to the next thing that may be due.
+until_due() {
+  rest=500
+  [ -z "$timeout" ] || [ "$((began_cs + timeout - now))" -ge "$rest" ] || rest=$((began_cs + timeout - now))
+  [ -z "$stop_after" ] || [ "$((lease + stop_after - now))" -ge "$rest" ] || rest=$((lease + stop_after - now))
+  [ "$rest" -gt 0 ] || rest=1
+  rest=$(((rest + 99) / 100))
+}
+
+keep_watch() {
+  napping=
+  trap '[ -z "$napping" ] || kill "$napping" 2>/dev/null; exit 0' TERM
+  page_bytes=$(getconf PAGESIZE 2>/dev/null || echo 4096)
+  lease=$began_cs
+  while :; do
+    uptime_now
+    until_due
+    sleep "$rest" &
+    napping=$!
+    wait "$napping"
+    uptime_now
+    # The runner was killed: its child has nobody to tell its end to.
+    kill -0 $$ 2>/dev/null || { stop_members; exit 0; }
+    sample 2>/dev/null
+    judge 2>/dev/null
+    [ -z "$why" ] || break
+  done
+  echo "$why" >"$dir/why"
+  stop_members
+}
+
+# ---- the attempt ------------------------------------------------------------------------------------------------
+
+run() {
+  dir=$1 attempt=$2
+  shift 2
+  boot=unknown timeout= stop_after= grace=10 log_limit=1099511627776 memory= pids= cpus=
+  cwd=/ envs=0 complete=
+  set --
+  while IFS= read -r line; do
+    case $line in
+      "opt "*)
+        line=${line#opt }
+        case ${line%% *} in
+          boot) boot=${line#* } ;;
+          timeout) timeout=${line#* } ;;
+          stop_after) stop_after=${line#* } ;;
+          grace) grace=${line#* } ;;
+          log_limit) log_limit=${line#* } ;;
+          memory) memory=${line#* } ;;
+          pids) pids=${line#* } ;;
+          cpus) cpus=${line#* } ;;
+        esac
+        ;;
+      "cwd "*) take "${line#cwd }" || exit 74; cwd=$value ;;
+      "arg "*) take "${line#arg }" || exit 74; set -- "$@" "$value" ;;
+      "env "*)
+        line=${line#env }
+        take "${line#* }" || exit 74
+        envs=$((envs + 1))
+        # Not exported: what this shell starts beside the child has none of it in its environment.
+        eval "name_$envs=\${line%% *} value_$envs=\$value"
+        ;;
+      go) complete=yes && break ;;
+    esac
+  done
+  [ -n "$complete" ] || exit 74
+  exec </dev/null
+
+  began_at $$
+  me="$$ $began $boot"
+  set -C
+  { echo "$me" >"$dir/started"; } 2>/dev/null || exit 75
+  set +C
+  echo "$me" >"$dir/runner.pid"
+  trap : HUP INT TERM QUIT
+
+  setsid=
+  for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || setsid=$one; done
+  oom=0 peak=0 groups= watcher=
+  make_groups 2>/dev/null
+  printf %s "$groups" >"$dir/cgroups"
+  : >>"$dir/agent.log"
+  uptime_now
+  began_cs=$now
+  keep_watch >/dev/null 2>&1 &
+  watcher=$!
+
+  # In the foreground: a background job of a shell could not be interrupted. The shell says on its standard error when a
+  # signal ended it, which the status alone does not tell from `exit 137`.
+  { (start_child "$@"); status=$?; } 2>"$dir/how"
+
+  uptime_now
+  kill "$watcher" 2>/dev/null
+  why=exit
+  [ -r "$dir/why" ] && read -r why <"$dir/why"
+  sweep 2>/dev/null
+  each_group read_oom
+  each_group leave_group
+  times >"$dir/times" 2>/dev/null
+  cpu=
+  [ -r "$dir/times" ] && { read -r _ && read -r cpu; } <"$dir/times"
+  rm -f "$dir/times" "$dir/usage.tmp"
+  signal=0
+  [ "$status" -le 128 ] || [ ! -s "$dir/how" ] || signal=$((status - 128))
+  leave "{\"status\":$status,\"signal\":$signal,\"why\":\"$why\",\"oom\":$oom,\"cpu\":\"$cpu\",\"peakMemoryBytes\":$peak,\"wallMs\":$(((now - began_cs) * 10))}"
+}
+
+start_child() {
+  trap - HUP INT TERM QUIT
+  if [ -r /proc/self/stat ]; then read -r pid _ </proc/self/stat; else pid=$(exec sh -c 'echo $PPID'); fi
+  began_at "$pid"
+  each_group enter_group 2>/dev/null
+  { echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
+  echo "$pid $began" >"$dir/child"
+  # Whoever gave the orders is told; it may be gone meanwhile.
+  trap '' PIPE
+  { echo "$pid $began"; } 2>/dev/null
+  trap - PIPE
+  exec >>"$dir/agent.log" 2>&1
+  input=/dev/null
+  [ ! -r "$dir/stdin" ] || input=$dir/stdin
+  unset LC_ALL
+  number=0
+  while [ "$number" -lt "$envs" ]; do
+    number=$((number + 1))
+    eval "export \"\$name_$number=\$value_$number\""
+    unset "name_$number" "value_$number"
+  done
+  cd "$cwd" || exit 126
+  exec $setsid "$@" <"$input"
+}
+
+# Into room that was reserved: a full disk must not keep an end from being told.
+leave() {
+  printf '%s\n' "$1" | dd of="$dir/exit.tmp" bs=4096 conv=notrunc,fsync 2>/dev/null || printf '%s\n' "$1" >"$dir/exit.tmp"
+  mv -f "$dir/exit.tmp" "$dir/exit.json"
+}
+
+run "$@"
+exit 0

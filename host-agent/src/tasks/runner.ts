@@ -1,0 +1,141 @@
+/** Starts the runner: one POSIX sh program, in a session of its own, its orders on standard input. */
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import * as path from "node:path";
+import { fileURLToPath } from "node:url";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { err, ok, type Result } from "@maestro/shared/result";
+import { writeDurably } from "../daemon/durable-file.ts";
+import type { Log } from "../daemon/log.ts";
+import { refuseSpawn } from "../holder/spawn-refusal.ts";
+
+export interface Orders {
+  attempt: string;
+  dir: string;
+  bootId: string;
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+  cwd: string;
+  timeoutMs: number;
+  stopAfterMs: number | undefined;
+  graceMs: number;
+  logLimitBytes: number;
+  limits: Limits;
+}
+
+/** Where cgroups allow. */
+export interface Limits {
+  memoryBytes?: number | undefined;
+  pids?: number | undefined;
+  cpus?: number | undefined;
+}
+
+export interface RunnerProcess {
+  pid: number;
+  /** Of the child; undefined when none was started: `code` says why. */
+  child: Promise<number | undefined>;
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+/** What the runner exits with, short of an exit file. */
+export const RUNNER_INCOMPLETE = 74;
+/** Another runner made `started` before it. */
+export const RUNNER_SECOND = 75;
+
+const SHELL = "/bin/sh";
+/** Nothing of the daemon's environment: the child's comes with the orders. */
+const RUNNER_ENV = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" };
+
+/** Where the program lies beside this module, in the sources as in the bundle. */
+const PROGRAM = new URL("./runner.sh", import.meta.url);
+
+/** A copy by digest: a shell reads its program while it runs it, and an upgrade must not change it under a running one. */
+export function installRunner(dir: string, log: Log): string {
+  try {
+    return copyRunner(dir);
+  } catch (cause) {
+    // [F25] A directory that takes no writes is no reason to be away.
+    log.warn("the runner cannot be copied; it runs from where it is", { cause: cause instanceof Error ? cause.message : String(cause) });
+    return fileURLToPath(PROGRAM);
+  }
+}
+
+function copyRunner(dir: string): string {
+  const text = readFileSync(PROGRAM, "utf8");
+  const file = path.join(dir, `${createHash("sha256").update(text).digest("hex").slice(0, 16)}.sh`);
+  if (statSync(file, { throwIfNoEntry: false })?.size !== Buffer.byteLength(text)) {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    writeDurably(file, text);
+  }
+  return file;
+}
+
+export async function startRunner(program: string, orders: Orders, shell: readonly string[] = [SHELL]): Promise<Result<RunnerProcess>> {
+  const refusal = refuseOrders(orders);
+  if (refusal !== undefined) return err(refusal);
+  const [file = SHELL, ...before] = shell;
+  const argv = [...before, program, orders.dir, orders.attempt];
+  const runner = spawn(file, argv, { cwd: "/", detached: true, env: RUNNER_ENV, stdio: ["pipe", "pipe", "ignore"] });
+  const failed = Promise.withResolvers<MaestroError>();
+  runner.once("error", (cause) => failed.resolve(refuseSpawn({ argv: [file, ...argv], cwd: "/" }, cause)));
+  if (runner.pid === undefined) return err(await failed.promise);
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    runner.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  const child = new Promise<number | undefined>((resolve) => {
+    let said = "";
+    runner.stdout.on("data", (chunk: Buffer) => {
+      said += chunk.toString("latin1");
+      if (said.includes("\n")) resolve(Number(said.split(" ")[0]) || undefined);
+    });
+    runner.stdout.once("close", () => resolve(undefined));
+    void exited.then(() => setImmediate(() => resolve(undefined)));
+  });
+  void child.then(() => runner.stdout.destroy());
+  // It ended before it had read all: the exit says so.
+  runner.stdin.on("error", () => {});
+  runner.stdin.end(orderText(orders));
+  // It outlives us, and must not keep us.
+  runner.unref();
+  return ok({ pid: runner.pid, child, exited });
+}
+
+/** A shell can keep neither, and an argument with a NUL would end there. */
+function refuseOrders({ argv, env, cwd }: Orders): MaestroError | undefined {
+  if (argv.length === 0) return maestroError("spawn_failed", "There is no program to start.", { field: "command" });
+  const bad = [...argv, cwd, ...Object.values(env)].some((text) => text.includes("\0"));
+  if (bad) return maestroError("nul_byte", "An argument or a variable holds a NUL byte.", { field: "command" });
+  const name = Object.keys(env).find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  return name === undefined
+    ? undefined
+    : maestroError("env_name_invalid", `'${name.slice(0, 64)}' cannot name a variable.`, { field: "env" });
+}
+
+export function orderText(orders: Orders): string {
+  const { bootId, argv, env, cwd, timeoutMs, stopAfterMs, graceMs, logLimitBytes, limits } = orders;
+  const options: [string, string | number | undefined][] = [
+    ["boot", bootId],
+    ["timeout", Math.ceil(timeoutMs / 10)],
+    ["stop_after", stopAfterMs === undefined ? undefined : Math.ceil(stopAfterMs / 10)],
+    ["grace", Math.max(1, Math.ceil(graceMs / 1000))],
+    ["log_limit", logLimitBytes],
+    ["memory", limits.memoryBytes],
+    ["pids", limits.pids],
+    ["cpus", limits.cpus === undefined ? undefined : Math.max(1, Math.round(limits.cpus * 100))],
+  ];
+  return [
+    ...options.flatMap(([name, value]) => (value === undefined ? [] : [`opt ${name} ${value}`])),
+    ...counted("cwd", cwd),
+    ...argv.flatMap((argument) => counted("arg", argument)),
+    ...Object.entries(env).flatMap(([name, value]) => counted(`env ${name}`, value)),
+    "go",
+    "",
+  ].join("\n");
+}
+
+/** A value may hold line breaks: it is announced with the number of its lines. */
+function counted(what: string, value: string): string[] {
+  const lines = value.split("\n");
+  return [`${what} ${lines.length}`, ...lines];
+}

@@ -1,0 +1,163 @@
+/** From an attempt's spec to what the runner is told: type, program, directory, environment; every refusal typed. */
+import { randomBytes } from "node:crypto";
+import * as path from "node:path";
+import { sizeInBytes, type Policy } from "../daemon/policy.ts";
+import type { AgentType } from "@maestro/shared/contract/check-agent-type";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
+import { err, ok, type Result } from "@maestro/shared/result";
+import type { Adapter } from "../adapters/adapter.ts";
+import { BUILTIN } from "../adapters/builtin.ts";
+import type { Detector } from "../adapters/detect.ts";
+import { planHeadless } from "../adapters/headless.ts";
+import type { Program } from "../adapters/launch.ts";
+import { locateProgram } from "../adapters/locate.ts";
+import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import { refuseAgent, refuseBinary, refuseSession } from "../daemon/shell-policy.ts";
+import type { LaunchNote } from "./attempt-files.ts";
+import { traced } from "./trace.ts";
+import { forwardedEnv, refuseNames } from "./forwarding.ts";
+import type { Limits } from "./runner.ts";
+import { prepareWorkspace, refuseWorkspace, type WorkspacePlace } from "./workspaces.ts";
+
+export interface WorkPlanDeps {
+  catalogue: TypeCatalogue;
+  detector: Detector;
+  policy: Policy;
+  place: WorkspacePlace;
+  /** What every child starts from. */
+  baseEnv(): Readonly<Record<string, string>>;
+  /** The host-agent's own, for names that a task may take from it. */
+  ownEnv: Readonly<Record<string, string | undefined>>;
+}
+
+export interface WorkPlan {
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+  stdin: string | undefined;
+  cwd: string;
+  limits: Limits;
+  secrets: readonly string[];
+  note: Omit<LaunchNote, "bootId">;
+}
+
+/** Far more than any honest build, far less than what a machine dies of [F27]. */
+const DEFAULT_PIDS = 4096;
+
+/** What can be refused before anything is made, for the answer to an offer. */
+export function refuseWork(spec: AttemptSpec, deps: WorkPlanDeps): MaestroError | undefined {
+  const { policy, place } = deps;
+  const chosen = chooseType(spec, deps);
+  if (!chosen.ok) return chosen.error;
+  const { type, adapter, program } = chosen.value;
+  const refusal =
+    (spec.agent === undefined || spec.command !== undefined ? refuseSession(policy) : refuseAgent(policy, spec.agent, type)) ??
+    refuseFlags(spec, policy) ??
+    refuseNames(spec, policy) ??
+    refuseWorkspace(spec, place);
+  if (refusal !== undefined) return refusal;
+  const dry = planHeadless(spec, type, adapter, program, "/");
+  if (!dry.ok) return dry.error;
+  // A program that the workspace brings along is looked for when there is one.
+  if (dry.value.argv[0]?.includes("/") === true && !path.isAbsolute(dry.value.argv[0])) return undefined;
+  const located = locate(dry.value.argv, "/", deps);
+  return located.ok ? undefined : located.error;
+}
+
+export async function planWork(
+  spec: AttemptSpec,
+  sealed: Readonly<Record<string, string>>,
+  log: string,
+  deps: WorkPlanDeps,
+): Promise<Result<WorkPlan>> {
+  // The policy or the types may have changed since the offer.
+  const refusal = refuseWork(spec, deps);
+  if (refusal !== undefined) return err(refusal);
+  const chosen = chooseType(spec, deps);
+  if (!chosen.ok) return chosen;
+  const { type, adapter, program } = chosen.value;
+  const forwarded = forwardedEnv(spec, sealed, deps.ownEnv);
+  if (!forwarded.ok) return forwarded;
+  const prepared = await prepareWorkspace(spec, type.workspace_template, log, deps.place);
+  if (!prepared.ok) return prepared;
+  const { cwd, ...where } = prepared.value;
+  const planned = planHeadless(spec, type, adapter, program, cwd);
+  if (!planned.ok) return planned;
+  const located = locate(planned.value.argv, cwd, deps);
+  if (!located.ok) return located;
+  const { TERM: _term, COLORTERM: _colours, ...base } = deps.baseEnv();
+  return ok({
+    argv: spec.trace ? traced(located.value, randomBytes(16).toString("hex")) : located.value,
+    env: {
+      ...base,
+      TERM: "dumb",
+      ...planned.value.env,
+      ...spec.env,
+      ...forwarded.value.env,
+      // By it the attempt's processes are found again.
+      MAESTRO_ATTEMPT_ID: spec.attempt,
+      MAESTRO_WORKSPACE: where.workspace,
+      PWD: cwd,
+    },
+    stdin: planned.value.stdin,
+    cwd,
+    limits: limitsOf(type),
+    secrets: forwarded.value.secrets,
+    note: { ...where, adapter: adapter.name },
+  });
+}
+
+function chooseType(
+  spec: AttemptSpec,
+  { catalogue, detector }: WorkPlanDeps,
+): Result<{ type: AgentType; adapter: Adapter; program: Program | undefined }> {
+  catalogue.refresh();
+  const type = spec.agent === undefined ? ok(COMMAND_TYPE) : catalogue.resolve(spec.agent.type, spec.agent.definition);
+  if (!type.ok) return type;
+  // A step without an LLM runs as it is given, whoever's workspace it is in.
+  const adapter = spec.command === undefined ? BUILTIN[type.value.adapter] : BUILTIN.shell;
+  const binary = adapter.binaries.length === 0 ? undefined : detector.locate(adapter);
+  return ok({
+    type: type.value,
+    adapter,
+    program: binary === undefined ? undefined : { binary, version: detector.knownVersion(binary) },
+  });
+}
+
+const COMMAND_TYPE: AgentType = { slug: "shell", adapter: "shell" };
+
+/** [shell: deny] Some CLIs read a value that looks like a flag as one. */
+function refuseFlags({ model, mode }: AttemptSpec, { shell }: Policy): MaestroError | undefined {
+  if (shell === "allow") return undefined;
+  const field = model?.startsWith("-") === true ? "model" : mode?.startsWith("-") === true ? "mode" : undefined;
+  return field === undefined
+    ? undefined
+    : maestroError("policy_denied", "This host's policy allows an agent no arguments but those of its type.", { field });
+}
+
+/** Its whole path, so that what is not there is told before anything is started. */
+function locate(argv: readonly string[], cwd: string, { baseEnv, policy }: WorkPlanDeps): Result<readonly string[]> {
+  const [name = "", ...rest] = argv;
+  const searchPath = baseEnv()["PATH"] ?? "";
+  const file = locateProgram([name.includes("/") ? path.resolve(cwd, name) : name], searchPath);
+  if (file === undefined)
+    return err(
+      maestroError(
+        "spawn_failed",
+        name.includes("/")
+          ? `'${name}' is no program that can be run in '${cwd}'.`
+          : `'${name.slice(0, 256)}' was not found in ${searchPath}.`,
+        { field: "command", hint: "Install it on the host, or give its whole path." },
+      ),
+    );
+  const refusal = refuseBinary(policy, file, searchPath);
+  return refusal === undefined ? ok([file, ...rest]) : err(refusal);
+}
+
+function limitsOf({ resource_limits: limits }: AgentType): Limits {
+  return {
+    memoryBytes: limits?.memory === undefined ? undefined : sizeInBytes(limits.memory),
+    pids: limits?.pids ?? DEFAULT_PIDS,
+    cpus: limits?.cpus,
+  };
+}

@@ -1,0 +1,197 @@
+/** Where an attempt works: made for it, or given; and taken away again without taking what is not ours. */
+import { appendFileSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, unlinkSync } from "node:fs";
+import * as path from "node:path";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
+import { err, ok, type Result } from "@maestro/shared/result";
+import { errnoOf } from "../daemon/durable-file.ts";
+import { ensureWorkspace, resolveWorkspace, type WorkspaceRules } from "../daemon/workspace.ts";
+import type { LaunchNote } from "./attempt-files.ts";
+import { copyTemplate } from "./template.ts";
+import { addWorktree, excludeFile, removeWorktree, type Removal } from "./worktree.ts";
+
+export interface WorkspacePlace {
+  rules: WorkspaceRules;
+  /** MAESTRO_WORKSPACE_ROOT */
+  root: string;
+  env: Readonly<Record<string, string>>;
+}
+
+export interface PreparedWorkspace extends Pick<LaunchNote, "workspace" | "kind" | "repo" | "branch" | "ownBranch"> {
+  cwd: string;
+}
+
+const LOG_LINK = "agent.log";
+const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
+/** `<root>/<agent>/<task>`: the workspace, or at least the place of the link to the log. */
+export function taskDir({ agent, task }: Pick<AttemptSpec, "agent" | "task">, root: string): Result<string> {
+  const owner = agent?.id ?? "commands";
+  return NAME.test(owner) && NAME.test(task)
+    ? ok(path.join(root, owner, task))
+    : err(maestroError("workspace_error", "The ids of the task make no directory.", { field: "task" }));
+}
+
+/** Every refusal that needs nothing to be made. */
+export function refuseWorkspace(spec: AttemptSpec, { rules, root }: WorkspacePlace): MaestroError | undefined {
+  const dir = taskDir(spec, root);
+  if (!dir.ok) return dir.error;
+  const { workspace } = spec;
+  const asked = workspace.mode === "path" ? [workspace.path] : workspace.mode === "worktree" ? [workspace.repo, dir.value] : [dir.value];
+  for (const one of asked) {
+    const resolved = resolveWorkspace(one, rules);
+    if (!resolved.ok) return { ...resolved.error, field: "workspace" };
+  }
+  const absolute = spec.cwd !== undefined && path.isAbsolute(spec.cwd) ? resolveWorkspace(spec.cwd, rules) : undefined;
+  return absolute?.ok === false ? { ...absolute.error, field: "cwd" } : undefined;
+}
+
+/** @param log the attempt's log file, for the link that always leads to the latest. */
+export async function prepareWorkspace(
+  spec: AttemptSpec,
+  template: string | undefined,
+  log: string,
+  place: WorkspacePlace,
+): Promise<Result<PreparedWorkspace>> {
+  const dir = taskDir(spec, place.root);
+  if (!dir.ok) return dir;
+  const made = await make(spec, dir.value, template, place);
+  if (!made.ok) return made;
+  const linked = linkLog(made.value.kind === "path" ? dir.value : made.value.workspace, log, place.rules);
+  if (!linked.ok) return linked;
+  if (made.value.kind !== "path") await keepOutOfGit(made.value.workspace, place.env);
+  const cwd = resolveCwd(spec.cwd, made.value.workspace, place.rules);
+  return cwd.ok ? ok({ ...made.value, cwd: cwd.value }) : cwd;
+}
+
+async function make(
+  { workspace, task }: AttemptSpec,
+  dir: string,
+  template: string | undefined,
+  { rules, env }: WorkspacePlace,
+): Promise<Result<Omit<PreparedWorkspace, "cwd">>> {
+  switch (workspace.mode) {
+    case "default": {
+      const made = ensureWorkspace(dir, rules);
+      if (!made.ok) return made;
+      if (made.value.created && template !== undefined) {
+        const copied = await copyTemplate(template, made.value.path, rules);
+        if (!copied.ok) {
+          // The next attempt must not find half of it and take it for whole.
+          rmSync(made.value.path, { recursive: true, force: true });
+          return copied;
+        }
+      }
+      return ok({ workspace: made.value.path, kind: "default" });
+    }
+    case "path": {
+      const made = ensureWorkspace(workspace.path, rules);
+      return made.ok ? ok({ workspace: made.value.path, kind: "path" }) : err({ ...made.error, field: "workspace" });
+    }
+    case "worktree": {
+      const repo = resolveWorkspace(workspace.repo, rules);
+      if (!repo.ok) return err({ ...repo.error, field: "workspace" });
+      if (statSync(repo.value, { throwIfNoEntry: false })?.isDirectory() !== true)
+        return err(maestroError("workspace_error", `The repository '${repo.value}' is not there.`, { field: "workspace" }));
+      const target = resolveWorkspace(dir, rules);
+      if (!target.ok) return target;
+      const parent = ensureWorkspace(path.dirname(target.value), rules);
+      if (!parent.ok) return parent;
+      const added = await addWorktree(repo.value, target.value, workspace.branch ?? `maestro/${task}`, env);
+      return added.ok ? ok({ workspace: target.value, kind: "worktree", ...added.value }) : added;
+    }
+  }
+}
+
+function resolveCwd(cwd: string | undefined, workspace: string, rules: WorkspaceRules): Result<string> {
+  if (cwd === undefined) return ok(workspace);
+  const resolved = resolveWorkspace(path.resolve(workspace, cwd), rules);
+  if (!resolved.ok) return err({ ...resolved.error, field: "cwd" });
+  if (!path.isAbsolute(cwd) && resolved.value !== workspace && !resolved.value.startsWith(`${workspace}/`))
+    return err(
+      maestroError("path_outside_roots", `'${cwd}' leads out of the workspace, to ${resolved.value}.`, {
+        field: "cwd",
+        hint: "Name a directory inside the workspace, or an absolute one.",
+      }),
+    );
+  return statSync(resolved.value, { throwIfNoEntry: false })?.isDirectory() === true
+    ? ok(resolved.value)
+    : err(maestroError("workspace_error", `The directory '${resolved.value}' is not there.`, { field: "cwd" }));
+}
+
+/** A file of that name that somebody wrote stays. */
+function linkLog(dir: string, log: string, rules: WorkspaceRules): Result<void> {
+  const made = ensureWorkspace(dir, rules);
+  if (!made.ok) return made;
+  const link = path.join(made.value.path, LOG_LINK);
+  try {
+    const there = lstatSync(link, { throwIfNoEntry: false });
+    if (there !== undefined && !there.isSymbolicLink()) return ok(undefined);
+    if (there !== undefined && readlinkSync(link) === log) return ok(undefined);
+    if (there !== undefined) unlinkSync(link);
+    symlinkSync(log, link);
+    return ok(undefined);
+  } catch (cause) {
+    const code = errnoOf(cause);
+    return err(
+      code === "ENOSPC" || code === "EDQUOT"
+        ? maestroError("disk_full", `No space left in '${dir}'.`, { field: "workspace" })
+        : maestroError("workspace_error", `'${dir}' cannot be written to (${code ?? "unknown reason"}).`, { field: "workspace" }),
+    );
+  }
+}
+
+async function keepOutOfGit(workspace: string, env: WorkspacePlace["env"]): Promise<void> {
+  if (lstatSync(path.join(workspace, ".git"), { throwIfNoEntry: false }) === undefined) return;
+  const file = await excludeFile(workspace, env);
+  if (file === undefined) return;
+  try {
+    const text = readIfThere(file);
+    if (text.split("\n").includes(`/${LOG_LINK}`)) return;
+    mkdirSync(path.dirname(file), { recursive: true });
+    appendFileSync(file, `${text === "" || text.endsWith("\n") ? "" : "\n"}/${LOG_LINK}\n`);
+  } catch {
+    // The link then shows as a new file: a blemish, and no reason not to work.
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** What was made for the task goes; a directory that somebody named stays. */
+export async function removeWorkspace(note: LaunchNote, spec: AttemptSpec, place: WorkspacePlace): Promise<Removal> {
+  const dir = taskDir(spec, place.root);
+  if (!dir.ok) return { outcome: "kept", detail: dir.error.detail };
+  switch (note.kind) {
+    case "path":
+      removeDir(dir.value, place.rules);
+      return statSync(note.workspace, { throwIfNoEntry: false }) === undefined
+        ? { outcome: "absent" }
+        : { outcome: "kept", detail: `'${note.workspace}' was named by whoever sent the task.` };
+    case "worktree": {
+      const { repo, branch } = note;
+      if (repo === undefined || branch === undefined) return { outcome: "kept", detail: "Its repository is not known any more." };
+      return removeWorktree(note.workspace, { repo, branch, ownBranch: note.ownBranch ?? false }, place.env);
+    }
+    case "default":
+      // What the note says is what was made; it must still be where such things are made.
+      return removeDir(dir.value, place.rules);
+  }
+}
+
+function removeDir(dir: string, rules: WorkspaceRules): Removal {
+  const resolved = resolveWorkspace(dir, rules);
+  if (!resolved.ok) return { outcome: "kept", detail: resolved.error.detail };
+  if (statSync(resolved.value, { throwIfNoEntry: false }) === undefined) return { outcome: "absent" };
+  try {
+    rmSync(resolved.value, { recursive: true, force: true, maxRetries: 3 });
+  } catch (cause) {
+    return { outcome: "kept", detail: `'${dir}' cannot be removed (${errnoOf(cause) ?? "unknown reason"}).` };
+  }
+  return { outcome: "removed" };
+}
