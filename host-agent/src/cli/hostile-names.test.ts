@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isSafeText } from "@maestro/shared/sanitize";
 import { fakeAgent, fakeHost, FakeServer, fakeSession, fakeToken, json, list, refused, TOKEN } from "./testing/fake-server.ts";
+import { fakeTarget, fakeTask } from "./testing/fake-task.ts";
 import { runCli, type Run, type RunOptions } from "./testing/run-cli.ts";
 
 /** ESC, C1 as CSI and OSC, an override of direction, an invisible tag, and a line of its own. */
@@ -11,6 +12,8 @@ const SHOWN = "evil\\u{1b}]0;owned\\u{7}\\u{9b}31m\\u{202e}gnp.exe\\u{e0041}\\u{
 const host = fakeHost(EVIL, 1);
 const agent = fakeAgent(EVIL, 3, { host: { id: host.id, name: EVIL }, workspace: `/tmp/${EVIL}` });
 const session = fakeSession(EVIL, 4, { host: { id: host.id, name: EVIL, status: "online" }, title: EVIL, cwd: EVIL });
+const waiting = { code: "host_busy" as const, detail: EVIL };
+const task = fakeTask({ description: EVIL, createdBy: EVIL }, fakeTarget(EVIL, { status: "queued", waiting }));
 const event = { id: "evt_1", seq: 1, at: "2026-01-01T00:00:00.000Z", type: "alert", subject: EVIL, summary: EVIL };
 
 describe("[58] a name with ESC, C1, bidi and a line feed", { timeout: 30_000 }, () => {
@@ -23,6 +26,7 @@ describe("[58] a name with ESC, C1, bidi and a line feed", { timeout: 30_000 }, 
       if (kind === "agents")
         return verb === "start" ? json(session, 201) : verb === "stop" ? json(agent) : method === "POST" ? json(agent, 201) : list(agent);
       if (kind === "sessions") return method === "POST" ? json(session, 201) : list(session);
+      if (kind === "tasks") return path.endsWith("/tasks") && method === "GET" ? list(task) : json(task, method === "POST" ? 201 : 200);
       if (kind === "tokens") return list(fakeToken(EVIL));
       if (kind === "events") return { status: 200, body: `event: alert\ndata: ${JSON.stringify(event)}\n\n`, type: "text/event-stream" };
       if (kind === "audit") return refused(409, "host_exists", { detail: `Host '${EVIL}' exists.`, hint: EVIL });
@@ -55,6 +59,7 @@ describe("[58] a name with ESC, C1, bidi and a line feed", { timeout: 30_000 }, 
     ["an agent that is removed", ["agent", "remove", agent.id, "--yes"]],
     ["a new session", ["session", "new"]],
     ["a session that is killed", ["session", "kill", session.id, "--yes"]],
+    ["a list of tasks", ["task", "list", "--verbose"]],
     ["a token that is revoked", ["token", "revoke", fakeToken("").id, "--yes"]],
     ["an event", ["events"]],
   ];
@@ -72,6 +77,13 @@ describe("[58] a name with ESC, C1, bidi and a line feed", { timeout: 30_000 }, 
     expect(run).toMatchObject({ code: 0, stderr: "" });
     expect(run.stdout.endsWith("\n") && lines(run.stdout).every(isSafeText)).toBe(true);
     expect(JSON.stringify(JSON.parse(run.stdout))).toContain(JSON.stringify(EVIL).slice(1, -1));
+  });
+
+  test("in a task at a terminal is escaped", async () => {
+    const run = await cli(["task", "status", task.id], { person: () => undefined });
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    expect(run.stdout).toContain(SHOWN);
+    expect(lines(run.stdout).every(isSafeText)).toBe(true);
   });
 
   test("in a question is escaped", async () => {

@@ -18,7 +18,7 @@ import { resolveToken } from "../resolve.ts";
 import { thisHost } from "../this-host.ts";
 import { unwrap } from "../unwrap.ts";
 import { openBrowser } from "./browser.ts";
-import { everything, findThing } from "./things.ts";
+import { everything, findAnything } from "./things.ts";
 
 export const login = defineCommand({
   group: "run",
@@ -85,7 +85,7 @@ export const open = defineCommand({
   name: "open",
   summary: "Open the console with a fresh one-time login link",
   flags: { print: flag.toggle("print the link, open nothing") },
-  params: { id: param.optional("a session, agent or host to open it at: name, id or unique beginning of an id") },
+  params: { id: param.optional("a session, agent, task or host to open it at: name, id or unique beginning of an id") },
   examples: ["maestro open", "maestro open build --print"],
   async run({ api, out, io }, { params, flags }) {
     const client = api();
@@ -100,7 +100,7 @@ export const open = defineCommand({
 /** An agent is its session while it has one; agents and hosts have a page together. */
 async function consolePath(client: ApiClient, typed: string): Promise<string> {
   const all = await everything(client);
-  const found = findThing(all, typed);
+  const found = await findAnything(client, all, typed);
   switch (found.kind) {
     case "session":
       return `/sessions/${encodeURIComponent(found.id)}`;
@@ -110,6 +110,8 @@ async function consolePath(client: ApiClient, typed: string): Promise<string> {
         ? `/sessions/${encodeURIComponent(session)}`
         : "/agents";
     }
+    case "task":
+      return `/tasks/${encodeURIComponent(found.id)}`;
     case "host":
       return "/hosts";
   }

@@ -4,19 +4,21 @@ import { FleetEvent } from "@maestro/shared/contract/resources";
 import { ROUTES, type RouteSpec } from "@maestro/shared/contract/routes";
 import { parseJson } from "../../config/json.ts";
 import { readText } from "../api/http.ts";
+import type { ApiClient } from "../api/client.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
+import { ServerRefusal } from "../render/failure.ts";
 import { renderFields } from "../render/table.ts";
-import { everything, findThing, thingText } from "./things.ts";
+import { everything, findAnything, thingText } from "./things.ts";
 
 export const status = defineCommand({
   group: "run",
   name: "status",
-  summary: "The fleet at a glance, or one host, agent or session by name or id",
+  summary: "The fleet at a glance, or one host, agent, session or task by name or id",
   flags: {},
-  params: { id: param.optional("a host, agent or session") },
+  params: { id: param.optional("a host, agent, session or task") },
   examples: ["maestro status", "maestro status ses_01j9 --json"],
-  async run({ api, out }, { params }) {
+  async run({ api, out, io }, { params }) {
     const client = api();
     const { hosts, agents, sessions } = await everything(client);
     if (params.id === undefined) {
@@ -25,6 +27,7 @@ export const status = defineCommand({
         hosts: { online: hosts.filter((host) => host.status === "online").length, total: hosts.length },
         agents: { working: agents.filter((agent) => agent.status === "working").length, total: agents.length },
         sessions: { running: sessions.filter((session) => session.status === "running").length, total: sessions.length },
+        ...(await taskCounts(client)),
       };
       out.one(counts, () =>
         renderFields([
@@ -32,15 +35,29 @@ export const status = defineCommand({
           ["hosts", `${counts.hosts.online} online of ${counts.hosts.total}`],
           ["agents", `${counts.agents.working} working of ${counts.agents.total}`],
           ["sessions", `${counts.sessions.running} running of ${counts.sessions.total}`],
+          ["tasks", counts.tasks === undefined ? undefined : `${counts.tasks.running} running, ${counts.tasks.waiting} waiting`],
         ]),
       );
       return EXIT.ok;
     }
-    const found = findThing({ hosts, agents, sessions }, params.id);
-    out.one({ kind: found.kind, ...found.value }, () => thingText(out, found), found.id);
+    const found = await findAnything(client, { hosts, agents, sessions }, params.id);
+    out.one({ kind: found.kind, ...found.value }, () => thingText(out, found, io.nowMs()), found.id);
     return EXIT.ok;
   },
 });
+
+/** Nothing where they may not be seen. */
+async function taskCounts(client: ApiClient): Promise<{ tasks?: { running: number; waiting: number } }> {
+  try {
+    const { counts } = await client.call("queue", { query: { limit: 1 } });
+    return {
+      tasks: { running: counts.running + counts.cancelling + counts.unknown, waiting: counts.blocked + counts.queued + counts.offered },
+    };
+  } catch (error) {
+    if (error instanceof ServerRefusal) return {};
+    throw error;
+  }
+}
 
 export const events = defineCommand({
   group: "monitor",

@@ -1,7 +1,7 @@
 /** Waits for a task, and shows how far it is. The task knows nothing of it. */
 import { isFinal, type Task } from "@maestro/shared/contract/tasks";
 import type { ApiClient } from "../api/client.ts";
-import { patiently, type Patience } from "../api/patience.ts";
+import { patiently, rest, type Patience } from "../api/patience.ts";
 import type { Context } from "../context.ts";
 import type { Interruption } from "../interruption.ts";
 import { LiveBlock } from "../render/live-block.ts";
@@ -33,7 +33,8 @@ export async function awaitTask(
   untilMs = Number.POSITIVE_INFINITY,
   nowMs: () => number = Date.now,
 ): Promise<Task | undefined> {
-  for (;;) {
+  for (let early = 0; ;) {
+    const askedMs = nowMs();
     const left = Math.max(0, Math.min(progress.stepSeconds, (untilMs - nowMs()) / 1000));
     try {
       const task = await patiently(patience, () =>
@@ -47,6 +48,9 @@ export async function awaitTask(
       throw error;
     }
     if (nowMs() >= untilMs) return undefined;
+    // Who answers before its time is not asked at once again.
+    if (nowMs() - askedMs < (left * 1000) / 2) await rest(patience, early++);
+    else early = 0;
   }
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fakeAgent, fakeHost, FakeServer, fakeSession, json, list, TOKEN } from "../testing/fake-server.ts";
+import { fakeTask } from "../testing/fake-task.ts";
 import { problemOf, runCli } from "../testing/run-cli.ts";
 
 const session = fakeSession("build", 4);
@@ -10,6 +11,8 @@ const resting = fakeAgent("codex", 8);
 /** Its session was forgotten. */
 const forgotten = fakeAgent("amp", 9, { session: fakeSession("gone", 1).id });
 const host = fakeHost("gpu-1", 1);
+const task = fakeTask();
+const named = fakeTask({ id: "t123" });
 
 describe("what is typed for any thing", { timeout: 30_000 }, () => {
   let server: FakeServer;
@@ -18,6 +21,8 @@ describe("what is typed for any thing", { timeout: 30_000 }, () => {
       if (path === "/api/v1/hosts") return list(host, fakeHost("laptop", 2));
       if (path === "/api/v1/agents") return list(running, resting, forgotten);
       if (path === "/api/v1/sessions") return list(ended, session, agentSession);
+      if (path === "/api/v1/tasks/tsk_01j9") return json(task);
+      if (path === "/api/v1/tasks/t123") return json(named);
       if (path !== "/api/v1/login-links") return undefined;
       const place = (JSON.parse(body) as { path?: string }).path ?? "/";
       return json({ url: `http://x${place}#mst_login_1`, expiresAt: "2026-01-01T00:00:00.000Z" }, 201);
@@ -36,6 +41,8 @@ describe("what is typed for any thing", { timeout: 30_000 }, () => {
     ["an agent whose session was forgotten, at the agents", "amp", "/agents"],
     ["a host by name", "gpu-1", "/hosts"],
     ["a host by id", host.id, "/hosts"],
+    ["a task by the beginning of its id", "tsk_01j9", `/tasks/${task.id}`],
+    ["a task by an id of its own", "t123", "/tasks/t123"],
   ])("open finds %s", async (_what, typed, place) => {
     const run = await cli("open", typed, "--print");
     expect(run).toMatchObject({ code: 0, stdout: `http://x${place}#mst_login_1\n` });
@@ -49,8 +56,8 @@ describe("what is typed for any thing", { timeout: 30_000 }, () => {
     const run = await cli(command, "xyzzy-nothing", "--json");
     expect(run).toMatchObject({ code: 9, stdout: "" });
     expect(problemOf(run)).toMatchObject({
-      detail: "There is no host, agent or session 'xyzzy-nothing'.",
-      hint: "See: maestro host list, maestro agent list, maestro session list",
+      detail: "There is no host, agent, session or task 'xyzzy-nothing'.",
+      hint: "See: maestro host list, maestro agent list, maestro session list, maestro task list",
     });
   });
 

@@ -1,10 +1,14 @@
-/** A host, agent or session, whichever has the name or id that was typed. */
+/** A host, agent, session or task, whichever has the name or id that was typed. */
+import type { TaskDetail } from "@maestro/shared/contract/tasks";
+import { MaestroFailure } from "@maestro/shared/errors";
 import type { ApiClient, Item } from "../api/client.ts";
 import type { Output } from "../render/output.ts";
 import { renderFields } from "../render/table.ts";
+import { ServerRefusal } from "../render/failure.ts";
 import { lives, resolveIn, type Kind } from "../resolve.ts";
 import { hostText } from "./host-view.ts";
 import { sessionText } from "./session-view.ts";
+import { taskText } from "./task-view.ts";
 
 export interface Everything {
   hosts: readonly Item<"hosts">[];
@@ -24,9 +28,9 @@ export async function everything(client: ApiClient): Promise<Everything> {
 }
 
 const ANYTHING: Kind = {
-  one: "host, agent or session",
-  many: "hosts, agents or sessions",
-  lists: ["maestro host list", "maestro agent list", "maestro session list"],
+  one: "host, agent, session or task",
+  many: "hosts, agents, sessions or tasks",
+  lists: ["maestro host list", "maestro agent list", "maestro session list", "maestro task list"],
 };
 
 export function findThing({ hosts, agents, sessions }: Everything, typed: string): Thing {
@@ -45,8 +49,39 @@ export function findThing({ hosts, agents, sessions }: Everything, typed: string
   );
 }
 
-export function thingText(out: Output, thing: Thing): string[] {
+export type Found = Thing | { kind: "task"; id: string; name: string; value: TaskDetail };
+
+/** Tasks are too many to be listed, and have no names: the server is asked for one where nothing else is called so. */
+export async function findAnything(client: ApiClient, all: Everything, typed: string): Promise<Found> {
+  if (!typed.startsWith("tsk_")) {
+    try {
+      return findThing(all, typed);
+    } catch (error) {
+      if (!(error instanceof MaestroFailure) || !error.error.code.endsWith("_not_found")) throw error;
+      const task = await taskCalled(client, typed);
+      if (task === undefined) throw error;
+      return task;
+    }
+  }
+  const value = await client.call("task", { params: { id: typed } });
+  return { kind: "task", id: value.id, name: value.id, value };
+}
+
+async function taskCalled(client: ApiClient, typed: string): Promise<Found | undefined> {
+  try {
+    const value = await client.call("task", { params: { id: typed } });
+    return { kind: "task", id: value.id, name: value.id, value };
+  } catch (error) {
+    // Whatever it says of tasks, what was typed is no name of anything else either.
+    if (error instanceof ServerRefusal) return undefined;
+    throw error;
+  }
+}
+
+export function thingText(out: Output, thing: Found, nowMs: number): string[] {
   switch (thing.kind) {
+    case "task":
+      return taskText(out, thing.value, nowMs);
     case "host":
       return hostText(out, thing.value);
     case "session":

@@ -45,7 +45,7 @@ export class LogFilter {
     if (text === "") return "";
     const whole = this.#returned ? `\r${text}` : text;
     this.#returned = whole.endsWith("\r");
-    return (this.#returned ? whole.slice(0, -1) : whole).replace(/\r+\n?/g, "\n");
+    return whole.replace(/\r+$/, "").replace(/\r+\n?/g, "\n");
   }
 }
 

@@ -21,6 +21,9 @@ export interface Answer {
   status: number;
   body: string | Uint8Array;
   type: string;
+  headers?: Readonly<Record<string, string>>;
+  /** The connection breaks behind the body. */
+  cut?: true;
 }
 
 export const json = (body: unknown, status = 200): Answer => ({ status, body: JSON.stringify(body), type: "application/json" });
@@ -53,8 +56,10 @@ export class FakeServer implements AsyncDisposable {
           body: Buffer.concat(parts).toString("utf8"),
         };
         fake.asked.push(asked);
-        const { status, body, type } = answer(asked) ?? refused(404, "route_not_found");
-        response.writeHead(status, { "content-type": type }).end(body);
+        const { status, body, type, headers, cut } = answer(asked) ?? refused(404, "route_not_found");
+        response.writeHead(status, { ...headers, "content-type": type });
+        if (cut === true) response.write(body, () => response.destroy());
+        else response.end(body);
       });
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

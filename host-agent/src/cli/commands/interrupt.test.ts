@@ -1,0 +1,40 @@
+/** Ctrl-C while the real process waits: the task goes on, and the person is told how to come back to it. */
+import { spawn } from "node:child_process";
+import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { TOKEN } from "../testing/fake-server.ts";
+import { fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
+
+const BIN = fileURLToPath(new URL("../../bin.ts", import.meta.url));
+
+test.each([
+  [["task", "dispatch", "x", "--sync"], `task ${TASK} goes on`],
+  [["task", "wait", TASK], `task ${TASK} goes on`],
+  [["logs", `att_${TASK.slice(4)}`, "--follow"], ""],
+  [["state", "watch"], ""],
+])("%j exits 130 at once, and cancels nothing", { timeout: 60_000 }, async (argv, told) => {
+  const asked: string[] = [];
+  const task = fakeTask({}, fakeTarget("reviewer", { status: "running" }));
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    if (request.method === "POST") return void response.writeHead(201, { "content-type": "application/json" }).end(JSON.stringify(task));
+    // What waits gets its headers or nothing, and no end.
+    if (request.url?.includes("/wait") !== true) response.writeHead(200, { "content-type": "application/octet-stream" }).flushHeaders();
+    child.kill("SIGINT");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const url = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`;
+  const child = spawn(process.execPath, [BIN, ...argv], {
+    env: { PATH: process.env["PATH"], HOME: "/nonexistent", MAESTRO_HOME: "/nonexistent/m", MAESTRO_URL: url, MAESTRO_TOKEN: TOKEN },
+  });
+  let stderr = "";
+  child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  server.closeAllConnections();
+  server.close();
+  expect({ code, stderr }).toMatchObject({ code: 130, stderr: expect.stringContaining(told) });
+  expect(stderr).not.toMatch(/internal|\n\s+at /);
+  expect(asked.filter((one) => one.includes("cancel"))).toEqual([]);
+});
