@@ -267,6 +267,8 @@ export const LOG_HEADERS = {
   bytes: "x-maestro-log-bytes",
   complete: "x-maestro-log-complete",
   sha256: "x-maestro-log-sha256",
+  /** [LG2] `<from>-<to>`: left out; the body has a marker there (`log-marker.ts`). Absent when nothing is. */
+  omitted: "x-maestro-log-omitted",
 } as const;
 
 /** [SKILL6] */
