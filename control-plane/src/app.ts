@@ -17,6 +17,7 @@ import { secretRoutes } from "./routes/secrets.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { socketRoutes } from "./routes/sockets.ts";
 import { stateRoutes } from "./routes/state.ts";
+import { taskLogRoutes } from "./routes/task-logs.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { ticketRoutes } from "./routes/tickets.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
@@ -34,6 +35,7 @@ export const app = mountRoutes({
   ...sessionRoutes,
   ...socketRoutes,
   ...taskRoutes,
+  ...taskLogRoutes,
   ...queueRoutes,
   ...stateRoutes,
   ...secretRoutes,

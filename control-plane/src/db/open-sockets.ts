@@ -5,7 +5,7 @@ import type { Db } from "./client.ts";
 import { openSockets } from "./schema.ts";
 
 export interface SocketPlace {
-  kind: "relay" | "feed" | "scheduler";
+  kind: "relay" | "feed" | "scheduler" | "log";
   object: string;
 }
 

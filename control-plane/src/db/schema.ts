@@ -218,8 +218,8 @@ export const openSockets = sqliteTable(
   {
     fleet: text().$type<FleetId>().notNull(),
     credential: text().notNull(),
-    /** `relay`, `feed` or `scheduler`, and the object's name. */
-    kind: text().$type<"relay" | "feed" | "scheduler">().notNull(),
+    /** What holds it, and the object's name. */
+    kind: text().$type<"relay" | "feed" | "scheduler" | "log">().notNull(),
     object: text().notNull(),
     openedMs: integer("opened_ms").notNull(),
   },

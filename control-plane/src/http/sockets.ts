@@ -73,6 +73,8 @@ function holderOf(env: Env, kind: SocketPlace["kind"], object: string) {
       return env.HOST_RELAY.getByName(object);
     case "scheduler":
       return env.SCHEDULER.getByName(object);
+    case "log":
+      return env.ATTEMPT_LOG.getByName(object);
   }
 }
 

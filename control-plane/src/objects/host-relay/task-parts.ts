@@ -8,6 +8,7 @@ import { configOf } from "../../config.ts";
 import { openDb } from "../../db/client.ts";
 import { hostById } from "../../db/hosts.ts";
 import type { HostForTasks } from "../../domain/tasks/calls.ts";
+import { logOf } from "../log-call.ts";
 import { AttemptBook } from "./attempt-book.ts";
 import type { HostRequests } from "./host-requests.ts";
 import type { Inventory } from "./inventory.ts";
@@ -51,7 +52,7 @@ export function taskParts({ env, sql, store, link, inventory, requests, nowMs, s
   const scheduler = (of: string): SchedulerForRelay => env.SCHEDULER.getByName(of);
 
   const logs = new LogIntake({
-    log: (attempt) => env.ATTEMPT_LOG.getByName(`${fleet()}/${attempt}`),
+    log: (attempt) => logOf({ env, fleet: fleet() }, attempt),
     isOurs: (attempt) => attempts.has(attempt),
     owner: (attempt) => scheduler(fleet()).attempt(attempt, {}),
     host: () => store.get("identity")?.host,

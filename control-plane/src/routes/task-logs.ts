@@ -1,0 +1,85 @@
+/** [LG3] Logs over HTTP: the bytes from any offset or the last lines, as they are stored or as they come. */
+import { LOG_HEADERS } from "@maestro/shared/contract/tasks";
+import { fail } from "@maestro/shared/errors";
+import { formatGap, type LogGap } from "@maestro/shared/log-marker";
+import { reachOf } from "../domain/access/permissions.ts";
+import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
+import type { AttemptOwner } from "../domain/tasks/calls.ts";
+import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
+import { followedLog, storedLog, type LogSpan } from "../http/log-stream.ts";
+import { recordOpening } from "../http/sockets.ts";
+import type { AttemptLog, LogView } from "../objects/attempt-log.ts";
+import type { LogContext } from "../objects/attempt-log/context.ts";
+import { logName, logOf } from "../objects/log-call.ts";
+import { schedulerOf } from "../objects/scheduler-call.ts";
+
+type Asking = RouteContext<"taskLog" | "attemptLog">;
+
+export const taskLogRoutes = defineRoutes({
+  async taskLog(rx) {
+    return logAnswer(rx, unwrap(await schedulerOf(rx).attemptFor(rx.params.id, reachOf(rx.principal), rx.query.agent)));
+  },
+
+  async attemptLog(rx) {
+    return logAnswer(rx, unwrap(await schedulerOf(rx).attempt(rx.params.id, reachOf(rx.principal))));
+  },
+});
+
+async function logAnswer(rx: Asking, owner: AttemptOwner): Promise<Response> {
+  const log = logOf(rx, owner.attempt);
+  const state = await log.state();
+  const from = await startOf(rx, log, state);
+  const span = { from, gap: gapFrom(from, state.omitted) };
+  const headers = headersOf(owner, state, span);
+  if (rx.query.follow !== "true" || state.complete)
+    return new Response(
+      storedLog(span, state.available, (offset, maxBytes) => log.read(offset, maxBytes)),
+      { headers },
+    );
+  const answer = await follow(rx, owner, log, from);
+  if (answer.webSocket === null) return answer;
+  return new Response(followedLog(answer.webSocket, span, rx.config.timeScale, expiryOf(rx) - rx.nowMs), { headers });
+}
+
+async function startOf({ query }: Asking, log: DurableObjectStub<AttemptLog>, state: LogView): Promise<number> {
+  const { offset, tailLines } = query;
+  if (offset !== undefined && tailLines !== undefined)
+    throw fail("field_invalid", "Either `offset` or `tailLines`, not both.", { field: "tailLines", hint: "Leave one of them out." });
+  if (tailLines !== undefined) return log.tailOffset(tailLines);
+  if (offset !== undefined && state.complete && offset > state.available)
+    throw fail("offset_invalid", `Offset ${offset} is past the end: the log has ${state.available} bytes.`, {
+      field: "offset",
+      hint: `At most ${state.available}.`,
+    });
+  return offset ?? 0;
+}
+
+/** What of it lies before the reader. */
+const gapFrom = (from: number, gap: LogGap | undefined): LogGap | undefined =>
+  gap === undefined || from >= gap.to ? undefined : { from: Math.max(from, gap.from), to: gap.to };
+
+function headersOf({ attempt }: AttemptOwner, state: LogView, { from, gap }: LogSpan): Record<string, string> {
+  return {
+    "content-type": "application/octet-stream",
+    "content-disposition": `attachment; filename="${attempt}.log"`,
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+    [LOG_HEADERS.start]: String(from),
+    [LOG_HEADERS.bytes]: String(state.bytes),
+    [LOG_HEADERS.complete]: String(state.complete),
+    ...(state.sha256 === undefined ? {} : { [LOG_HEADERS.sha256]: state.sha256 }),
+    ...(gap === undefined ? {} : { [LOG_HEADERS.omitted]: formatGap(gap) }),
+  };
+}
+
+async function follow(rx: Asking, owner: AttemptOwner, log: DurableObjectStub<AttemptLog>, offset: number): Promise<Response> {
+  const { principal, fleet, requestId } = rx;
+  const { attempt, host } = owner;
+  // An agent's token ends with its fence: the stream is short, and the next one is refused.
+  if (principal.kind !== "agent") await recordOpening(rx.db, fleet, principal, { kind: "log", object: logName(fleet, attempt) }, rx.nowMs);
+  const context: LogContext = { kind: "log", fleet, host: host.id, attempt, credential: principal.id, requestId, offset };
+  return log.fetch("https://log/", { headers: { upgrade: "websocket", [CONTEXT_HEADER]: JSON.stringify(context) } });
+}
+
+const expiryOf = ({ principal }: Asking): number => (principal.kind === "agent" ? Infinity : principal.expiresMs);
