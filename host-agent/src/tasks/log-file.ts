@@ -22,6 +22,7 @@ export class LogFile {
   #clean = 0;
   #digest: LogDigest | undefined;
   #broken = false;
+  #closed = false;
 
   constructor(path: string, secrets: readonly string[]) {
     this.#path = path;
@@ -87,7 +88,9 @@ export class LogFile {
     }
   }
 
+  /** It is not read on. */
   async close(): Promise<void> {
+    this.#closed = true;
     const handle = this.#handle;
     this.#handle = undefined;
     await handle?.close();
@@ -106,7 +109,11 @@ export class LogFile {
   }
 
   async #open(): Promise<FileHandle | undefined> {
-    this.#handle ??= await openFile(this.#path, "r+");
+    if (this.#handle !== undefined || this.#closed) return this.#handle;
+    const handle = await openFile(this.#path, "r+");
+    // It was closed meanwhile: nobody else would close this one.
+    if (this.#closed) await handle?.close();
+    else this.#handle = handle;
     return this.#handle;
   }
 }
