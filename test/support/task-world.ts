@@ -33,6 +33,8 @@ export interface OtherHost {
   name: string;
   home?: TestHome;
   spawn?: ChildOptions["spawn"];
+  /** Its program, when it is not the one that was built. */
+  bundle?: string;
 }
 
 /** What a task may be submitted with beside its work. */
@@ -81,9 +83,8 @@ export class TaskWorld implements AsyncDisposable {
         world.#apis.push(product.api.as(secret));
       }
       world.hosts.push({ name: product.api.defaultHost ?? "", home, second: undefined, proxy: undefined });
-      for (const { name, home: own = new TestHome(), spawn } of others) {
+      for (const { name, home: own = new TestHome(), ...how } of others) {
         const proxy = await ChaosProxy.listen({ target: { port: product.port }, log: () => undefined });
-        const how = spawn === undefined ? {} : { spawn };
         const second = await product.joinHost(name, { home: own, through: proxy.url, timeScale, env: hostEnv(own), ...how });
         world.hosts.push({ name, home: own, second, proxy });
       }
