@@ -1,0 +1,41 @@
+/** What a host is told to do in one attempt. No secret is in it: names only. */
+import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
+import type { Attempt, TaskCore } from "./model.ts";
+import type { TaskSpec } from "./submission.ts";
+
+export interface SpecSources {
+  task: TaskCore;
+  target: number;
+  attempt: Attempt;
+  spec: TaskSpec;
+  prompt: string | null;
+  /** Names of what is sealed. */
+  sealed: readonly string[];
+  /** How long a runner may go on by itself where its task may be run elsewhere. */
+  stopAfterMs: number;
+}
+
+export function attemptSpec({ task, target, attempt, spec: { body, agents }, prompt, sealed, stopAfterMs }: SpecSources): AttemptSpec {
+  const agent = agents[target] ?? undefined;
+  return {
+    task: task.id,
+    attempt: attempt.id,
+    fence: attempt.fence,
+    n: attempt.n,
+    ...(agent === undefined ? {} : { agent }),
+    ...(prompt === null ? {} : { prompt }),
+    ...(body.command === undefined ? {} : { command: body.command }),
+    workspace: body.workspace ?? { mode: "default" },
+    ...(body.cwd === undefined ? {} : { cwd: body.cwd }),
+    env: body.env ?? {},
+    hostEnv: body.hostEnv ?? [],
+    secretNames: [...new Set([...sealed, ...(body.secrets ?? [])])],
+    ...(body.model === undefined ? {} : { model: body.model }),
+    ...(body.mode === undefined ? {} : { mode: body.mode }),
+    timeoutMs: task.timeoutMs,
+    ...(body.heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs: body.heartbeatTimeoutMs }),
+    ...(task.idempotent && task.onLost === "retry" ? { stopAfterMs } : {}),
+    trace: body.trace ?? false,
+    ...(body.resumeSession === undefined ? {} : { resumeSession: body.resumeSession }),
+  };
+}

@@ -1,0 +1,16 @@
+/** Which hosts a target may run on, whatever goes on there. */
+import { globMatches } from "@maestro/shared/contract/access";
+import type { HostState, Target, TaskCore } from "./model.ts";
+
+/** The host is the one, or one of those, that were asked for. */
+export function suits(host: HostState, target: Target, task: Pick<TaskCore, "hosts">): boolean {
+  if (target.host !== undefined) return target.host.id === host.id;
+  if (task.hosts !== undefined && !globMatches(task.hosts, host.name)) return false;
+  const { host: ref, labels = {}, capabilities = [] } = target.selector ?? {};
+  if (ref !== undefined && ref !== host.name && ref !== host.id) return false;
+  if (!Object.entries(labels).every(([name, value]) => host.labels[name] === value)) return false;
+  return capabilities.every((name) => host.capabilities.includes(name) || host.types.includes(name));
+}
+
+/** It can be offered something now, as far as the host itself is concerned. */
+export const takesWork = ({ up, ready, draining }: HostState): boolean => up && ready && !draining;

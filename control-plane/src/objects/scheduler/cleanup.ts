@@ -1,0 +1,42 @@
+/** Removes what attempts left on their hosts: the workspaces, and their files once the logs are collected. */
+import type { CleanupResult } from "@maestro/shared/contract/tasks";
+import { maestroError } from "@maestro/shared/errors";
+import { err, ok, type Result } from "@maestro/shared/result";
+import { resultOf } from "../../domain/relay/request-results.ts";
+import type { EndedAttempt, TaskCore } from "../../domain/tasks/model.ts";
+import { relayOf } from "../relay-call.ts";
+
+type Item = CleanupResult["items"][number];
+
+export async function cleanUp(env: Env, fleet: string, core: TaskCore, keepLogs: boolean): Promise<Result<CleanupResult>> {
+  if (core.finishedMs === undefined)
+    return err(
+      maestroError("task_not_final", `Task '${core.id}' has not ended yet.`, {
+        hint: `maestro task wait ${core.id}, then clean up again.`,
+      }),
+    );
+  const attempts = core.targets.flatMap(({ past }) => past);
+  const items = await Promise.all(attempts.map((attempt) => cleanAttempt(env, fleet, core.id, attempt, keepLogs)));
+  return ok({ task: core.id, items });
+}
+
+async function cleanAttempt(env: Env, fleet: string, task: string, attempt: EndedAttempt, keepLogs: boolean): Promise<Item> {
+  const { id, host, workspace } = attempt;
+  const about = { attempt: id, host: host.name, ...(workspace === undefined ? {} : { workspace }) };
+  try {
+    const kept = keepLogs || !(await isCollected(env, fleet, attempt));
+    const where = workspace === undefined ? {} : { workspace };
+    const reply = await relayOf(env, fleet, host.id).request({ t: "task.cleanup", attempt: id, task, ...where, keepLogs: kept });
+    if (!reply.ok) return { ...about, outcome: "unreachable", detail: reply.error.detail, logKept: true };
+    const { outcome, detail } = resultOf("task.cleanup", reply.json);
+    return { ...about, outcome, ...(detail === undefined ? {} : { detail }), logKept: kept };
+  } catch (cause) {
+    return { ...about, outcome: "unreachable", detail: String(cause), logKept: true };
+  }
+}
+
+/** Files whose log is not whole at the edge stay until it is. */
+async function isCollected(env: Env, fleet: string, { id, log }: EndedAttempt): Promise<boolean> {
+  if (log === undefined) return true;
+  return (await env.ATTEMPT_LOG.getByName(`${fleet}/${id}`).state()).complete;
+}

@@ -1,0 +1,247 @@
+/**
+ * The board on its storage: each decision is one transaction, and what it asks of hosts, followers and the Feed is done
+ * once that stands. Whatever is here is rebuilt from the open rows.
+ */
+import { makeId } from "@maestro/shared/ids";
+import { LEASE_MS, LOST_AFTER_MS, OFFER_TIMEOUT_MS, STATE_TTL_S, STOP_GRACE_MS } from "@maestro/shared/limits";
+import type { NewEvent } from "../../domain/events/event.ts";
+import { resultKey } from "../../domain/state/keys.ts";
+import { Board } from "../../domain/tasks/board.ts";
+import type { BoardPort, BoardTimes } from "../../domain/tasks/board-port.ts";
+import type { TaskCore } from "../../domain/tasks/model.ts";
+import { INLINE_RESULT_CHARS } from "../../domain/tasks/outcome.ts";
+import { overall } from "../../domain/tasks/status.ts";
+import { lastChange } from "../../domain/tasks/telling.ts";
+import type { Scene } from "../../domain/tasks/waiting.ts";
+import { Orders } from "./orders.ts";
+import type { SecretStore } from "./secret-store.ts";
+import type { StateStore } from "./state-store.ts";
+import type { TaskRows } from "./task-rows.ts";
+import type { TaskWaiters } from "./task-waiters.ts";
+import { Teller } from "./teller.ts";
+
+/** What may be written late is written so late. */
+const FLUSH_MS = 3_000;
+const TOLD = "told";
+/** An attempt's id begins as the key of its task does, so that one leads to the other. */
+export const SHARED_CHARS = 20;
+const PREFIX_CHARS = 4;
+
+export interface EnginePort {
+  ctx: DurableObjectState;
+  env: Env;
+  scale: number;
+  rows: TaskRows;
+  state: Pick<StateStore, "put">;
+  secrets: Pick<SecretStore, "ciphertext">;
+  waiters: TaskWaiters;
+  nowMs(): number;
+  rearm(): void;
+  /** Nothing more is to be done about these. */
+  closed(tasks: readonly TaskCore[]): void;
+}
+
+export class Engine {
+  readonly board: Board;
+  readonly teller: Teller;
+  readonly #port: EnginePort;
+  readonly #times: BoardTimes;
+  readonly #dirty = new Set<TaskCore>();
+  readonly #soft = new Set<TaskCore>();
+  readonly #over: TaskCore[] = [];
+  #after: (() => void)[] = [];
+  #change: number;
+  #writtenTold: number;
+  #flushMs: number | undefined;
+
+  constructor(port: EnginePort) {
+    this.#port = port;
+    const { rows, scale } = port;
+    this.#times = {
+      offerMs: OFFER_TIMEOUT_MS * scale,
+      leaseMs: LEASE_MS * scale,
+      lostMs: LOST_AFTER_MS * scale,
+      stopAgainMs: 3 * STOP_GRACE_MS * scale,
+      slackMs: STOP_GRACE_MS * scale,
+      scale,
+    };
+    this.#writtenTold = rows.fact(TOLD);
+    this.#change = this.#writtenTold;
+    this.teller = new Teller(
+      {
+        append: (events: NewEvent[]) => port.env.FEED.getByName(this.fleet).append(events),
+        close: (tasks) => this.#close(tasks),
+        nowMs: port.nowMs,
+        rearm: port.rearm,
+      },
+      this.#writtenTold,
+    );
+    this.board = new Board(this.#boardPort(), this.#times);
+  }
+
+  get fleet(): string {
+    return this.#port.ctx.id.name ?? "";
+  }
+
+  get scene(): Scene {
+    const { leaseMs, lostMs } = this.#times;
+    return { hosts: this.board.hosts, lineup: this.board.lineup, nowMs: this.#port.nowMs(), leaseMs, lostMs };
+  }
+
+  /** One transaction. What fails in it leaves memory ahead of the rows, so the object begins anew from these. */
+  decide<T>(decision: (board: Board, nowMs: number) => T): T {
+    const { ctx } = this.#port;
+    let value: T;
+    try {
+      value = ctx.storage.transactionSync(() => {
+        const decided = decision(this.board, this.#port.nowMs());
+        this.#write();
+        return decided;
+      });
+    } catch (cause) {
+      ctx.abort(`a decision about tasks could not be kept: ${String(cause)}`);
+      throw cause;
+    }
+    const after = this.#after;
+    this.#after = [];
+    for (const act of after) act();
+    this.teller.tell();
+    this.#port.rearm();
+    return value;
+  }
+
+  /** The task of this key, as it is. */
+  core(key: string): TaskCore | undefined {
+    return this.board.tasks.get(key) ?? this.#port.rows.core(key);
+  }
+
+  taskOfAttempt(attempt: string): TaskCore | undefined {
+    const key = this.#port.rows.keyBeginning(`tsk_${attempt.slice(PREFIX_CHARS, PREFIX_CHARS + SHARED_CHARS)}`);
+    return key === undefined ? undefined : this.core(key);
+  }
+
+  nextChange(): number {
+    this.#change += 1;
+    return this.#change;
+  }
+
+  /** What was put off is written now. */
+  flush(): void {
+    if (this.#flushMs === undefined || this.#flushMs > this.#port.nowMs()) return;
+    this.#flushMs = undefined;
+    this.#port.ctx.storage.transactionSync(() => {
+      for (const task of this.#soft) if (task.finishedMs === undefined) this.#port.rows.save(task);
+      this.#soft.clear();
+      this.#writeTold();
+    });
+  }
+
+  get dueMs(): Readonly<Record<string, number | undefined>> {
+    return { board: this.board.deadlines.nextMs(), teller: this.teller.dueMs, flush: this.#flushMs };
+  }
+
+  /** After a wake, once everything else is there. */
+  restore(): void {
+    const { rows, nowMs } = this.#port;
+    const open: TaskCore[] = [];
+    const ended: TaskCore[] = [];
+    for (const task of rows.open()) {
+      this.#change = Math.max(this.#change, lastChange(task.changes));
+      (task.finishedMs === undefined ? open : ended).push(task);
+    }
+    if (open.length === 0 && ended.length === 0 && rows.hosts().length === 0) return;
+    this.teller.add([...ended, ...open]);
+    for (const task of open)
+      for (const dependency of task.dependsOn) {
+        if (dependency.status !== undefined) continue;
+        const other = rows.core(dependency.key);
+        // Gone with its time: it had ended, and all of its dependants were told so or are this old.
+        if (other === undefined) dependency.status = "completed";
+        else if (other.finishedMs !== undefined) dependency.status = overall(other.targets);
+      }
+    this.#close(ended.filter(({ changes }) => (changes.finished ?? 0) <= this.teller.told));
+    this.decide((board) => board.restore(open, rows.hosts(), nowMs()));
+  }
+
+  /** Within the transaction. */
+  #write(): void {
+    const { rows, state, nowMs } = this.#port;
+    const changed = [...this.#dirty];
+    this.#dirty.clear();
+    for (const task of changed) {
+      this.#soft.delete(task);
+      this.#keepResults(task);
+      rows.save(task);
+    }
+    const over = this.#over.splice(0);
+    for (const task of over) {
+      const result = overall(task.targets) === "completed" ? this.#resultOf(task) : undefined;
+      // A state that is full is the users' own; the result is with the task as well.
+      if (result !== undefined) state.put({ key: resultKey(task.id), value: result, ttlS: STATE_TTL_S, by: "task" }, nowMs());
+      this.#after.push(() => this.#port.waiters.ended(task));
+    }
+    this.teller.add([...changed, ...this.#soft]);
+    if (this.#soft.size > 0 || (this.teller.told > this.#writtenTold && this.board.tasks.size > 0)) this.#flushMs ??= nowMs() + FLUSH_MS;
+  }
+
+  #keepResults(task: TaskCore): void {
+    for (const attempt of task.targets.flatMap(({ past }) => past)) {
+      if (attempt.result === undefined || attempt.result.length <= INLINE_RESULT_CHARS) continue;
+      this.#port.rows.keepResult(attempt.id, attempt.result);
+      attempt.result = undefined;
+    }
+  }
+
+  /** Of its only target. */
+  #resultOf({ targets }: TaskCore): string | undefined {
+    const last = targets.length === 1 ? targets[0]?.past.at(-1) : undefined;
+    return last === undefined ? undefined : (last.result ?? this.#port.rows.result(last.id));
+  }
+
+  #close(tasks: readonly TaskCore[]): void {
+    // One that runs again stays open.
+    const over = tasks.filter(({ key }) => !this.board.tasks.has(key));
+    if (over.length > 0) this.#port.closed(over);
+    this.#port.ctx.storage.transactionSync(() => {
+      for (const { key } of over) this.#port.rows.close(key);
+    });
+    if (this.teller.told > this.#writtenTold && this.board.tasks.size > 0) this.#flushMs ??= this.#port.nowMs() + FLUSH_MS;
+  }
+
+  #writeTold(): void {
+    if (this.teller.told === this.#writtenTold) return;
+    this.#writtenTold = this.teller.told;
+    this.#port.rows.setFact(TOLD, this.#writtenTold);
+  }
+
+  #boardPort(): BoardPort {
+    const { rows, nowMs } = this.#port;
+    const orders = new Orders({
+      env: this.#port.env,
+      fleet: () => this.fleet,
+      scale: this.#port.scale,
+      rows,
+      secrets: this.#port.secrets,
+      decide: (decision) => this.decide(decision),
+    });
+    return {
+      random: Math.random,
+      attemptId: ({ key }) => {
+        const made = makeId("attempt", nowMs(), crypto.getRandomValues(new Uint8Array(10)));
+        return `att_${key.slice(PREFIX_CHARS, PREFIX_CHARS + SHARED_CHARS)}${made.slice(PREFIX_CHARS + SHARED_CHARS)}`;
+      },
+      change: () => this.nextChange(),
+      taskOf: (attempt) => this.taskOfAttempt(attempt),
+      save: (task) => void this.#dirty.add(task),
+      soften: (task) => void this.#soft.add(task),
+      saveHost: (host) => rows.saveHost(host),
+      forgetHost: (host) => rows.forgetHost(host),
+      evidence: (host, report) => rows.keepEvidence(report.attempt, host, nowMs(), JSON.stringify(report)),
+      ended: (task) => void this.#over.push(task),
+      offer: (task, target, attempt) => void this.#after.push(() => void orders.offer(task, target, attempt)),
+      start: (task, _target, attempt, again) => void this.#after.push(() => void orders.start(task, attempt, again)),
+      cancel: (attempt, why) => void this.#after.push(() => void orders.cancel(attempt, why)),
+      look: (host) => void this.#after.push(() => void orders.look(host)),
+    };
+  }
+}

@@ -1,0 +1,81 @@
+/** What a Scheduler is made of. */
+import { AlarmClock } from "../host-relay/alarm-clock.ts";
+import { Engine } from "./engine.ts";
+import { Lists } from "./lists.ts";
+import { Retention } from "./retention.ts";
+import { migrateScheduler } from "./schema.ts";
+import { SecretStore } from "./secret-store.ts";
+import { StateFollowers } from "./state-followers.ts";
+import { migrateState } from "./state-schema.ts";
+import { StateStore } from "./state-store.ts";
+import type { SubmitPort } from "./submit.ts";
+import { TaskFinder } from "./task-finder.ts";
+import { TaskRows } from "./task-rows.ts";
+import { TaskWaiters } from "./task-waiters.ts";
+
+export interface Parts {
+  engine: Engine;
+  rows: TaskRows;
+  finder: TaskFinder;
+  lists: Lists;
+  waiters: TaskWaiters;
+  retention: Retention;
+  state: StateStore;
+  followers: StateFollowers;
+  secrets: SecretStore;
+  alarm: AlarmClock;
+  submitting: SubmitPort;
+  /** Sets the one alarm to what is due next. */
+  rearm(): void;
+}
+
+export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number): Parts {
+  migrateScheduler(ctx.storage);
+  migrateState(ctx.storage);
+  const { sql } = ctx.storage;
+  const alarm = new AlarmClock(ctx.storage);
+  const rows = new TaskRows(sql);
+  const followers = new StateFollowers(ctx, (attempt, fence) => engine.board.holds(attempt, fence) !== undefined);
+  const state = new StateStore(sql, (change) => followers.tell(change));
+  const secrets = new SecretStore(sql);
+  const waiters = new TaskWaiters(ctx);
+  // While the parts are put together nothing is due; the first alarm is set when they are.
+  let ready = false;
+  const rearm = (): void => {
+    if (ready) alarm.arm({ ...engine.dueMs, state: state.nextDueMs(), retention: retention.dueMs, cleanup: waiters.dueMs });
+  };
+  const engine: Engine = new Engine({
+    ctx,
+    env,
+    scale: scaleOf(env),
+    rows,
+    state,
+    secrets,
+    waiters,
+    nowMs,
+    rearm,
+    closed: (tasks) => {
+      retention.closed();
+      lists.closed(tasks);
+    },
+  });
+  const finder = new TaskFinder(engine, rows);
+  const lists = new Lists(engine, rows, finder);
+  const retention = new Retention({
+    rows,
+    nowMs,
+    needed: (key) => engine.board.waitedFor(key),
+    eraseLog: (attempt) => env.ATTEMPT_LOG.getByName(`${engine.fleet}/${attempt}`).erase(),
+    forgotten: () => lists.recount(),
+  });
+  engine.restore();
+  ready = true;
+  rearm();
+  const submitting: SubmitPort = { engine, rows, finder, nowMs, view: (core) => lists.view(core) };
+  return { engine, rows, finder, lists, waiters, retention, state, followers, secrets, alarm, submitting, rearm };
+}
+
+function scaleOf(env: Env): number {
+  const scale = Number(env.TIME_SCALE);
+  return Number.isFinite(scale) && scale > 0 && scale <= 1 ? scale : 1;
+}

@@ -1,0 +1,148 @@
+/** Takes a task in, or says why not; and an ended one in again. */
+import type { Task } from "@maestro/shared/contract/tasks";
+import { isId, makeId } from "@maestro/shared/ids";
+import { maestroError } from "@maestro/shared/errors";
+import { MAX_OPEN_TASKS } from "@maestro/shared/limits";
+import { err, ok, type Result } from "@maestro/shared/result";
+import type { Reach } from "../../domain/events/reach.ts";
+import type { Actor, NewTask } from "../../domain/tasks/calls.ts";
+import { readiness, resolveDependencies, type KnownTask } from "../../domain/tasks/dependencies.ts";
+import type { TaskCore } from "../../domain/tasks/model.ts";
+import { overall } from "../../domain/tasks/status.ts";
+import { childAllowed, newCore, specOf } from "../../domain/tasks/submission.ts";
+import { SHARED_CHARS, type Engine } from "./engine.ts";
+import type { TaskFinder } from "./task-finder.ts";
+import type { TaskRows } from "./task-rows.ts";
+
+export interface SubmitPort {
+  engine: Engine;
+  rows: TaskRows;
+  finder: TaskFinder;
+  nowMs(): number;
+  view(core: TaskCore): Task;
+}
+
+const PREFIX_CHARS = 4;
+
+export function submit(task: NewTask, port: SubmitPort): Result<Task> {
+  const { engine, rows, finder } = port;
+  if (engine.board.tasks.size >= MAX_OPEN_TASKS)
+    return err(
+      maestroError("queue_full", `${engine.board.tasks.size} tasks are open already.`, {
+        hint: "Cancel some, or try again when some have ended.",
+      }),
+    );
+  const depth = depthOf(task, engine);
+  if (!depth.ok) return depth;
+  const nowMs = port.nowMs();
+  const key = keyFor(task.body.id, rows, nowMs);
+  const dependsOn = resolveDependencies(
+    task.body.id ?? key,
+    task.body.dependsOn,
+    task.body.ifFailed ?? "fail",
+    (ref) => {
+      const found = finder.find(ref, task.reach ?? {});
+      return found.ok ? ok(knownTask(found.value)) : found;
+    },
+    (other) => {
+      const core = engine.core(other);
+      return core === undefined ? undefined : knownTask(core);
+    },
+  );
+  if (!dependsOn.ok) return dependsOn;
+  if (task.body.id !== undefined && finder.exact(task.body.id) !== undefined)
+    return err(
+      maestroError("task_exists", `There is a task '${task.body.id}' already.`, { field: "id", hint: "Choose another id, or none." }),
+    );
+  return ok(
+    port.view(
+      engine.decide((board) => {
+        const core = newCore(task, { key, changes: engine.nextChange(), dependsOn: dependsOn.value, depth: depth.value }, nowMs);
+        rows.insert(core, { spec: specOf(task), prompt: task.body.prompt ?? null, sealed: task.sealed });
+        board.add(core, nowMs);
+        return core;
+      }),
+    ),
+  );
+}
+
+/** What did not succeed of it runs again. */
+export function retry(ref: string, reach: Reach, by: Actor, port: SubmitPort): Result<Task> {
+  const { engine, rows, finder } = port;
+  const found = finder.find(ref, reach);
+  if (!found.ok) return found;
+  const core = found.value;
+  const refusal = mayRetry(core, rows);
+  if (refusal !== undefined) return err(refusal);
+  return ok(
+    port.view(
+      engine.decide((board, nowMs) => {
+        const again: TaskCore = {
+          ...core,
+          credential: by.credential,
+          cancel: undefined,
+          finishedMs: undefined,
+          // What it waited for is over; what of that did not fit was seen when this was asked.
+          scheduleTimeoutMs: undefined,
+          changes: { ...core.changes, finished: undefined, again: engine.nextChange() },
+          targets: core.targets.map((target) =>
+            target.phase.at === "ended" && target.phase.outcome !== "completed"
+              ? { ...target, phase: { at: "pending", sinceMs: nowMs } }
+              : target,
+          ),
+        };
+        rows.reopen(again);
+        board.add(again, nowMs);
+        return again;
+      }),
+    ),
+  );
+}
+
+function mayRetry(core: TaskCore, rows: TaskRows) {
+  if (core.finishedMs === undefined)
+    return maestroError("task_not_final", `Task '${core.id}' has not ended.`, { hint: `Stop it first: maestro task cancel ${core.id}` });
+  if (overall(core.targets) === "completed")
+    return maestroError("task_final", `Task '${core.id}' is completed; nothing of it is left to be run again.`, {
+      hint: "Dispatch a new task.",
+    });
+  const ready = readiness(core.dependsOn, core.ifFailed);
+  if (ready.is === "failed")
+    return maestroError("dependency_failed", `Task '${ready.by.task}', which it waits for, is ${ready.by.status}.`, {
+      hint: "Dispatch it again, to wait for another one.",
+    });
+  // [TK5] They were deleted when it ended.
+  const gone = rows.whole(core.key)?.spec.sealedNames ?? [];
+  return gone.length === 0
+    ? undefined
+    : maestroError("secret_not_found", `The values of ${gone.join(", ")} were deleted when it ended.`, {
+        hint: "Dispatch it again with them, or keep them as secrets of the fleet: maestro secret set <name>",
+      });
+}
+
+/** Its own id where that is one that was made, and leads to it alone. */
+function keyFor(id: string | undefined, rows: TaskRows, nowMs: number): string {
+  if (id !== undefined && isId("task", id) && rows.keyBeginning(id.slice(0, PREFIX_CHARS + SHARED_CHARS)) === undefined) return id;
+  return makeId("task", nowMs, crypto.getRandomValues(new Uint8Array(10)));
+}
+
+function depthOf({ by, targets }: NewTask, engine: Engine): Result<number> {
+  if (by.parent === undefined) return ok(0);
+  const place = engine.board.holds(by.parent.attempt, by.parent.fence);
+  if (place === undefined || place.target.phase.at !== "started")
+    return err(
+      maestroError("stale_fence", "The attempt that submits this does not run any more.", {
+        hint: "Its work goes on elsewhere, or is over.",
+      }),
+    );
+  const { host, children = 0 } = place.target.phase.attempt;
+  const allowed = childAllowed(place.task, host, children, targets);
+  return allowed.ok ? ok(place.task.depth + 1) : allowed;
+}
+
+const knownTask = ({ key, id, finishedMs, targets, dependsOn }: TaskCore): KnownTask => ({
+  key,
+  id,
+  dependsOn,
+  ...(finishedMs === undefined ? {} : { status: overall(targets) }),
+});
