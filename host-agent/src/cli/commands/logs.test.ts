@@ -4,6 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { LOG_HEADERS } from "@maestro/shared/contract/tasks";
+import { formatGap, omittedMarker } from "@maestro/shared/log-marker";
 import { FakeServer, json, refused, TOKEN, type Answer, type Asked } from "../testing/fake-server.ts";
 import { ATTEMPT, fakeLog, fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
 import { problemOf, runCli, type RunOptions } from "../testing/run-cli.ts";
@@ -58,15 +60,58 @@ describe("maestro logs", { timeout: 30_000 }, () => {
     expect(server.asked.at(-1)?.path).toBe(`/api/v1/attempts/${ATTEMPT}/log`);
   });
 
-  test("[LG3] a connection that breaks is taken up where it broke, followed or not", async () => {
-    const parts = [
-      fakeLog("abc", { bytes: 9, cut: true }),
-      fakeLog("def", { start: 3, bytes: 9, cut: true }),
-      fakeLog("ghi", { start: 6 }),
-    ];
-    answer = ({ path: at }) => (at.endsWith("/log") ? parts.shift() : json(fakeTask()));
+  /** Three bytes per connection, which then breaks: what was read of them decides what is asked next. */
+  const breaking = (all: string, { query }: Asked): Answer => {
+    const start = Number(query.get("offset") ?? "0");
+    const last = start + 3 >= all.length;
+    return fakeLog(all.slice(start, start + 3), { start, bytes: all.length, complete: last, ...(last ? {} : { cut: true }) });
+  };
+
+  test("[LG3] a connection that breaks is taken up where it broke", async () => {
+    answer = (one) => (one.path.endsWith("/log") ? breaking("abcdefghi", one) : json(fakeTask()));
     expect(await cli([ATTEMPT, "--raw"])).toMatchObject({ code: 0, stdout: "abcdefghi" });
-    expect(asked()).toEqual([`${ATTEMPT}?`, `${ATTEMPT}?offset=3`, `${ATTEMPT}?offset=6`]);
+    expect(asked().at(-1)).toBe(`${ATTEMPT}?offset=6`);
+  });
+
+  test("[LG2] what was left out of a long log is told, and a cut behind it goes on at the right byte", async () => {
+    const gap = { from: 3, to: 1003 };
+    const marked = `abc${omittedMarker(gap)}de`;
+    answer = ({ query }) => {
+      if (query.get("offset") === "1005") return fakeLog("fg", { start: 1005 });
+      const first = fakeLog(marked, { bytes: 1007, cut: true });
+      return { ...first, headers: { ...first.headers, [LOG_HEADERS.omitted]: formatGap(gap) } };
+    };
+    expect(await cli([ATTEMPT, "--raw"])).toMatchObject({ code: 0, stdout: `${marked}fg` });
+  });
+
+  test("[LG3] --follow goes on where a bounded answer ended, or broke, until the log is told to be whole", async () => {
+    const told = ["abc", "", "de\n"];
+    let away = 1;
+    answer = (one) => {
+      if (!one.path.endsWith("/log"))
+        return json(fakeTask({}, fakeTarget("reviewer", { status: told.length > 0 ? "running" : "completed" })));
+      if (told.length === 2 && away-- > 0) return refused(503, "internal");
+      const start = Number(one.query.get("offset") ?? "0");
+      return told.length > 0 ? fakeLog(told.shift() ?? "", { start, complete: false }) : breaking("abcde\nfghi\n", one);
+    };
+    const run = await cli([TASK, "--follow"]);
+    expect(run).toMatchObject({ code: 0, stdout: "abcde\nfghi\n" });
+    expect(asked().slice(0, 5)).toEqual([
+      `${ATTEMPT}?follow=true`,
+      `${ATTEMPT}?offset=3&follow=true`,
+      `${ATTEMPT}?offset=3&follow=true`,
+      `${ATTEMPT}?offset=3&follow=true`,
+      `${ATTEMPT}?offset=6&follow=true`,
+    ]);
+  });
+
+  test("of an attempt that ended without a log --follow ends as well", async () => {
+    let looks = 0;
+    answer = ({ path: at }) =>
+      at.endsWith("/log")
+        ? fakeLog("", { complete: false })
+        : json(fakeTask({}, fakeTarget("reviewer", { status: looks++ === 0 ? "running" : "failed" })));
+    expect(await cli([TASK, "--follow"])).toMatchObject({ code: 0, stdout: "" });
   });
 
   test("[LG3] --follow goes on where a bounded answer ended, until the log is told to be whole", async () => {
@@ -77,7 +122,10 @@ describe("maestro logs", { timeout: 30_000 }, () => {
       fakeLog("de", { start: 3, complete: false, cut: true }),
       fakeLog("f\n", { start: 5 }),
     ];
-    answer = ({ path: at }) => (at.endsWith("/log") ? parts.shift() : json(fakeTask({}, fakeTarget("reviewer"))));
+    answer = ({ path: at }) =>
+      at.endsWith("/log")
+        ? parts.shift()
+        : json(fakeTask({}, fakeTarget("reviewer", { status: parts.length > 0 ? "running" : "completed" })));
     const run = await cli([TASK, "--follow"]);
     expect(run).toMatchObject({ code: 0, stdout: "abcdef\n" });
     expect(asked()).toEqual([

@@ -67,30 +67,35 @@ async function followTask(
   sink: LogSink,
   patience: Patience,
 ): Promise<void> {
+  const look = () => client.call("task", { params: { id }, signal: patience.signal });
   let last: string | undefined;
   let told = false;
-  for (let quiet = 0; !patience.signal.aborted; quiet++) {
-    const detail = await quietly(patience, () => client.call("task", { params: { id }, signal: patience.signal }));
+  while (!patience.signal.aborted) {
+    const detail = await quietly(patience, look);
     if (detail === undefined) return;
     const target = chooseTarget(detail, agent);
     const { attempt } = target;
+    const over = isFinal(target.status);
     if (attempt !== undefined && attempt !== last) {
       if (last !== undefined) out.note(`It is tried again: attempt ${target.attempts}.`);
-      const chunks = readLog(client, { kind: "attempt", id: attempt }, last === undefined ? from : {}, true, patience);
-      if (await passOn(chunks, sink, isFinal(target.status))) {
+      // An ended one may still be on its way, but only if it has a log at all.
+      const follow = !over || detail.attempts.some((one) => one.id === attempt && one.log !== undefined);
+      const grows = async (): Promise<boolean> => !isFinal(chooseTarget(await look(), agent).status);
+      const chunks = readLog(client, { kind: "attempt", id: attempt }, last === undefined ? from : {}, follow, patience, grows);
+      if (await passOn(chunks, sink, over)) {
         last = attempt;
-        quiet = 0;
+        continue;
       }
     }
-    const ended = last === attempt || attempt === undefined;
-    if (ended && isFinal(target.status)) return;
+    if (over) return;
     if (attempt === undefined && !told) {
       out.note(`${targetName(target)}: ${target.status}${target.waiting === undefined ? "" : `, waits: ${target.waiting.detail}`}`);
       told = true;
     }
-    if (ended)
-      await quietly(patience, () => client.call("taskWait", { params: { id }, query: { timeout: WAIT_S }, signal: patience.signal }));
-    else await rest(patience, quiet);
+    const askedMs = Date.now();
+    await quietly(patience, () => client.call("taskWait", { params: { id }, query: { timeout: WAIT_S }, signal: patience.signal }));
+    // Another target may have ended the wait, or nothing at all.
+    if (Date.now() - askedMs < WAIT_S * 500) await rest(patience, 2);
   }
 }
 

@@ -81,15 +81,25 @@ describe("state", { timeout: 30_000 }, () => {
     expect(server.asked).toEqual([]);
   });
 
+  const change = (key: string, version = 1, more: object = {}) =>
+    `${JSON.stringify({ key, version, op: "set", value: `v${version}`, ...more })}\n`;
+  const ndjson = (body: string, more: object = {}): Answer => ({ status: 200, body, type: "application/x-ndjson", ...more });
+  /** Answers of the watch in turn, then a refusal; what a look finds meanwhile. */
+  const watched = (parts: Answer[], ...looks: object[][]) => {
+    answer = ({ path: at, query }) => {
+      if (at === "/api/v1/state/a") return json(entry("a", { value: "v1", version: 1 }));
+      if (at !== "/api/v1/state") return json(entry("x", { value: "looked up", version: 7 }));
+      if (query.get("watch") === "true") return parts.shift() ?? refused(403, "scope_missing");
+      return list(...((looks.length > 1 ? looks.shift() : looks[0]) ?? []));
+    };
+  };
+
   test("[57] watch is NDJSON with --json, columns without, and goes on over what ends or breaks", async () => {
-    const change = (key: string, more: object = {}) => `${JSON.stringify({ key, version: 1, op: "set", value: "v", ...more })}\n`;
-    const parts = (): Answer[] => [
-      { status: 200, body: change("a") + change("b").slice(0, 9), type: "application/x-ndjson", cut: true },
-      { status: 200, body: `\n${change("c", { op: "delete", value: undefined })}`, type: "application/x-ndjson" },
-      refused(403, "scope_missing"),
+    const parts = () => [
+      ndjson(change("a") + change("b").slice(0, 9), { cut: true }),
+      ndjson(`\n${change("c", 2, { op: "delete", value: undefined })}`),
     ];
-    let left = parts();
-    answer = () => left.shift();
+    watched(parts(), [], [entry("a", { version: 1 })]);
     const run = await cli(["state", "watch", "--json", "--prefix", "p"]);
     expect(run.code).toBe(4);
     expect(
@@ -99,8 +109,17 @@ describe("state", { timeout: 30_000 }, () => {
         .map((line) => (JSON.parse(line) as { key: string }).key),
     ).toEqual(["a", "c"]);
     expect(server.asked[0]?.query.toString()).toBe("prefix=p&watch=true");
-    left = parts();
-    expect((await cli(["state", "watch"])).stdout).toBe("set\ta\t1\tv\ndelete\tc\t1\t\n");
+    watched(parts(), [], [entry("a", { version: 1 })]);
+    expect((await cli(["state", "watch"])).stdout).toBe("set\ta\t1\tv1\ndelete\tc\t2\t\n");
+  });
+
+  test("watch looks up what changed while nothing was heard, and tells nothing twice", async () => {
+    watched(
+      [ndjson(change("gone", 2)), ndjson(change("x", 7) + change("x", 8))],
+      [entry("old", { version: 1 }), entry("x", { version: 2 })],
+      [entry("gone", { version: 2 }), entry("x", { version: 7 })],
+    );
+    expect((await cli(["state", "watch"])).stdout).toBe("set\tgone\t2\tv2\ndelete\told\t1\t\nset\tx\t7\tlooked up\nset\tx\t8\tv8\n");
   });
 
   test("[SKILL28] MAESTRO_REDIS_URL is told to be of no use, on standard error", async () => {

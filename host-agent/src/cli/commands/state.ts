@@ -1,18 +1,15 @@
 /** `maestro state …`, and `redis flush` as the seeds call it */
-import { ROUTES } from "@maestro/shared/contract/routes";
-import { StateChange, type StateEntry } from "@maestro/shared/contract/state";
+import type { StateEntry } from "@maestro/shared/contract/state";
 import { EXIT, fail } from "@maestro/shared/errors";
 import { MAX_STATE_VALUE_BYTES, STATE_TTL_MAX_S } from "@maestro/shared/limits";
-import { parseJson } from "../../config/json.ts";
-import { patiently, rest } from "../api/patience.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand, type Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { Interruption } from "../interruption.ts";
 import type { Output } from "../render/output.ts";
 import { readInput } from "../config/secret-input.ts";
-import { LineSplitter } from "../logs/lines.ts";
 import type { Column } from "../render/table.ts";
+import { watchState } from "./state-changes.ts";
 import { patienceOf } from "./task-await.ts";
 
 const which = param.required("the key");
@@ -141,43 +138,12 @@ export const stateWatch = defineCommand({
   async run(context, { flags }) {
     noticeRedis(context);
     const { api, out } = context;
-    const client = api();
     using interruption = new Interruption();
-    const { signal } = interruption;
-    const patience = patienceOf(context, interruption);
-    const query = { prefix: flags.prefix, watch: "true" };
-    for (let quiet = 0; ; quiet++) {
-      try {
-        const { body } = await patiently(patience, () => client.raw(ROUTES.state, { query, signal }, { accept: "application/x-ndjson" }));
-        for await (const change of changesIn(body)) {
-          quiet = 0;
-          out.record(change, ({ key, version, op, value }) => [op, key, String(version), value ?? ""]);
-        }
-      } catch (error) {
-        if (!signal.aborted && !isBroken(error)) throw error;
-      }
-      // The server ends a watch now and then, so that nothing is held awake by it.
-      if (signal.aborted) return EXIT.interrupted;
-      await rest(patience, quiet);
-    }
+    const changes = watchState(api(), flags.prefix, patienceOf(context, interruption));
+    for await (const change of changes) out.record(change, ({ key, version, op, value }) => [op, key, String(version), value ?? ""]);
+    return EXIT.interrupted;
   },
 });
-
-/** Of a body, not of its refusal. */
-const isBroken = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && typeof error.code === "string" && error.code.startsWith("E");
-
-async function* changesIn(body: AsyncIterable<Buffer>): AsyncGenerator<StateChange> {
-  const splitter = new LineSplitter();
-  let at = 0;
-  for await (const part of body) {
-    for (const { line } of splitter.write(at, part)) {
-      const change = StateChange.safeParse(parseJson(line));
-      if (change.success) yield change.data;
-    }
-    at += part.byteLength;
-  }
-}
 
 const flushCommand = (name: string, summary: string): Command =>
   defineCommand({

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { LOG_HEADERS } from "@maestro/shared/contract/tasks";
+import { logOffsetAfter, parseGap, type LogGap } from "@maestro/shared/log-marker";
 import type { ApiClient } from "../api/client.ts";
 import { patiently, rest, type Patience } from "../api/patience.ts";
 
@@ -19,6 +20,8 @@ export interface OpenLog {
   bytes: number;
   complete: boolean;
   sha256: string | undefined;
+  /** Left out: the body has a marker in its place. */
+  gap: LogGap | undefined;
   body: IncomingMessage;
 }
 
@@ -51,30 +54,36 @@ export async function openLog(client: ApiClient, place: LogPlace, from: LogStart
     bytes: numberIn(headers, LOG_HEADERS.bytes) ?? start,
     complete: textIn(headers, LOG_HEADERS.complete) === "true",
     sha256: textIn(headers, LOG_HEADERS.sha256),
+    gap: parseGap(textIn(headers, LOG_HEADERS.omitted)),
     body,
   };
 }
 
-/** Ends where the log does; without `follow`, where it did when it was asked for. */
+/**
+ * Ends where the log does; without `follow`, where it did when it was asked for.
+ *
+ * @param grows asked when nothing came for long: false ends it, for there are attempts that end without a whole log.
+ */
 export async function* readLog(
   client: ApiClient,
   place: LogPlace,
   from: LogStart,
   follow: boolean,
   patience: Patience,
+  grows: () => Promise<boolean> = () => Promise.resolve(true),
 ): AsyncGenerator<LogChunk> {
   let next = from;
   for (let quiet = 0; ; quiet++) {
     const asked = next;
     const log = await patiently(patience, () => openLog(client, place, asked, follow, patience.signal));
     log.body.setTimeout(SILENT_MS, () => log.body.destroy(new Error("nothing was heard for too long")));
-    let at = log.start;
+    let received = 0;
     let broken = false;
     try {
       for await (const part of log.body) {
         const bytes = Buffer.from(part);
-        yield { offset: at, bytes };
-        at += bytes.byteLength;
+        yield { offset: logOffsetAfter(log.start, log.gap, received), bytes };
+        received += bytes.byteLength;
         quiet = 0;
       }
     } catch {
@@ -84,10 +93,12 @@ export async function* readLog(
       log.body.destroy();
     }
     if (patience.signal.aborted) return;
+    const at = logOffsetAfter(log.start, log.gap, received);
     // The server ends a followed answer now and then: only a log that is told to be whole has ended.
     if (!broken && (!follow || (log.complete && at >= log.bytes))) return;
     next = { offset: at };
-    if (broken || at === log.start) await rest(patience, quiet);
+    if (!broken && received === 0 && !(await grows())) return;
+    if (broken || received === 0) await rest(patience, quiet);
   }
 }
 
