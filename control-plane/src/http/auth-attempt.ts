@@ -1,5 +1,5 @@
 /** `Authorization: Bearer mst_att_…`: an agent at work. Made and checked without a row; that its fence holds the Scheduler says. */
-import { fail, MaestroFailure } from "@maestro/shared/errors";
+import { fail } from "@maestro/shared/errors";
 import { isId } from "@maestro/shared/ids";
 import { parseAttemptToken } from "@maestro/shared/token";
 import { openAttemptToken } from "../crypto/attempt-token.ts";
@@ -20,15 +20,7 @@ export async function principalOfAttempt(text: string, input: AuthInput): Promis
 
 /** Throws `stale_fence` or `attempt_terminal` when somebody else has its place, or it has ended. */
 export async function atWork(env: Env, caller: AgentCaller): Promise<AgentPrincipal> {
-  const held = await env.SCHEDULER.getByName(caller.fleet).holdsFence(caller.id, caller.fence);
-  if (!held.ok) {
-    // What is not known any more was a credential once.
-    if (held.error.code === "attempt_not_found")
-      throw fail("token_expired", "The attempt this token belonged to is not known any more.", {
-        hint: "It was given for that attempt only.",
-      });
-    throw new MaestroFailure(held.error);
-  }
-  const { agentName, host } = held.value;
+  const held = unwrap(await env.SCHEDULER.getByName(caller.fleet).holdsFence(caller.id, caller.fence));
+  const { agentName, host } = held;
   return { ...caller, name: agentName === undefined ? caller.task : `${agentName}/${caller.task}`, agentName, host };
 }

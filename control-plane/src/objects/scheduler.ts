@@ -84,7 +84,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     return cleanUp(this.env, this.#engine.fleet, core, keepLogs);
   }
 
-  async queue(query: QueueQuery): Promise<Queue> {
+  async queueView(query: QueueQuery): Promise<Queue> {
     return this.#parts.lists.queue(query);
   }
 
@@ -217,13 +217,24 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     ifVersion: number | undefined,
     by: Actor,
   ): Promise<Result<StateEntry>> {
+    const held = this.#stillHeld(by);
+    if (!held.ok) return held;
     const put = this.#parts.state.put({ key, value, ttlS, ifVersion, by: by.name }, this.now());
     this.#parts.rearm();
     return put;
   }
 
-  async stateDelete(key: string, ifVersion: number | undefined, _by: Actor): Promise<Result<void>> {
+  async stateDelete(key: string, ifVersion: number | undefined, by: Actor): Promise<Result<void>> {
+    const held = this.#stillHeld(by);
+    if (!held.ok) return held;
     return this.#parts.state.delete(key, ifVersion, this.now());
+  }
+
+  /** An agent was let in a moment ago; what it writes counts only while its fence holds. */
+  #stillHeld({ parent }: Actor): Result<void> {
+    return parent === undefined || this.#engine.board.holds(parent.attempt, parent.fence) !== undefined
+      ? ok(undefined)
+      : err(maestroError("stale_fence", "The attempt does not run any more.", { hint: "What it may do ended with it." }));
   }
 
   async stateFlush(_by: Actor): Promise<number> {

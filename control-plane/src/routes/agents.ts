@@ -9,7 +9,7 @@ import { WHOLE } from "../db/page.ts";
 import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
 import { healthOf } from "../domain/dispatch/readiness.ts";
 import { inStatusGroup, isAwaited, sessionOfAgent, toAgent } from "../domain/fleet/agent-view.ts";
-import { hostPresence, iso } from "../domain/fleet/host-view.ts";
+import { iso } from "../domain/fleet/host-view.ts";
 import { checkEnv, checkLaunchable, checkPath, checkWords } from "../domain/fleet/launch.ts";
 import { isDefinite, NeverSent } from "../domain/fleet/outcome.ts";
 import { toSession } from "../domain/fleet/session-view.ts";
@@ -155,7 +155,7 @@ export const agentRoutes = defineRoutes({
       host: {
         id: host.id,
         name: host.name,
-        online: hostPresence(here?.facts, rx.nowMs, rx.config.timeScale) === "online",
+        online: here?.facts.connected === true,
         draining: host.draining,
         locked: host.lockedMs !== null,
         ...(seenMs === undefined ? {} : { lastSeenAt: iso(seenMs) }),

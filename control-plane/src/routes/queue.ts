@@ -10,7 +10,7 @@ export const queueRoutes = defineRoutes({
   async queue(rx) {
     const { agent, task, show } = rx.query;
     const { limit, after } = await rx.page();
-    const { nextCursor: next, ...queue }: Queue = await schedulerOf(rx).queue({
+    const { nextCursor: next, ...queue }: Queue = await schedulerOf(rx).queueView({
       limit,
       reach: reachOf(rx.principal),
       ...(after === undefined ? {} : { before: after }),

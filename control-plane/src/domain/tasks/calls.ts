@@ -97,7 +97,8 @@ export interface SchedulerCalls {
   cancel(ref: string, reach: Reach, by: Actor, reason: string): Promise<Result<Task>>;
   retry(ref: string, reach: Reach, by: Actor): Promise<Result<Task>>;
   cleanup(ref: string, reach: Reach, by: Actor, keepLogs: boolean): Promise<Result<CleanupResult>>;
-  queue(query: QueueQuery): Promise<Queue>;
+  /** Not `queue`: the platform keeps that name for a handler of its own. */
+  queueView(query: QueueQuery): Promise<Queue>;
   /** The attempt whose log is meant: of this agent, else of the first target; the newest one. */
   attemptFor(ref: string, reach: Reach, agent: string | undefined): Promise<Result<AttemptOwner>>;
   attempt(id: string, reach: Reach): Promise<Result<AttemptOwner>>;
