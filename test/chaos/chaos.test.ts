@@ -65,14 +65,14 @@ async function openChaos(stack: AsyncDisposableStack, random: Random): Promise<C
   writeFileSync(clockFile, "+0");
   const diskHome = new TestHome();
   const small = lacking("mounts") === undefined && process.getuid?.() === 0;
-  if (small) stack.use(mountSmall(diskHome.path, DISK_MB));
+  const disk = small ? stack.use(mountSmall(diskHome.path, DISK_MB)) : undefined;
   const others: OtherHost[] = [
     { name: "b", home: clockHome, ...(FAKETIME === undefined ? {} : { spawn: clocked(FAKETIME, clockFile) }) },
     { name: "c", home: diskHome },
   ];
   const world = await TaskWorld.open({ timeScale: TIME_SCALE, others, env: { MAESTRO_MAX_CONCURRENT: "6" } });
-  // Disposed of first: unmounted only once nothing of it runs.
   stack.use(world);
+  stack.use(disk);
   let made = 0;
   let last: string | undefined;
   const submit = async (work: Partial<NonceTask> = {}, body?: NonceBody): Promise<string> => {

@@ -1,6 +1,6 @@
 /** What a cycle of chaos does: each fault is done and undone, and says what it did. */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { cpSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TestHome } from "../support/home.ts";
 import { SecondHost } from "../support/maestro.ts";
@@ -165,12 +165,17 @@ async function copiedIdentity({ world, random, timeScale }: ChaosWorld): Promise
 /** Chaos has its own time: what it waits for is nothing but a moment of its seed. */
 export const elapse = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A file system of its own, so that it can be full without anything else noticing. Root only: ask `lacking("mounts")` first. */
+/**
+ * A file system of its own, so that it can be full without anything else noticing. Root only: ask `lacking("mounts")` first.
+ * Disposed of before the home it lies in is removed, whoever still has files open there; again is harmless.
+ */
 export function mountSmall(path: string, megabytes: number): Disposable {
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m,mode=700`, "tmpfs", path]);
+  let mounted = true;
   return {
     [Symbol.dispose]: () => {
-      if (existsSync(path)) execFileSync("umount", ["--lazy", path]);
+      if (mounted) execFileSync("umount", ["--lazy", path]);
+      mounted = false;
     },
   };
 }

@@ -2,6 +2,9 @@
 import { signalTo } from "../support/processes.ts";
 import type { Random } from "../support/random.ts";
 import type { TaskWorld, WorldHost } from "../support/task-world.ts";
+import { poll } from "../support/wait.ts";
+
+const RUNNER_MS = 1_000;
 
 export type Victim = "host-agent" | "runner" | "workerd" | "control-plane" | "holder" | "link";
 
@@ -44,9 +47,12 @@ export async function killHostAgent(world: TaskWorld, host: WorldHost): Promise<
   host.second.run();
 }
 
-/** A runner is killed alone: what it ran is for the host to find and end. */
-function killRunner(world: TaskWorld, random: Random): string | undefined {
-  const alive = world.hosts.flatMap((host) => world.running(host).map((found) => ({ host, ...found })));
+/** A runner is killed alone: what it ran is for the host to find and end. Work starts within a moment, if there is any. */
+async function killRunner(world: TaskWorld, random: Random): Promise<string | undefined> {
+  const look = () => world.hosts.flatMap((host) => world.running(host).map((found) => ({ host, ...found })));
+  const alive = await poll("a runner", () => (look().length > 0 ? look() : undefined), { timeoutMs: RUNNER_MS, everyMs: 10 }).catch(
+    () => [],
+  );
   const one = alive[random.int(0, Math.max(0, alive.length - 1))];
   if (one === undefined) return undefined;
   // Excused before the kill: whether it came before the exit file or after is not known to anybody.

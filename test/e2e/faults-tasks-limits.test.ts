@@ -26,7 +26,7 @@ let small: string;
 
 beforeAll(async () => {
   const diskHome = new TestHome();
-  if (noDisk === undefined) stack.use(mountSmall(diskHome.path, DISK_MB));
+  const disk = noDisk === undefined ? stack.use(mountSmall(diskHome.path, DISK_MB)) : undefined;
   small = diskHome.path;
   const floodHome = new TestHome();
   writeFileSync(join(floodHome.path, "policy.yaml"), `log_limit: ${LOG_LIMIT_MB}m\n`, { mode: 0o600 });
@@ -39,6 +39,7 @@ beforeAll(async () => {
       ],
     }),
   );
+  stack.use(disk);
   local = world.hosts[0]?.name ?? "";
 });
 afterAll(async () => stack.disposeAsync());
