@@ -107,12 +107,16 @@ export class TaskNews {
       mark,
     );
     if (!page.more) this.#book.keep(mark);
+    this.#port.rearm();
     this.#push({ type: "page", link, page });
   }
 
   status(report: AttemptReport): void {
     const { attempt, status } = report;
-    if (status.state === "running" || status.state === "cancelling") this.#book.add(attempt, this.#port.mark());
+    if ((status.state === "running" || status.state === "cancelling") && !this.#book.has(attempt)) {
+      this.#book.add(attempt, this.#port.mark());
+      this.#port.rearm();
+    }
     const waits = this.#latest.has(attempt);
     this.#latest.set(attempt, report);
     if (!waits) this.#push({ type: "status", attempt });
