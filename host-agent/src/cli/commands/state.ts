@@ -4,20 +4,15 @@ import { EXIT, fail } from "@maestro/shared/errors";
 import { MAX_STATE_VALUE_BYTES, STATE_TTL_MAX_S } from "@maestro/shared/limits";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand, type Command } from "../command.ts";
-import type { Context } from "../context.ts";
 import { Interruption } from "../interruption.ts";
 import type { Output } from "../render/output.ts";
 import { readInput } from "../config/secret-input.ts";
 import type { Column } from "../render/table.ts";
+import { noticeRedis } from "./redis-notice.ts";
 import { watchState } from "./state-changes.ts";
 import { patienceOf } from "./task-await.ts";
 
 const which = param.required("the key");
-
-/** What the seeds' store was configured with has no use here; whoever set it is told. */
-function noticeRedis({ io, out }: Context): void {
-  if ((io.env["MAESTRO_REDIS_URL"] ?? "") !== "") out.note("MAESTRO_REDIS_URL is not used: state lives in the control plane.");
-}
 
 /** A path cannot hold these: on the way they would become another one. */
 function checkKey(key: string): string {

@@ -132,9 +132,9 @@ export const taskList = defineCommand({
 export const taskWait = defineCommand({
   group: "task",
   name: "task wait",
-  summary: "Wait until a task has ended; exits 0 completed, 6 failed, cancelled or lost, 5 timed out, 8 still pending with --timeout 0",
+  summary: "Wait until a task has ended, and exit by how: 0 completed, 5 timed out, 6 otherwise",
   flags: {
-    timeout: flag.integer("for how long; 0 only checks; default: until it ends", {
+    timeout: flag.integer("for how long; 0 only checks and exits 8 while it is pending; default: until it ends", {
       min: 0,
       max: 2_592_000,
       example: 60,

@@ -9,6 +9,7 @@ import { defineCommand } from "../command.ts";
 import { DEFAULT_PORT } from "../config/target.ts";
 import { unwrap } from "../unwrap.ts";
 import { openBrowser } from "./browser.ts";
+import { noticeRedis } from "./redis-notice.ts";
 
 export const up = defineCommand({
   group: "run",
@@ -26,6 +27,7 @@ export const up = defineCommand({
   examples: ["maestro up", "maestro up --bind 0.0.0.0 --tls auto"],
   async run(context, { flags }) {
     const { io, out, paths } = context;
+    noticeRedis(context);
     const plan = unwrap(planListen({ bind: flags.bind, port: flags.port ?? DEFAULT_PORT, tls: flags.tls, allowHttp: flags["allow-http"] }));
     const { runUp } = await import("../../up/up.ts");
     const stop = new AbortController();
