@@ -44,6 +44,8 @@ export class TaskRequests {
   /** Never kept: it dies with its link. */
   async offer(attempt: string, fence: number, spec: string): Promise<RelayReply> {
     if (!this.#link.ready) return this.#neverSent(this.#port.unreachable());
+    // The start that follows will want it.
+    void this.#port.sealingKey().catch(() => undefined);
     const bytes = utf8(spec);
     const sent = bytes.byteLength > MAX_INLINE_SPEC_BYTES ? await sha256Hex(bytes) : AttemptSpec.safeParse(JSON.parse(spec));
     if (typeof sent === "string")
