@@ -20,6 +20,10 @@ export interface CallArgs<B> {
   id?: string;
   query?: Record<string, string>;
   body?: B;
+  /** The same work asked again under the same key is done once. */
+  idempotencyKey?: string;
+  /** Ends the request, instead of the usual time limit. */
+  signal?: AbortSignal;
 }
 
 /** A refusal as the console shows it; the request id finds it in the server's log. */
@@ -54,6 +58,10 @@ export async function command<B>(route: Route<B>, args: CallArgs<B> = {}): Promi
   const response = await request(route, args);
   return response.ok ? ok(undefined) : response;
 }
+
+/** Opens a route that answers with bytes: whoever reads them also ends it, with `signal`. */
+export const open = <B>(route: Route<B>, args: CallArgs<B> & { signal: AbortSignal }): Promise<Result<Response, ApiError>> =>
+  request(route, args);
 
 /** Every item of a list, page by page. */
 export async function callAll<T>(
@@ -92,6 +100,7 @@ async function send<B>(route: Route<B>, args: CallArgs<B>, session: SessionKey |
   if (session !== undefined && write) headers.set(HEADER_CSRF, session.csrf);
   // Every write says JSON, with or without a body: a form cannot imitate it.
   if (write) headers.set("content-type", "application/json");
+  if (args.idempotencyKey !== undefined) headers.set("idempotency-key", args.idempotencyKey);
   try {
     const response = await fetch(urlOf(route.path, args.id, args.query), {
       method: route.method,
@@ -99,7 +108,7 @@ async function send<B>(route: Route<B>, args: CallArgs<B>, session: SessionKey |
       credentials: "same-origin",
       cache: "no-store",
       redirect: "error",
-      signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      signal: args.signal ?? AbortSignal.timeout(CALL_TIMEOUT_MS),
       ...(args.body === undefined ? {} : { body: JSON.stringify(args.body) }),
     });
     if (response.ok) return ok(response);

@@ -38,6 +38,7 @@ const REFRESH_MS = 10_000;
 export class FleetStore {
   readonly #connection: Connection;
   readonly #listeners = new Set<() => void>();
+  readonly #hearers = new Set<(event: FleetEvent | undefined) => void>();
   readonly #interval: ReturnType<typeof setInterval>;
   readonly #abort = new AbortController();
   #view: FleetView = {
@@ -63,7 +64,7 @@ export class FleetStore {
     this.refetch(ALL);
     this.#connection = new Connection({
       dial: () => feedTarget(this.#since),
-      opened: () => this.refetch(ALL),
+      opened: () => this.#missed(),
       text: (data) => this.#frame(data),
       binary: () => undefined,
       changed: (connection) => this.#set({ connection, liveness: { ...this.#connection?.liveness } }),
@@ -79,6 +80,12 @@ export class FleetStore {
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  };
+
+  /** Calls back with every event; with undefined when some may have been missed. */
+  readonly onNews = (hearer: (event: FleetEvent | undefined) => void): (() => void) => {
+    this.#hearers.add(hearer);
+    return () => void this.#hearers.delete(hearer);
   };
 
   refetch(parts: readonly Part[] = ALL): void {
@@ -106,12 +113,22 @@ export class FleetStore {
         return;
       case "reset":
         this.#since = undefined;
-        return this.refetch(ALL);
+        return this.#missed();
       case "event":
         this.#since = frame.event.id;
         this.#set({ lastEvent: frame.event });
+        this.#tell(frame.event);
         return this.refetch(partsOf(frame.event.type));
     }
+  }
+
+  #missed(): void {
+    this.refetch(ALL);
+    this.#tell(undefined);
+  }
+
+  #tell(event: FleetEvent | undefined): void {
+    for (const hearer of this.#hearers) hearer(event);
   }
 
   #schedule(): void {
