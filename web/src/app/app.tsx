@@ -7,6 +7,9 @@ import { AgentsPage } from "../pages/agents.tsx";
 import { HostsPage } from "../pages/hosts.tsx";
 import { LoginPage } from "../pages/login.tsx";
 import { OverviewPage } from "../pages/overview.tsx";
+import { QueuePage } from "../pages/queue.tsx";
+import { TaskPage } from "../pages/task.tsx";
+import { TasksPage } from "../pages/tasks.tsx";
 import { Empty } from "../ui/parts.tsx";
 import { FleetProvider } from "./fleet-context.tsx";
 import { LateTerminal, loadTerminal } from "./late-terminal.tsx";
@@ -93,7 +96,13 @@ function Page({ place }: { place: Place }) {
     return () => clearTimeout(ahead);
   }, []);
   useEffect(() => {
-    const titles: Partial<Record<Place["page"], string>> = { overview: "Overview", hosts: "Hosts", agents: "Agents" };
+    const titles: Partial<Record<Place["page"], string>> = {
+      overview: "Overview",
+      hosts: "Hosts",
+      agents: "Agents",
+      tasks: "Tasks",
+      queue: "Queue",
+    };
     const title = titles[place.page];
     if (title !== undefined) document.title = `${title} · Maestro`;
     if (place.page === "login") navigate(place.next, true);
@@ -108,6 +117,12 @@ function Page({ place }: { place: Place }) {
       return <AgentsPage />;
     case "terminal":
       return <LateTerminal session={place.session} />;
+    case "tasks":
+      return <TasksPage search={place.search} />;
+    case "task":
+      return <TaskPage key={place.task} id={place.task} attempt={place.attempt} />;
+    case "queue":
+      return <QueuePage search={place.search} />;
     case "unknown":
       return (
         <div className="page">

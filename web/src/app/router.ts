@@ -1,11 +1,16 @@
 /** Paths into pages and back. Pure, but for `navigate` and the hook. */
-import { useSyncExternalStore } from "react";
+import { useMemo, useSyncExternalStore } from "react";
 
 export type Place =
   | { page: "overview" }
   | { page: "hosts" }
   | { page: "agents" }
   | { page: "terminal"; session: string }
+  /** `search`: what the list is narrowed to. */
+  | { page: "tasks"; search: string }
+  /** `attempt`: whose log is shown, when it is not the last one's. */
+  | { page: "task"; task: string; attempt: string | undefined }
+  | { page: "queue"; search: string }
   | { page: "login"; next: string }
   | { page: "unknown"; path: string };
 
@@ -16,6 +21,10 @@ export function placeOf(path: string, search = ""): Place {
   if (first === "agents" && second === undefined) return { page: "agents" };
   if (first === "sessions" && second === undefined) return { page: "overview" };
   if (first === "sessions" && second !== undefined && rest.length === 0) return { page: "terminal", session: second };
+  if (first === "tasks" && second === undefined) return { page: "tasks", search };
+  if (first === "tasks" && second !== undefined && rest.length === 0)
+    return { page: "task", task: second, attempt: new URLSearchParams(search).get("attempt") ?? undefined };
+  if (first === "queue" && second === undefined) return { page: "queue", search };
   if (first === "login" && second === undefined) return { page: "login", next: safeNext(new URLSearchParams(search).get("next")) };
   return { page: "unknown", path };
 }
@@ -27,6 +36,9 @@ export function safeNext(next: string | null): string {
 
 export const sessionPath = (id: string): string => `/sessions/${encodeURIComponent(id)}`;
 
+export const taskPath = (id: string, attempt?: string): string =>
+  `/tasks/${encodeURIComponent(id)}${attempt === undefined ? "" : `?${new URLSearchParams({ attempt }).toString()}`}`;
+
 export function navigate(path: string, replace = false): void {
   if (replace) history.replaceState(null, "", path);
   else history.pushState(null, "", path);
@@ -36,7 +48,7 @@ export function navigate(path: string, replace = false): void {
 export function usePlace(): Place {
   const path = useSyncExternalStore(subscribe, () => location.pathname + location.search);
   const [pathname = "/", search = ""] = path.split("?");
-  return placeOf(pathname, search);
+  return useMemo(() => placeOf(pathname, search), [pathname, search]);
 }
 
 function subscribe(listener: () => void): () => void {

@@ -33,6 +33,8 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
     },
     { page: "hosts", to: "/hosts", icon: "hosts", label: "Hosts", count: fleet.hosts.length },
     { page: "agents", to: "/agents", icon: "agents", label: "Agents", count: fleet.agents.length },
+    { page: "tasks", to: "/tasks", icon: "tasks", label: "Tasks", count: 0 },
+    { page: "queue", to: "/queue", icon: "queue", label: "Queue", count: 0 },
   ] as const;
 
   return (
@@ -48,7 +50,7 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
         </Link>
         <nav className="nav" aria-label="Pages">
           {links.map(({ page, to, icon, label, count }) => (
-            <Link key={page} to={to} current={place.page === page} onFollow={close}>
+            <Link key={page} to={to} current={place.page === page || (page === "tasks" && place.page === "task")} onFollow={close}>
               <Icon name={icon} />
               {label}
               {count > 0 && <span className="count">{count}</span>}

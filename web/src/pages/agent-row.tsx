@@ -14,12 +14,14 @@ import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
 import { CopyLine, Dot, Problem } from "../ui/parts.tsx";
+import { Dispatch } from "./dispatch.tsx";
 
 export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
   const fleet = useFleet();
   const store = useFleetStore();
   const action = useAction();
   const [removing, setRemoving] = useState(false);
+  const [dispatching, setDispatching] = useState(false);
   const refresh = (): void => store.refetch(["agents", "sessions"]);
   /** An agent keeps its last session, to be read; it can be started again all the same. */
   const running = agent.status !== "idle" && agent.status !== "failed";
@@ -79,15 +81,26 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
         {operator && (
           <Menu className="button quiet icon small" ariaLabel={`Actions for ${agent.name}`} label={<Icon name="more" />}>
             {(close) => (
-              <MenuItem
-                danger
-                onSelect={() => {
-                  close();
-                  setRemoving(true);
-                }}
-              >
-                Remove…
-              </MenuItem>
+              <>
+                <MenuItem
+                  onSelect={() => {
+                    close();
+                    setDispatching(true);
+                  }}
+                >
+                  Dispatch a task…
+                </MenuItem>
+                <hr />
+                <MenuItem
+                  danger
+                  onSelect={() => {
+                    close();
+                    setRemoving(true);
+                  }}
+                >
+                  Remove…
+                </MenuItem>
+              </>
             )}
           </Menu>
         )}
@@ -110,6 +123,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
           )}
         </div>
       )}
+      {dispatching && <Dispatch agent={agent.name} onClose={() => setDispatching(false)} />}
       {removing && (
         <Confirm
           title={`Remove ${agent.name}?`}

@@ -44,6 +44,17 @@ export function Empty({ title, children, actions }: { title: string; children: R
 
 /** A line to paste elsewhere. */
 export function CopyLine({ text, label }: { text: string; label: string }) {
+  return (
+    <div className="copy">
+      <pre tabIndex={0} aria-label={label}>
+        {text}
+      </pre>
+      <CopyButton text={text} />
+    </div>
+  );
+}
+
+export function CopyButton({ text }: { text: string }) {
   const [state, setState] = useState<"ready" | "copied" | "failed">("ready");
   const copy = (): void => {
     const done = navigator.clipboard?.writeText(text).then(
@@ -53,15 +64,10 @@ export function CopyLine({ text, label }: { text: string; label: string }) {
     if (done === undefined) setState("failed");
   };
   return (
-    <div className="copy">
-      <pre tabIndex={0} aria-label={label}>
-        {text}
-      </pre>
-      <button type="button" className="button small" onClick={copy}>
-        <Icon name={state === "copied" ? "check" : "copy"} />
-        <span aria-live="polite">{state === "copied" ? "Copied" : state === "failed" ? "Select it" : "Copy"}</span>
-      </button>
-    </div>
+    <button type="button" className="button small" onClick={copy}>
+      <Icon name={state === "copied" ? "check" : "copy"} />
+      <span aria-live="polite">{state === "copied" ? "Copied" : state === "failed" ? "Select it" : "Copy"}</span>
+    </button>
   );
 }
 
