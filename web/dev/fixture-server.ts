@@ -10,9 +10,11 @@ import { fileURLToPath } from "node:url";
 import { encodeFrame, decodeFrame, FLAG } from "@maestro/shared/protocol/frame";
 import { formatToken } from "@maestro/shared/token";
 import { WebSocketServer, type WebSocket } from "ws";
+import { isFinal } from "@maestro/shared/contract/tasks";
 import { hosts, agents, sessions, types, screens } from "./fixture-data.ts";
+import { queueOf, serveLog, tasks } from "./fixture-tasks.ts";
 
-const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+const DIST = process.env["DIST"] ?? fileURLToPath(new URL("../dist", import.meta.url));
 const TYPES: Record<string, string> = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
@@ -130,8 +132,17 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   if (!path.startsWith("/api/")) return file(path, response);
   const at = new Date().toISOString();
   const soon = new Date(Date.now() + 900_000).toISOString();
-  const problem = (status: number, code: string, detail: string, hint: string): void =>
-    json(status, { type: `/problems/${code}`, title: code, status, code, detail, hint, requestId: "req_01k9z3x5v7t1q8r4m2n6p0w5yd" });
+  const problem: Problem = (status, code, detail, hint, field) =>
+    json(status, {
+      type: `/problems/${code}`,
+      title: code,
+      status,
+      code,
+      detail,
+      hint,
+      field,
+      requestId: "req_01k9z3x5v7t1q8r4m2n6p0w5yd",
+    });
   if (path === "/api/v1/login") {
     stepUp = true;
     return json(200, { key: "k", csrf: "c", expiresAt: soon });
@@ -141,7 +152,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   if (path === "/api/v1/me")
     return json(200, {
       fleet: { id: "flt_1", name: "default" },
-      principal: { kind: "browser", id: "bsn_1", name: "ada", role: "owner" },
+      principal: { kind: "browser", id: "bsn_1", name: "ada", role: process.env["ROLE"] ?? "owner" },
       scopes: [],
       server: { version: "0.1.0", protocol: { min: 1, max: 1 }, time: at },
     });
@@ -161,6 +172,11 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   if (path === "/api/v1/sessions" && request.method === "GET") return json(200, { items: process.env["EMPTY"] === "1" ? [] : sessions });
   if (path === "/api/v1/sessions") return json(201, sessions[1]);
   if (path === "/api/v1/agent-types") return json(200, { items: process.env["EMPTY"] === "1" ? [] : types });
+  if (path.startsWith("/api/v1/tasks") || path.startsWith("/api/v1/attempts/") || path === "/api/v1/queue") {
+    if (process.env["TASKS"] === "broken") return problem(500, "internal", "Something broke in here.", "Try again in a moment.");
+    if (process.env["TASKS"] === "slow") return;
+    return serveTasks(request, response, path, json, problem);
+  }
   if (path.endsWith("/start"))
     return problem(
       409,
@@ -169,6 +185,50 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       "Install it with the line below, then start again.",
     );
   return problem(404, "route_not_found", `There is no ${path}.`, "See /api/docs.");
+}
+
+type Problem = (status: number, code: string, detail: string, hint: string, field?: string) => void;
+
+function serveTasks(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  json: (status: number, body?: object) => void,
+  problem: Problem,
+): void {
+  const query = new URL(request.url ?? "/", "http://x").searchParams;
+  const empty = process.env["EMPTY"] === "1";
+  const log = /^\/api\/v1\/attempts\/([^/]+)\/log$/.exec(path)?.[1];
+  if (log !== undefined) return serveLog(request, response, log);
+  if (path === "/api/v1/queue") {
+    const queue = queueOf(query.get("show") ?? "waiting");
+    return json(
+      200,
+      empty
+        ? { ...queue, hosts: [], groups: [], items: [], counts: Object.fromEntries(Object.keys(queue.counts).map((state) => [state, 0])) }
+        : queue,
+    );
+  }
+  if (path === "/api/v1/tasks" && request.method === "POST")
+    return problem(400, "dependency_not_found", "There is no task tsk_nowhere.", "See `maestro task list`.", "dependsOn.0.task");
+  if (path === "/api/v1/tasks") {
+    const states = query.get("status")?.split(",");
+    const words = (query.get("q") ?? "").toLowerCase();
+    const items = tasks
+      .filter((task) => states === undefined || states.includes(task.status))
+      .filter((task) => query.get("agent") === null || task.targets.some(({ agent }) => agent?.name === query.get("agent")))
+      .filter((task) => query.get("host") === null || task.targets.some(({ host }) => host?.name === query.get("host")))
+      .filter((task) => JSON.stringify(task).toLowerCase().includes(words))
+      .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+    return json(200, { items: empty ? [] : items });
+  }
+  const [, ref = "", verb] = /^\/api\/v1\/tasks\/([^/]+)(?:\/(cancel|retry))?$/.exec(path) ?? [];
+  const task = tasks.find(({ id }) => id.startsWith(ref) || id.endsWith(ref));
+  if (task === undefined) return problem(404, "task_not_found", `There is no task ${ref}.`, "See `maestro task list`.");
+  if (verb === "cancel" && isFinal(task.status))
+    return problem(409, "task_final", "The task has ended.", "Nothing is left to be cancelled.");
+  if (verb === "cancel") Object.assign(task, { status: "cancelling", cancel: { at: new Date().toISOString(), by: "ada", reason: "" } });
+  return json(200, task);
 }
 
 async function file(path: string, response: ServerResponse): Promise<void> {
