@@ -3,6 +3,8 @@
  * and the CLI, the API and the console's own queries say the same of it.
  */
 import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import * as z from "zod";
 import { Queue, Task, isFinal } from "@maestro/shared/contract/tasks";
@@ -44,18 +46,28 @@ test(
     const reproduce = () => `seed ${seed} (MAESTRO_TEST_SEED):\n${account.join("\n")}`;
     console.info(`graph: seed ${seed}`);
     await using world = await TaskWorld.open({ timeScale: TIME_SCALE, others: HOSTS.map((name) => ({ name })) });
-    // Long enough that kills strike while they run; succeeding ones, so that all ten run.
-    const pauseMs = Math.min(8_000, 500 + KILLS * 60);
+    const gates = world.product.home.directory("gates");
+    const names = Object.keys(GRAPH);
     const ids = new Map<string, string>();
-    for (const [at, [name, waits]] of Object.entries(GRAPH).entries()) {
-      const work: NonceTask = { nonce: succeeding(`g${seed.toString(36)}${name}`), lines: 200 + at * 300, pauseMs };
+    for (const [at, name] of names.entries()) {
+      // Succeeding ones, and none of them ends before kills have struck while it ran.
+      const work: NonceTask = {
+        nonce: succeeding(`g${seed.toString(36)}${name}`),
+        lines: 200 + at * 300,
+        pauseMs: 0,
+        until: join(gates, name),
+      };
       const host = world.hosts[at % world.hosts.length]?.name ?? "";
-      const body: NonceBody = { on: { host }, dependsOn: waits.map((other) => ({ task: ids.get(other) ?? "", on: "completion" })) };
+      const body: NonceBody = {
+        on: { host },
+        dependsOn: (GRAPH[name] ?? []).map((other) => ({ task: ids.get(other) ?? "", on: "completion" })),
+      };
       ids.set(name, (await world.submit(work, body)).id);
     }
     for (let n = 1; n <= KILLS; n++) {
       await elapse(random.int(0, 300));
       account.push(`${n}: ${(await kill(world, random.pick(VICTIMS), random)) ?? "nothing of the kind ran"}`);
+      for (const name of names.slice(0, Math.floor((n * names.length) / KILLS))) writeFileSync(join(gates, name), "");
     }
     const all = [...ids.values()];
     const found = await world.violations(all);

@@ -13,18 +13,21 @@ export interface NonceTask {
   pauseMs: number;
   /** After the pause it takes memory until it is stopped. */
   hog?: boolean;
+  /** It does not end before this file is there. */
+  until?: string;
 }
 
 // `>>` opens with O_APPEND: many children share the ledger, and none overwrites what another wrote.
 const SCRIPT = `printf '%s\\n' "$1" >>"$2" || exit 99
 seq -f "$1 a%.0f" 1 "$3"
 sleep "$4"
+if [ -n "$7" ]; then while [ ! -e "$7" ]; do sleep 0.1; done; fi
 if [ -n "$6" ]; then exec tail /dev/zero; fi
 seq -f "$1 b%.0f" 1 "$3"
 printf 'end %s\\n' "$1"
 exit "$5"`;
 
-export const nonceCommand = ({ nonce, lines, pauseMs, hog }: NonceTask, ledger: string): string[] => [
+export const nonceCommand = ({ nonce, lines, pauseMs, hog, until }: NonceTask, ledger: string): string[] => [
   "/bin/sh",
   "-c",
   SCRIPT,
@@ -35,6 +38,7 @@ export const nonceCommand = ({ nonce, lines, pauseMs, hog }: NonceTask, ledger: 
   String(pauseMs / 1000),
   String(nonceExit(nonce)),
   hog === true ? "hog" : "",
+  until ?? "",
 ];
 
 export function nonceOutput({ nonce, lines }: NonceTask): Buffer {
