@@ -55,7 +55,7 @@ export const Usage = z.object({
 });
 export type Usage = z.infer<typeof Usage>;
 
-/** Where the work happens. `default`: <workspace root>/<agent>/<task>, from the type's template where it has one. */
+/** Where the work happens; without it, in the agent's own workspace, and for a command without an agent as `default`: <workspace root>/<agent>/<task>, from the type's template where it has one. */
 export const WorkspaceSpec = z.discriminatedUnion("mode", [
   z.strictObject({ mode: z.literal("default") }),
   /** The agent's own workspace, or any allowed directory; made if missing. */

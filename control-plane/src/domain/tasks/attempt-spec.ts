@@ -25,7 +25,8 @@ export function attemptSpec({ task, target, attempt, spec: { body, agents }, pro
     ...(agent === undefined ? {} : { agent }),
     ...(prompt === null ? {} : { prompt }),
     ...(body.command === undefined ? {} : { command: body.command }),
-    workspace: body.workspace ?? { mode: "default" },
+    // An agent was given its directory when it was assigned: what it is asked to do is there.
+    workspace: body.workspace ?? (agent === undefined ? { mode: "default" } : { mode: "path", path: agent.workspace }),
     ...(body.cwd === undefined ? {} : { cwd: body.cwd }),
     env: body.env ?? {},
     hostEnv: body.hostEnv ?? [],
