@@ -6,7 +6,8 @@
 #
 #   opt <name> <value>        boot, timeout, stop_after (centiseconds), grace (seconds), log_limit, memory (bytes), pids,
 #                             cpus (hundredths), trace
-#   cwd <n>, arg <n>, env <name> <n>      followed by the n lines that the value has
+#   cwd, arg, env <name>      the next line is the value; with % behind (arg%) it is escaped as `printf %b` reads it, for
+#                             values of several lines
 #   go                        without it nothing is started: whoever gave the orders died in the middle
 #
 # Order of what becomes visible: started (made once, by one runner only) · runner.pid · child · agent.log, usage.json · exit.json
@@ -14,16 +15,15 @@
 set -u
 umask 077
 
-# The n next lines of the orders, joined again, in $value.
+# The next line of the orders, in $value.
 take() {
-  value= left=$1
-  while [ "$left" -gt 0 ]; do
-    IFS= read -r part || return 1
-    left=$((left - 1))
-    value=$value$part
-    [ "$left" -eq 0 ] || value="$value
-"
-  done
+  IFS= read -r value || return 1
+  case $1 in
+    *%)
+      value=$(printf '%b.' "$value")
+      value=${value%.}
+      ;;
+  esac
 }
 
 # Centiseconds since boot, suspended time included, in $now. It does not step with the calendar.
@@ -189,8 +189,8 @@ sweep() {
   find_members
   [ -n "$members" ] || return 0
   signal_members TERM
-  for _ in 1 2 3 4 5 6 7 8; do
-    nap 0.03
+  for _ in 1 2 3; do
+    nap 0.08
     find_members
     [ -n "$members" ] || return 0
   done
@@ -278,14 +278,14 @@ run() {
           cpus) cpus=${line#* } ;;
         esac
         ;;
-      "cwd "*) take "${line#cwd }" || exit 74; cwd=$value ;;
-      "arg "*) take "${line#arg }" || exit 74; set -- "$@" "$value" ;;
-      "env "*)
-        line=${line#env }
-        take "${line#* }" || exit 74
+      cwd | cwd%) take "$line" || exit 74; cwd=$value ;;
+      arg | arg%) take "$line" || exit 74; set -- "$@" "$value" ;;
+      env*)
+        take "$line" || exit 74
+        name=${line#* }
         envs=$((envs + 1))
         # Not exported: what this shell starts beside the child has none of it in its environment.
-        eval "name_$envs=\${line%% *} value_$envs=\$value"
+        eval "name_$envs=\${name%\%} value_$envs=\$value"
         ;;
       go) complete=yes && break ;;
     esac

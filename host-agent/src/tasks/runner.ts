@@ -126,16 +126,15 @@ export function orderText(orders: Orders): string {
   ];
   return [
     ...options.flatMap(([name, value]) => (value === undefined ? [] : [`opt ${name} ${value}`])),
-    ...counted("cwd", cwd),
-    ...argv.flatMap((argument) => counted("arg", argument)),
-    ...Object.entries(env).flatMap(([name, value]) => counted(`env ${name}`, value)),
+    ...lines("cwd", cwd),
+    ...argv.flatMap((argument) => lines("arg", argument)),
+    ...Object.entries(env).flatMap(([name, value]) => lines(`env ${name}`, value)),
     "go",
     "",
   ].join("\n");
 }
 
-/** A value may hold line breaks: it is announced with the number of its lines. */
-function counted(what: string, value: string): string[] {
-  const lines = value.split("\n");
-  return [`${what} ${lines.length}`, ...lines];
+/** A value of several lines is escaped; all others go as they are. */
+function lines(what: string, value: string): string[] {
+  return value.includes("\n") ? [`${what}%`, value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")] : [what, value];
 }

@@ -1,0 +1,252 @@
+/** The runner by itself, in every sh that it has to work in, on real processes. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { systemClock } from "../daemon/clock.ts";
+import { readBootId } from "../daemon/process-identity.ts";
+import { noMounts, noRoot, titled } from "../daemon/testing/needs.ts";
+import { Exit, parseStarted, cpuOf } from "./attempt-files.ts";
+import { killAll, membersOf } from "./members.ts";
+import { orderText, RUNNER_INCOMPLETE, RUNNER_SECOND, startRunner, type Orders } from "./runner.ts";
+
+const PROGRAM = path.resolve(import.meta.dirname, "runner.sh");
+/** The last one has no cgroups: there the session and the attempt's name in the environment tell who belongs to it. */
+const WITHOUT_CGROUPS = ["unshare", "--mount", "sh", "-c", 'umount -R /sys/fs/cgroup 2>/dev/null; exec dash "$@"', "sh"];
+const isHere = ([program = ""]: readonly string[]) => spawnSync(program, ["--help"]).error === undefined;
+const SHELLS = [["dash"], ["busybox", "sh"], ["bash", "--posix"], ...(noMounts() === undefined ? [WITHOUT_CGROUPS] : [])].filter(isHere);
+
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+let count = 0;
+
+function order(argv: readonly string[], more: Partial<Orders> = {}): Orders {
+  const attempt = `att_run${process.pid}x${count++}`;
+  const dir = mkdtempSync(path.join(tmpdir(), "runner-"));
+  undo.push(() => rmSync(dir, { recursive: true, force: true, maxRetries: 20 }));
+  undo.push(() => killAll(belongingOf({ attempt, dir }), systemClock, new AbortController().signal));
+  return {
+    attempt,
+    dir,
+    bootId: readBootId(),
+    argv,
+    env: { PATH: process.env["PATH"] ?? "", MAESTRO_ATTEMPT_ID: attempt },
+    cwd: dir,
+    timeoutMs: 60_000,
+    stopAfterMs: undefined,
+    graceMs: 1_000,
+    logLimitBytes: 1024 ** 3,
+    limits: {},
+    ...more,
+  };
+}
+
+const file = ({ dir }: Pick<Orders, "dir">, name: string): string => {
+  try {
+    return readFileSync(path.join(dir, name), "utf8");
+  } catch {
+    return "";
+  }
+};
+const belongingOf = (orders: Pick<Orders, "dir" | "attempt">) => ({
+  attempt: orders.attempt,
+  cgroups: file(orders, "cgroups").split("\n").filter(Boolean),
+  child: Number(file(orders, "child").split(" ")[0]) || undefined,
+});
+
+async function begin(shell: readonly string[], orders: Orders) {
+  const started = await startRunner(PROGRAM, orders, shell);
+  if (!started.ok) throw new Error(started.error.detail);
+  return started.value;
+}
+
+async function run(shell: readonly string[], orders: Orders): Promise<Exit> {
+  const { exited } = await begin(shell, orders);
+  expect(await exited).toEqual({ code: 0, signal: null });
+  return Exit.parse(JSON.parse(file(orders, "exit.json")));
+}
+
+describe.each(SHELLS.map((shell) => ({ name: shell === WITHOUT_CGROUPS ? "without cgroups" : shell[0], shell })))("$name", ({ shell }) => {
+  test("[TK1] arguments, variables and the directory arrive byte for byte, and the child writes its log itself", async () => {
+    const odd = "a b\n\n'\"$(id) `id` \\n \\ \t*é\n";
+    const orders = order(["sh", "-c", 'printf "%s|" "$@" "$ODD" "$PWD"; cat; echo; echo bad >&2', "sh", odd, "", "-n"]);
+    const cwd = path.join(orders.dir, "with space");
+    mkdirSync(cwd);
+    writeFileSync(path.join(orders.dir, "stdin"), "the prompt");
+    const exit = await run(shell, { ...orders, cwd, env: { ...orders.env, ODD: odd } });
+    expect(exit).toMatchObject({ status: 0, signal: 0, why: "exit", oom: 0 });
+    expect(file(orders, "agent.log")).toBe(`${odd}||-n|${odd}|${cwd}|the prompt\nbad\n`);
+    expect(cpuOf(exit.cpu)).toBeGreaterThanOrEqual(0);
+    expect(exit.wallMs).toBeLessThan(30_000);
+  });
+
+  test("[TK1] `exit 137` is told from SIGKILL, and 127 from nothing", async () => {
+    expect(await run(shell, order(["sh", "-c", "exit 137"]))).toMatchObject({ status: 137, signal: 0 });
+    expect(await run(shell, order(["sh", "-c", "kill -9 $$"]))).toMatchObject({ status: 137, signal: 9 });
+    expect(await run(shell, order(["sh", "-c", "kill -TERM $$"]))).toMatchObject({ status: 143, signal: 15 });
+    expect(await run(shell, order(["/nowhere/at/all"]))).toMatchObject({ status: 127, signal: 0 });
+  });
+
+  test("[TK1] of two runners one starts the child, and orders without their end start nothing", async () => {
+    const orders = order(["sh", "-c", "echo ran; sleep 0.2"]);
+    const both = await Promise.all([begin(shell, orders), begin(shell, orders)]);
+    const codes = await Promise.all(both.map(({ exited }) => exited));
+    expect(codes.map(({ code }) => code).toSorted()).toEqual([0, RUNNER_SECOND]);
+    expect(file(orders, "agent.log")).toBe("ran\n");
+
+    const text = orderText(orders);
+    for (const cut of [0, 10, text.indexOf("arg"), text.length - 3, text.length - 2]) {
+      const torn = order([]);
+      const [program = "sh", ...before] = shell;
+      const { status } = spawnSync(program, [...before, PROGRAM, torn.dir, torn.attempt], { input: text.slice(0, cut) });
+      expect([cut, status, readdirSync(torn.dir)]).toEqual([cut, RUNNER_INCOMPLETE, []]);
+    }
+  });
+
+  test("[TK1] it names itself by pid, start and boot, and its child leads a session of its own", async () => {
+    const orders = order(["sh", "-c", "cut -d' ' -f6 </proc/self/stat; sleep 30"]);
+    const { child, pid } = await begin(shell, orders);
+    const leader = await child;
+    const started = parseStarted(file(orders, "started"), 0);
+    expect(started).toMatchObject({ type: "named", runner: { pid, bootId: readBootId() } });
+    await expect.poll(() => file(orders, "agent.log")).toBe(`${leader}\n`);
+    expect(readFileSync(`/proc/${leader}/oom_score_adj`, "utf8").trim()).toBe("500");
+  });
+
+  test("[TK5] what comes on standard input is in the child's environment, and in nobody else's, nor in an argument", async () => {
+    const secret = `s3cret-${"x".repeat(20)}`;
+    const orders = order(["sh", "-c", 'printf %s "$SECRET" | wc -c; sleep 30']);
+    const { child, pid } = await begin(shell, { ...orders, env: { ...orders.env, SECRET: secret } });
+    const leader = await child;
+    await expect.poll(() => file(orders, "agent.log").trim()).toBe(String(secret.length));
+    const seen = readdirSync("/proc").filter((name) => {
+      if (!/^\d+$/.test(name)) return false;
+      const parts = ["environ", "cmdline"].map((part) => file({ dir: `/proc/${name}` }, part)).join();
+      return parts.includes(secret);
+    });
+    const members = membersOf(belongingOf(orders)).map(String);
+    expect(members).toContain(String(leader));
+    expect(members).not.toContain(String(pid));
+    expect(seen.toSorted()).toEqual(members.toSorted());
+    const disk = readdirSync(orders.dir).filter((name) => file(orders, name).includes(secret));
+    expect(disk).toEqual([]);
+  });
+
+  test("[F34] a grandchild that keeps stdout open delays nothing, and writes no more once the log is closed", async () => {
+    const orders = order(["sh", "-c", "setsid sh -c 'trap \"\" TERM HUP; while :; do echo late; sleep 0.05; done' & echo done"]);
+    const exit = await run(shell, orders);
+    expect(exit).toMatchObject({ status: 0, why: "exit" });
+    expect(exit.wallMs).toBeLessThan(5_000);
+    expect(membersOf(belongingOf(orders))).toEqual([]);
+    const log = file(orders, "agent.log");
+    expect(log).toContain("done\n");
+    spawnSync("sleep", ["0.2"]);
+    expect(file(orders, "agent.log")).toBe(log);
+  });
+
+  test("the runner ends what runs longer than it may, deaf descendants too", async () => {
+    const deaf = "trap '' INT TERM; setsid sh -c 'trap \"\" INT TERM; while :; do sleep 1; done' & while :; do sleep 1; done";
+    const orders = order(["sh", "-c", deaf], { timeoutMs: 1_000 });
+    const exit = await run(shell, orders);
+    expect(exit).toMatchObject({ why: "timeout", signal: 9 });
+    expect(membersOf(belongingOf(orders))).toEqual([]);
+  });
+
+  test("[TK2] a runner whose lease is not renewed ends itself; one whose lease is, goes on", async () => {
+    const orders = order(["sleep", "30"], { stopAfterMs: 1_000 });
+    expect(await run(shell, orders)).toMatchObject({ why: "fenced" });
+
+    const renewed = order(["sleep", "2.5"], { stopAfterMs: 1_500 });
+    const uptime = () => Math.floor(Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 100);
+    const renew = setInterval(() => writeFileSync(path.join(renewed.dir, "lease"), `${uptime()}\n`), 100);
+    undo.push(() => clearInterval(renew));
+    expect(await run(shell, renewed)).toMatchObject({ why: "exit", status: 0 });
+  });
+
+  test("[LG2] a log past its limit ends the attempt, also without a host-agent", async () => {
+    const orders = order(["sh", "-c", "head -c 100000 /dev/zero; sleep 30"], { logLimitBytes: 50_000 });
+    expect(await run(shell, orders)).toMatchObject({ why: "log_limit" });
+  });
+
+  test("[F6] when the runner is killed, what it had begun is found and ended", async () => {
+    const orders = order(["sh", "-c", "setsid sleep 60 & sleep 60"]);
+    const { child, pid, exited } = await begin(shell, orders);
+    await child;
+    await expect.poll(() => membersOf(belongingOf(orders)).length).toBeGreaterThanOrEqual(3);
+    process.kill(pid, "SIGKILL");
+    await exited;
+    expect(await killAll(belongingOf(orders), systemClock, new AbortController().signal)).toBe(true);
+    expect(membersOf(belongingOf(orders))).toEqual([]);
+    expect(existsSync(path.join(orders.dir, "exit.json"))).toBe(false);
+  });
+});
+
+test("[TK1] a stray signal to the runner does not end it", async () => {
+  const orders = order(["sh", "-c", "sleep 0.5; exit 6"]);
+  const { child, pid, exited } = await begin(["/bin/sh"], orders);
+  await child;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.kill(pid, signal);
+  await exited;
+  expect(JSON.parse(file(orders, "exit.json"))).toMatchObject({ status: 6 });
+});
+
+test("a NUL byte or an impossible name is refused before anything is started", async () => {
+  expect(await startRunner(PROGRAM, order(["echo", "a\0b"]))).toMatchObject({ ok: false, error: { code: "nul_byte" } });
+  expect(await startRunner(PROGRAM, order(["echo"], { env: { "A B": "1" } }))).toMatchObject({
+    ok: false,
+    error: { code: "env_name_invalid" },
+  });
+  expect(await startRunner(PROGRAM, order([]))).toMatchObject({ ok: false, error: { code: "spawn_failed" } });
+});
+
+test("an argument longer than a pipe holds arrives whole", async () => {
+  const long = "0123456789\n".repeat(10_000);
+  const orders = order(["sh", "-c", 'printf %s "$1" | cksum', "sh", long]);
+  const { exited } = await begin(["/bin/sh"], orders);
+  await exited;
+  expect(file(orders, "agent.log")).toBe(spawnSync("cksum", { input: long }).stdout.toString());
+});
+
+const ownsMemory = noRoot ?? (existsSync("/sys/fs/cgroup") ? undefined : "needs cgroups");
+
+test.skipIf(ownsMemory !== undefined)(
+  titled("[F26] what takes more memory than it may is killed, and the kernel's counter says so", ownsMemory),
+  async () => {
+    const hungry = `const all = []; for (;;) all.push(Buffer.alloc(1024 * 1024, 1));`;
+    const orders = order([process.execPath, "-e", hungry], { limits: { memoryBytes: 100 * 1024 * 1024 } });
+    const exit = await run(["/bin/sh"], orders);
+    expect(exit).toMatchObject({ status: 137, signal: 9, why: "exit" });
+    expect(exit.oom).toBeGreaterThan(0);
+    expect(exit.peakMemoryBytes).toBeGreaterThan(50 * 1024 * 1024);
+  },
+);
+
+test.skipIf(ownsMemory !== undefined)(titled("[F27] a fork bomb is held by its cap, and goes with the attempt", ownsMemory), async () => {
+  const orders = order(["sh", "-c", "bomb() { bomb | bomb & }; bomb; sleep 30"], { limits: { pids: 40 }, timeoutMs: 2_000 });
+  const { exited, child } = await begin(["/bin/sh"], orders);
+  await child;
+  await expect.poll(() => membersOf(belongingOf(orders)).length).toBeGreaterThan(5);
+  expect(membersOf(belongingOf(orders)).length).toBeLessThanOrEqual(40);
+  await exited;
+  expect(JSON.parse(file(orders, "exit.json")).status).not.toBe(0);
+  expect(membersOf(belongingOf(orders))).toEqual([]);
+});
+
+test.skipIf(noMounts() !== undefined)(
+  titled("[F24] a full disk keeps no end from being told: its room was taken before", noMounts()),
+  async () => {
+    const mounted = mkdtempSync(path.join(tmpdir(), "full-"));
+    spawnSync("mount", ["-t", "tmpfs", "-o", "size=256k", "none", mounted]);
+    undo.push(() => spawnSync("umount", ["-l", mounted]));
+    const orders = { ...order(["sh", "-c", "cat /dev/zero; exit 9"]), dir: mounted, cwd: "/tmp" };
+    writeFileSync(path.join(mounted, "exit.tmp"), `${" ".repeat(2047)}\n`);
+    const { exited } = await begin(["/bin/sh"], orders);
+    await exited;
+    expect(JSON.parse(file(orders, "exit.json"))).toMatchObject({ status: 9, why: "exit" });
+    expect(file(orders, "agent.log").length).toBeGreaterThan(100_000);
+  },
+);
