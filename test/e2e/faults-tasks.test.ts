@@ -210,8 +210,9 @@ describe("[F31] a file of an attempt, or a write-ahead log, ends in the middle",
 
 describe("[F40] upgraded with twenty tasks running", () => {
   test("all twenty are adopted, none runs again", { timeout: 240_000 }, async () => {
+    const gate = join(world.product.home.directory("gates"), "f40");
     const ids: string[] = [];
-    for (let n = 0; n < 20; n++) ids.push((await world.submit({ nonce: nonce("f40"), lines: 100, pauseMs: 12_000 }, there)).id);
+    for (let n = 0; n < 20; n++) ids.push((await world.submit({ nonce: nonce("f40"), lines: 100, pauseMs: 0, until: gate }, there)).id);
     await poll("all running", () => (world.running(host).length === 20 ? true : undefined), {
       timeoutMs: 30_000,
       detail: () => world.describe(ids[0] ?? ""),
@@ -231,6 +232,7 @@ describe("[F40] upgraded with twenty tasks running", () => {
       // And at once again, by force.
       await killHostAgent(world, host);
       expect(runners.filter((pid) => isAlive(pid))).toHaveLength(20);
+      writeFileSync(gate, "");
       await holds(...ids);
       for (const id of ids) expect((await world.task(id)).attempts).toHaveLength(1);
     } finally {
@@ -251,7 +253,8 @@ describe("[F40] upgraded with twenty tasks running", () => {
 
 describe("[F5] the whole host-agent stopped for longer than its lease", () => {
   test("the task is unknown meanwhile, then goes on as what it is", { timeout: 900_000 }, async () => {
-    const { id, work } = await world.submit({ nonce: nonce("f5"), lines: 50, pauseMs: 8_000 }, there);
+    const gate = join(world.product.home.directory("gates"), "f5");
+    const { id, work } = await world.submit({ nonce: nonce("f5"), lines: 50, pauseMs: 0, until: gate }, there);
     await runs(id);
     const pid = (await host.second?.running("host-agent")) ?? -1;
     signalTo(pid, "SIGSTOP");
@@ -261,7 +264,8 @@ describe("[F5] the whole host-agent stopped for longer than its lease", () => {
     } finally {
       signalTo(pid, "SIGCONT");
     }
-    await taskShows(world.api, id, "known again", ({ status }) => status !== "unknown", 60_000);
+    await taskShows(world.api, id, "runs again", ({ status }) => status === "running", 60_000);
+    writeFileSync(gate, "");
     await holds(id);
     expect(world.ledger.counts().get(work.nonce)).toBe(1);
   });
