@@ -23,7 +23,11 @@ describe("[TK1] a task", () => {
     const ended = await world.until(id, "completed");
     expect(ended).toMatchObject({ exitCode: 0, result: "made", attempts: [{ id: attempt, status: "completed", n: 1 }] });
     await expect
-      .poll(async () => (await env.FEED.getByName(world.fleet.id).events("0", 100)).items.map(({ type }) => type).filter((type) => type.startsWith("task.")))
+      .poll(async () =>
+        (await env.FEED.getByName(world.fleet.id).events("0", 100)).items
+          .map(({ type }) => type)
+          .filter((type) => type.startsWith("task.")),
+      )
       .toEqual(["task.created", "task.started", "task.finished"]);
   });
 });

@@ -118,7 +118,7 @@ export async function taskFleet(): Promise<TaskFleet> {
   const task = async (id: string): Promise<TaskDetail> => {
     const found = await scheduler().task(id, ANYBODY);
     if (!found.ok) throw new Error(`${found.error.code}: ${found.error.detail}`);
-    return found.value as TaskDetail;
+    return found.value;
   };
   return {
     fleet,

@@ -179,7 +179,7 @@ export class Board {
     const host = this.hosts.get(id);
     if (host?.link !== link) return;
     this.#naming.delete(id);
-    this.#silent(host, seenMs, nowMs);
+    this.#silent(host, seenMs, false, nowMs);
     this.#settle(nowMs);
   }
 
@@ -188,14 +188,17 @@ export class Board {
     const host = this.hosts.get(id);
     if (host === undefined) return;
     if (connected && nowMs - lastSeenMs < this.#times.leaseMs) {
-      const back = !host.up;
-      host.up = true;
       host.seenMs = Math.max(host.seenMs, lastSeenMs);
-      if (back) {
+      // One whose link went comes back with a new one, and names what it has first.
+      if (host.doubted === true) {
+        host.up = true;
+        host.doubted = undefined;
         this.#port.saveHost(host);
         this.#touched.add(id);
       }
-    } else if (host.up) this.#silent(host, lastSeenMs, nowMs);
+    } else if (host.up || (host.doubted === true && !connected))
+      this.#silent(host, Math.max(host.up ? 0 : host.seenMs, lastSeenMs), connected, nowMs);
+    this.#losses(host, nowMs);
     this.#watch(id, nowMs);
     this.#settle(nowMs);
   }
@@ -349,8 +352,15 @@ export class Board {
     const { sinceMs, notBeforeMs = 0 } = target.phase;
     if (notBeforeMs > nowMs) return this.deadlines.set(this.#backoffName(task, target), notBeforeMs, { kind: "backoff", task, target });
     this.lineup.add(task, target, sinceMs);
+    this.#doubt(target, nowMs);
     const waiter = this.lineup.waiterOf(target);
     if (waiter !== undefined) this.#fresh.add(waiter);
+  }
+
+  /** Hosts that are silent on an open link are looked at while something waits for them. */
+  #doubt({ host }: Target, nowMs: number): void {
+    for (const { id, doubted } of this.hosts.values())
+      if (doubted === true && (host === undefined || host.id === id)) this.#watch(id, nowMs);
   }
 
   #offer({ task, target }: Waiter, host: HostState, nowMs: number): void {
@@ -561,23 +571,25 @@ export class Board {
     return { ack: false };
   }
 
-  /** [TK3] What was started before this link and is not named is not there. */
+  /**
+   * [TK3] What was started and is not named is not there, unless it was started on this very link while the list was on its
+   * way: so it is asked for once more, and what the host does not know then is lost.
+   */
   #named(host: HostState, named: ReadonlySet<string> | undefined, nowMs: number): void {
     this.#naming.delete(host.id);
     for (const attempt of [...(this.#started.get(host.id) ?? [])]) {
       const place = this.#places.get(attempt);
       if (place?.target.phase.at !== "started") continue;
       const { phase } = place.target;
-      if (named !== undefined && !named.has(attempt)) {
-        this.#finish(place, phase, lost(`Host '${host.name}' is back and does not have it.`), undefined, nowMs);
-        continue;
-      }
-      // Part of the list is lost with an earlier life of the object: each one is asked for.
-      if (named === undefined && !phase.confirmed)
-        this.#port.start(place.task, place.task.targets.indexOf(place.target), phase.attempt, true);
       if (phase.stop !== undefined) this.#port.cancel(phase.attempt, phase.stop.why);
+      else if (named?.has(attempt) !== true) {
+        phase.confirmed = false;
+        this.#port.start(place.task, place.task.targets.indexOf(place.target), phase.attempt, true);
+        this.#startAgain(phase, nowMs);
+      }
     }
     host.up = true;
+    host.doubted = undefined;
     host.ready = true;
     host.seenMs = nowMs;
     this.#port.saveHost(host);
@@ -587,8 +599,9 @@ export class Board {
 
   // ---- presence -----------------------------------------------------------------------------
 
-  #silent(host: HostState, seenMs: number, nowMs: number): void {
+  #silent(host: HostState, seenMs: number, doubted: boolean, nowMs: number): void {
     host.up = false;
+    host.doubted = doubted ? true : undefined;
     host.seenMs = Math.min(nowMs, seenMs);
     this.#port.saveHost(host);
     this.#dropOffers(host.id, nowMs);
@@ -605,28 +618,32 @@ export class Board {
   #watch(id: string, nowMs: number): void {
     const host = this.hosts.get(id);
     const name = `silence ${id}`;
-    if (host === undefined || (this.#started.get(id)?.size ?? 0) === 0) return this.deadlines.clear(name);
+    const some = (this.#started.get(id)?.size ?? 0) > 0;
+    const wanted = host?.doubted === true && this.lineup.wants(id);
+    if (host === undefined || (!some && !wanted)) return this.deadlines.clear(name);
     const { leaseMs, lostMs } = this.#times;
+    if (!some) return this.deadlines.set(name, nowMs + leaseMs / 4, { kind: "silence", host: id });
     const silentAtMs = host.seenMs + leaseMs;
     const atMs = host.up || nowMs < silentAtMs ? silentAtMs : Math.min(host.seenMs + lostMs, nowMs + leaseMs);
     this.deadlines.set(name, Math.max(atMs, host.up ? nowMs + leaseMs / 4 : 0), { kind: "silence", host: id });
   }
 
+  /** Nothing is given up before somebody has looked: it may be back since. */
   #silence(id: string, nowMs: number): void {
-    const host = this.hosts.get(id);
-    if (host === undefined) return;
+    if (!this.hosts.has(id)) return;
+    this.#port.look(id);
+    this.deadlines.set(`silence ${id}`, nowMs + this.#times.leaseMs, { kind: "silence", host: id });
+  }
+
+  #losses({ id, name, up, seenMs }: HostState, nowMs: number): void {
+    if (up) return;
     const { leaseMs, lostMs } = this.#times;
-    const silentMs = host.up ? 0 : nowMs - host.seenMs;
     for (const attempt of [...(this.#started.get(id) ?? [])]) {
       const place = this.#places.get(attempt);
-      if (place?.target.phase.at !== "started") continue;
-      if (silentMs < (place.task.onLost === "fail" ? leaseMs : lostMs)) continue;
-      const detail = `Host '${host.name}' was last seen ${new Date(host.seenMs).toISOString()}.`;
+      if (place?.target.phase.at !== "started" || nowMs - seenMs < (place.task.onLost === "fail" ? leaseMs : lostMs)) continue;
+      const detail = `Host '${name}' was last seen ${new Date(seenMs).toISOString()}.`;
       this.#finish(place, place.target.phase, lost(detail, "It may have run on. Is the machine on?"), undefined, nowMs);
     }
-    this.#port.look(id);
-    this.deadlines.set(`silence ${id}`, nowMs + leaseMs, { kind: "silence", host: id });
-    if (!host.up) this.#watch(id, nowMs);
   }
 
   // ---- bookkeeping --------------------------------------------------------------------------

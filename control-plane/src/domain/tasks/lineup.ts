@@ -61,6 +61,11 @@ export class Lineup {
     else this.#groups.delete(task.group.name);
   }
 
+  /** Something waits that this host may be asked for. */
+  wants(host: string): boolean {
+    return (this.#lines.get(host)?.size ?? 0) + (this.#lines.get(ANYWHERE)?.size ?? 0) > 0;
+  }
+
   load(host: string): number {
     return this.#load.get(host) ?? 0;
   }

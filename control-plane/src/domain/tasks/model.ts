@@ -121,6 +121,8 @@ export interface HostState {
   /** Of the link that is or was the last. */
   link: string;
   up: boolean;
+  /** It is silent on a link that is open, as far as anybody knows: it may be heard again on that same one. */
+  doubted?: boolean | undefined;
   /** It named what it has since this link is up: before that nothing is offered. */
   ready: boolean;
   /** Its last sign of life; while it is up only as of when somebody looked. */
