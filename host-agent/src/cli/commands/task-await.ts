@@ -3,6 +3,7 @@ import { isFinal, type Task } from "@maestro/shared/contract/tasks";
 import type { ApiClient } from "../api/client.ts";
 import { patiently, rest, type Patience } from "../api/patience.ts";
 import type { Context } from "../context.ts";
+import { Interrupted } from "../interrupted.ts";
 import type { Interruption } from "../interruption.ts";
 import { LiveBlock } from "../render/live-block.ts";
 import { LastLines } from "./task-last-lines.ts";
@@ -10,13 +11,15 @@ import { progressLines, progressNews, type Seen } from "./task-progress.ts";
 
 export interface Progress extends Disposable {
   show(task: Task): void;
-  /** How long one question may wait: what is shown is no older. */
+  /** How long one question may wait at most: what is shown is no older. */
   stepSeconds: number;
 }
 
 /** Below the time that an answer may take. */
 const QUIET_STEP_S = 10;
 const SHOWN_STEP_S = 2;
+/** In its first moments a task changes most. */
+const FIRST_STEP_S = 0.25;
 
 export const patienceOf = ({ out, settings }: Context, interruption: Interruption): Patience => ({
   signal: interruption.signal,
@@ -33,9 +36,10 @@ export async function awaitTask(
   untilMs = Number.POSITIVE_INFINITY,
   nowMs: () => number = Date.now,
 ): Promise<Task | undefined> {
-  for (let early = 0; ;) {
+  let early = 0;
+  for (let step = FIRST_STEP_S; ; step *= 2) {
     const askedMs = nowMs();
-    const left = Math.max(0, Math.min(progress.stepSeconds, (untilMs - nowMs()) / 1000));
+    const left = Math.max(0, Math.min(step, progress.stepSeconds, (untilMs - nowMs()) / 1000));
     try {
       const task = await patiently(patience, () =>
         client.call("taskWait", { params: { id }, query: { timeout: left }, signal: patience.signal }),
@@ -52,6 +56,13 @@ export async function awaitTask(
     if (nowMs() - askedMs < (left * 1000) / 2) await rest(patience, early++);
     else early = 0;
   }
+}
+
+/** Asked for or not, the task goes on; whoever goes away is told how to come back. */
+export function wentAway({ stderr }: Context["io"], id: string): Interrupted {
+  // Behind the `^C` that the terminal has written.
+  if (stderr.isTTY) stderr.write("\n");
+  return new Interrupted(`; task ${id} goes on`, `Follow it: maestro logs ${id} --follow; cancel it: maestro task cancel ${id}`);
 }
 
 /** For programs, and for who wants ids only. */

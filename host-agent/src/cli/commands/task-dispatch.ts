@@ -14,7 +14,7 @@ import { asProblem, renderProblem } from "../render/failure.ts";
 import { duration } from "../render/time.ts";
 import { resolveHost } from "../resolve.ts";
 import { thisHost } from "../this-host.ts";
-import { awaitTask, patienceOf, progressFor } from "./task-await.ts";
+import { awaitTask, patienceOf, progressFor, wentAway } from "./task-await.ts";
 import { bodyFlags, taskBody, workOf, type BodyFlags } from "./task-body.ts";
 import { passedThrough, taskFailure } from "./task-outcome.ts";
 import { targetName, usageText, whyText } from "./task-view.ts";
@@ -95,13 +95,7 @@ async function untilItEnds(context: Context, client: ApiClient, task: Task): Pro
   progress.show(task);
   const ended = await awaitTask(client, task.id, patience, progress);
   progress[Symbol.dispose]();
-  if (ended === undefined) {
-    // Asked for or not, the task goes on; whoever went away is told how to come back.
-    io.stderr.write(
-      `maestro: interrupted; task ${task.id} goes on.\n  Follow it: maestro logs ${task.id} --follow\n  Cancel it: maestro task cancel ${task.id}\n`,
-    );
-    return EXIT.interrupted;
-  }
+  if (ended === undefined) throw wentAway(io, task.id);
   const exit = passedThrough(ended);
   if (out.mode === "table") await tellResults(context, client, ended, patience);
   else out.one({ ...ended, exit }, () => "", ended.id);

@@ -71,6 +71,8 @@ describe("progress in lines", () => {
     const later = structuredClone(task);
     later.targets[1] = fakeTarget("tester", { status: "running" });
     expect(progressNews(later, task)).toEqual(["tester: running on gpu-1"]);
+    later.targets[1] = fakeTarget("tester", { status: "offered" });
+    expect(progressNews(later, task)).toEqual([]);
   });
 });
 

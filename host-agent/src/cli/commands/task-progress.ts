@@ -19,19 +19,22 @@ export function progressLines(task: Task, seen: readonly (Seen | undefined)[], n
   const shown = task.targets.slice(0, MAX_SHOWN);
   const names = shown.map((target) => escapeUnsafe(targetName(target)));
   const nameWidth = Math.min(32, Math.max(0, ...names.map((name) => name.length)));
-  const head = `Task ${task.id}  ${task.status}  ${duration(nowMs - Date.parse(task.startedAt ?? task.createdAt))}`;
+  const head = `Task ${task.id}  ${task.status}  ${elapsed(nowMs - Date.parse(task.startedAt ?? task.createdAt))}`;
   const rest = task.targets.length - shown.length;
   return [
     head,
     ...shown.map((target, i) => {
       const own = seen[i];
-      const time = own === undefined || isFinal(target.status) ? "" : duration(nowMs - own.sinceMs);
+      const time = own === undefined || isFinal(target.status) ? "" : elapsed(nowMs - own.sinceMs);
       const note = noteOf(target, own?.lastLine);
       return `  ${padEnd(cut(names[i] ?? "", 32), nameWidth)}  ${target.status.padEnd(10)} ${time.padEnd(7)} ${note}`.trimEnd();
     }),
     ...(rest > 0 ? [`  and ${rest} more`] : []),
   ].map((line) => cut(escapeUnsafe(line), width));
 }
+
+/** Counted in seconds, as it is drawn. */
+const elapsed = (ms: number): string => duration(Math.floor(ms / 1000) * 1000);
 
 function noteOf(target: TaskTarget, lastLine: string | undefined): string {
   const why = whyText(target);
@@ -45,7 +48,8 @@ export function progressNews(task: Task, before: Task | undefined): string[] {
   return task.targets.flatMap((target, i) => {
     const old = before?.targets[i];
     const changed = old?.status !== target.status || old.waiting?.code !== target.waiting?.code;
-    return changed ? [newsOf(target)] : [];
+    // On its way to a host it is neither waiting nor running, and not for long.
+    return changed && target.status !== "offered" ? [newsOf(target)] : [];
   });
 }
 

@@ -10,7 +10,7 @@ import type { Context } from "../context.ts";
 import { Interruption } from "../interruption.ts";
 import { asProblem, renderProblem, ServerRefusal } from "../render/failure.ts";
 import { resolveAgent } from "../resolve.ts";
-import { awaitTask, patienceOf, progressFor } from "./task-await.ts";
+import { awaitTask, patienceOf, progressFor, wentAway } from "./task-await.ts";
 import { outcomeCode, taskFailure } from "./task-outcome.ts";
 import { taskColumns, taskText } from "./task-view.ts";
 
@@ -152,10 +152,7 @@ export const taskWait = defineCommand({
     const untilMs = flags.timeout === undefined ? undefined : io.nowMs() + flags.timeout * 1000;
     const task = await awaitTask(client, params.task, patience, progress, untilMs, io.nowMs);
     progress[Symbol.dispose]();
-    if (task === undefined && interruption.happened) {
-      io.stderr.write(`maestro: interrupted; task ${params.task} goes on.\n`);
-      return EXIT.interrupted;
-    }
+    if (task === undefined && interruption.happened) throw wentAway(io, params.task);
     if (task === undefined) {
       throw flags.timeout === 0
         ? fail("task_pending", `Task ${params.task} has not ended.`, { hint: `Wait for it: maestro task wait ${params.task}` })

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { fail } from "@maestro/shared/errors";
 import { asProblem, exitFor, renderProblem, ServerRefusal } from "./failure.ts";
 import { renderFields, renderTable } from "./table.ts";
-import { relativeTime } from "./time.ts";
+import { duration, relativeTime } from "./time.ts";
 import { cut, displayWidth } from "./width.ts";
 
 const rows = [
@@ -53,6 +53,18 @@ describe("texts", () => {
   ])("%s is %s", (iso, expected) => {
     expect(relativeTime(iso, Date.parse("2026-01-01T00:00:00.000Z"))).toBe(expected);
   });
+});
+
+test.each([
+  [0, "0s"],
+  [40, "0.1s"],
+  [400, "0.4s"],
+  [42_400, "42s"],
+  [59_700, "1m 00s"],
+  [192_000, "3m 12s"],
+  [3_725_000, "1h 02m"],
+])("%i ms are %s", (ms, shown) => {
+  expect(duration(ms)).toBe(shown);
 });
 
 describe("failures", () => {

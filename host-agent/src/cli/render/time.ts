@@ -18,8 +18,9 @@ export function relativeTime(iso: string | undefined, nowMs: number): string {
   return seconds < 0 ? `in ${count}${unit}` : `${count}${unit} ago`;
 }
 
-/** How long something took: `42s`, `3m 12s`, `1h 02m`. */
+/** How long something took: `0.4s`, `42s`, `3m 12s`, `1h 02m`. */
 export function duration(ms: number): string {
+  if (ms > 0 && ms < 950) return `${Math.max(0.1, ms / 1000).toFixed(1)}s`;
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds}s`;
   const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
