@@ -153,6 +153,7 @@ describe("workspace", () => {
     ["~/file", "workspace_error"],
     ["~/file/below", "workspace_error"],
     ["~/out/new", "path_outside_roots"],
+    ["~/winding/new", "path_outside_roots"],
     ["~/dangling", "workspace_error"],
     ["~/loop/x", "workspace_error"],
   ])("'%s' is refused with %s, naming the path", (text, code) => {
@@ -160,6 +161,10 @@ describe("workspace", () => {
     symlinkSync("/etc", path.join(dir, "root/out"));
     symlinkSync("/nowhere/at/all", path.join(dir, "root/dangling"));
     symlinkSync("loop", path.join(dir, "root/loop"));
+    // The kernel goes up from where `up` leads, not from where it lies.
+    mkdirSync(path.join(dir, "root/sub/x"), { recursive: true });
+    symlinkSync("../..", path.join(dir, "root/sub/x/up"));
+    symlinkSync("sub/x/up/..", path.join(dir, "root/winding"));
     const refused = ensureWorkspace(text, rules());
     expect(refused).toMatchObject({ ok: false, error: { code, field: "path" } });
   });
@@ -244,12 +249,16 @@ describe("policy", () => {
   test("a policy is read with a digest that changes with it", () => {
     const one = parsePolicy("p", Buffer.from("roots: [/srv]\nshell: deny\n"));
     expect(one).toMatchObject({ roots: ["/srv"], shell: "deny" });
+    const tasks = parsePolicy("p", Buffer.from("binaries: [git]\nforward: [A_KEY]\nmax_concurrent: 2\nlog_limit: 512m\n"));
+    expect(tasks).toMatchObject({ binaries: ["git"], forward: ["A_KEY"], maxConcurrent: 2, logLimitBytes: 512 * 1024 * 1024 });
     expect(parsePolicy("p", Buffer.from("roots: [/srv]\n")).digest).not.toBe(one.digest);
   });
 
   test.each([
     ["roots: [srv]", /p:1: 'roots.0'/],
     ["shell: maybe", /p:1: 'shell'/],
+    ["log_limit: much", /p:1: 'log_limit'/],
+    ["forward: [A=B]", /p:1: 'forward.0'/],
     ["\nrootz: [/srv]", /p:2: unknown key 'rootz', did you mean 'roots'/],
     ["a: [", /p:\d+: /],
   ])("a policy that is not understood starts nothing: %j", (text, message) => {

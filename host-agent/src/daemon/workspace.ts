@@ -91,7 +91,8 @@ function realOf(target: string): Result<string> {
   const rest: string[] = [];
   for (let at = target; ; at = path.dirname(at)) {
     try {
-      return ok(path.join(realpathSync(at), ...rest));
+      // As the kernel follows it: the other one takes `..` behind a link for the directory that the link lies in.
+      return ok(path.join(realpathSync.native(at), ...rest));
     } catch (cause) {
       const code = errnoOf(cause);
       // A link to nowhere exists, and what it will lead to is not known.
@@ -116,7 +117,7 @@ const isInside = (target: string, dir: string): boolean => target === dir || tar
 
 function realIfThere(dir: string): string {
   try {
-    return realpathSync(dir);
+    return realpathSync.native(dir);
   } catch {
     return path.normalize(dir);
   }

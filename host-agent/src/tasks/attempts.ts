@@ -136,8 +136,8 @@ export class Attempts {
   async offer(attempt: string, fence: number, spec: AttemptSpec): Promise<Result<RequestResult<"task.offer">>> {
     if (spec.attempt !== attempt || spec.fence !== fence)
       return err(maestroError("field_invalid", "The spec is of another attempt than the offer.", { field: "spec" }));
-    // The same offer twice at once: the second is answered with what became of the first.
-    await this.#accepting.get(attempt);
+    // The same offer twice at once: the second is answered with what became of the first. Nothing passes in between.
+    while (this.#accepting.has(attempt)) await this.#accepting.get(attempt);
     const known = this.#known(attempt, fence);
     if (known !== undefined) return known.ok ? ok({ answer: "known", status: known.value }) : known;
     const refusal = this.#refuseOffer(spec);
@@ -149,7 +149,7 @@ export class Attempts {
 
   async start({ attempt, fence, sealed }: Omit<FrameOf<"task.start">, "t" | "id">): Promise<Result<RequestResult<"task.start">>> {
     const { clock, timeScale } = this.#deps;
-    await this.#accepting.get(attempt);
+    while (this.#accepting.has(attempt)) await this.#accepting.get(attempt);
     const entry = this.#entries.get(attempt);
     if (entry?.state.type === "accepted" && entry.fence === fence) {
       const secrets = sealed === "" ? ok({}) : this.#deps.unseal(sealed, attempt, fence);
@@ -173,7 +173,7 @@ export class Attempts {
   }
 
   async cancel({ attempt, fence, graceMs, why }: Omit<FrameOf<"task.cancel">, "t" | "id">): Promise<Result<RequestResult<"task.cancel">>> {
-    await this.#accepting.get(attempt);
+    while (this.#accepting.has(attempt)) await this.#accepting.get(attempt);
     const entry = this.#entries.get(attempt);
     if (entry !== undefined && entry.fence === fence) this.#cancel(entry, { why, atMs: this.#deps.clock.wallMs(), graceMs });
     return this.#answer(attempt, fence);

@@ -1,5 +1,5 @@
 /** A type's template, copied into a new workspace; it brings no link that leads out of it, and no device or pipe. */
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import * as path from "node:path";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
@@ -41,11 +41,22 @@ function refuseEntries(dir: string, root: string): MaestroError | undefined {
     } else if (found.isSymbolicLink()) {
       const target = readlinkSync(file);
       const leadsTo = path.resolve(dir, target);
-      if (path.isAbsolute(target) || (leadsTo !== root && !leadsTo.startsWith(`${root}/`)))
+      if (path.isAbsolute(target) || !isInside(leadsTo, root) || !isInside(realIfThere(file) ?? leadsTo, root))
         return bad(file, `is a link that leads out of it, to '${target}'`);
     } else if (!found.isFile()) return bad(file, "is neither a file nor a directory");
   }
   return undefined;
+}
+
+const isInside = (target: string, root: string): boolean => target === root || target.startsWith(`${root}/`);
+
+/** By way of other links it may lead further than it reads. */
+function realIfThere(file: string): string | undefined {
+  try {
+    return realpathSync.native(file);
+  } catch {
+    return undefined;
+  }
 }
 
 const bad = (file: string, what: string): MaestroError =>

@@ -1,8 +1,11 @@
 /** A host-agent with a fake relay, and what tests ask of its tasks. */
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
+import { encodeFrame } from "@maestro/shared/protocol/frame";
 import {
   AttemptResult,
+  CleanupOutcome,
   OfferResult,
   type AttemptEnd,
   type AttemptReport,
@@ -79,6 +82,31 @@ export class Dialogue {
     const sealed = seal(secrets, this.#identity.sealing, this.spec.attempt, this.spec.fence);
     const answer = AttemptResult.parse(await this.#ask({ t: "task.start", id: this.link.nextId(), ...this.#name, sealed }));
     return answer.status;
+  }
+
+  /** @param spoil what comes is not what was announced. */
+  async offerAsBlob(spoil: (bytes: Buffer) => void = () => {}): Promise<OfferResult> {
+    const bytes = Buffer.from(JSON.stringify(this.spec));
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    spoil(bytes);
+    const channel = this.link.nextId() + 1_000_000;
+    for (let offset = 0; offset < bytes.byteLength; offset += 50_000)
+      this.link.socket.send(
+        encodeFrame({ kind: "blob", flags: 0, epoch: 0, channel, offset, payload: bytes.subarray(offset, offset + 50_000) }),
+      );
+    const blob = { channel, bytes: bytes.byteLength, sha256 };
+    return OfferResult.parse(await this.#ask({ t: "task.offer", id: this.link.nextId(), ...this.#name, blob }));
+  }
+
+  /** Sealed for what is not this attempt. */
+  async startSealedFor(attempt: string): Promise<AttemptStatus> {
+    const sealed = seal({}, this.#identity.sealing, attempt, this.spec.fence);
+    return AttemptResult.parse(await this.#ask({ t: "task.start", id: this.link.nextId(), ...this.#name, sealed })).status;
+  }
+
+  async cleanup(keepLogs = false): Promise<ReturnType<typeof CleanupOutcome.parse>> {
+    const { attempt, task } = this.spec;
+    return CleanupOutcome.parse(await this.#ask({ t: "task.cleanup", id: this.link.nextId(), attempt, task, keepLogs }));
   }
 
   async cancel(graceMs = 1_000): Promise<AttemptStatus> {
