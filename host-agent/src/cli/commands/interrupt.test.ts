@@ -9,19 +9,25 @@ import { fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
 const BIN = fileURLToPath(new URL("../../bin.ts", import.meta.url));
 
 test.each([
-  [["task", "dispatch", "x", "--sync"], `task ${TASK} goes on`],
+  [
+    ["task", "dispatch", "x", "--sync"],
+    `Interrupted; task ${TASK} goes on. (interrupted)\n  Follow it: maestro logs ${TASK} --follow; cancel it: maestro task cancel ${TASK}\n`,
+  ],
   [["task", "wait", TASK], `task ${TASK} goes on`],
   [["logs", `att_${TASK.slice(4)}`, "--follow"], ""],
   [["state", "watch"], ""],
 ])("%j exits 130 at once, and cancels nothing", { timeout: 60_000 }, async (argv, told) => {
   const asked: string[] = [];
+  let interrupted = false;
   const task = fakeTask({}, fakeTarget("reviewer", { status: "running" }));
   const server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`);
     if (request.method === "POST") return void response.writeHead(201, { "content-type": "application/json" }).end(JSON.stringify(task));
     // What waits gets its headers or nothing, and no end.
     if (request.url?.includes("/wait") !== true) response.writeHead(200, { "content-type": "application/octet-stream" }).flushHeaders();
-    child.kill("SIGINT");
+    // Once: a second one would meet a process that is on its way out.
+    if (!interrupted) child.kill("SIGINT");
+    interrupted = true;
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
