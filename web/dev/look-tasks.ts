@@ -33,7 +33,7 @@ const PAGES: Record<string, { path: string; act?: (page: Page) => Promise<unknow
     act: async (page) => {
       await page.getByRole("button", { name: "Dispatch a task" }).click();
       await page.getByText("Command", { exact: true }).click();
-      await page.getByLabel("Command").fill("npm test | tee 'out");
+      await page.getByRole("textbox", { name: "Command" }).fill("npm test | tee 'out");
       await page.getByText("Priority, time, dependencies, model").click();
       await page.getByLabel("Timeout").fill("soon");
       await page.getByRole("button", { name: "Dispatch", exact: true }).click();

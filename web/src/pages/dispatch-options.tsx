@@ -115,9 +115,9 @@ function DependsOn({ draft, errors, onChange }: DispatchOptionsProps) {
   const ids = idsOf(draft.dependsOn);
   const offers = open.filter((task) => !ids.includes(task.id)).slice(0, 4);
   return (
-    <Field label="Runs after" error={errors.dependsOn} hint="Ids of tasks, between blanks.">
-      {(input) => (
-        <>
+    <>
+      <Field label="Runs after" error={errors.dependsOn} hint="Ids of tasks, between blanks.">
+        {(input) => (
           <div className="row depends-row">
             <input
               {...input}
@@ -141,24 +141,24 @@ function DependsOn({ draft, errors, onChange }: DispatchOptionsProps) {
               ))}
             </select>
           </div>
-          {offers.length > 0 && (
-            <div className="row wrap offers">
-              {offers.map((task) => (
-                <button
-                  key={task.id}
-                  type="button"
-                  className="button small offer"
-                  title={task.id}
-                  onClick={() => onChange({ dependsOn: [...ids, task.id].join(" ") })}
-                >
-                  <span className="cut">{taskTitle(task)}</span>
-                  <span className="muted mono">{shortId(task.id)}</span>
-                </button>
-              ))}
-            </div>
-          )}
-        </>
+        )}
+      </Field>
+      {offers.length > 0 && (
+        <div className="row wrap offers" role="group" aria-label="Open tasks">
+          {offers.map((task) => (
+            <button
+              key={task.id}
+              type="button"
+              className="button small offer"
+              title={task.id}
+              onClick={() => onChange({ dependsOn: [...ids, task.id].join(" ") })}
+            >
+              <span className="cut">{taskTitle(task)}</span>
+              <span className="muted mono">{shortId(task.id)}</span>
+            </button>
+          ))}
+        </div>
       )}
-    </Field>
+    </>
   );
 }
