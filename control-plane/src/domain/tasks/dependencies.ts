@@ -51,7 +51,7 @@ export function resolveDependencies(
 ): Result<DependencyState[]> {
   const dependsOn: DependencyState[] = [];
   for (const [i, { task: ref, on = "success" }] of asked.entries()) {
-    const field = `dependsOn.${i}.task`;
+    const field = `dependsOn[${i}].task`;
     if (ref === id)
       return err(maestroError("dependency_self", `Task '${id}' cannot wait for itself.`, { field, hint: "Name another task, or none." }));
     const found = find(ref);

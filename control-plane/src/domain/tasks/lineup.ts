@@ -42,10 +42,6 @@ export class Lineup {
     this.#line(target).remove(waiter);
   }
 
-  waits(target: Target): boolean {
-    return this.#waiters.has(target);
-  }
-
   occupy(task: TaskCore, target: Target, host: string): void {
     this.#load.set(host, this.load(host) + 1);
     if (target.agent !== undefined) this.#agents.set(target.agent.id, task);

@@ -22,6 +22,8 @@ export const reason = (code: TaskReason["code"], detail: string, hint?: string):
   ...(hint === undefined ? {} : { hint }),
 });
 
+export const lost = (detail: string, hint?: string): Verdict => ({ outcome: "lost", reason: reason("host_lost", detail, hint) });
+
 /** A host that stopped something because it was asked to says so; why it was asked is known here. */
 export function verdictOf(end: AttemptEnd, stop: StopWhy | undefined, why: string): Verdict {
   if (end.outcome === "cancelled" && stop !== undefined) return stoppedVerdict(stop, why);

@@ -112,6 +112,6 @@ function within(target: NewTarget, host: { id: string; name: string }): boolean 
 
 const outside = (name: string, index: number): MaestroError =>
   maestroError("policy_denied", `An agent's task may run on the agent's own host '${name}' only.`, {
-    field: `to.${index}`,
+    field: `to[${index}]`,
     hint: `Send it to an agent of that host, or name the host: --host ${name}`,
   });

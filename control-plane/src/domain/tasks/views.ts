@@ -59,7 +59,10 @@ export function taskView(whole: WholeTask, scene: Scene, statusOf: (key: string)
     ...given("workspace", body.workspace),
     ...given("cwd", body.cwd),
     ...given("group", core.group),
-    ...given("cancel", core.cancel === undefined ? undefined : { ...core.cancel, at: time(core.cancel.atMs) }),
+    ...given(
+      "cancel",
+      core.cancel === undefined ? undefined : { at: time(core.cancel.atMs), by: core.cancel.by, reason: core.cancel.reason },
+    ),
     ...given("exitCode", exitCode),
     ...given("result", only?.result),
     ...given("usage", usage),

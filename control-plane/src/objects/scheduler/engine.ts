@@ -137,7 +137,7 @@ export class Engine {
   }
 
   get dueMs(): Readonly<Record<string, number | undefined>> {
-    return { board: this.board.deadlines.nextMs(), teller: this.teller.dueMs, flush: this.#flushMs };
+    return { board: this.board.nextMs, teller: this.teller.dueMs, flush: this.#flushMs };
   }
 
   /** After a wake, once everything else is there. */

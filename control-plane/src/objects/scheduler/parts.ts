@@ -64,7 +64,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
   const retention = new Retention({
     rows,
     nowMs,
-    needed: (key) => engine.board.waitedFor(key),
+    needed: (key) => engine.board.isWaitedFor(key),
     eraseLog: (attempt) => env.ATTEMPT_LOG.getByName(`${engine.fleet}/${attempt}`).erase(),
     forgotten: () => lists.recount(),
   });

@@ -84,7 +84,7 @@ export class FuzzWorld implements HostWorld {
 
   /** The next thing that happens, the board's own deadlines among them. False: nothing will. */
   step(untilMs = Infinity): boolean {
-    const [next, due] = [this.#agenda.nextMs() ?? Infinity, this.board.deadlines.nextMs() ?? Infinity];
+    const [next, due] = [this.#agenda.nextMs() ?? Infinity, this.board.nextMs ?? Infinity];
     const atMs = Math.min(next, due);
     if (atMs > untilMs || atMs === Infinity) {
       if (untilMs !== Infinity) this.nowMs = Math.max(this.nowMs, untilMs);
