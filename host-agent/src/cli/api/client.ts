@@ -115,6 +115,10 @@ export class ApiClient {
     headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
     const { url, token, pin } = this.target;
+    // An empty part of a path would make it another one.
+    const empty = Object.keys(params).find((name) => params[name] === "");
+    if (empty !== undefined)
+      throw fail("usage", `<${empty}> is empty.`, { field: empty, hint: "Was it taken from a command that failed?" });
     if (token === undefined && access.kind !== "open") throw new MaestroFailure(notLoggedIn(url));
     const answer = await exchange({
       url,

@@ -95,6 +95,16 @@ describe("task status", { timeout: 30_000 }, () => {
   });
 });
 
+test.each([["task", "status"], ["task", "wait"], ["task", "cancel"], ["logs"], ["cleanup"]])(
+  "%s of nothing, as of an id from a command that failed, asks nothing",
+  async (...command) => {
+    const run = await runCli([...command, "", "--json"], { env: { MAESTRO_URL: server.url, MAESTRO_TOKEN: TOKEN } });
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(problemOf(run)).toMatchObject({ code: "usage", field: "id" });
+    expect(server.asked).toEqual([]);
+  },
+);
+
 describe("task list", { timeout: 30_000 }, () => {
   test("is a table with why each waits or went wrong; --json an array; -q ids", async () => {
     answer = () =>
