@@ -6,6 +6,8 @@ import { ROUTES, type RouteSpec } from "@maestro/shared/contract/routes";
 import { MAX_BODY_BYTES } from "@maestro/shared/limits";
 import type { ErrorCode } from "@maestro/shared/errors";
 import { formatToken } from "@maestro/shared/token";
+import { configOf } from "../../control-plane/src/config.ts";
+import { makeAttemptToken } from "../../control-plane/src/crypto/attempt-token.ts";
 import { app } from "../../control-plane/src/app.ts";
 import { bootstrap, call, freshAddress, joinHost, json, logIn, makeToken, ORIGIN, refusal, type Call, type Fleet } from "./access-fleet.ts";
 
@@ -175,9 +177,22 @@ const CASES: Case[] = [
   {
     title: "API 33: an agent's token creating a token",
     path: TOKENS,
-    request: () => ({ token: formatToken("att", new Uint8Array(80).fill(4)), body: { name: "x" } }),
+    // Whether its attempt runs does not matter: nobody is asked.
+    request: async (of) => ({
+      token: await makeAttemptToken((await configOf(env)).keys.attempt, { fleet: of.id, task: "t1", attempt: "att_1", fence: 1 }),
+      body: { name: "x" },
+    }),
     code: "agent_forbidden",
-    hint: "Use a person's token.",
+    hint: "It is for the agent's own task: its children, their logs, and shared state.",
+  },
+  {
+    title: "an agent's token of an attempt that does not run",
+    path: "/api/v1/tasks",
+    request: async (of) => ({
+      token: await makeAttemptToken((await configOf(env)).keys.attempt, { fleet: of.id, task: "t1", attempt: "att_1", fence: 1 }),
+    }),
+    code: "stale_fence",
+    hint: /./,
   },
   {
     title: "an Idempotency-Key with spaces",
@@ -296,12 +311,16 @@ describe("every route", () => {
   const forPeople = rows.filter(([, { access }]) => access.kind !== "host");
   const writes = forPeople.filter(([, { method }]) => method !== "GET");
 
-  it.each(writes)("%s checks its body, whatever it does with it", async (_name, spec) => {
+  /** Where one field makes a body large, that one is named. */
+  const largeCode = (name: string): ErrorCode =>
+    name === "taskCreate" ? "prompt_too_large" : name === "statePut" ? "value_too_large" : "body_too_large";
+
+  it.each(writes)("%s checks its body, whatever it does with it", async (name, spec) => {
     const plain = await refusal(asked(spec, fleet, { raw: "{}", headers: { "content-type": "text/plain" } }), "content_type_unsupported");
     expect(plain).toMatchObject({ field: "content-type", hint: "Send application/json." });
     await refusal(asked(spec, fleet, { raw: new TextEncoder().encode("{}") }), "content_type_unsupported");
     const large = `{"x":"${"x".repeat(MAX_BODY_BYTES)}"}`;
-    expect((await refusal(asked(spec, fleet, { raw: large, headers: json5 }), "body_too_large")).hint).toBe("Send less at once.");
+    await refusal(asked(spec, fleet, { raw: large, headers: json5 }), largeCode(name));
     expect((await refusal(asked(spec, fleet, { raw: "{", headers: json5 }), "json_invalid")).detail).toContain("1:2");
     const unknown = await refusal(asked(spec, fleet, { body: { zzzzzzzzzz: 1 } }), "unknown_field");
     expect(unknown.field).toBe("zzzzzzzzzz");

@@ -4,11 +4,11 @@
  * was widened without saying so here, or one that is mounted past the table.
  */
 import { exports } from "cloudflare:workers";
-import { beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ROUTES, type RouteName, type RouteSpec } from "@maestro/shared/contract/routes";
-import { formatToken } from "@maestro/shared/token";
 import { app } from "../../control-plane/src/app.ts";
 import { bootstrap, freshAddress, joinHost, logIn, makeToken, ORIGIN, type Browser, type Fleet, type TestHost } from "./access-fleet.ts";
+import { attemptToken, workingFleet, type WorkingFleet } from "./support/working-fleet.ts";
 
 const WHO = ["none", "viewer", "operator", "owner", "browser", "fresh", "host", "agent"] as const;
 type Who = (typeof WHO)[number];
@@ -64,6 +64,25 @@ const MAY: Record<RouteName, readonly Who[]> = {
   sessionScreen: viewer,
   sessionInput: operator,
   sessionAttach: viewer,
+  tasks: [...viewer, "agent"],
+  taskCreate: [...operator, "agent"],
+  task: [...viewer, "agent"],
+  taskCancel: [...operator, "agent"],
+  taskRetry: operator,
+  taskCleanup: operator,
+  taskWait: [...viewer, "agent"],
+  taskLog: [...viewer, "agent"],
+  attemptLog: [...viewer, "agent"],
+  queue: viewer,
+  agentHealth: viewer,
+  state: [...viewer, "agent"],
+  stateFlush: owner,
+  stateGet: [...viewer, "agent"],
+  statePut: [...operator, "agent"],
+  stateDelete: [...operator, "agent"],
+  secrets: operator,
+  secretPut: ownerNow,
+  secretDelete: ownerNow,
   events: viewer,
   audit: owner,
   health: open,
@@ -90,23 +109,32 @@ let fleet: Fleet;
 let machine: TestHost;
 let tokens: Record<"viewer" | "operator" | "owner" | "agent", string>;
 let browsers: Record<"browser" | "fresh", Browser>;
-beforeEach(async () => {
-  fleet = await bootstrap();
+
+/** Where agents are let in, one is at work; elsewhere it does not matter whether its attempt runs. */
+async function enter(withAgent: boolean): Promise<void> {
+  const working = withAgent ? await workingFleet() : undefined;
+  fleet = working?.fleet ?? (await bootstrap());
   machine = await joinHost(fleet, "walked");
   tokens = {
     viewer: (await makeToken(fleet, { name: "v", role: "viewer" })).token,
     operator: (await makeToken(fleet, { name: "o", role: "operator" })).token,
     owner: fleet.owner.token,
-    agent: formatToken("att", new Uint8Array(80).fill(4)),
+    agent: await (working === undefined ? attemptToken(fleet.id, "t1", { id: "att_1", fence: 1 }) : tokenAtWork(working)),
   };
   browsers = {
     browser: await logIn({ token: (await makeToken(fleet, { name: "b" })).token }),
     fresh: await logIn({ token: fleet.owner.token }),
   };
-});
+}
+
+async function tokenAtWork({ submit, running, tokenOf }: WorkingFleet): Promise<string> {
+  const { id } = await submit({ prompt: "walk" });
+  return tokenOf(id, await running(id));
+}
 
 async function ask(who: Who, spec: RouteSpec): Promise<{ status: number; code: string | undefined; text: string }> {
-  const path = spec.path.replace(/:\w+/g, "nothing-here");
+  // A key that an agent may write, too.
+  const path = spec.path.replace(":key", "shared:nothing-here").replace(/:id|:code|:name/g, "nothing-here");
   const write = spec.method !== "GET";
   const answer = await exports.default.fetch(`${ORIGIN}${path}${spec.path === "/api/v1/events" ? "?follow=false" : ""}`, {
     method: spec.method,
@@ -171,6 +199,7 @@ describe("the table of routes", () => {
 // One fleet for all: none of these requests changes what the next of them is let in by, but for a logout of its own.
 describe("who may do what", () => {
   it.each(ROWS)("%s", async (name, spec) => {
+    await enter(spec.access.kind === "user-or-agent");
     for (const who of WHO) await judge(who, spec, Reflect.get(MAY, name));
   });
 });

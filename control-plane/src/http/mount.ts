@@ -51,7 +51,11 @@ function nothingHere(c: Context<AppEnv>): MaestroFailure {
   const specs: RouteSpec[] = Object.values(ROUTES);
   const noKey = checkKey("");
   // `/state/` is what a script sends whose variable is empty.
-  if (!noKey.ok && c.req.path.endsWith("/") && specs.some(({ path }) => path.endsWith("/:key") && matches(path, `${c.req.path}-`)))
+  if (
+    !noKey.ok &&
+    new URL(c.req.url).pathname.endsWith("/") &&
+    specs.some(({ path }) => path.endsWith("/:key") && matches(path, `${c.req.path}/-`))
+  )
     return new MaestroFailure(noKey.error);
   const here = specs.filter((spec) => matches(spec.path, c.req.path));
   if (here.length > 0) {

@@ -3,7 +3,7 @@ import { fail, MaestroFailure } from "@maestro/shared/errors";
 import type { TaskId } from "@maestro/shared/ids";
 import { SECRET_IV_BYTES, sealSecret } from "../crypto/secret-box.ts";
 import { addresseesNamed, allAddressees, type AddresseeRow } from "../db/addressees.ts";
-import { findHost, type HostRow } from "../db/hosts.ts";
+import { findHost } from "../db/hosts.ts";
 import { mayTouchAgent, mayTouchHost, reachOf } from "../domain/access/permissions.ts";
 import { checkRoots, checkTask, pathOf } from "../domain/dispatch/check-task.ts";
 import { readinessProblem } from "../domain/dispatch/readiness.ts";
@@ -20,9 +20,7 @@ type Submission = RouteContext<"taskCreate">;
 /** Throws what is wrong with it. */
 export async function newTask(rx: Submission, by: Actor): Promise<NewTask & { body: { id: string } }> {
   const body = unwrap(checkTask(rx.body, rx.config.forwardable));
-  const typed = unwrap(selectorOf(body.on, body.labels));
-  const host = await hostOf(rx, typed);
-  const on = typed === undefined || host === undefined ? typed : { ...typed, host: host.name };
+  const on = await placeOf(rx, unwrap(selectorOf(body.on, body.labels)));
   const targets = await targetsOf(rx, { to: body.to ?? [], on, command: body.command !== undefined });
   await requireSecrets(rx, body.secrets ?? []);
   const id = body.id ?? rx.newId("task");
@@ -83,15 +81,16 @@ function commandWithinReach({ principal }: Submission): void {
     });
 }
 
-/** The host that a task names, if it names one. */
-async function hostOf(rx: Submission, on: Selector | undefined): Promise<HostRow | undefined> {
-  if (on?.host === undefined) return undefined;
+/** With the name of the host that it names. An agent that names neither host nor agent means its own host. */
+async function placeOf(rx: Submission, on: Selector | undefined): Promise<Selector | undefined> {
+  if (on?.host === undefined)
+    return rx.principal.kind === "agent" && (rx.body.to ?? []).length === 0 ? { ...on, host: rx.principal.host.name } : on;
   const field = rx.body.on?.host === undefined ? "labels.target" : "on.host";
   const host = await findHost(rx.db, rx.fleet, on.host).catch((error: unknown) => {
     throw error instanceof MaestroFailure ? new MaestroFailure({ ...error.error, field }) : error;
   });
   if (rx.principal.kind !== "agent") hostNameWithinReach({ principal: rx.principal }, host.name, field);
-  return host;
+  return { ...on, host: host.name };
 }
 
 /** [SKILL34] An agent that could not run it is said so now. One whose host is away is not: it waits. */

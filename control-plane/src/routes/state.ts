@@ -52,8 +52,9 @@ export const stateRoutes = defineRoutes({
 const writer = (who: UserPrincipal | AgentPrincipal) => (who.kind === "agent" ? { task: who.task, name: who.agentName } : undefined);
 
 /** `/state/` with an empty key must not mean all of them, least of all to whoever deletes. */
-function requireNoKey(rx: { c: { req: { path: string } } }): void {
-  if (rx.c.req.path.endsWith("/")) unwrap(checkKey(""));
+function requireNoKey(rx: { c: { req: { url: string } } }): void {
+  // Routing takes no notice of the last slash, so the URL itself is looked at.
+  if (new URL(rx.c.req.url).pathname.endsWith("/")) unwrap(checkKey(""));
 }
 
 async function watch(rx: RouteContext<"state">, prefix: string): Promise<Response> {

@@ -1,0 +1,87 @@
+/** The whole Worker, and an agent on a linked host that takes every task and runs it until the test says how it ended. */
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import type { Task, TaskDetail } from "@maestro/shared/contract/tasks";
+import type { AttemptEnd } from "@maestro/shared/protocol/tasks";
+import { configOf } from "../../../control-plane/src/config.ts";
+import { makeAttemptToken } from "../../../control-plane/src/crypto/attempt-token.ts";
+import { call, json } from "../access-fleet.ts";
+import { linkedFleet } from "./linked-fleet.ts";
+import type { Text } from "./relay-frames.ts";
+
+const SHA_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** Turns of the link that a start may take. */
+const PATIENCE = 100;
+
+export async function workingFleet() {
+  const base = await linkedFleet();
+  const { fleet, link, api } = base;
+  link.answers.set("task.offer", () => ({ answer: "accepted" }));
+  link.answers.set("task.start", () => ({
+    status: { state: "running", startedMs: Date.now(), pid: 7, workspace: "/tmp/w/t", logBytes: 0 },
+  }));
+  link.answers.set("task.cancel", () => ({ status: { state: "cancelling", sinceMs: Date.now() } }));
+  link.answers.set("task.cleanup", () => ({ outcome: "removed" }));
+  link.say({ t: "attempts", items: [], first: true, more: false });
+  const agent = (name: string, type = "shell"): Promise<Response> =>
+    api("/api/v1/agents", { body: { name, type, workspace: `/tmp/${name}` } });
+  await agent("rev");
+  const scheduler = () => env.SCHEDULER.getByName(fleet.id);
+  const detail = async (id: string): Promise<TaskDetail> => json(api(`/api/v1/tasks/${id}`));
+  return {
+    ...base,
+    agent,
+    scheduler,
+    detail,
+    submit: async (body: object, token = fleet.owner.token): Promise<Task> => json(call("/api/v1/tasks", { token, body })),
+    /** Its latest attempt, once the host was told to start it. */
+    async running(id: string): Promise<TaskDetail["attempts"][number]> {
+      for (let asked = 0; ; asked++) {
+        const { attempts, status, waiting } = await detail(id);
+        if (asked === PATIENCE) throw new Error(`task ${id} is ${status}: ${JSON.stringify(waiting)}`);
+        const attempt = attempts.find((one) => one.status === "running");
+        if (status === "running" && attempt !== undefined) return attempt;
+        await link.pingPong();
+      }
+    },
+    ended(attempt: { id: string; fence: number }, end: Partial<AttemptEnd> = {}): void {
+      link.say({
+        t: "task.status",
+        report: {
+          attempt: attempt.id,
+          fence: attempt.fence,
+          status: {
+            state: "ended",
+            end: { outcome: "completed", exitCode: 0, endedMs: Date.now(), log: { bytes: 0, sha256: SHA_OF_NOTHING }, ...end },
+          },
+        },
+      });
+    },
+    /** What the host was asked of this kind. */
+    asked: (t: string): Text[] => link.asked.filter((frame) => frame.t === t),
+    tokenOf: (task: string, attempt: { id: string; fence: number }): Promise<string> => attemptToken(fleet.id, task, attempt),
+    /** The object is taken out of memory; its sockets stay. */
+    evict: (): Promise<void> =>
+      evictDurableObject(scheduler()).catch((error: unknown) => {
+        // It went to sleep by itself, which is as good.
+        if (!(error instanceof Error && error.message.includes("not currently running"))) throw error;
+      }),
+    /** Everything the Scheduler has stored, as text. */
+    stored: (): Promise<string> =>
+      runInDurableObject(scheduler(), (_scheduler, { storage: { sql } }) => {
+        const tables = sql
+          .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")
+          .toArray();
+        return JSON.stringify(tables.map(({ name }) => sql.exec(`SELECT * FROM "${name}"`).toArray()));
+      }),
+  };
+}
+
+export type WorkingFleet = Awaited<ReturnType<typeof workingFleet>>;
+
+/** As an agent is given it; whether the attempt runs is another matter. */
+export async function attemptToken(fleet: string, task: string, { id: attempt, fence }: { id: string; fence: number }): Promise<string> {
+  const { keys } = await configOf(env);
+  return makeAttemptToken(keys.attempt, { fleet, task, attempt, fence });
+}
