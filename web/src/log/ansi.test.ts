@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { parseLine, PLAIN, type Pen } from "./ansi.ts";
+import { parseLine, penAfter, PLAIN, shownText, type Pen } from "./ansi.ts";
 
-const text = (line: string): string =>
-  parseLine(line, PLAIN)
-    .spans.map((span) => span.text)
+const text = (line: string): string => {
+  const spans = parseLine(line, PLAIN)
+    .map((span) => span.text)
     .join("");
+  expect(shownText(line)).toBe(spans);
+  return spans;
+};
 const shades = (line: string, pen: Pen = PLAIN): [string, Partial<Pen>][] =>
-  parseLine(line, pen).spans.map((span) => [
+  parseLine(line, pen).map((span) => [
     span.text,
     Object.fromEntries(Object.entries(span.pen).filter(([, value]) => value !== undefined && value !== false)),
   ]);
@@ -37,9 +40,12 @@ describe("a line of a log", () => {
   });
 
   it("goes on with the colour of the line before, until it is reset", () => {
-    const { pen } = parseLine("\u001b[32mgreen", PLAIN);
+    const pen = penAfter("\u001b[32mgreen", PLAIN);
     expect(shades("still", pen)).toEqual([["still", { fg: 2 }]]);
     expect(shades("\u001b[mplain", pen)).toEqual([["plain", {}]]);
+    expect(penAfter("x \u001b[0m", pen)).toEqual(PLAIN);
+    expect(penAfter("\u001b[1m \u001b[0m \u001b[4m", pen)).toEqual({ ...PLAIN, underline: true });
+    expect(penAfter("nothing said", pen)).toBe(pen);
   });
 
   it.each([
@@ -85,6 +91,8 @@ describe("a line of a log", () => {
     for (const line of hostile) {
       const startedMs = performance.now();
       parseLine(line, PLAIN);
+      shownText(line);
+      penAfter(line, PLAIN);
       expect(performance.now() - startedMs, JSON.stringify(line.slice(0, 6))).toBeLessThan(2_000);
     }
   });

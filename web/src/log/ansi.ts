@@ -45,8 +45,8 @@ const SEQUENCE =
 const HARMLESS = /^[\x20-\x7e\t]*$/;
 
 /** @param text one line without its newline. @param pen as the line before left it. */
-export function parseLine(text: string, pen: Pen): { spans: Span[]; pen: Pen } {
-  if (HARMLESS.test(text)) return { spans: text === "" ? [] : [{ text, pen }], pen };
+export function parseLine(text: string, pen: Pen): Span[] {
+  if (HARMLESS.test(text)) return text === "" ? [] : [{ text, pen }];
   const shown = afterReturn(text);
   const spans: Span[] = [];
   let now = pen;
@@ -61,11 +61,28 @@ export function parseLine(text: string, pen: Pen): { spans: Span[]; pen: Pen } {
   for (const match of shown.matchAll(SEQUENCE)) {
     put(shown.slice(from, match.index));
     from = match.index + match[0].length;
-    const [, parameters = "", intermediates = "", final = ""] = match;
-    if (final === "m" && intermediates === "" && !/[<-?]/.test(parameters)) now = sgr(parameters, now);
+    now = penOf(match, now);
   }
   put(shown.slice(from));
-  return { spans, pen: now };
+  return spans;
+}
+
+/** The text of the spans that `parseLine` makes of it. */
+export const shownText = (text: string): string => (HARMLESS.test(text) ? text : cleaned(afterReturn(text).replace(SEQUENCE, "")));
+
+/** How a line leaves the pen to the next one. */
+export function penAfter(text: string, pen: Pen): Pen {
+  if (!/[\u001b\u009b]/.test(text)) return pen;
+  // Most lines end as plain as they began.
+  const reset = text.lastIndexOf(RESET);
+  let now = reset === -1 ? pen : PLAIN;
+  for (const match of text.slice(reset === -1 ? 0 : reset + RESET.length).matchAll(SEQUENCE)) now = penOf(match, now);
+  return now;
+}
+const RESET = "\u001b[0m";
+
+function penOf([, parameters = "", intermediates = "", final = ""]: RegExpExecArray, pen: Pen): Pen {
+  return final === "m" && intermediates === "" && !/[<-?]/.test(parameters) ? sgr(parameters, pen) : pen;
 }
 
 /** What a carriage return leaves on the line: a progress bar shows its last state only. The colours before it count. */

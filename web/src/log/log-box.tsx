@@ -3,9 +3,9 @@
  * keeps the end in sight while it is pinned, else the line at the top, whatever comes or goes above it.
  */
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type RefObject } from "react";
-import { LogLineView } from "./log-line.tsx";
+import { LogLineView } from "./log-line-view.tsx";
 import type { LogSearch } from "./log-search.ts";
-import type { LogLine } from "./log-window.ts";
+import type { LogLine } from "./log-line.ts";
 import { layOut, lineAt, rowCount, visible } from "./row-layout.ts";
 
 /** The sheet's line height, px. */

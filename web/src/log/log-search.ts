@@ -1,5 +1,5 @@
 /** Finds a text in the lines that are here. Pure; remembers what it found in lines that did not change. */
-import type { LogLine } from "./log-window.ts";
+import type { LogLine } from "./log-line.ts";
 
 /** Of one line: where the text stands in its `text`. */
 export type Hits = readonly number[];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LogWindow, type LogLine } from "./log-window.ts";
+import type { LogLine } from "./log-line.ts";
+import { LogWindow } from "./log-window.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const texts = (lines: readonly LogLine[]): string[] => lines.map((line) => line.text);

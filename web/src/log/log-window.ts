@@ -2,21 +2,9 @@
  * The part of a log that this page keeps: its end, growing at the bottom as it is followed, at the top as it is asked for.
  * Bounded: what is over the limit goes away at the top, whole lines at a time, and can be loaded again.
  */
-import { parseLine, PLAIN, type Pen, type Span } from "./ansi.ts";
+import { PLAIN, type Pen } from "./ansi.ts";
 import { LineSplitter, wholeLines, type RawLine } from "./line-splitter.ts";
-import { textWidth } from "./text-width.ts";
-
-export interface LogLine {
-  offset: number;
-  bytes: number;
-  spans: readonly Span[];
-  /** Of all spans, to be searched. */
-  text: string;
-  /** In columns. */
-  width: number;
-  /** Bytes between the line before and this one that the log does not have [LG2]. */
-  missing: number;
-}
+import { LogLine } from "./log-line.ts";
 
 export interface LogLimits {
   keepBytes: number;
@@ -89,7 +77,7 @@ export class LogWindow {
     const added = this.#splitter.push(fresh).map((raw) => this.#parsed(raw));
     if (added.length > 0) this.#lines = this.#lines.concat(added);
     const open = this.#splitter.open();
-    this.#open = open === undefined ? undefined : lineOf(open, this.#pen, this.#missing).line;
+    this.#open = open === undefined ? undefined : new LogLine(open, this.#pen, this.#missing);
     this.#drop();
   }
 
@@ -100,10 +88,10 @@ export class LogWindow {
     const [first] = raw;
     if (first === undefined) return false;
     let pen = PLAIN;
-    const earlier = raw.map((line) => {
-      const parsed = lineOf(line, pen, 0);
-      pen = parsed.pen;
-      return parsed.line;
+    const earlier = raw.map((one) => {
+      const line = new LogLine(one, pen, 0);
+      pen = line.penAfter;
+      return line;
     });
     this.#lines = [...earlier, ...this.#lines];
     this.#start = first.offset;
@@ -113,8 +101,8 @@ export class LogWindow {
   }
 
   #parsed(raw: RawLine): LogLine {
-    const { line, pen } = lineOf(raw, this.#pen, this.#missing);
-    this.#pen = pen;
+    const line = new LogLine(raw, this.#pen, this.#missing);
+    this.#pen = line.penAfter;
     this.#missing = 0;
     return line;
   }
@@ -127,10 +115,4 @@ export class LogWindow {
     this.#lines = this.#lines.slice(Math.max(byLines, byBytes === -1 ? this.#lines.length : byBytes));
     this.#start = this.#lines[0]?.offset ?? this.#open?.offset ?? this.#end;
   }
-}
-
-function lineOf(raw: RawLine, before: Pen, missing: number): { line: LogLine; pen: Pen } {
-  const { spans, pen } = parseLine(raw.text, before);
-  const text = spans.map((span) => span.text).join("");
-  return { line: { offset: raw.offset, bytes: raw.bytes, spans, text, width: textWidth(text), missing }, pen };
 }

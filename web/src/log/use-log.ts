@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { useFleetStore } from "../app/fleet-context.tsx";
 import { LogReader, type LogState } from "./log-reader.ts";
 import { openLog } from "./log-source.ts";
-import type { LogLine } from "./log-window.ts";
+import type { LogLine } from "./log-line.ts";
 
 export interface LogPicture {
   lines: readonly LogLine[];

@@ -4,7 +4,7 @@ import { byteCount } from "../tasks/figures.ts";
 import type { Colour, Pen } from "./ansi.ts";
 import { piecesOf } from "./log-pieces.ts";
 import type { Hits } from "./log-search.ts";
-import type { LogLine } from "./log-window.ts";
+import type { LogLine } from "./log-line.ts";
 
 declare module "react" {
   // Set through the CSSOM, which the policy allows; the sheet keeps them readable on either scheme.
