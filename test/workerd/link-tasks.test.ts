@@ -372,6 +372,20 @@ describe("[LG1] logs on the link", () => {
     expect(await log.whole()).toEqual({ text: "abcxyz", gaps: [[3, 100]] });
   });
 
+  test("[LG2] one whose digest is another is asked for again, on a new link as well", async () => {
+    const { relay, host, log } = await logging();
+    host.data("log", bytesOf("hexlo"), { channel, offset: 0 });
+    host.say({ t: "task.status", report: ended(log.attempt, { log: { bytes: 5, sha256: await sha256Of("hello") } }) });
+    expect(await host.next("log.need")).toEqual({ t: "log.need", attempt: log.attempt, from: 0 });
+    host.socket.close(4000, "cut");
+    const again = await relay.host_([]);
+    again.say({ t: "log.open", channel, attempt: log.attempt, fence: 1 });
+    expect(await again.next("log.need")).toEqual({ t: "log.need", attempt: log.attempt, from: 0 });
+    again.data("log", bytesOf("hello"), { channel, offset: 0 });
+    await again.next("log.durable", (frame) => frame["offset"] === 5);
+    expect(await log.stub.state()).toMatchObject({ complete: true, sha256: await sha256Of("hello") });
+  });
+
   test("[LG1] a log that cannot be stored keeps its bytes, and its end is not acknowledged, until it can", async () => {
     const { relay, host, log } = await logging();
     const append = vi.spyOn(AttemptLog.prototype, "append").mockRejectedValue(new Error("the disk is full"));

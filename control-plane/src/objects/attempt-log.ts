@@ -35,6 +35,8 @@ export interface LogView extends LogState {
   available: number;
   followed: boolean;
   exit?: { status: string; exitCode: number | null } | undefined;
+  /** [LG2] Its digest was another one than the host's: it is to come once more, from its beginning. */
+  again?: true | undefined;
   /** All of it came twice, and twice its digest was another one than the host's. */
   damaged?: true | undefined;
 }
@@ -128,6 +130,7 @@ export class AttemptLog extends DurableObject<Env> {
       ...(sha256 === undefined ? {} : { sha256 }),
       ...(omitted === undefined ? {} : { omitted }),
       ...(end === undefined ? {} : { exit: { status: end.status, exitCode: end.exitCode } }),
+      ...(this.#store.record.check === "again" ? { again: true } : {}),
       ...(this.#damaged ? { damaged: true } : {}),
     };
   }

@@ -27,8 +27,15 @@ interface Appended {
 export interface LogOfAttempt {
   append(offset: number, bytes: Uint8Array): Promise<Appended>;
   skip(from: number, to: number): Promise<Appended>;
-  state(): Promise<{ durable: number; complete: boolean; followed: boolean }>;
-  end(...end: Parameters<AttemptLogCalls["end"]>): Promise<{ complete: boolean }>;
+  state(): Promise<Standing & { followed: boolean }>;
+  end(...end: Parameters<AttemptLogCalls["end"]>): Promise<Standing>;
+}
+
+interface Standing {
+  durable: number;
+  complete: boolean;
+  /** [LG2] All of it is to come once more. */
+  again?: true | undefined;
 }
 
 export interface LogIntakePort {
@@ -108,7 +115,7 @@ export class LogIntake {
   async end(attempt: string, ...end: Parameters<AttemptLogCalls["end"]>): Promise<void> {
     const channel = this.#of(attempt);
     if (channel === undefined || channel.refused) {
-      await this.#port.log(attempt).end(...end);
+      this.#askIfAgain(attempt, await this.#port.log(attempt).end(...end));
       return;
     }
     await new Promise<void>((resolve, reject) => {
@@ -229,9 +236,16 @@ export class LogIntake {
         return this.#answer(channel, await log.append(job.offset, job.bytes));
       case "skip":
         return this.#answer(channel, await log.skip(job.from, job.to), true);
-      case "end":
-        if ((await log.end(...job.end)).complete) this.#close(channel);
+      case "end": {
+        const standing = await log.end(...job.end);
+        this.#askIfAgain(attempt, standing);
+        if (standing.complete) this.#close(channel);
+      }
     }
+  }
+
+  #askIfAgain(attempt: string, { again, durable, complete }: Standing): void {
+    if (again === true && !complete) this.#port.send({ t: "log.need", attempt, from: durable });
   }
 
   async #opened(channel: Channel, log: LogOfAttempt): Promise<void> {
@@ -241,9 +255,11 @@ export class LogIntake {
       return;
     }
     if (this.#followed.has(attempt)) this.#port.send({ t: "log.follow", attempt, follow: true });
-    const { durable, followed } = await log.state();
+    const standing = await log.state();
+    const { durable, followed } = standing;
     channel.told = durable;
     this.#port.send({ t: "log.durable", attempt, offset: durable });
+    this.#askIfAgain(attempt, standing);
     if (followed && !this.#followed.has(attempt)) this.follow(attempt, true);
   }
 
