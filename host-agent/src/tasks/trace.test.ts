@@ -8,8 +8,8 @@ import { traced, withoutStamp } from "./trace.ts";
 
 const NONCE = "a1b2c3d4e5f60718";
 const STAMPED = /^TRACE: \[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\] step: /;
-const SHELLS = [["/bin/sh"], ["busybox", "sh"], ["bash", "--posix"]] as const;
-const present = SHELLS.filter(([program]) =>
+const SHELLS = [["/bin/sh"], ["busybox", "sh"], ["bash", "--posix"]];
+const present = SHELLS.filter(([program = ""]) =>
   program.startsWith("/") ? existsSync(program) : (process.env["PATH"] ?? "").split(":").some((dir) => existsSync(path.join(dir, program))),
 );
 

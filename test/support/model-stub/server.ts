@@ -12,7 +12,7 @@ export interface ServerSentEvent {
 }
 
 export type Answer =
-  | { kind: "json"; prompt: string; status: number; value: unknown }
+  | { kind: "json"; prompt: string; status: number; value: unknown; headers?: Record<string, string> }
   /** `end` is a last data line outside JSON (`[DONE]`). */
   | { kind: "events"; prompt: string; events: ServerSentEvent[]; end?: string };
 
@@ -110,7 +110,7 @@ function route(method: string, path: string, body: unknown, id: number): Answer 
 
 function send(response: ServerResponse, answer: Answer): void {
   if (answer.kind === "json") {
-    response.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(answer.value));
+    response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers }).end(JSON.stringify(answer.value));
     return;
   }
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });

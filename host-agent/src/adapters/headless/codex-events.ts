@@ -1,11 +1,19 @@
 /** Codex' `exec --json`: a thread of turns, whose items are messages, commands and changes of files. */
 import * as z from "zod";
-import { failureOf } from "./failures.ts";
+import { failureOf, reason } from "./failures.ts";
 import { usageOf, type EventReader } from "./findings.ts";
 
 const Count = z.number().catch(0);
 const Thread = z.looseObject({ thread_id: z.string().max(128) });
-const Item = z.looseObject({ item: z.looseObject({ type: z.string(), text: z.string().optional().catch(undefined) }) });
+const Item = z.looseObject({
+  item: z.looseObject({
+    type: z.string(),
+    text: z.string().optional().catch(undefined),
+    status: z.string().catch(""),
+    command: z.string().catch("a change of files"),
+    aggregated_output: z.string().catch(""),
+  }),
+});
 const Turn = z.looseObject({ usage: z.looseObject({ input_tokens: Count, cached_input_tokens: Count, output_tokens: Count }) });
 const Failed = z.looseObject({ error: z.looseObject({ message: z.string() }) });
 const Complaint = z.looseObject({ message: z.string() });
@@ -14,6 +22,8 @@ export function codexEvents(): EventReader {
   let session: string | undefined;
   let result: string | undefined;
   let complaint: string | undefined;
+  /** The last thing it tried, when its sandbox or its rules forbade that: what it got done in another way does not count. */
+  let denied: string | undefined;
   let ended: "no" | "completed" | "failed" = "no";
   const sums = { turns: 0, input: 0, cached: 0, output: 0 };
   return {
@@ -25,6 +35,7 @@ export function codexEvents(): EventReader {
         case "item.completed": {
           const item = Item.safeParse(event).data?.item;
           if (item?.type === "agent_message") result = item.text;
+          if (item?.type === "command_execution" || item?.type === "file_change") denied = isDenied(item) ? item.command : undefined;
           break;
         }
         case "turn.completed": {
@@ -56,7 +67,16 @@ export function codexEvents(): EventReader {
       ...(sums.turns === 0
         ? {}
         : usageOf({ turns: sums.turns, inputTokens: sums.input, cacheReadTokens: sums.cached, outputTokens: sums.output })),
-      ...(ended === "completed" || complaint === undefined ? {} : { failure: failureOf(complaint, nowMs) }),
+      ...(ended !== "completed"
+        ? complaint === undefined
+          ? {}
+          : { failure: failureOf(complaint, nowMs) }
+        : denied === undefined
+          ? {}
+          : { failure: reason("permission_denied", `It was not permitted: ${denied}`) }),
     }),
   };
 }
+
+const isDenied = ({ status, aggregated_output }: { status: string; aggregated_output: string }): boolean =>
+  status === "declined" || (status === "failed" && /Read-only file system|Operation not permitted|rejected by/i.test(aggregated_output));

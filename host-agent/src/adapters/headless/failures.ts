@@ -54,6 +54,13 @@ export function classify(message: string, nowMs: number): TaskReason | undefined
   return { ...reason(known.code, message), ...(at === undefined ? {} : { retryAt: at }) };
 }
 
+/** What a provider's status says for sure; others need its words. */
+export function codeOfStatus(status: number): TaskReasonCode | undefined {
+  if (status === 401 || status === 403) return "auth_failed";
+  if (status === 402 || status === 429) return "quota_limit";
+  return status >= 500 ? "network" : undefined;
+}
+
 /** A message of a CLI that says itself that it failed. */
 export const failureOf = (message: string, nowMs: number): TaskReason => classify(message, nowMs) ?? reason("agent_error", message);
 
@@ -61,7 +68,7 @@ export const failureOf = (message: string, nowMs: number): TaskReason => classif
 export function classifyOutput(tail: string, nowMs: number): TaskReason | undefined {
   const complaints = tail
     .split("\n")
-    .filter((line) => /error|fail|limit|quota|denied|reject|unauthor|log ?in|api key|refused|too (?:long|many)/i.test(line));
+    .filter((line) => /error|fail|limit|quota|denied|reject|auth|log ?in|api key|refused|too (?:long|many)/i.test(line));
   for (const line of complaints.slice(-20).reverse()) {
     const found = classify(line, nowMs);
     if (found !== undefined) return found;

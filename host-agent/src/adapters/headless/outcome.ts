@@ -87,7 +87,11 @@ function conclude(adapter: Adapter, findings: Findings, tail: Tail, exit: Exit, 
 /** What the CLI says itself counts most; then what its output looks like; then how it exited. */
 function whyNot(adapter: Adapter, { failure, finished }: Findings, { text }: Tail, exit: Exit, nowMs: number): TaskReason | undefined {
   const { exitCode, signal } = exit;
-  if (exitCode === null) return reason("killed_by_signal", `It was ended by ${signal ?? "a signal"}.`);
+  if (exitCode === null)
+    return reason(
+      "killed_by_signal",
+      `It was ended by ${signal ?? "a signal"}.${failure === undefined ? "" : ` It had said: ${failure.detail}`}`,
+    );
   const isAgent = adapter.headless.output.kind !== "plain";
   if (exitCode === NOT_FOUND && adapter.binaries.length > 0 && finished !== true)
     return reason("agent_cli_missing", `${adapter.title} could not be started. ${lastLine(text)}`, `Install it there: ${adapter.install}`);

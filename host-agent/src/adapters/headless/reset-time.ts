@@ -30,11 +30,12 @@ function span(text: string, nowMs: number): number | undefined {
   const [, bare] = /retry[-_ ]after(?:["':=\s]|seconds?|\(s\))*(\d+(?:\.\d+)?)(?![\d.]*\s*(?:ms|m|h|d))/i.exec(text) ?? [];
   if (bare !== undefined) return nowMs + Number(bare) * 1000;
   const [, list] =
-    new RegExp(String.raw`(?:again|resets?|retry|available|wait)[^\n\d]{0,24}((?:\d+(?:\.\d+)?\s*${UNITS}\b[\s,and]*)+)`, "i").exec(text) ??
-    [];
+    new RegExp(String.raw`(?:again|resets?|retry|available|wait)[^\n\d]{0,24}((?:\d+(?:\.\d+)?\s*${UNITS}(?![a-z])[\s,and]*)+)`, "i").exec(
+      text,
+    ) ?? [];
   if (list === undefined) return undefined;
   let ms = 0;
-  for (const [, amount, unit] of list.matchAll(new RegExp(String.raw`(\d+(?:\.\d+)?)\s*${UNITS}\b`, "gi"))) {
+  for (const [, amount, unit] of list.matchAll(new RegExp(String.raw`(\d+(?:\.\d+)?)\s*${UNITS}(?![a-z])`, "gi"))) {
     const word = (unit ?? "").toLowerCase();
     ms += Number(amount) * (UNIT_MS[/^(?:ms|millis)/.test(word) ? "ms" : word.slice(0, 1)] ?? 0);
   }
@@ -43,10 +44,10 @@ function span(text: string, nowMs: number): number | undefined {
 
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/** `resets 3pm (America/New_York)`, `resets at 15:30`, `resets Nov 30, 9am (UTC)`; a time without a zone is this machine's. */
+/** `resets 3pm (America/New_York)`, `try again at 5:53 PM`, `Nov 30th, 2026 5:53 PM`, `resets Nov 30, 9am (UTC)`; a time without a zone is this machine's. */
 function clockTime(text: string, nowMs: number): number | undefined {
   const found =
-    /(?:resets?|again|until)(?:\s+(?:at|on))?\s+(?:([A-Z][a-z]{2})[a-z]*\s+(\d{1,2})(?:,|\s+at)?\s+)?(\d{1,2})(?::(\d\d))?\s*([ap]m)?(?:\s*\(([A-Za-z_]+(?:\/[A-Za-z_+-]+)*)\))?/i.exec(
+    /(?:resets?|again|until)(?:\s+(?:at|on))?\s+(?:([A-Z][a-z]{2})[a-z]*\s+(\d{1,2})(?:st|nd|rd|th)?(?:,\s*\d{4})?(?:,|\s+at)?\s+)?(\d{1,2})(?::(\d\d))?\s*([ap]m)?(?:\s*\(([A-Za-z_]+(?:\/[A-Za-z_+-]+)*)\))?/i.exec(
       text,
     );
   if (found === null) return undefined;

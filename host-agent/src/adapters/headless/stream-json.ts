@@ -1,6 +1,6 @@
 /** Claude Code's `stream-json`, which Qwen Code and Amp speak too: the last `result` event says it all. */
 import * as z from "zod";
-import { failureOf, reason } from "./failures.ts";
+import { codeOfStatus, failureOf, reason } from "./failures.ts";
 import { usageOf, type EventReader, type Findings } from "./findings.ts";
 
 const Count = z.number().optional().catch(undefined);
@@ -12,6 +12,8 @@ const Result = z.looseObject({
   error: z.unknown().optional(),
   errors: z.array(z.string()).optional().catch(undefined),
   session_id: z.string().max(128).optional().catch(undefined),
+  /** What the provider answered, where it was that. */
+  api_error_status: z.number().nullish().catch(undefined),
   total_cost_usd: Count,
   num_turns: Count,
   usage: z
@@ -59,7 +61,8 @@ function ofResult(result: Result, nowMs: number, resetsAt: number | undefined): 
   const at = failure?.code === "quota_limit" && resetsAt !== undefined ? { retryAt: new Date(resetsAt * 1000).toISOString() } : {};
   return {
     finished: true,
-    ...(result.result === undefined ? {} : { result: result.result }),
+    // The text of a failure is no result.
+    ...(result.result === undefined || result.is_error ? {} : { result: result.result }),
     ...(result.session_id === undefined ? {} : { session: result.session_id }),
     ...usageOf({
       inputTokens: result.usage?.input_tokens,
@@ -73,12 +76,15 @@ function ofResult(result: Result, nowMs: number, resetsAt: number | undefined): 
   };
 }
 
-function failureIn({ is_error, subtype, result, error, errors, permission_denials }: Result, nowMs: number) {
+function failureIn({ is_error, subtype, result, error, errors, permission_denials, api_error_status }: Result, nowMs: number) {
   if (is_error || (subtype !== "success" && subtype !== "")) {
     const said = [result, typeof error === "string" ? error : undefined, ...(errors ?? [])].filter(
       (text) => text !== undefined && text !== "",
     );
-    return failureOf(said.length === 0 ? (SUBTYPES[subtype] ?? `It ended with '${subtype}'.`) : said.join(" "), nowMs);
+    const text = said.length === 0 ? (SUBTYPES[subtype] ?? `It ended with '${subtype}'.`) : said.join(" ");
+    const code = codeOfStatus(api_error_status ?? 0);
+    const known = failureOf(text, nowMs);
+    return code === undefined ? known : { ...known, ...reason(code, text) };
   }
   if (permission_denials.length === 0) return undefined;
   const tools = [...new Set(permission_denials.map(({ tool_name }) => tool_name))].slice(0, 10).join(", ");

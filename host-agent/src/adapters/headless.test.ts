@@ -1,0 +1,153 @@
+import { describe, expect, test } from "vitest";
+import type { AgentType } from "@maestro/shared/contract/check-agent-type";
+import { BUILTIN } from "./builtin.ts";
+import { launchReason, outcomeAdapter, planHeadless, type HeadlessPlan, type HeadlessSpec } from "./headless.ts";
+import { MAX_ARGUMENT_BYTES } from "./headless/arguments.ts";
+
+const HOSTILE = "-rf $(touch /tmp/x) `id` \"quoted\" 'single' \\ ; | & > < \n second line {{model}} %s é 漢";
+const agent = { id: "agt_1", name: "a", type: "t", workspace: "/w", args: [], env: {} };
+const spec = (more: Partial<HeadlessSpec> = {}): HeadlessSpec => ({
+  task: "tsk_1",
+  attempt: "att_1",
+  fence: 1,
+  n: 1,
+  agent,
+  prompt: "Do it",
+  workspace: { mode: "default" },
+  env: {},
+  hostEnv: [],
+  secretNames: [],
+  timeoutMs: 1_000,
+  trace: false,
+  ...more,
+});
+type Name = AgentType["adapter"];
+const plan = (adapter: Name, type: Partial<AgentType> = {}, more: Partial<HeadlessSpec> = {}, root = false) =>
+  planHeadless(spec(more), { slug: "t", adapter, ...type }, BUILTIN[adapter], { binary: `/bin/${adapter}`, version: "1.2.3" }, "/w", root);
+const planned = (...args: Parameters<typeof plan>): HeadlessPlan => {
+  const result = plan(...args);
+  if (!result.ok) throw new Error(result.error.detail);
+  return result.value;
+};
+
+describe("argv of a headless run", () => {
+  test.each<[Name, Partial<AgentType>, string[]]>([
+    ["claude", { permissions: "edit" }, ["-p", "--output-format", "stream-json", "--verbose", "--permission-mode", "acceptEdits"]],
+    ["codex", { permissions: "plan" }, ["exec", "--json", "--skip-git-repo-check", "--sandbox", "read-only", "-"]],
+    ["opencode", { permissions: "plan" }, ["run", "--format", "json", "--agent", "plan"]],
+    ["gemini", { permissions: "full" }, ["--output-format", "stream-json", "--approval-mode", "yolo"]],
+    ["qwen", { permissions: "edit" }, ["--output-format", "stream-json", "--approval-mode", "auto-edit"]],
+    ["amp", { permissions: "full" }, ["--execute", "--stream-json", "--dangerously-allow-all"]],
+  ])("%s takes the prompt on standard input, whatever is in it", (adapter, type, args) => {
+    const { argv, stdin } = planned(adapter, type, { prompt: HOSTILE });
+    expect(argv).toEqual([`/bin/${adapter}`, ...args]);
+    expect(stdin).toBe(HOSTILE);
+  });
+
+  test.each<[Name, string]>([
+    ["aider", "--message="],
+    ["copilot", "--prompt="],
+  ])("%s takes it as one argument, in one piece with its flag", (adapter, flag) => {
+    const { argv, stdin } = planned(adapter, {}, { prompt: HOSTILE });
+    expect(argv.filter((argument) => argument.includes("touch"))).toEqual([`${flag}${HOSTILE}`]);
+    expect(stdin).toBeUndefined();
+  });
+
+  test('[SKILL35] kilo <mode> "<prompt>" <workspace>', () => {
+    expect(planned("kilo", { mode: "code-reviewer" }, { prompt: "Review $(the) 'change'" }).argv).toEqual([
+      "/bin/kilo",
+      "code-reviewer",
+      "Review $(the) 'change'",
+      "/w",
+    ]);
+    expect(planned("kilo", { mode: "code-reviewer" }, { mode: "test-engineer" }).argv[1]).toBe("test-engineer");
+    expect(plan("kilo")).toMatchObject({ ok: false, error: { code: "field_missing", field: "mode" } });
+    expect(plan("kilo", { mode: "m" }, { prompt: "--yolo" })).toMatchObject({
+      ok: false,
+      error: { code: "field_invalid", field: "prompt" },
+    });
+  });
+
+  test("model, mode and session go on; the task's own come before the agent's and its type's", () => {
+    const resumed = { model: "m2", resumeSession: "s1", agent: { ...agent, model: "m1", args: ["--extra"] } };
+    expect(planned("claude", {}, resumed).argv).toEqual([
+      ...["/bin/claude", "-p", "--output-format", "stream-json", "--verbose", "--model", "m2", "--resume", "s1", "--extra"],
+    ]);
+    expect(planned("codex", { mode: "deep" }, resumed).argv).toEqual([
+      ...["/bin/codex", "exec", "--json", "--skip-git-repo-check", "--model", "m2", "--profile", "deep", "--extra", "resume", "s1", "-"],
+    ]);
+    expect(planned("opencode", {}, resumed).argv.join(" ")).toContain("--session s1");
+    expect(planned("amp", {}, resumed).argv.slice(1, 4)).toEqual(["threads", "continue", "s1"]);
+  });
+
+  test("as root, `full` is refused for Claude Code before it refuses itself", () => {
+    expect(plan("claude", { permissions: "full" }, {}, true)).toMatchObject({ ok: false, error: { code: "policy_denied", field: "type" } });
+    expect(planned("claude", { permissions: "full" }).argv).toContain("bypassPermissions");
+    expect(plan("claude", { permissions: "edit" }, {}, true).ok).toBe(true);
+  });
+
+  test("a missing CLI is named, with the line that installs it", () => {
+    const refused = planHeadless(spec(), { slug: "t", adapter: "codex" }, BUILTIN.codex, undefined, "/w");
+    expect(refused).toMatchObject({ ok: false, error: { code: "agent_cli_missing", field: "type" } });
+    if (!refused.ok)
+      expect(launchReason(refused.error)).toMatchObject({ code: "agent_cli_missing", hint: /npm install -g @openai\/codex/ });
+  });
+
+  test("a command is its argv, for whatever agent, and its output is its own", () => {
+    const command = { prompt: undefined, command: ["make", "-j2", "a b"] };
+    const { argv, env } = planned("claude", { env: { A: "type" } }, { ...command, env: { B: "task" } });
+    expect(argv).toEqual(["make", "-j2", "a b"]);
+    expect(env).toMatchObject({ A: "type", B: "task", MAESTRO_TASK_ID: "tsk_1", MAESTRO_AGENT: "a" });
+    expect(outcomeAdapter(spec(command), BUILTIN.claude)).toBe(BUILTIN.shell);
+    expect(outcomeAdapter(spec(), BUILTIN.claude)).toBe(BUILTIN.claude);
+    expect(planHeadless(spec({ ...command, agent: undefined }), undefined, BUILTIN.shell, undefined, "/w").ok).toBe(true);
+  });
+
+  test("a shell agent reads its prompt as what would be typed", () => {
+    expect(planned("shell", {}, { prompt: "echo hi" })).toMatchObject({ argv: ["/bin/sh"], stdin: "echo hi\n" });
+    expect(planned("shell", {}, { agent: { ...agent, args: ["bash", "-s"] } }).argv).toEqual(["bash", "-s"]);
+  });
+});
+
+describe("a custom argv template", () => {
+  const custom = (type: Partial<AgentType>, more: Partial<HeadlessSpec> = {}) =>
+    planned("custom", { argv: ["tool", "--ask", "{{prompt}}", "--in={{workspace}}", "{{model}}"], ...type }, more);
+
+  test("each placeholder becomes part of exactly one argument", () => {
+    expect(custom({}, { prompt: HOSTILE, model: "m x" })).toMatchObject({ argv: ["tool", "--ask", HOSTILE, "--in=/w", "m x"] });
+    // A prompt cannot bring placeholders of its own.
+    expect(custom({}, { prompt: "{{workspace}} $& {{prompt}}" }).argv[2]).toBe("{{workspace}} $& {{prompt}}");
+  });
+  test("without a model its argument is left out", () => {
+    expect(custom({}).argv).toEqual(["tool", "--ask", "Do it", "--in=/w"]);
+  });
+  test("on standard input when the type says so, or has no place for it", () => {
+    expect(custom({ prompt: "stdin", argv: ["tool", "-"] })).toEqual(expect.objectContaining({ argv: ["tool", "-"], stdin: "Do it" }));
+    expect(custom({ argv: ["tool"] })).toMatchObject({ argv: ["tool"], stdin: "Do it" });
+    expect(custom({ argv: ["tool"], prompt: "arg" })).toMatchObject({ argv: ["tool", "Do it"] });
+    expect(custom({ argv: ["tool"], prompt: "arg" }).stdin).toBeUndefined();
+  });
+});
+
+describe("what cannot be started is refused with its reason", () => {
+  test.each<[Name, Partial<AgentType>]>([
+    ["custom", { argv: ["tool", "{{prompt}}"] }],
+    ["kilo", { mode: "m" }],
+    ["aider", {}],
+    ["copilot", {}],
+  ])("%s: a prompt that no argument can hold", (adapter, type) => {
+    expect(plan(adapter, type, { prompt: "x".repeat(MAX_ARGUMENT_BYTES + 1) })).toMatchObject({
+      ok: false,
+      error: { code: "prompt_too_large", field: "prompt" },
+    });
+    expect(plan(adapter, type, { prompt: "x".repeat(100_000) }).ok).toBe(true);
+  });
+  test("a prompt without an agent; neither prompt nor command; a variable that runs code", () => {
+    expect(planHeadless(spec({ agent: undefined }), undefined, BUILTIN.shell, undefined, "/w")).toMatchObject({
+      error: { code: "target_missing" },
+    });
+    expect(plan("claude", {}, { prompt: undefined })).toMatchObject({ error: { code: "field_missing", field: "prompt" } });
+    expect(plan("claude", {}, { env: { NODE_OPTIONS: "x" } })).toMatchObject({ error: { code: "env_denied", field: "env.NODE_OPTIONS" } });
+    expect(launchReason({ code: "prompt_too_large", detail: "d" })).toEqual({ code: "spawn_failed", detail: "d" });
+  });
+});
