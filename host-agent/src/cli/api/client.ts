@@ -20,6 +20,8 @@ export interface CallInput {
   query?: Readonly<Record<string, string | number | undefined>>;
   body?: unknown;
   signal?: AbortSignal;
+  /** Of a write that may be asked again: it is done once. Default: one of its own. */
+  idempotencyKey?: string;
 }
 
 export interface ApiClientOptions extends Target {
@@ -111,7 +113,7 @@ export class ApiClient {
 
   async #send(
     { method, path, access }: Pick<RouteSpec, "method" | "path" | "access">,
-    { params = {}, query = {}, body, signal }: CallInput,
+    { params = {}, query = {}, body, signal, idempotencyKey }: CallInput,
     headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
     const { url, token, pin } = this.target;
@@ -130,7 +132,7 @@ export class ApiClient {
         "user-agent": this.#userAgent,
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...(method === "GET" ? {} : { "idempotency-key": randomBytes(16).toString("base64url") }),
+        ...(method === "GET" ? {} : { "idempotency-key": idempotencyKey ?? randomBytes(16).toString("base64url") }),
         ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),

@@ -119,6 +119,25 @@ describe("bad inputs", { timeout: 30_000 }, () => {
   });
 });
 
+describe("a connection that breaks at submission", { timeout: 30_000 }, () => {
+  const keys = () => server.asked.map(({ headers }) => headers["idempotency-key"]);
+
+  test("is asked again under the same key, so that there is one task", async () => {
+    const answers = [{ ...json({}), body: '{"id":', cut: true as const }, refused(409, "idempotency_in_progress"), json(fakeTask(), 201)];
+    answer = () => answers.shift();
+    expect(await cli(["x"])).toMatchObject({ code: 0, stdout: `${TASK}\n` });
+    expect(keys()).toHaveLength(3);
+    expect(new Set(keys()).size).toBe(1);
+  });
+
+  test("is not, where it was refused or nobody listened", async () => {
+    answer = () => refused(503, "internal");
+    expect(await cli(["x"])).toMatchObject({ code: 1, stdout: "" });
+    expect(keys()).toHaveLength(1);
+    expect(await cli(["x"], { env: { MAESTRO_URL: "http://127.0.0.1:1" } })).toMatchObject({ code: 3, stdout: "" });
+  });
+});
+
 describe("--async", { timeout: 30_000 }, () => {
   test("is the default: the id and nothing else; at a terminal also what to do next", async () => {
     expect(await cli(["x"])).toEqual({ code: 0, stdout: `${TASK}\n`, stderr: "" });

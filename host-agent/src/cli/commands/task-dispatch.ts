@@ -17,6 +17,7 @@ import { thisHost } from "../this-host.ts";
 import { awaitTask, patienceOf, progressFor, wentAway } from "./task-await.ts";
 import { bodyFlags, taskBody, workOf, type BodyFlags } from "./task-body.ts";
 import { passedThrough, taskFailure } from "./task-outcome.ts";
+import { submitTask } from "./task-submit.ts";
 import { targetName, usageText, whyText } from "./task-view.ts";
 
 export const taskDispatch = defineCommand({
@@ -48,7 +49,7 @@ export const taskDispatch = defineCommand({
     const workspace = await onHost(context, client, flags, "to-workspace");
     const worktree = await onHost(context, client, flags, "worktree");
     const body = taskBody({ flags, ...work, env: io.env, workspace, worktree });
-    const task = await client.call("taskCreate", { body });
+    const task = await submitTask(context, client, body);
     if (!flags.sync) {
       out.one(task, () => task.id, task.id);
       if (io.stdout.isTTY) out.note(`${task.status}. Follow it: maestro logs ${task.id} --follow`);
