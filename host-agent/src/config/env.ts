@@ -28,7 +28,7 @@ export const DEFAULT_SETTINGS: Settings = {
   workspaceRoot: "/tmp/maestro-workspaces",
   maxConcurrent: 4,
   kilocodeBin: "/usr/local/bin/kilo",
-  minFreeMb: 64,
+  minFreeMb: 16,
   timeScale: 1,
   allowHttp: [],
 };

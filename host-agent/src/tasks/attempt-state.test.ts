@@ -130,6 +130,7 @@ describe("the end", () => {
     ["a timeout of the control plane", facts({ cancel: cancel("timeout") }), "timed_out", "timeout", 3],
     ["silence", facts({ cancel: cancel("heartbeat_timeout") }), "timed_out", "heartbeat_timeout", 3],
     ["a flood", facts({ cancel: cancel("log_limit") }), "failed", "log_limit", 3],
+    ["a flood that was over before anybody looked", facts({ log: { bytes: 6, sha256: "" } }, { status: 0 }), "failed", "log_limit", 0],
     ["a killed runner", facts({ last: { type: "died", why: "runner_died" } }), "failed", "runner_died", null],
     [
       "a cancelled one whose runner died",

@@ -88,7 +88,7 @@ export function endUnstarted(outcome: "failed" | "cancelled", reason: TaskReason
 
 type Verdict = Pick<AttemptEnd, "outcome" | "reason">;
 
-function verdict({ last, cancel, outcome, limits }: EndFacts): Verdict {
+function verdict({ last, cancel, outcome, log, limits }: EndFacts): Verdict {
   // Something decided the end before it came: what the child made of the signal says nothing any more.
   if (cancel !== undefined) return cancelled(cancel, limits);
   if (last.type === "died")
@@ -104,6 +104,8 @@ function verdict({ last, cancel, outcome, limits }: EndFacts): Verdict {
     case "fenced":
       return { outcome: "lost", reason: because("host_lost", "The host had no word from the control plane for so long that it ended it.") };
     case "exit":
+      // It was faster than whoever looks after it.
+      if ((log?.bytes ?? 0) > limits.logLimitBytes) return cancelled({ why: "log_limit" }, limits);
       return ofExit(exit, outcome.reason);
   }
 }
