@@ -43,7 +43,8 @@ export const TASK_REASONS = {
 } as const satisfies Record<string, ReasonRow>;
 
 export type TaskReasonCode = keyof typeof TASK_REASONS;
-export const TASK_REASON_CODES = Object.keys(TASK_REASONS) as [TaskReasonCode, ...TaskReasonCode[]];
+const isCode = (text: string): text is TaskReasonCode => Object.hasOwn(TASK_REASONS, text);
+export const TASK_REASON_CODES: readonly TaskReasonCode[] = Object.keys(TASK_REASONS).filter(isCode);
 
 export const isTransient = (code: TaskReasonCode): boolean => TASK_REASONS[code].transient;
 

@@ -27,7 +27,8 @@ export const TaskState = z.enum(TASK_STATES);
 export type TaskState = z.infer<typeof TaskState>;
 export const FINAL_STATES = ["completed", "failed", "cancelled", "timed_out", "lost"] as const satisfies readonly TaskState[];
 export type FinalState = (typeof FINAL_STATES)[number];
-export const isFinal = (state: TaskState): state is FinalState => (FINAL_STATES as readonly TaskState[]).includes(state);
+const FINAL: ReadonlySet<TaskState> = new Set(FINAL_STATES);
+export const isFinal = (state: TaskState): state is FinalState => FINAL.has(state);
 
 export const TaskReason = z.object({
   code: z.enum(TASK_REASON_CODES),
