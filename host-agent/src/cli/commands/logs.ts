@@ -30,7 +30,7 @@ export const logs = defineCommand({
     raw: flag.toggle("the very bytes, whatever they do to a terminal"),
     output: flag.optional(`into a file, and print its path; default: in ${VARIABLE}, else here`, "file"),
   },
-  params: { id: param.required("a task or an attempt (att_…), by its id or a unique beginning of it") },
+  params: { id: param.required("a task's id or a unique beginning of it, or the id of an attempt (att_…)") },
   conflicts: [
     ["tail", "offset"],
     ["follow", "output"],

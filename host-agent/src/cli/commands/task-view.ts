@@ -1,5 +1,5 @@
 /** How tasks are shown. */
-import { isFinal, type Task, type TaskTarget, type Usage } from "@maestro/shared/contract/tasks";
+import { isFinal, type Attempt, type Task, type TaskTarget, type Usage } from "@maestro/shared/contract/tasks";
 import type { Output } from "../render/output.ts";
 import { renderFields, renderTable, type Column } from "../render/table.ts";
 import { duration } from "../render/time.ts";
@@ -62,6 +62,22 @@ export function taskText(out: Output, task: Task, nowMs: number): string[] {
   ]);
   return task.targets.length < 2 ? fields : [...fields, "", ...renderTable(task.targets, targetColumns, out)];
 }
+
+/** Each execution: where something was tried again they tell how it went. */
+export const attemptsText = (out: Output, attempts: readonly Attempt[]): string[] =>
+  attempts.length < 2 && !out.verbose ? [] : ["", ...renderTable(attempts, attemptColumns(out), out)];
+
+const attemptColumns = (out: Output): Column<Attempt>[] => [
+  { header: "attempt", value: ({ id }) => id },
+  { header: "to", value: ({ agent, host }) => agent?.name ?? host.name },
+  { header: "host", value: ({ host }) => host.name, detail: true },
+  { header: "status", value: ({ status }) => status },
+  { header: "exit", value: ({ exitCode, signal }) => signal ?? (exitCode === undefined ? "" : String(exitCode)) },
+  { header: "started", value: ({ startedAt }) => (startedAt === undefined ? "" : out.time(startedAt)) },
+  { header: "log", value: ({ log }) => (log === undefined ? "" : `${count(log.bytes)} bytes`), detail: true },
+  { header: "workspace", value: ({ workspace }) => workspace ?? "", detail: true },
+  { header: "note", value: ({ reason }) => (reason === undefined ? "" : reason.detail || reason.code), max: 48 },
+];
 
 const targetColumns: Column<TaskTarget>[] = [
   { header: "to", value: targetName },

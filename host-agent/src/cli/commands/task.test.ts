@@ -58,27 +58,55 @@ describe("task status", { timeout: 30_000 }, () => {
   });
 
   test("--last is the newest, or that of an agent; an agent's name alone is its newest, too", async () => {
-    answer = ({ path: at }) => (at.endsWith("/tasks") ? list(fakeTask()) : refused(404, "task_not_found"));
+    answer = ({ path: at }) =>
+      at.endsWith("/tasks") ? list(fakeTask()) : at.endsWith(TASK) ? json(fakeTask()) : refused(404, "task_not_found");
     for (const argv of ["task status --last", "task status --last reviewer", "task status reviewer"])
       expect(JSON.parse((await cli(argv)).stdout)).toMatchObject({ id: TASK });
     expect(asked()).toEqual([
       "GET tasks?limit=1",
+      `GET tasks/${TASK}`,
       "GET agents",
       `GET tasks?agent=${agent.id}&limit=1`,
+      `GET tasks/${TASK}`,
       "GET tasks/reviewer",
       "GET agents",
       "GET agents",
       `GET tasks?agent=${agent.id}&limit=1`,
+      `GET tasks/${TASK}`,
     ]);
   });
 
   test("within a workspace, where no agents are listed, the name goes to the server as it is", async () => {
     await using inside = await FakeServer.open(({ path: at }) =>
-      at.endsWith("/agents") ? refused(403, "agent_forbidden") : list(fakeTask()),
+      at.endsWith("/agents") ? refused(403, "agent_forbidden") : at.endsWith("/tasks") ? list(fakeTask()) : json(fakeTask()),
     );
     const run = await runCli(["task", "status", "--last", "reviewer"], { env: { MAESTRO_URL: inside.url, MAESTRO_TOKEN: TOKEN } });
     expect(JSON.parse(run.stdout)).toMatchObject({ id: TASK });
-    expect(inside.asked.at(-1)?.query.get("agent")).toBe("reviewer");
+    expect(inside.asked.at(-2)?.query.get("agent")).toBe("reviewer");
+  });
+
+  test("tells each attempt of what was tried again; all there is with --verbose", async () => {
+    const attempt = (n: number, more: object) => ({
+      id: `att_${n}`,
+      task: TASK,
+      target: 0,
+      n,
+      fence: n,
+      host: { id: "hst_1", name: "gpu-1" },
+      status: "completed",
+      createdAt: "2026-01-01T00:00:00.000Z",
+      ...more,
+    });
+    const first = attempt(1, { status: "failed", signal: "SIGKILL", reason: { code: "oom_killed", detail: "Out of memory" } });
+    answer = () =>
+      json(fakeTask({ attempts: [first, attempt(2, { exitCode: 0, workspace: "/w", log: { bytes: 1234, complete: true } })] }));
+    const { stdout } = await cli(`task status ${TASK}`, atTerminal);
+    expect(stdout).toMatch(
+      /\n\nATTEMPT +TO +STATUS +EXIT +STARTED +NOTE\natt_1 +gpu-1 +failed +SIGKILL +- +Out of memory\natt_2 +gpu-1 +completed +0 +- +-\n$/,
+    );
+    expect((await cli(`task status ${TASK} --verbose`, atTerminal)).stdout).toMatch(/att_2 .* 1,234 bytes +\/w /);
+    answer = () => json(fakeTask({ attempts: [first] }));
+    expect((await cli(`task status ${TASK}`, atTerminal)).stdout).not.toContain("att_1");
   });
 
   test.each([

@@ -1,5 +1,5 @@
 /** `maestro task status|list|wait|cancel|retry` */
-import { TASK_STATES, type Task } from "@maestro/shared/contract/tasks";
+import { TASK_STATES, type Attempt, type Task, type TaskDetail } from "@maestro/shared/contract/tasks";
 import { EXIT, fail, maestroError } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -12,7 +12,7 @@ import { asProblem, renderProblem, ServerRefusal } from "../render/failure.ts";
 import { resolveAgent } from "../resolve.ts";
 import { awaitTask, patienceOf, progressFor, wentAway } from "./task-await.ts";
 import { outcomeCode, taskFailure } from "./task-outcome.ts";
-import { taskColumns, taskText } from "./task-view.ts";
+import { attemptsText, taskColumns, taskText } from "./task-view.ts";
 
 export const whichTask = param.required("a task's id, or a unique beginning of it");
 
@@ -28,25 +28,28 @@ export const taskStatus = defineCommand({
     if (!flags.last && params.task === undefined) {
       throw fail("usage", "Which task?", { field: "task", hint: "Give its id, or --last, or --last <agent>. See: maestro task list" });
     }
-    showOne(context, flags.last ? await newest(client, { agent: params.task }) : await taskOrNewestOf(client, params.task ?? ""));
+    showOne(context, await (flags.last ? newestDetail(client, params.task) : taskOrNewestOf(client, params.task ?? "")));
     return EXIT.ok;
   },
 });
 
 /** What a script reads is an object, whatever it is told by flags. */
-function showOne({ out, io }: Context, task: Task): void {
+function showOne({ out, io }: Context, task: Task & { attempts?: Attempt[] }): void {
   if (out.mode === "table" && !io.stdout.isTTY) out.record(task, undefined);
-  else out.one(task, () => taskText(out, task, io.nowMs()), task.id);
+  else out.one(task, () => [...taskText(out, task, io.nowMs()), ...attemptsText(out, task.attempts ?? [])], task.id);
 }
 
-async function taskOrNewestOf(client: ApiClient, typed: string): Promise<Task> {
+const newestDetail = async (client: ApiClient, agent: string | undefined): Promise<TaskDetail> =>
+  client.call("task", { params: { id: (await newest(client, { agent })).id } });
+
+async function taskOrNewestOf(client: ApiClient, typed: string): Promise<TaskDetail> {
   try {
     return await client.call("task", { params: { id: typed } });
   } catch (error) {
     if (!(error instanceof ServerRefusal) || error.problem.code !== "task_not_found") throw error;
     const agents = await client.all("agents").catch(() => []);
     if (!agents.some(({ id, name }) => id === typed || name === typed)) throw error;
-    return newest(client, { agent: typed });
+    return newestDetail(client, typed);
   }
 }
 
