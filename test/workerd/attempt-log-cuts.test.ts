@@ -3,10 +3,10 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { LINK_CREDIT_BYTES } from "@maestro/shared/limits";
 import type { AttemptReport } from "@maestro/shared/protocol/tasks";
 import { AttemptLog } from "../../control-plane/src/objects/attempt-log.ts";
-import { seededRandom, type Random } from "../support/random.ts";
 import { bytesOf, logFixture, sha256Of, type LogFixture, type LogFollower } from "./support/log-fixture.ts";
 import { relayFixture, type RelayFixture } from "./support/relay-fixture.ts";
 import type { FakeHost } from "./support/fake-host.ts";
+import { seeded, type Seeded } from "./support/seeded.ts";
 import { schedulerScript } from "./support/scheduler-script.ts";
 
 const scheduler = schedulerScript();
@@ -23,9 +23,9 @@ class Shipping {
   readonly #host: FakeHost;
   readonly #attempt: string;
   readonly #text: string;
-  readonly #random: Random;
+  readonly #random: Seeded;
 
-  constructor(host: FakeHost, attempt: string, text: string, random: Random) {
+  constructor(host: FakeHost, attempt: string, text: string, random: Seeded) {
     this.#host = host;
     this.#attempt = attempt;
     this.#text = text;
@@ -52,9 +52,9 @@ class Shipping {
     for (let i = 0; i < pieces && this.sent < this.#text.length; i++) {
       if (this.sent - this.durable >= LINK_CREDIT_BYTES) await this.#moves();
       const from = this.sent;
-      const to = Math.min(this.#text.length, from + 1 + this.#random.int(0, MAX_PIECE - 1));
+      const to = Math.min(this.#text.length, from + 1 + this.#random.below(MAX_PIECE));
       this.sent = to;
-      switch (this.#random.int(0, 7)) {
+      switch (this.#random.below(8)) {
         case 0:
           // Twice.
           this.#put(from, to);
@@ -62,7 +62,7 @@ class Shipping {
           break;
         case 1:
           // With some of what came before.
-          this.#put(Math.max(0, from - this.#random.int(0, MAX_PIECE - 1)), to);
+          this.#put(Math.max(0, from - this.#random.below(MAX_PIECE)), to);
           break;
         case 2: {
           // In the wrong order.
@@ -101,11 +101,11 @@ class Shipping {
 
 /** Ships a whole log through this many cuts. */
 async function history(seed: number, bytes: number, cuts: number): Promise<{ log: LogFixture; text: string; reader: Reader }> {
-  const random = seededRandom(seed);
+  const random = seeded(seed);
   const relay = relayFixture();
   const log = logFixture(relay);
   scheduler.owners.set(log.attempt, { attempt: log.attempt, task: "tsk_1", fence: 1, host: { id: relay.host, name: "builder" } });
-  const text = Array.from({ length: bytes }, () => String.fromCharCode(97 + random.int(0, 25))).join("");
+  const text = Array.from({ length: bytes }, () => String.fromCharCode(97 + random.below(26))).join("");
   const end: AttemptReport = {
     attempt: log.attempt,
     fence: 1,
@@ -115,19 +115,19 @@ async function history(seed: number, bytes: number, cuts: number): Promise<{ log
   for (let cut = 0; cut < cuts; cut++) {
     const host = await relay.host_([]);
     const shipping = new Shipping(host, log.attempt, text, random);
-    if (random.int(0, 3) > 0) await shipping.opened();
-    await shipping.ship(random.int(0, 11));
-    await fault(random.int(0, 5), relay, log, reader);
-    await shipping.ship(random.int(0, 5));
+    if (random.below(4) > 0) await shipping.opened();
+    await shipping.ship(random.below(12));
+    await fault(random.below(6), relay, log, reader);
+    await shipping.ship(random.below(6));
     host.socket.close(4000, "cut");
   }
   const host = await relay.host_([]);
   const last = new Shipping(host, log.attempt, text, random);
   await last.opened();
   // The end may be told before the last bytes, or after them.
-  const [ended] = [random.int(0, 1) === 0 ? last.end(end) : undefined];
+  const early = random.below(2) === 0 ? last.end(end) : undefined;
   await last.durableTo(bytes);
-  await (ended ?? last.end(end));
+  await (early ?? last.end(end));
   return { log, text, reader };
 }
 

@@ -106,9 +106,9 @@ describe("[LG3] what is there", () => {
 
   test("[LG3] more than fits one read, whole", async () => {
     const { log, get } = await fleetWithLog();
-    const text = alphabet(1_500_000);
-    for (let at = 0; at < text.length; at += 250_000) await put(log, at, text.slice(at, at + 250_000));
-    expect(await sha256Of(await textOf(get()))).toBe(await sha256Of(text));
+    const text = alphabet(700_000);
+    for (let at = 0; at < text.length; at += 240_000) await put(log, at, text.slice(at, at + 240_000));
+    expect((await textOf(get())) === text).toBe(true);
   });
 
   test("[LG2] what was left out has a marker, and a reader who counts knows where it is", async () => {
@@ -168,10 +168,10 @@ describe("[LG3] as it comes", () => {
   test("[LG3] a reader in no hurry gets all of it", async () => {
     const { log, get } = await fleetWithLog();
     const answer = await get("?follow=true");
-    const text = alphabet(1_200_000);
+    const text = alphabet(600_000);
     for (let at = 0; at < text.length; at += 100_000) await put(log, at, text.slice(at, at + 100_000));
     await log.stub.end(await whole(text), DONE);
-    expect(await sha256Of(await textOf(answer))).toBe(await sha256Of(text));
+    expect((await textOf(answer)) === text).toBe(true);
   });
 
   test("[VW5] whose credential is revoked follows no more", async () => {
@@ -188,19 +188,20 @@ describe("[LG3] as it comes", () => {
 });
 
 describe("[LG3] what cannot be meant", () => {
-  test.each([
-    ["?offset=-1", "field_invalid", "offset"],
-    ["?offset=1.5", "field_invalid", "offset"],
-    ["?offset=x", "field_invalid", "offset"],
-    ["?offset=18446744073709551615", "field_invalid", "offset"],
-    ["?tailLines=-5", "field_invalid", "tailLines"],
-    ["?tailLines=1000000", "field_invalid", "tailLines"],
-    ["?follow=yes", "field_invalid", "follow"],
-    ["?offset=1&tailLines=1", "field_invalid", "tailLines"],
-    ["?lines=1", "unknown_field", "lines"],
-  ] as const)("%s is refused as %s", async (query, code, field) => {
+  test("values out of range, of another kind, together or misspelt: each refused with its field", async () => {
     const { get } = await fleetWithLog();
-    expect(await refusal(get(query), code)).toMatchObject({ field });
+    for (const [query, code, field] of [
+      ["?offset=-1", "field_invalid", "offset"],
+      ["?offset=1.5", "field_invalid", "offset"],
+      ["?offset=x", "field_invalid", "offset"],
+      ["?offset=18446744073709551615", "field_invalid", "offset"],
+      ["?tailLines=-5", "field_invalid", "tailLines"],
+      ["?tailLines=1000000", "field_invalid", "tailLines"],
+      ["?follow=yes", "field_invalid", "follow"],
+      ["?offset=1&tailLines=1", "field_invalid", "tailLines"],
+      ["?lines=1", "unknown_field", "lines"],
+    ] as const)
+      expect(await refusal(get(query), code), query).toMatchObject({ field });
   });
 
   test("an offset past the end of a whole log is refused, with where it ends", async () => {
