@@ -106,6 +106,7 @@ export interface TaskFleet {
   evict(): Promise<void>;
   /** The clock of the Scheduler, and its alarm at once. */
   later(ms: number): Promise<void>;
+  alarm(): Promise<void>;
   submit(more?: Partial<NewTask["body"]>, targets?: NewTarget[], rest?: Partial<NewTask>): Promise<string>;
   task(id: string): Promise<TaskDetail>;
   /** Once the task stands so. */
@@ -120,6 +121,7 @@ export async function taskFleet(): Promise<TaskFleet> {
     if (!found.ok) throw new Error(`${found.error.code}: ${found.error.detail}`);
     return found.value;
   };
+  let shiftMs = 0;
   return {
     fleet,
     scheduler,
@@ -130,10 +132,14 @@ export async function taskFleet(): Promise<TaskFleet> {
         if (!(error instanceof Error && error.message.includes("not currently running"))) throw error;
       }),
     async later(ms) {
+      shiftMs += ms;
+      const now = shiftMs;
       await runInDurableObject(scheduler(), (instance) => {
-        const at = instance.now() + ms;
-        instance.now = () => at;
+        instance.now = () => Date.now() + now;
       });
+      await runDurableObjectAlarm(scheduler());
+    },
+    async alarm() {
       await runDurableObjectAlarm(scheduler());
     },
     async submit(body = {}, targets = [{ kind: "host", selector: {} }], rest = {}) {

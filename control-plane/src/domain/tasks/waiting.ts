@@ -54,9 +54,12 @@ function queuedWaiting(task: TaskCore, target: Target, scene: Scene): Waiting {
   const busy = target.agent === undefined ? undefined : lineup.busyWith(target.agent.id);
   const suitable = [...scene.hosts.values()].filter((host) => suits(host, target, task));
   if (suitable.length === 0) {
-    return target.host === undefined
+    const name = target.host?.name ?? target.selector?.host;
+    const known = [...scene.hosts.values()].some((host) => host.name === name || host.id === name);
+    // Whether such a host is enrolled was seen when the task was submitted.
+    return name === undefined || known
       ? wait("no_capable_host", `No host is ${describe(target)}.`)
-      : wait("host_offline", `Host '${target.host.name}' has not connected since tasks are given out.`);
+      : wait("host_offline", `Host '${name}' has not connected since tasks are given out.`);
   }
   const there = suitable.filter(({ up }) => up);
   if (there.length === 0) return wait("host_offline", `${names(suitable)} ${suitable.length === 1 ? "is" : "are"} not connected.`);

@@ -16,7 +16,7 @@ import type { Scene } from "../../domain/tasks/waiting.ts";
 import { Orders } from "./orders.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { StateStore } from "./state-store.ts";
-import type { TaskRows } from "./task-rows.ts";
+import type { TaskRows, Work } from "./task-rows.ts";
 import type { TaskWaiters } from "./task-waiters.ts";
 import { Teller } from "./teller.ts";
 
@@ -46,6 +46,7 @@ export class Engine {
   readonly teller: Teller;
   readonly #port: EnginePort;
   readonly #times: BoardTimes;
+  readonly #new = new Map<TaskCore, Work>();
   readonly #dirty = new Set<TaskCore>();
   readonly #soft = new Set<TaskCore>();
   readonly #over: TaskCore[] = [];
@@ -110,6 +111,11 @@ export class Engine {
     return value;
   }
 
+  /** Within a decision: a task that has no row yet. */
+  take(task: TaskCore, work: Work): void {
+    this.#new.set(task, work);
+  }
+
   /** The task of this key, as it is. */
   core(key: string): TaskCore | undefined {
     return this.board.tasks.get(key) ?? this.#port.rows.core(key);
@@ -171,8 +177,11 @@ export class Engine {
     for (const task of changed) {
       this.#soft.delete(task);
       this.#keepResults(task);
-      rows.save(task);
+      const work = this.#new.get(task);
+      if (work === undefined) rows.save(task);
+      else rows.insert(task, work);
     }
+    this.#new.clear();
     const over = this.#over.splice(0);
     for (const task of over) {
       const result = overall(task.targets) === "completed" ? this.#resultOf(task) : undefined;

@@ -55,7 +55,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     nowMs,
     rearm,
     closed: (tasks) => {
-      retention.closed();
+      retention.closed(tasks);
       lists.closed(tasks);
     },
   });

@@ -31,9 +31,9 @@ export class Retention {
     return this.#dueMs;
   }
 
-  /** A task was closed: if it is the first one, its time is the next that is over. */
-  closed(): void {
-    this.#dueMs ??= this.#port.nowMs() + TASK_RETENTION_MS;
+  /** If there were none, the time of the first of these is the next that is over. */
+  closed(tasks: readonly TaskCore[]): void {
+    for (const { finishedMs } of tasks) this.#dueMs ??= (finishedMs ?? this.#port.nowMs()) + TASK_RETENTION_MS;
   }
 
   async run(): Promise<void> {

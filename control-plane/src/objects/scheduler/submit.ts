@@ -58,7 +58,7 @@ export function submit(task: NewTask, port: SubmitPort): Result<Task> {
     port.view(
       engine.decide((board) => {
         const core = newCore(task, { key, changes: engine.nextChange(), dependsOn: dependsOn.value, depth: depth.value }, nowMs);
-        rows.insert(core, { spec: specOf(task), prompt: task.body.prompt ?? null, sealed: task.sealed });
+        engine.take(core, { spec: specOf(task), prompt: task.body.prompt ?? null, sealed: task.sealed });
         board.add(core, nowMs);
         return core;
       }),

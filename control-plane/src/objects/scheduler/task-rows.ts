@@ -27,14 +27,15 @@ export class TaskRows {
   }
 
   insert(core: TaskCore, { spec, prompt, sealed }: Work): void {
-    const secret = Object.keys(sealed).length === 0 ? null : JSON.stringify(sealed);
+    const ended = core.finishedMs !== undefined;
     this.#sql.exec(
-      "INSERT INTO tasks (open, key, id, core, spec, sealed, prompt) VALUES (1, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO tasks (open, key, id, status, core, spec, sealed, prompt) VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
       core.key,
       core.id,
-      JSON.stringify(core),
+      ended ? overall(core.targets) : null,
+      JSON.stringify(stored(core)),
       JSON.stringify(spec),
-      secret,
+      ended || Object.keys(sealed).length === 0 ? null : JSON.stringify(sealed),
       prompt,
     );
     if (core.id !== core.key) this.#sql.exec("INSERT INTO aliases (id, key) VALUES (?, ?)", core.id, core.key);

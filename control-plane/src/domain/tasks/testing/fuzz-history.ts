@@ -8,7 +8,7 @@ import type { Fault } from "./fuzz-faults.ts";
 import { seeded, Violation } from "./fuzz-program.ts";
 import { FuzzWorld } from "./fuzz-world.ts";
 
-const ACTIONS = 32;
+const ACTIONS = 25;
 const MINUTE = 60_000;
 
 export interface Totals {

@@ -1,0 +1,258 @@
+import { describe, expect, test } from "vitest";
+import { targetStatus, taskStatus } from "./status.ts";
+import { anywhere, BoardRig, ofAgent, TIMES } from "./testing/board-rig.ts";
+import { waitingOf } from "./waiting.ts";
+
+const sceneOf = (rig: BoardRig) => ({
+  hosts: rig.board.hosts,
+  lineup: rig.board.lineup,
+  nowMs: rig.nowMs,
+  leaseMs: TIMES.leaseMs,
+  lostMs: TIMES.lostMs,
+});
+
+describe("whose turn it is", () => {
+  test("goes by priority, then by age", () => {
+    const rig = new BoardRig();
+    rig.task("late", { priority: 4 });
+    rig.task("first");
+    rig.task("second");
+    rig.task("urgent", { priority: 1 });
+    rig.host("a", { maxConcurrent: 3 });
+    expect(rig.offered()).toEqual(["urgent", "first", "second"]);
+  });
+
+  test("goes round among credentials, and among labels within one", () => {
+    const rig = new BoardRig();
+    for (const n of [1, 2, 3]) rig.task(`ada${n}`);
+    rig.task("bob1", { credential: "bob", lane: "x" });
+    rig.task("bob2", { credential: "bob", lane: "x" });
+    rig.task("bob3", { credential: "bob", lane: "y" });
+    rig.host("a", { maxConcurrent: 6 });
+    expect(rig.offered()).toEqual(["ada1", "bob1", "ada2", "bob3", "ada3", "bob2"]);
+  });
+
+  test("comes for everybody: now and then it is that of who waited longest", () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    const busy = rig.task("busy", { priority: 1 });
+    rig.run(busy);
+    rig.task("patient", { priority: 5 });
+    rig.later(61_000);
+    let running = busy;
+    for (let n = 0; n < 20 && !rig.offered().includes("patient"); n++) {
+      const next = rig.task(`urgent${n}`, { priority: 1 });
+      rig.end(running);
+      if (rig.offered().includes("patient")) break;
+      rig.run(next);
+      running = next;
+    }
+    expect(rig.offered()).toContain("patient");
+    expect(rig.offered().length).toBeLessThan(12);
+  });
+
+  test("is not that of who just became ready when others wait", () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    const first = rig.task("first");
+    rig.run(first);
+    rig.task("then", { priority: 5, dependsOn: [{ task: "first", key: "first", on: "success" }] });
+    rig.task("urgent", { priority: 1 });
+    rig.end(first);
+    expect(rig.offered()).toEqual(["first", "urgent"]);
+  });
+});
+
+describe("how many run", () => {
+  test("is bounded per host, per agent and per group, and why one waits is said", () => {
+    const rig = new BoardRig();
+    rig.host("a", { maxConcurrent: 2 });
+    rig.host("b", { maxConcurrent: 2 });
+    const first = rig.task("first", { targets: [ofAgent("agt", "a")], group: { name: "g", limit: 2 } });
+    const second = rig.task("second", { targets: [ofAgent("agt", "a")] });
+    const why = (task: typeof first) => waitingOf(task, task.targets[0] ?? anywhere(), sceneOf(rig))?.code;
+    expect([why(first), why(second)]).toEqual(["offered", "agent_busy"]);
+    rig.run(first);
+    expect(why(first)).toBeUndefined();
+    rig.run(rig.task("third", { group: { name: "g", limit: 2 } }));
+    const fourth = rig.task("fourth", { group: { name: "g", limit: 2 } });
+    expect(why(fourth)).toBe("group_busy");
+    for (const key of ["x", "y"]) rig.run(rig.task(key));
+    const fifth = rig.task("fifth");
+    expect(why(fifth)).toBe("host_busy");
+    rig.end(first);
+    // The agent's next one is older than what waits for any place.
+    expect(rig.offered().at(-1)).toBe("second");
+    expect(why(fourth)).toBe("host_busy");
+  });
+
+  test("spreads over hosts that suit, and waits for one that does", () => {
+    const rig = new BoardRig();
+    rig.host("a", { maxConcurrent: 2 });
+    rig.host("b", { maxConcurrent: 2, labels: { zone: "eu" }, capabilities: ["gpu"], types: ["claude"] });
+    for (const key of ["one", "two"]) rig.task(key);
+    expect(rig.offers.map(({ attempt }) => attempt.host.id).sort()).toEqual(["a", "b"]);
+    rig.task("eu", { targets: [anywhere({ labels: { zone: "eu" }, capabilities: ["gpu", "claude"] })] });
+    expect(rig.offers.at(-1)?.attempt.host.id).toBe("b");
+    const nowhere = rig.task("nowhere", { targets: [anywhere({ labels: { zone: "us" } })] });
+    expect(waitingOf(nowhere, nowhere.targets[0] ?? anywhere(), sceneOf(rig))).toMatchObject({
+      code: "no_capable_host",
+      detail: "No host is labelled zone=us.",
+    });
+    rig.host("c", { labels: { zone: "us" } });
+    expect(rig.offers.at(-1)).toMatchObject({ task: "nowhere", attempt: { host: { id: "c" } } });
+  });
+
+  test("a host that drains takes nothing; one that has not named what it has neither", () => {
+    const rig = new BoardRig();
+    rig.host("a", { draining: true });
+    const task = rig.task("task");
+    const why = () => waitingOf(task, task.targets[0] ?? anywhere(), sceneOf(rig))?.code;
+    expect(why()).toBe("host_draining");
+    rig.board.hostChanged("a", { draining: false }, rig.nowMs);
+    expect(rig.offered()).toEqual(["task"]);
+    const other = new BoardRig();
+    other.board.hostUp(
+      { id: "a", name: "a", link: "l", maxConcurrent: 1, draining: false, capabilities: [], types: [], labels: {} },
+      other.nowMs,
+    );
+    other.task("task");
+    expect(other.offered()).toEqual([]);
+  });
+});
+
+describe("[TK1] two phases", () => {
+  test("nothing is written before a start; a start that was never sent goes back to the queue", () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    const task = rig.task("task");
+    const saved = rig.saves;
+    const [offer] = rig.offers;
+    const id = offer?.attempt.id ?? "";
+    expect(rig.saves).toBe(saved);
+    rig.board.offerAnswered(id, { ok: true, value: { answer: "accepted" } }, rig.nowMs);
+    expect(rig.saves).toBe(saved + 1);
+    expect(rig.starts).toMatchObject([{ again: false }]);
+    const gone = { ok: false, error: { code: "host_unreachable", detail: "" }, neverSent: true } as const;
+    rig.board.startAnswered(id, gone, false, rig.nowMs);
+    expect(taskStatus(task, sceneOf(rig))).toBe("queued");
+    rig.later(10_000);
+    expect(rig.offers.at(-1)?.attempt).toMatchObject({ n: 1, fence: 2 });
+  });
+
+  test("a start without an answer is unknown and asked again, at the same host only", () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    rig.host("b");
+    const task = rig.task("task");
+    const id = rig.offers[0]?.attempt.id ?? "";
+    rig.board.offerAnswered(id, { ok: true, value: { answer: "accepted" } }, rig.nowMs);
+    rig.board.startAnswered(id, { ok: false, error: { code: "timeout", detail: "" } }, false, rig.nowMs);
+    for (let n = 0; n < 4; n++) rig.later(TIMES.offerMs);
+    expect(rig.starts.map(({ attempt, again }) => [attempt.id, again])).toEqual([
+      [id, false],
+      ...Array.from({ length: 4 }, () => [id, true]),
+    ]);
+    expect(taskStatus(task, sceneOf(rig))).toBe("unknown");
+    expect(rig.offered()).toEqual(["task"]);
+  });
+
+  test("what the host refuses to start is the reason it failed with", () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    const task = rig.task("task");
+    const id = rig.offers[0]?.attempt.id ?? "";
+    rig.board.offerAnswered(id, { ok: true, value: { answer: "accepted" } }, rig.nowMs);
+    rig.board.startAnswered(id, { ok: false, error: { code: "path_outside_roots", detail: "no" } }, false, rig.nowMs);
+    expect(task.targets[0]?.phase).toMatchObject({ at: "ended", outcome: "failed", reason: { code: "policy_denied", detail: "no" } });
+  });
+});
+
+describe("a task for several agents", () => {
+  test("is completed when all are; otherwise the first in order that is not speaks for it", () => {
+    const rig = new BoardRig();
+    rig.host("a", { maxConcurrent: 3 });
+    const task = rig.task("task", { targets: [ofAgent("x", "a"), ofAgent("y", "a"), ofAgent("z", "a")] });
+    expect(rig.offers.map(({ target, attempt }) => [target, attempt.fence])).toEqual([
+      [0, 1],
+      [1, 2],
+      [2, 3],
+    ]);
+    for (const { attempt, target } of [...rig.offers]) {
+      rig.board.offerAnswered(attempt.id, { ok: true, value: { answer: "accepted" } }, rig.nowMs);
+      const exitCode = target === 1 ? 4 : 0;
+      const end = { outcome: exitCode === 0 ? "completed" : "failed", exitCode, endedMs: 1 } as const;
+      expect(taskStatus(task, sceneOf(rig))).not.toBe("completed");
+      rig.board.report("a", { attempt: attempt.id, fence: attempt.fence, status: { state: "ended", end } }, rig.nowMs);
+    }
+    expect(task.targets.map((target) => targetStatus(task, target, sceneOf(rig)))).toEqual(["completed", "failed", "completed"]);
+    expect(taskStatus(task, sceneOf(rig))).toBe("failed");
+    expect(rig.ended).toEqual([task]);
+  });
+});
+
+describe("trying again", () => {
+  test("happens for transient reasons and those that were named, as often as was said, under a new fence", () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    const task = rig.task("task", { retries: 2, retryOn: ["exit_nonzero"] });
+    for (const [code, fence] of [
+      ["runner_died", 1],
+      ["exit_nonzero", 2],
+    ] as const) {
+      expect(rig.run(task).fence).toBe(fence);
+      rig.end(task, 1, code);
+      expect(waitingOf(task, task.targets[0] ?? anywhere(), sceneOf(rig))?.code).toBe("backoff");
+      rig.later(20_000);
+    }
+    rig.run(task);
+    rig.end(task, 1);
+    expect(rig.ended).toEqual([task]);
+    expect(task.targets[0]?.past.map(({ n }) => n)).toEqual([1, 2, 3]);
+    const other = rig.task("other", { retries: 2 });
+    rig.run(other);
+    rig.end(other, 1);
+    expect(rig.ended).toContain(other);
+  });
+
+  test("[TK2] a lost one is not tried again unless it may run twice", () => {
+    const rig = new BoardRig();
+    rig.host("a", { maxConcurrent: 2 });
+    const once = rig.task("once", { retries: 5 });
+    const twice = rig.task("twice", { idempotent: true, onLost: "retry" });
+    rig.run(once);
+    rig.run(twice);
+    const seenMs = rig.nowMs;
+    rig.board.hostDown("a", "a-1", seenMs, rig.nowMs);
+    rig.later(TIMES.lostMs - 1);
+    rig.board.hostSeen("a", seenMs, false, rig.nowMs);
+    expect(rig.ended).toEqual([]);
+    rig.later(1);
+    expect(rig.looks.length).toBeGreaterThan(0);
+    rig.board.hostSeen("a", seenMs, false, rig.nowMs);
+    expect(rig.ended).toEqual([once]);
+    expect(taskStatus(twice, sceneOf(rig))).toBe("queued");
+  });
+});
+
+test("what is not started in time is timed out, and says so", () => {
+  const rig = new BoardRig();
+  const task = rig.task("task", { scheduleTimeoutMs: 5_000 });
+  rig.later(4_000);
+  expect(rig.ended).toEqual([]);
+  rig.later(1_001);
+  expect(task.targets[0]?.phase).toMatchObject({ outcome: "timed_out", reason: { code: "schedule_timeout" } });
+});
+
+test("a host that is removed takes with it what runs there and what only it could do", () => {
+  const rig = new BoardRig();
+  rig.host("a");
+  const runs = rig.task("runs", { targets: [ofAgent("x", "a")] });
+  const waits = rig.task("waits", { targets: [ofAgent("x", "a")] });
+  const free = rig.task("free");
+  rig.run(runs);
+  rig.board.hostRemoved("a", rig.nowMs);
+  expect(runs.targets[0]?.phase).toMatchObject({ outcome: "lost", reason: { code: "host_lost" } });
+  expect(waits.targets[0]?.phase).toMatchObject({ outcome: "failed", reason: { code: "no_capable_host" } });
+  expect(taskStatus(free, sceneOf(rig))).toBe("queued");
+});

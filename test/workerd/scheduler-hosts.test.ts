@@ -1,0 +1,127 @@
+/** What hosts that come and go do to their tasks, over real relays. */
+import { beforeEach, describe, expect, test } from "vitest";
+import { LEASE_MS, LOST_AFTER_MS } from "@maestro/shared/limits";
+import { ADA, ANYBODY, taskFleet, type TaskFleet } from "./support/task-fleet.ts";
+
+let world: TaskFleet;
+beforeEach(async () => {
+  world = await taskFleet();
+});
+
+describe("[TK3] after its link came back", () => {
+  test("a host tells what ended meanwhile; the same end again is acknowledged again, another one changes nothing", async () => {
+    const builder = await world.join("builder");
+    const id = await world.submit();
+    const attempt = String((await builder.asked("task.start"))["attempt"]);
+    await world.until(id, "running");
+    const report = builder.end(attempt, { outcome: "failed", exitCode: 3, reason: { code: "exit_nonzero", detail: "3" } });
+    await builder.link.next("task.ack");
+    await builder.redial();
+    expect(await builder.acked(attempt)).toMatchObject({ fence: 1 });
+    builder.say({ ...report, status: { state: "ended", end: { outcome: "completed", exitCode: 0, endedMs: 1 } } });
+    await builder.link.next("task.ack");
+    expect(await world.task(id)).toMatchObject({ status: "failed", exitCode: 3, reason: { code: "exit_nonzero" } });
+  });
+
+  test("what it does not have any more is lost, and what nobody knows is ended there", async () => {
+    const builder = await world.join("builder");
+    const id = await world.submit();
+    const attempt = String((await builder.asked("task.start"))["attempt"]);
+    await world.until(id, "running");
+    builder.attempts.clear();
+    builder.attempts.set("att_nobody", { attempt: "att_nobody", fence: 4, status: { state: "accepted" } });
+    await builder.redial();
+    expect(await builder.link.next("task.ack")).toMatchObject({ attempt: "att_nobody", fence: 4, unknown: true });
+    expect(await world.until(id, "lost")).toMatchObject({ reason: { code: "host_lost" }, attempts: [{ id: attempt, status: "lost" }] });
+  });
+
+  test("a reboot is why it is lost", async () => {
+    const builder = await world.join("builder");
+    const id = await world.submit();
+    const attempt = String((await builder.asked("task.start"))["attempt"]);
+    await world.until(id, "running");
+    builder.end(attempt, { outcome: "lost", exitCode: null, reason: { code: "host_reboot", detail: "another boot id" } });
+    expect(await world.until(id, "lost")).toMatchObject({ reason: { code: "host_reboot" } });
+  });
+});
+
+describe("[TK2] a host that is silent", () => {
+  const started = async (body: object) => {
+    const builder = await world.join("builder");
+    const id = await world.submit(body);
+    await builder.asked("task.start");
+    await world.until(id, "running");
+    builder.link.close();
+    await expect.poll(async () => (await world.scheduler().queueView({ limit: 1, reach: ANYBODY })).hosts[0]?.online).toBe(false);
+    return { builder, id };
+  };
+
+  test("leaves its attempt unknown, and then lost; what it says later is evidence", async () => {
+    const { builder, id } = await started({});
+    await world.later(LEASE_MS + 1_000);
+    expect(await world.task(id)).toMatchObject({ status: "unknown", waiting: { code: "host_unreachable" } });
+    await world.later(LOST_AFTER_MS);
+    const [attempt = ""] = builder.started;
+    expect(await world.until(id, "lost")).toMatchObject({ reason: { code: "host_lost" } });
+    builder.attempts.set(attempt, {
+      attempt,
+      fence: 1,
+      status: { state: "ended", end: { outcome: "completed", exitCode: 0, endedMs: 1 } },
+    });
+    await builder.redial();
+    await builder.acked(attempt);
+    expect(await world.task(id)).toMatchObject({ status: "lost" });
+  });
+
+  test("fails at once where that was asked for, and is run again only where it may run twice", async () => {
+    const { id } = await started({ onLost: "fail" });
+    await world.later(LEASE_MS + 1_000);
+    await world.until(id, "lost");
+    const second = await world.join("second");
+    const twice = await world.submit({ onLost: "retry", idempotent: true });
+    const first = await second.asked("task.offer");
+    expect(first["spec"]).toMatchObject({ stopAfterMs: LOST_AFTER_MS - 30_000 });
+    await world.until(twice, "running");
+    second.link.close();
+    await expect.poll(async () => (await world.task(twice)).targets[0]?.host?.name).toBe("second");
+    await expect
+      .poll(async () => (await world.scheduler().queueView({ limit: 1, reach: ANYBODY })).hosts.every(({ online }) => !online))
+      .toBe(true);
+    const third = await world.join("third");
+    await world.later(LOST_AFTER_MS + 1_000);
+    expect(await world.until(twice, "queued")).toMatchObject({ attempts: [{ status: "lost" }] });
+    await world.later(30_000);
+    expect(await third.asked("task.start")).toMatchObject({ fence: 2 });
+  });
+});
+
+describe("[TK4] a task that is cancelled", () => {
+  test("while it waits is over at once; while it runs once its host says so; and it is asked again after a welcome", async () => {
+    const waiting = await world.submit();
+    await world.scheduler().cancel(waiting, ANYBODY, ADA, "not needed");
+    expect(await world.task(waiting)).toMatchObject({ status: "cancelled", reason: { code: "cancelled", detail: "not needed" } });
+    const builder = await world.join("builder");
+    const id = await world.submit();
+    const attempt = String((await builder.asked("task.start"))["attempt"]);
+    await world.until(id, "running");
+    await world.scheduler().cancel(id, ANYBODY, ADA, "enough");
+    expect(await builder.asked("task.cancel")).toMatchObject({ attempt, why: "cancelled" });
+    expect(await world.task(id)).toMatchObject({ status: "cancelling", cancel: { by: "ada", reason: "enough" } });
+    await builder.redial();
+    await builder.asked("task.cancel", attempt);
+    builder.end(attempt, { outcome: "cancelled", exitCode: null, signal: "SIGTERM" });
+    expect(await world.until(id, "cancelled")).toMatchObject({ reason: { detail: "enough" } });
+    expect(await world.scheduler().cancel(waiting, ANYBODY, ADA, "")).toMatchObject({ ok: true });
+  });
+
+  test("and takes too long is asked to stop, and is timed out then", async () => {
+    const builder = await world.join("builder");
+    const id = await world.submit({ timeoutMs: 60_000 });
+    const attempt = String((await builder.asked("task.start"))["attempt"]);
+    await world.until(id, "running");
+    await world.later(60_000 + 11_000);
+    expect(await builder.asked("task.cancel")).toMatchObject({ attempt, why: "timeout" });
+    builder.end(attempt, { outcome: "cancelled", exitCode: null });
+    expect(await world.until(id, "timed_out")).toMatchObject({ reason: { code: "timeout" } });
+  });
+});
