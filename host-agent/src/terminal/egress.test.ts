@@ -112,3 +112,38 @@ test("[CH3] what was held goes out when its window ends", () => {
     { channel: 1, bytes: 10 },
   ]);
 });
+
+test("[LG1] logs give way: to answers, to channels, and to what is still on its way", () => {
+  const { sink, clock, egress, open } = setUp();
+  const log = (): void => egress.whenQuiet(() => sink.sendText("log"));
+  log();
+  expect(sink.out.splice(0)).toEqual(["log"]);
+  // Held back while the socket has more than an echo should wait for.
+  sink.bufferedBytes = 65 * 1024;
+  log();
+  log();
+  expect(sink.out).toEqual([]);
+  const shell = open(1);
+  sink.bufferedBytes = 2 * 1024 * 1024;
+  shell.output(0, 0, false, { bytes: Uint8Array.of(120), room: 0 });
+  egress.touch(shell);
+  egress.control("answer");
+  expect(sink.out).toEqual([]);
+  sink.bufferedBytes = 0;
+  egress.pump();
+  clock.advance(100);
+  expect(sink.out).toEqual(["answer", { channel: 1, bytes: 1 }, "log", "log"]);
+});
+
+test("[LG1] logs count as frames of the second, and nothing is called after the link's end", () => {
+  const { sink, clock, egress } = setUp();
+  for (let at = 0; at < 5_000; at += 1) egress.whenQuiet(() => sink.sendText("log"));
+  for (let ms = 0; ms < 1_000; ms += 5) clock.advance(5);
+  expect(sink.out.length).toBeGreaterThan(500);
+  expect(sink.out.length).toBeLessThanOrEqual(1_000);
+  egress.close();
+  const before = sink.out.length;
+  clock.advance(1_000);
+  egress.whenQuiet(() => sink.sendText("late"));
+  expect(sink.out.length).toBe(before);
+});
