@@ -120,6 +120,11 @@ export const agentRoutes = defineRoutes({
             : `Stop it once host '${host.name}' is back; a host that is gone for good takes its agents along: maestro host remove ${host.name}`,
         },
       );
+    const { running } = await schedulerOf(rx).agentWork(agent.id);
+    if (running.length > 0)
+      throw fail("agent_running", `Agent '${agent.name}' works at ${running.join(", ")}.`, {
+        hint: `Wait for it, or cancel it first: maestro task cancel ${running[0] ?? ""}`,
+      });
     await rx.audit(agent.name);
     await removeAgent(rx.db, rx.fleet, agent.id);
     await rx.feed.append([

@@ -5,6 +5,7 @@ import { toHost } from "../domain/fleet/host-view.ts";
 import { mayTouchHost } from "../domain/access/permissions.ts";
 import { defineRoutes } from "../http/define-route.ts";
 import { relayOf } from "../objects/relay-call.ts";
+import { schedulerOf } from "../objects/scheduler-call.ts";
 import { hostFor, hostNameWithinReach, type Asking } from "./placed-sessions.ts";
 import { MAX_ASKED_HOSTS, presentOf } from "./present-hosts.ts";
 import { tellRegistry } from "./registry.ts";
@@ -40,6 +41,8 @@ export const hostRoutes = defineRoutes({
       await bumpRegistry(rx.db, rx.fleet);
       tellRegistry(rx, rx.fleet);
     }
+    // Tasks choose hosts by name and labels.
+    await schedulerOf(rx).hostChanged(host.id, { name: changed.name, labels: changed.labels });
     await rx.feed.append([
       { type: "host.updated", subject: host.id, summary: `Host '${changed.name}' was changed.`, data: { name: changed.name } },
     ]);
