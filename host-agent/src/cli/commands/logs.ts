@@ -45,7 +45,7 @@ export const logs = defineCommand({
       ? { kind: "attempt", id: params.id }
       : { kind: "task", id: params.id, agent: flags.agent };
     if (flags.output !== undefined) return save(context, client, place, from, { file: flags.output, raw: flags.raw }, patience);
-    const sink = flags.raw ? rawSink(context.io) : context.out.mode === "json" ? recordSink(context.out) : readableSink(context.io);
+    const sink = flags.raw ? rawSink(context.io) : context.out.mode === "json" ? recordSink(context.io) : readableSink(context.io);
     if (place.kind === "task" && flags.follow) await followTask(context, client, place, from, sink, patience);
     else {
       if (place.kind === "task" && flags.agent === undefined) await tellOthers(context, client, place.id);

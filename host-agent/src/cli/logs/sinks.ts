@@ -3,9 +3,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import * as path from "node:path";
 import { fail } from "@maestro/shared/errors";
+import { safeJson } from "@maestro/shared/sanitize";
 import { errnoOf } from "../../daemon/durable-file.ts";
 import type { Io } from "../io.ts";
-import type { Output } from "../render/output.ts";
 import { LogFilter } from "./log-filter.ts";
 import { LineSplitter, type LogLine } from "./lines.ts";
 import type { LogChunk } from "./read.ts";
@@ -34,12 +34,10 @@ export function readableSink({ stdout, env }: Io): LogSink {
   return { write: ({ bytes }) => writeAll(stdout, filter.write(bytes)), end: () => writeAll(stdout, filter.end()) };
 }
 
-export function recordSink(out: Output): LogSink {
+/** [57] */
+export function recordSink({ stdout }: Io): LogSink {
   const splitter = new LineSplitter();
-  const tell = (lines: Iterable<LogLine>): Promise<void> => {
-    for (const line of lines) out.record(line, undefined);
-    return Promise.resolve();
-  };
+  const tell = (lines: Iterable<LogLine>): Promise<void> => writeAll(stdout, [...lines].map((line) => `${safeJson(line)}\n`).join(""));
   return { write: ({ offset, bytes }) => tell(splitter.write(offset, bytes)), end: () => tell(splitter.end()) };
 }
 
