@@ -7,6 +7,8 @@ export interface Patience {
   signal: AbortSignal;
   /** Waits are multiplied by it; 1 but in tests. */
   scale: number;
+  /** The control plane has answered: before that a wrong address would be asked for ever. */
+  met: boolean;
   /** Told once per outage. */
   away(why: string): void;
 }
@@ -20,9 +22,11 @@ const MAX_TRIES = 120;
 export async function patiently<T>(patience: Patience, ask: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
-      return await ask();
+      const answer = await ask();
+      patience.met = true;
+      return answer;
     } catch (error) {
-      if (patience.signal.aborted || tries >= MAX_TRIES || !isPassing(error)) throw error;
+      if (!patience.met || patience.signal.aborted || tries >= MAX_TRIES || !isPassing(error)) throw error;
       if (tries === 0) patience.away(error instanceof MaestroFailure ? error.error.detail : String(error));
       await rest(patience, tries);
     }

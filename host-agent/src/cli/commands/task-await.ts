@@ -24,6 +24,7 @@ const FIRST_STEP_S = 0.25;
 export const patienceOf = ({ out, settings }: Context, interruption: Interruption): Patience => ({
   signal: interruption.signal,
   scale: settings().timeScale,
+  met: false,
   away: (why) => out.note(`${why} The task goes on; asking again.`),
 });
 

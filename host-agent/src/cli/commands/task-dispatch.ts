@@ -91,7 +91,7 @@ async function runsHere(client: ApiClient, flags: BodyFlags, here: string): Prom
 async function untilItEnds(context: Context, client: ApiClient, task: Task): Promise<number> {
   const { out, io } = context;
   using interruption = new Interruption();
-  const patience = patienceOf(context, interruption);
+  const patience = { ...patienceOf(context, interruption), met: true };
   using progress = progressFor(context, client, patience);
   progress.show(task);
   const ended = await awaitTask(client, task.id, patience, progress);

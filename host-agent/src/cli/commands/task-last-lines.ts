@@ -19,7 +19,7 @@ export class LastLines implements Disposable {
 
   constructor(client: ApiClient, patience: Patience) {
     this.#client = client;
-    this.#patience = { ...patience, signal: AbortSignal.any([patience.signal, this.#stop.signal]), away: () => undefined };
+    this.#patience = { ...patience, signal: AbortSignal.any([patience.signal, this.#stop.signal]), met: true, away: () => undefined };
   }
 
   follow({ targets }: Task): void {

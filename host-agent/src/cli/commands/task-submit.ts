@@ -20,7 +20,7 @@ export async function submitTask(context: Context, client: ApiClient, body: Body
     if (!mayHaveArrived(error)) throw error;
   }
   using interruption = new Interruption();
-  const patience = { ...patienceOf(context, interruption), away: (why: string) => context.out.note(`${why} Asking again.`) };
+  const patience = { ...patienceOf(context, interruption), met: true, away: (why: string) => context.out.note(`${why} Asking again.`) };
   try {
     return await patiently(patience, () => client.call("taskCreate", { body, idempotencyKey, signal: interruption.signal }));
   } catch (error) {

@@ -133,6 +133,15 @@ test.each([["task", "status"], ["task", "wait"], ["task", "cancel"], ["logs"], [
   },
 );
 
+test.each(["task wait t1", "logs t1", "logs t1 --follow", "state watch", "task dispatch x --sync"])(
+  "[54] %s to a server that is not there exits 3 at once",
+  async (argv) => {
+    const run = await cli(argv, { env: { MAESTRO_URL: "http://127.0.0.1:1", MAESTRO_TIME_SCALE: "1" } });
+    expect(run).toMatchObject({ code: 3, stdout: "" });
+    expect(run.stderr).toContain("(server_unreachable)");
+  },
+);
+
 describe("task list", { timeout: 30_000 }, () => {
   test("is a table with why each waits or went wrong; --json an array; -q ids", async () => {
     answer = () =>
