@@ -1,0 +1,182 @@
+/** What routes ask of the Scheduler: tasks by what somebody typed, in pages, again, from agents; and what is left on hosts. */
+import { beforeEach, describe, expect, test } from "vitest";
+import { MAX_DEPTH, MAX_FAN_OUT } from "@maestro/shared/limits";
+import type { NewTarget } from "../../control-plane/src/domain/tasks/calls.ts";
+import { ADA, ANYBODY, taskFleet, type TaskFleet } from "./support/task-fleet.ts";
+
+let world: TaskFleet;
+beforeEach(async () => {
+  world = await taskFleet();
+});
+
+const on = (host: string): NewTarget => ({ kind: "host", selector: { host } });
+const agentOn = (host: { id: string; name: string }, name: string): NewTarget => ({
+  kind: "agent",
+  agent: { id: `agt_${name}`, name, type: "shell", workspace: "/tmp/w", args: [], env: {} },
+  host,
+});
+
+describe("a task is found", () => {
+  test("by its id, by a chosen one, and by a beginning that only one has", async () => {
+    const made = await world.submit();
+    const [one, two] = [await world.submit({ id: "fix-1" }), await world.submit({ id: "fix-2" })];
+    expect((await world.task(made.slice(0, -2))).id).toBe(made);
+    expect((await world.task(one)).id).toBe("fix-1");
+    expect(await world.scheduler().task("fix", ANYBODY)).toMatchObject({
+      ok: false,
+      error: { code: "ambiguous", extra: { matches: [one, two] } },
+    });
+    expect(await world.scheduler().task("nothing", ANYBODY)).toMatchObject({ ok: false, error: { code: "task_not_found" } });
+  });
+
+  test("only within reach, whatever is asked", async () => {
+    const there = await world.submit({}, [on("builder")]);
+    const reach = { hosts: "other*" };
+    for (const refused of [
+      await world.scheduler().task(there, reach),
+      await world.scheduler().cancel(there, reach, ADA, ""),
+      await world.scheduler().retry(there, reach, ADA),
+      await world.scheduler().cleanup(there, reach, ADA, false),
+      await world.scheduler().attemptFor(there, reach, undefined),
+    ])
+      expect(refused).toMatchObject({ ok: false, error: { code: "task_not_found" } });
+    expect((await world.scheduler().tasks({ limit: 10, reach })).items).toEqual([]);
+    expect((await world.scheduler().queueView({ limit: 10, reach })).items).toEqual([]);
+    expect((await world.scheduler().tasks({ limit: 10, reach: { hosts: "build*" } })).items).toHaveLength(1);
+  });
+});
+
+test("lists come newest first, in pages, filtered; the queue in the order of turns", async () => {
+  const builder = await world.join("builder");
+  const ids: string[] = [];
+  for (let n = 0; n < 6; n++)
+    ids.unshift(await world.submit({ ...(n === 2 ? { id: "chosen" } : {}), priority: n === 0 ? 5 : 3, description: `job ${n}` }));
+  const first = await world.scheduler().tasks({ limit: 4, reach: ANYBODY });
+  expect(first.items.map(({ id }) => id)).toEqual(ids.slice(0, 4));
+  const rest = await world.scheduler().tasks({ limit: 4, before: first.next, reach: ANYBODY });
+  expect(rest.items.map(({ id }) => id)).toEqual(ids.slice(4));
+  await world.until(ids[2] ?? "", "running");
+  const running = await world.scheduler().tasks({ limit: 10, status: ["running"], reach: ANYBODY });
+  expect(running.items.length).toBe(4);
+  const found = await world.scheduler().tasks({ limit: 10, q: "JOB 3", host: "builder", reach: ANYBODY });
+  expect(found.items.map(({ description }) => description)).toEqual(["job 3"]);
+  const queue = await world.scheduler().queueView({ limit: 10, show: "waiting", reach: ANYBODY });
+  expect(queue.items.map(({ waiting }) => waiting?.code)).toEqual(["host_busy", "host_busy"]);
+  expect(queue).toMatchObject({ counts: { running: 4, queued: 2 }, hosts: [{ name: "builder", running: 4, limit: 4, online: true }] });
+  const page = await world.scheduler().queueView({ limit: 5, reach: ANYBODY });
+  const next = await world.scheduler().queueView({ limit: 5, before: page.nextCursor, reach: ANYBODY });
+  expect(new Set([...page.items, ...next.items].map(({ task }) => task)).size).toBe(6);
+  for (const attempt of [...builder.started]) builder.end(attempt);
+  await expect.poll(async () => (await world.scheduler().queueView({ limit: 1, reach: ANYBODY })).counts.completed).toBe(4);
+});
+
+test("an ended task runs again: what did not succeed of it, under new fences", async () => {
+  const builder = await world.join("builder");
+  const targets = ["a", "b"].map((name) => agentOn(builder.host, name));
+  const id = await world.submit({ id: "again" }, targets);
+  expect(await world.scheduler().retry(id, ANYBODY, ADA)).toMatchObject({ ok: false, error: { code: "task_not_final" } });
+  await expect.poll(() => builder.started.length).toBe(2);
+  const [good = "", bad = ""] = builder.started;
+  builder.end(good);
+  builder.end(bad, { outcome: "failed", exitCode: 1 });
+  await world.until(id, "failed");
+  await world.evict();
+  expect(await world.scheduler().retry(id, ANYBODY, ADA)).toMatchObject({ ok: true });
+  await expect.poll(() => builder.started.length).toBe(3);
+  builder.end(builder.started[2] ?? "");
+  const ended = await world.until(id, "completed");
+  expect(ended.attempts.map(({ fence }) => fence)).toEqual([1, 2, 3]);
+  await world.evict();
+  expect(await world.task(id)).toMatchObject({ status: "completed", exitCode: 0 });
+  expect(await world.scheduler().retry(id, ANYBODY, ADA)).toMatchObject({ ok: false, error: { code: "task_final" } });
+});
+
+test("what is sealed is gone with the end, and a retry that would need it is refused", async () => {
+  const id = await world.submit({}, undefined, { sealed: { GH_TOKEN: "ciphertext" } });
+  await world.scheduler().cancel(id, ANYBODY, ADA, "");
+  expect(await world.scheduler().retry(id, ANYBODY, ADA)).toMatchObject({
+    ok: false,
+    error: { code: "secret_not_found", detail: expect.stringContaining("GH_TOKEN") },
+  });
+});
+
+describe("an agent's own tasks", () => {
+  test("need its fence, run where it runs, and are bounded in depth and number", async () => {
+    const builder = await world.join("builder");
+    await world.join("other");
+    const parent = await world.submit({}, [on("builder")]);
+    const start = await builder.asked("task.start");
+    await world.until(parent, "running");
+    const by = { ...ADA, parent: { task: parent, attempt: String(start["attempt"]), fence: Number(start["fence"]) } };
+    const child = (target: NewTarget, from = by) =>
+      world.scheduler().submit({ body: { command: ["true"], dependsOn: [] }, sealed: {}, targets: [target], by: from });
+    const refused = async (answer: ReturnType<typeof child>): Promise<string> => {
+      const given = await answer;
+      return given.ok ? "" : given.error.code;
+    };
+    expect(await refused(child(on("other")))).toBe("policy_denied");
+    expect(await refused(child({ kind: "host", selector: {} }))).toBe("policy_denied");
+    expect(await refused(child(on("builder"), { ...by, parent: { ...by.parent, fence: 7 } }))).toBe("stale_fence");
+    const made = await child(on("builder"));
+    if (!made.ok) throw new Error(made.error.detail);
+    expect(made.value).toMatchObject({ parent });
+    expect(await world.scheduler().task(made.value.id, { task: parent })).toMatchObject({ ok: true });
+    for (let n = 1; n < MAX_FAN_OUT; n++) expect(await refused(child(on("builder")))).toBe("");
+    expect(await refused(child(on("builder")))).toBe("fan_out_exceeded");
+    builder.end(by.parent.attempt);
+    await world.until(parent, "completed");
+    expect(await refused(child(on("builder")))).toBe("stale_fence");
+  });
+
+  test("are not nested deeper than MAX_DEPTH", async () => {
+    const builder = await world.join("builder");
+    let id = await world.submit({}, [on("builder")]);
+    for (let depth = 0; ; depth++) {
+      const start = await builder.asked("task.start");
+      const by = { ...ADA, parent: { task: id, attempt: String(start["attempt"]), fence: Number(start["fence"]) } };
+      const child = await world
+        .scheduler()
+        .submit({ body: { command: ["true"], dependsOn: [] }, sealed: {}, targets: [on("builder")], by });
+      if (depth === MAX_DEPTH) {
+        expect(child).toMatchObject({ ok: false, error: { code: "depth_exceeded" } });
+        return;
+      }
+      if (!child.ok) throw new Error(child.error.detail);
+      id = child.value.id;
+    }
+  });
+
+  test("hold their fence while the attempt runs", async () => {
+    const builder = await world.join("builder");
+    const id = await world.submit();
+    const start = await builder.asked("task.start");
+    const [attempt, fence] = [String(start["attempt"]), Number(start["fence"])];
+    expect(await world.scheduler().holdsFence(attempt, fence)).toMatchObject({ ok: true, value: { task: id, depth: 0 } });
+    expect(await world.scheduler().holdsFence(attempt, fence + 1)).toMatchObject({ ok: false, error: { code: "stale_fence" } });
+    expect(await world.scheduler().attempt(attempt, ANYBODY)).toMatchObject({ ok: true, value: { task: id } });
+    builder.end(attempt);
+    await world.until(id, "completed");
+    expect(await world.scheduler().holdsFence(attempt, fence)).toMatchObject({ ok: false, error: { code: "attempt_terminal" } });
+    await world.evict();
+    expect(await world.scheduler().attemptFor(id, ANYBODY, undefined)).toMatchObject({ ok: true, value: { attempt } });
+  });
+});
+
+test("cleanup stops what runs, asks each host, and says what it did", async () => {
+  const builder = await world.join("builder");
+  const id = await world.submit();
+  const attempt = String((await builder.asked("task.start"))["attempt"]);
+  await world.until(id, "running");
+  const cleaned = world.scheduler().cleanup(id, ANYBODY, ADA, false);
+  await builder.asked("task.cancel");
+  builder.end(attempt, { outcome: "cancelled", exitCode: null });
+  expect(await cleaned).toMatchObject({
+    ok: true,
+    value: { items: [{ attempt, host: "builder", workspace: "/tmp/w", outcome: "removed" }] },
+  });
+  expect(await builder.asked("task.cleanup")).toMatchObject({ attempt, task: id, keepLogs: false });
+  builder.link.close();
+  await expect
+    .poll(async () => (await world.scheduler().cleanup(id, ANYBODY, ADA, true)) as object)
+    .toMatchObject({ value: { items: [{ outcome: "unreachable", logKept: true }] } });
+});
