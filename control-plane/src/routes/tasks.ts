@@ -1,6 +1,7 @@
 /** Tasks over HTTP: dispatch, look, wait, cancel. What happens with them is the Scheduler's to decide. */
 import { isFinal, TASK_STATES, type Task, type TaskDetail, type TaskState } from "@maestro/shared/contract/tasks";
 import { fail } from "@maestro/shared/errors";
+import { escapeUnsafe } from "@maestro/shared/sanitize";
 import { reachOf } from "../domain/access/permissions.ts";
 import { CONTEXT_HEADER, type SchedulerContext } from "../domain/access/socket-context.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
@@ -41,7 +42,7 @@ export const taskRoutes = defineRoutes({
   async taskCancel(rx) {
     const { reason = "" } = rx.body;
     const task = await seen(rx);
-    await rx.audit(reason === "" ? task.id : `${task.id}: ${reason}`);
+    await rx.audit(reason === "" ? task.id : `${task.id}: ${escapeUnsafe(reason)}`);
     return unwrap(await schedulerOf(rx).cancel(task.id, reachOf(rx.principal), actorFor(rx.principal), reason));
   },
 
