@@ -12,7 +12,8 @@ import { formatToken } from "@maestro/shared/token";
 import { WebSocketServer, type WebSocket } from "ws";
 import { isFinal } from "@maestro/shared/contract/tasks";
 import { hosts, agents, sessions, types, screens } from "./fixture-data.ts";
-import { queueOf, serveLog, tasks } from "./fixture-tasks.ts";
+import { serveLog } from "./fixture-log.ts";
+import { queueOf, tasks } from "./fixture-tasks.ts";
 
 const DIST = process.env["DIST"] ?? fileURLToPath(new URL("../dist", import.meta.url));
 const TYPES: Record<string, string> = {

@@ -12,7 +12,8 @@ export function TaskResults({ task }: { task: TaskDetail }) {
   if (only === undefined) return null;
   if (others.length === 0) {
     const result = task.result ?? only.result;
-    return result === undefined || result === "" ? null : (
+    // What a command says is its log, which is shown already.
+    return result === undefined || result === "" || task.command !== undefined ? null : (
       <section className="section" aria-label="Result">
         <div className="head">
           <h2 className="grow">Result</h2>

@@ -58,9 +58,13 @@ function Standing({ task }: { task: Task }) {
   );
 }
 
-function Took({ task }: { task: Task }) {
+function Took({ task: { startedAt, finishedAt } }: { task: Task }) {
+  if (startedAt === undefined) return null;
+  const beginMs = Date.parse(startedAt);
+  return finishedAt === undefined ? <Since ms={beginMs} /> : duration(Math.max(0, Date.parse(finishedAt) - beginMs));
+}
+
+function Since({ ms }: { ms: number }) {
   const now = useNow(1_000);
-  if (task.startedAt === undefined) return null;
-  const end = task.finishedAt === undefined ? now : Date.parse(task.finishedAt);
-  return duration(Math.max(0, end - Date.parse(task.startedAt)));
+  return duration(Math.max(0, now - ms));
 }

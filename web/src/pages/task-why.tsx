@@ -38,8 +38,11 @@ function Waits({ waiting, dependsOn }: { waiting: Waiting; dependsOn: TaskDetail
           {waitingWord(waiting.code)}
           {left !== undefined && left > 0 && <span className="muted"> · {duration(left)} more</span>}
         </h3>
-        {waiting.detail !== "" && <p>{stripUnsafe(waiting.detail, 512)}</p>}
-        {waiting.code === "dependency_open" && <Dependencies items={dependsOn} />}
+        {waiting.code === "dependency_open" ? (
+          <Dependencies items={dependsOn} />
+        ) : (
+          waiting.detail !== "" && <p>{stripUnsafe(waiting.detail, 512)}</p>
+        )}
       </div>
     </div>
   );

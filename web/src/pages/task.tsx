@@ -53,7 +53,14 @@ export function TaskPage({ id, attempt }: { id: string; attempt: string | undefi
       about={task === undefined ? undefined : <About task={task} />}
       actions={
         task !== undefined && may(fleet.me, "operator") ? (
-          <TaskActions task={task} onChanged={(changed) => live.put({ ...task, ...changed })} />
+          <TaskActions
+            task={task}
+            onChanged={(changed) => {
+              live.put({ ...task, ...changed });
+              // The log of what runs now, when an older one was chosen.
+              navigate(taskPath(id), true);
+            }}
+          />
         ) : undefined
       }
       unread="The task could not be read"

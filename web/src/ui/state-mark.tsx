@@ -28,7 +28,6 @@ export function StateMark({ state, label }: { state: TaskState; label?: string }
       aria-label={label === undefined ? word : `${label}: ${word}`}
       focusable="false"
     >
-      <title>{word}</title>
       <path d={MARKS[state]} />
     </svg>
   );
