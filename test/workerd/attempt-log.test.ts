@@ -1,16 +1,14 @@
 /** [LG] The bytes of one attempt's log: by offset, whole, and as many as stay. */
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { bytesOf, logFixture, sha256Of, type LogFixture } from "./support/log-fixture.ts";
+
+afterEach(() => vi.restoreAllMocks());
 
 const DONE = { status: "completed", exitCode: 0 };
 const put = (log: LogFixture, offset: number, text: string) => log.stub.append(offset, bytesOf(text));
 
-/** Rows that were written since the object's beginning, as it is billed. */
 const rowsOf = (log: LogFixture): Promise<number> =>
-  log.inside((_log, state) => {
-    const size = state.storage.sql.exec("SELECT count(*) AS rows FROM log").one()["rows"];
-    return Number(size);
-  });
+  log.inside((_log, { storage }) => Number(storage.sql.exec("SELECT count(*) AS rows FROM log").one()["rows"]));
 
 describe("[LG1] bytes by offset", () => {
   test("[LG1] in order; an eviction between any two changes nothing", async () => {
@@ -47,13 +45,33 @@ describe("[LG1] bytes by offset", () => {
     ).toEqual([]);
   });
 
-  test("[LG1] a log of a few KB is two rows", async () => {
+  test("[LG1] a log of a few KB is written twice, once with its bytes and once with its end, and is one row", async () => {
     const log = logFixture();
     const text = "line\n".repeat(1_000);
-    await put(log, 0, text.slice(0, 2_000));
-    await put(log, 2_000, text.slice(2_000));
-    await log.stub.end({ bytes: text.length, sha256: await sha256Of(text) }, DONE);
-    expect(await rowsOf(log)).toBe(2);
+    const puts = await log.inside((_log, { storage }) => vi.spyOn(storage.kv, "put"));
+    await put(log, 0, text);
+    await log.stub.end({ bytes: 5_000, sha256: await sha256Of(text) }, DONE);
+    expect(puts).toHaveBeenCalledTimes(2);
+    expect(
+      await log.inside((_log, { storage }) => storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'log'").toArray()),
+    ).toEqual([]);
+    await log.evict();
+    expect((await log.whole()).text).toBe(text);
+    expect(await log.stub.state()).toMatchObject({ complete: true, durable: 5_000 });
+  });
+
+  test("[LG1] one that outgrows that is pieces, as few as may be; an eviction on the way changes nothing", async () => {
+    const log = logFixture();
+    const text = "0123456789".repeat(10_000);
+    for (let at = 0; at < 20_000; at += 1_000) {
+      await put(log, at, text.slice(at, at + 1_000));
+      if (at % 5_000 === 0) await log.evict();
+    }
+    await put(log, 20_000, text.slice(20_000));
+    await log.evict();
+    expect((await log.whole()).text === text).toBe(true);
+    expect(await rowsOf(log)).toBeLessThanOrEqual(3);
+    expect(await log.stub.end({ bytes: text.length, sha256: await sha256Of(text) }, DONE)).toMatchObject({ complete: true });
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * The rows of one log: its pieces by offset, and one that says how it ended. A log of a few KB is two rows. There is no
- * table before the first byte, so that a log which somebody asks for in vain leaves nothing.
+ * The rows of one log. A small one is a single value, bytes and record together, and costs a row each time it is written;
+ * what outgrows that is pieces in a table, by offset. A log which somebody asks for in vain leaves nothing.
  */
 import * as z from "zod";
 import { cut, omittedOf, pieceAt, surplus, trimmed, type Piece } from "../../domain/logs/log-layout.ts";
@@ -20,13 +20,18 @@ const Record = z.object({
 });
 export type LogRecord = z.infer<typeof Record>;
 
-/** The row of the record; pieces have their offset. */
-const RECORD_AT = -1;
+/** The value of a small log; of a larger one only its record. */
+const Value = z.object({ record: Record, bytes: z.instanceof(Uint8Array) });
+const KEY = "log";
+const NONE = new Uint8Array(0);
 
 export class ChunkStore {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
+  /** Whether there is a table. */
   #made = false;
+  /** All bytes of a log that has none. */
+  #small: Uint8Array = NONE;
   #pieces: Piece[] = [];
   #record: LogRecord = { v: 1 };
 
@@ -38,9 +43,11 @@ export class ChunkStore {
 
   /** From the rows: after a change that failed, or after `deleteAll`. */
   reload(): void {
+    const value = Value.safeParse(this.#storage.kv.get(KEY));
+    this.#record = value.success ? value.data.record : { v: 1 };
+    this.#small = value.success ? value.data.bytes : NONE;
     this.#made = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'log'").toArray().length > 0;
-    this.#pieces = this.#readPieces();
-    this.#record = this.#readRecord();
+    this.#pieces = this.#made ? this.#readPieces() : piecesOf(this.#small);
   }
 
   get pieces(): readonly Piece[] {
@@ -58,14 +65,15 @@ export class ChunkStore {
   }
 
   setRecord(change: Partial<LogRecord>): void {
-    this.#make();
     this.#record = { ...this.#record, ...change };
-    this.#sql.exec("INSERT OR REPLACE INTO log (at, json) VALUES (?, ?)", RECORD_AT, JSON.stringify(this.#record));
+    this.#put();
   }
 
   /** All of them, or none. */
   append(bytes: Uint8Array, limits: LogLimits): void {
     if (bytes.byteLength === 0) return;
+    if (!this.#made && this.#record.skippedTo === undefined && this.#small.byteLength + bytes.byteLength <= limits.smallBytes)
+      return this.#setSmall(joined(this.#small, bytes));
     this.#atOnce(() => {
       this.#make();
       const last = this.#pieces.at(-1);
@@ -87,6 +95,7 @@ export class ChunkStore {
   skip(from: number, to: number): void {
     const first = Math.min(from, omittedOf(this.#pieces, this.next)?.from ?? from);
     this.#atOnce(() => {
+      this.#make();
       for (const piece of this.#pieces.filter(({ at }) => at >= first)) this.#drop(piece);
       this.setRecord({ skippedTo: to });
     });
@@ -108,6 +117,7 @@ export class ChunkStore {
     const piece = pieceAt(this.#pieces, offset);
     if (piece === undefined) return { offset, bytes: new Uint8Array(0) };
     const from = Math.max(offset, piece.at);
+    if (!this.#made) return { offset: from, bytes: this.#small.subarray(from, from + maxBytes) };
     const row = this.#sql
       .exec<{ bytes: ArrayBuffer }>("SELECT substr(bytes, ?, ?) AS bytes FROM log WHERE at = ?", from - piece.at + 1, maxBytes, piece.at)
       .one();
@@ -116,7 +126,8 @@ export class ChunkStore {
 
   /** The log is asked for once more, from its beginning. */
   clear(): void {
-    this.#sql.exec("DELETE FROM log WHERE at >= 0");
+    if (!this.#made) return this.#setSmall(NONE);
+    this.#sql.exec("DELETE FROM log");
     this.#pieces = [];
   }
 
@@ -129,10 +140,27 @@ export class ChunkStore {
     }
   }
 
+  /** A table, and in it what was small. */
   #make(): void {
     if (this.#made) return;
-    this.#sql.exec("CREATE TABLE log (at INTEGER PRIMARY KEY, bytes BLOB, json TEXT)");
+    this.#sql.exec("CREATE TABLE log (at INTEGER PRIMARY KEY, bytes BLOB NOT NULL)");
     this.#made = true;
+    if (this.#small.byteLength === 0) return;
+    const small = this.#small;
+    this.#small = NONE;
+    this.#pieces = [];
+    this.#insert(0, small);
+    this.#put();
+  }
+
+  #setSmall(bytes: Uint8Array): void {
+    this.#small = bytes;
+    this.#pieces = piecesOf(bytes);
+    this.#put();
+  }
+
+  #put(): void {
+    this.#storage.kv.put(KEY, { record: this.#record, bytes: this.#small });
   }
 
   #insert(at: number, bytes: Uint8Array): void {
@@ -142,9 +170,7 @@ export class ChunkStore {
   }
 
   #extend(piece: Piece, bytes: Uint8Array): void {
-    const whole = new Uint8Array(piece.bytes + bytes.byteLength);
-    whole.set(this.#bytesOf(piece));
-    whole.set(bytes, piece.bytes);
+    const whole = joined(this.#bytesOf(piece), bytes);
     this.#sql.exec("UPDATE log SET bytes = ? WHERE at = ?", whole.buffer, piece.at);
     piece.bytes = whole.byteLength;
   }
@@ -159,16 +185,17 @@ export class ChunkStore {
   }
 
   #readPieces(): Piece[] {
-    if (!this.#made) return [];
-    return this.#sql.exec<{ at: number; bytes: number }>("SELECT at, length(bytes) AS bytes FROM log WHERE at >= 0 ORDER BY at").toArray();
+    return this.#sql.exec<{ at: number; bytes: number }>("SELECT at, length(bytes) AS bytes FROM log ORDER BY at").toArray();
   }
+}
 
-  #readRecord(): LogRecord {
-    if (!this.#made) return { v: 1 };
-    const row = this.#sql.exec<{ json: string }>("SELECT json FROM log WHERE at = ?", RECORD_AT).toArray()[0];
-    const read = row === undefined ? undefined : Record.safeParse(JSON.parse(row.json));
-    return read?.success === true ? read.data : { v: 1 };
-  }
+const piecesOf = (small: Uint8Array): Piece[] => (small.byteLength === 0 ? [] : [{ at: 0, bytes: small.byteLength }]);
+
+function joined(before: Uint8Array, more: Uint8Array): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(before.byteLength + more.byteLength);
+  whole.set(before);
+  whole.set(more, before.byteLength);
+  return whole;
 }
 
 /** A view's own bytes: what lies around them in memory is not stored. */
