@@ -18,6 +18,8 @@ export const Counts = z.object({
   d1Rows: z.int(),
   objectMs: z.number(),
   by: z.record(z.string(), z.number()),
+  /** Rows by the statement that wrote them. */
+  statements: z.record(z.string(), z.number()),
 });
 export type Counts = z.infer<typeof Counts>;
 

@@ -17,7 +17,8 @@ const PLAN_DOLLARS = 5;
 const OBJECT_GIGABYTES = 0.128;
 
 const TASKS_PER_ROUND = 20;
-const WATCH_MS = 5_000;
+const WATCH_MS = 10_000;
+const SETTLE_MS = 8_000;
 /** As an agent's screen moves: a spinner and some text, ten times a second. */
 const AGENT = [
   "/bin/sh",
@@ -27,7 +28,7 @@ const AGENT = [
 /** A task's output, of an unremarkable size. */
 const WORK = ["/bin/sh", "-c", 'seq -f "line %g of what a task says about itself" 1 200'];
 
-type Figures = Omit<Counts, "by">;
+type Figures = Omit<Counts, "by" | "statements">;
 
 export const p16: Gate = {
   id: "P16",
@@ -41,17 +42,19 @@ export const p16: Gate = {
     const credentials = await Credentials.for(product, 5 * TASKS_PER_ROUND * rig.rounds);
     const { id } = await product.api.createSession({ argv: AGENT, backend: "pty" });
     const rounds: { task: Figures; watched: Figures; unwatched: Figures }[] = [];
-    const named: string[] = [];
+    const named: ReturnType<typeof perTask>[] = [];
     await tasks(credentials, 5);
     await rig.interleave({
       round: async () => {
+        // With what follows a task a moment later: alarms, what is forgotten.
+        const work = await during(product, async () => {
+          await tasks(credentials, TASKS_PER_ROUND);
+          await elapse(SETTLE_MS);
+        });
+        named.push(perTask(work));
         const idle = await during(product, () => elapse(WATCH_MS));
-        const work = await during(product, () => tasks(credentials, TASKS_PER_ROUND));
-        named.push(
-          JSON.stringify(Object.fromEntries(Object.entries(work.by).map(([name, count]) => [name, rounded(count / TASKS_PER_ROUND)]))),
-        );
         const viewer = await product.attach(id);
-        await countsSince(product);
+        await elapse(SETTLE_MS);
         const watched = await during(product, () => elapse(WATCH_MS));
         await viewer[Symbol.asyncDispose]();
         rounds.push({
@@ -81,7 +84,8 @@ export const p16: Gate = {
         "a task": JSON.stringify(last?.task),
         "a watched second": JSON.stringify(last?.watched),
         "a second that nobody watches": JSON.stringify(last?.unwatched),
-        "a task, by object and call": named.at(-1) ?? "",
+        "a task, by object and call": named.at(-1)?.calls ?? "",
+        "rows of a task, by statement": named.at(-1)?.rows ?? "",
       },
       note: `per host and day: ${FLEET.agents} agents with ${FLEET.outputHours} h of output each, ${FLEET.watchedHours} h watched, ${FLEET.tasks} tasks, each submitted, looked at and its log read once; billed: with the paid plan's fee of $${PLAN_DOLLARS} and what it includes`,
     };
@@ -115,6 +119,12 @@ function share({ workerRequests, objectRequests, messages, alarms, rows, d1Rows,
     d1Rows: per(d1Rows),
     objectMs: per(objectMs),
   };
+}
+
+function perTask({ by, statements }: Counts): { calls: string; rows: string } {
+  const told = (counts: Readonly<Record<string, number>>) =>
+    JSON.stringify(Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, rounded(count / TASKS_PER_ROUND)])));
+  return { calls: told(by), rows: told(statements) };
 }
 
 /** Of the whole fleet. */

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Task } from "@maestro/shared/contract/tasks";
@@ -31,6 +32,7 @@ import { poll } from "../support/wait.ts";
 
 const SEED = chooseSeed(20_261_128);
 const TIME_SCALE = 0.05;
+const DATABASE_AWAY_MS = isFullRun ? 120_000 : 5_000;
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 let world: TaskWorld;
@@ -163,6 +165,43 @@ describe("[F13] the answer to a submission is lost", () => {
     await world.ended(again.id);
     expect(world.ledger.counts().get(work.nonce)).toBe(1);
   });
+});
+
+describe("[F14] D1 takes nothing", () => {
+  test("what is queued is started and ended meanwhile; submissions are taken again afterwards", { timeout: 240_000 }, async () => {
+    const gate = join(world.product.home.directory("gates"), "f14");
+    const first = await world.submit({ nonce: nonce("f14"), lines: 20, pauseMs: 0, until: gate }, there);
+    const after = { dependsOn: [{ task: first.id, on: "completion" as const }] };
+    const second = await world.submit({ nonce: nonce("f14"), lines: 20, pauseMs: 0 }, { ...there, ...after });
+    await runs(first.id);
+    const lock = lockDatabase();
+    const lockedMs = performance.now();
+    try {
+      writeFileSync(gate, "");
+      await poll("both have run", () => (world.ledger.counts().has(second.work.nonce) ? true : undefined), { timeoutMs: 60_000 });
+      await world.ended(second.id);
+      const leftMs = DATABASE_AWAY_MS - (performance.now() - lockedMs);
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, leftMs)));
+    } finally {
+      lock[Symbol.dispose]();
+    }
+    const third = await world.submit({ nonce: nonce("f14"), lines: 20, pauseMs: 0 }, there);
+    await holds(first.id, second.id, third.id);
+  });
+
+  /** Nobody else's write is taken while this holds. */
+  function lockDatabase(): Disposable {
+    const folder = join(world.product.home.path, "control-plane", "state", "d1", "miniflare-D1DatabaseObject");
+    const file = readdirSync(folder).find((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite") ?? "";
+    const db = new DatabaseSync(join(folder, file));
+    db.exec("begin immediate");
+    return {
+      [Symbol.dispose]: () => {
+        db.exec("rollback");
+        db.close();
+      },
+    };
+  }
 });
 
 describe("[F31] a file of an attempt, or a write-ahead log, ends in the middle", () => {

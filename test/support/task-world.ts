@@ -12,6 +12,7 @@ import type { ChildOptions } from "./child.ts";
 import { TestHome } from "./home.ts";
 import { Product, type SecondHost } from "./maestro.ts";
 import { Ledger, nonceCommand, violations, type Excuse, type NonceTask } from "./nonce.ts";
+import { isAlive } from "./processes.ts";
 import { poll } from "./wait.ts";
 
 export interface WorldHost {
@@ -193,7 +194,7 @@ export class TaskWorld implements AsyncDisposable {
       const at = (name: string) => join(directory, attempt, name);
       if (existsSync(at("exit.json")) || !existsSync(at("runner.pid"))) return [];
       const runner = Number(/\d+/.exec(readFileSync(at("runner.pid"), "utf8"))?.[0]);
-      return Number.isInteger(runner) && runner > 1 ? [{ attempt, runner }] : [];
+      return Number.isInteger(runner) && runner > 1 && isAlive(runner) ? [{ attempt, runner }] : [];
     });
   }
 

@@ -6,7 +6,7 @@ import product, * as objects from "../../../../control-plane/src/worker.ts";
 export * from "../../../../control-plane/src/worker.ts";
 
 const inside = new AsyncLocalStorage();
-const fresh = () => ({ workerRequests: 0, objectRequests: 0, messages: 0, alarms: 0, rows: 0, d1Rows: 0, objectMs: 0, by: {} });
+const fresh = () => ({ workerRequests: 0, objectRequests: 0, messages: 0, alarms: 0, rows: 0, d1Rows: 0, objectMs: 0, by: {}, statements: {} });
 let counts = fresh();
 
 function note(name, what, by = 1) {
@@ -45,11 +45,16 @@ for (const [name, value] of Object.entries(objects)) {
   }
 }
 
-const wrote = (rows) => {
+const wrote = (rows, statement) => {
   if (rows === 0) return;
   counts.rows += rows;
-  note(inside.getStore()?.name ?? "?", "rows", rows);
+  const name = inside.getStore()?.name ?? "?";
+  note(name, "rows", rows);
+  const key = `${name}: ${statement.replace(/\s+/g, " ").trim().slice(0, 80)}`;
+  counts.statements[key] = (counts.statements[key] ?? 0) + rows;
 };
+/** A cursor does not say whose it is. */
+const statementOf = new WeakMap();
 
 let patched = false;
 /** On the prototypes, once for all objects of the isolate. */
@@ -69,19 +74,20 @@ function patchStorage(storage) {
         prototype[method] = function (...given) {
           const before = this.rowsWritten;
           const result = original.apply(this, given);
-          wrote(this.rowsWritten - before);
+          wrote(this.rowsWritten - before, statementOf.get(this) ?? "");
           return result;
         };
       }
     }
-    wrote(cursor.rowsWritten);
+    statementOf.set(cursor, String(args[0]));
+    wrote(cursor.rowsWritten, String(args[0]));
     return cursor;
   };
   const store = Object.getPrototypeOf(storage);
   for (const method of ["setAlarm", "deleteAlarm", "put", "delete"]) {
     const original = store[method];
     store[method] = function (...args) {
-      wrote(1);
+      wrote(1, method);
       note(inside.getStore()?.name ?? "?", method);
       return original.apply(this, args);
     };
