@@ -5,7 +5,7 @@ import * as path from "node:path";
 import type * as z from "zod";
 import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { parseJson } from "../config/json.ts";
-import { writeDurably } from "../daemon/durable-file.ts";
+import { errnoOf, writeDurably } from "../daemon/durable-file.ts";
 import { isAlive } from "../daemon/process-identity.ts";
 import {
   CancelNote,
@@ -68,10 +68,8 @@ export class AttemptStore {
     const { attempt, fence } = spec;
     if (!NAME.test(attempt)) throw new Error("an attempt's id is no name");
     const { dir } = this.paths(attempt);
-    // Left by a crash in the middle of this: nothing in it was promised.
-    await rm(dir, { recursive: true, force: true });
     try {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await this.#makeDir(dir);
       this.#passed("directory");
       const intent: Intent = { version: 1, attempt, fence, acceptedMs, bootId };
       await Promise.all([
@@ -87,6 +85,16 @@ export class AttemptStore {
       throw cause;
     }
     this.#passed("intent");
+  }
+
+  async #makeDir(dir: string): Promise<void> {
+    try {
+      await mkdir(dir, { mode: 0o700 });
+    } catch (cause) {
+      // Left by a crash in the middle of this: nothing in it was promised.
+      if (errnoOf(cause) === "EEXIST") await rm(dir, { recursive: true, force: true });
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+    }
   }
 
   noteLaunch(attempt: string, note: LaunchNote, stdin: string | undefined): void {

@@ -50,12 +50,15 @@ own_group() {
   return 1
 }
 
-add_group() {
+# Where one may be made, in $places: all are made by one `mkdir`, since a process costs more than everything else here.
+add_place() {
   base=$1
   [ -d "$base$own" ] && base=$base${own%/}
-  [ -w "$base/cgroup.procs" ] || return 0
-  mkdir "$base/maestro-$attempt" 2>/dev/null || [ -d "$base/maestro-$attempt" ] || return 0
-  groups="$groups$base/maestro-$attempt
+  [ ! -w "$base/cgroup.procs" ] || set_place "$base/maestro-$attempt"
+}
+
+set_place() {
+  places="$places$1
 "
 }
 
@@ -70,17 +73,30 @@ set_limit() {
 }
 
 make_groups() {
-  groups=
+  groups= places= unified=
   [ -r /proc/self/cgroup ] || return 0
   while read -r _ mount type options _; do
     case $type,$options, in
-      cgroup2,*) own_group "" && { open_scope "$mount"; add_group "$mount"; } ;;
-      cgroup,*,memory,*) own_group memory && add_group "$mount" ;;
-      cgroup,*,pids,*) own_group pids && add_group "$mount" ;;
-      cgroup,*,cpu,*) [ -n "$cpus" ] && own_group cpu && add_group "$mount" ;;
+      cgroup2,*) unified=$mount ;;
+      cgroup,*,memory,*) own_group memory && add_place "$mount" ;;
+      cgroup,*,pids,*) own_group pids && add_place "$mount" ;;
+      cgroup,*,cpu,*) [ -n "$cpus" ] && own_group cpu && add_place "$mount" ;;
     esac
   done </proc/mounts
+  # Beside the old hierarchies the unified one has no controllers, and would tell nothing that they do not.
+  [ -n "$places" ] || [ -z "$unified" ] || { own_group "" && { open_scope "$unified"; add_place "$unified"; }; }
+  [ -n "$places" ] || return 0
+  make_places
   each_group limit_group
+}
+
+make_places() {
+  IFS='
+'
+  mkdir $places 2>/dev/null
+  for place in $places; do [ ! -w "$place/cgroup.procs" ] || groups="$groups$place
+"; done
+  IFS=$fields
 }
 
 limit_group() {
@@ -102,7 +118,12 @@ LIST
 }
 
 enter_group() { echo "$pid" >"$1/cgroup.procs"; }
-leave_group() { rmdir "$1" 2>/dev/null; }
+leave_groups() {
+  IFS='
+'
+  [ -z "$groups" ] || rmdir $groups 2>/dev/null
+  IFS=$fields
+}
 # What is inside begins nothing any more, and dies: of no use where the kernel lacks it.
 close_group() {
   set_limit "$1/pids.max" 0
@@ -200,6 +221,7 @@ sweep() {
 # ---- beside the child: samples, its time, its lease, its log -------------------------------------------------------
 
 sample() {
+  [ -n "$page_bytes" ] || page_bytes=$(getconf PAGESIZE 2>/dev/null || echo 4096)
   find_members
   ticks=0 pages=0
   for one in $members; do
@@ -236,7 +258,7 @@ until_due() {
 keep_watch() {
   napping=
   trap '[ -z "$napping" ] || kill "$napping" 2>/dev/null; exit 0' TERM
-  page_bytes=$(getconf PAGESIZE 2>/dev/null || echo 4096)
+  page_bytes=
   lease=$began_cs
   while :; do
     uptime_now
@@ -260,6 +282,7 @@ keep_watch() {
 run() {
   dir=$1 attempt=$2
   shift 2
+  fields=$IFS
   boot=unknown timeout= stop_after= grace=10 log_limit=1099511627776 memory= pids= cpus=
   cwd=/ envs=0 complete=
   set --
@@ -322,11 +345,10 @@ run() {
   [ -r "$dir/why" ] && read -r why <"$dir/why"
   sweep 2>/dev/null
   each_group read_oom
-  each_group leave_group
+  leave_groups
   times >"$dir/times" 2>/dev/null
   cpu=
   [ -r "$dir/times" ] && { read -r _ && read -r cpu; } <"$dir/times"
-  rm -f "$dir/times" "$dir/usage.tmp"
   signal=0
   [ "$status" -le 128 ] || [ ! -s "$dir/how" ] || signal=$((status - 128))
   leave "{\"status\":$status,\"signal\":$signal,\"why\":\"$why\",\"oom\":$oom,\"cpu\":\"$cpu\",\"peakMemoryBytes\":$peak,\"wallMs\":$(((now - began_cs) * 10))}"
