@@ -1,0 +1,108 @@
+/** Tasks in the console: dispatched, followed, explained and cancelled in Chromium against the real product. */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PHONE, journey, launchBrowser, screenshot } from "../support/browser.ts";
+import { ConsoleUser, expectClean } from "../support/console.ts";
+import { Product } from "../support/maestro.ts";
+import { lacking } from "../support/system.ts";
+import { dispatchTask, shell, taskEnds, taskShows } from "../support/tasks.ts";
+
+const missing = lacking("chromium");
+
+describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+  let product: Product;
+  let browser: Browser;
+  let user: ConsoleUser;
+  let work: string;
+
+  beforeAll(async () => {
+    product = await Product.up();
+    browser = await launchBrowser();
+    user = await ConsoleUser.signIn(browser, product);
+    work = product.home.directory("work");
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await product[Symbol.asyncDispose]();
+  });
+
+  test(
+    "a command dispatched by the dialog is followed live, through a control-plane restart, and cancelled with a reason",
+    { timeout: 120_000 },
+    async () => {
+      const script = join(work, "ticks.sh");
+      writeFileSync(script, 'i=0; while :; do i=$((i+1)); printf "\\033[32mtick %s\\033[0m\\n" "$i"; sleep 0.2; done\n');
+      await using tab = await user.open("/tasks");
+      await journey("tasks-dialog", tab, async (page) => {
+        await page.getByRole("button", { name: "Dispatch a task" }).first().click();
+        const dialog = page.getByRole("dialog");
+        await dialog.getByText("Command", { exact: true }).click();
+        await dialog.getByLabel("Command").last().fill(`/bin/sh ${script}`);
+        await dialog.getByRole("button", { name: "Dispatch" }).click();
+        await page.waitForURL(/\/tasks\/tsk_/);
+        const log = page.getByTestId("log");
+        await log.getByText("tick 3", { exact: true }).waitFor();
+        expect(await log.innerText()).not.toContain("[32m");
+        await page.getByTestId("task").and(page.locator('[data-state="running"]')).waitFor();
+        await screenshot(page, "task-running");
+
+        await product.killAndReturn("workerd");
+        const seen = Number(/tick (\d+)\s*$/.exec(await log.innerText())?.[1]);
+        await log.getByText(`tick ${seen + 10}`, { exact: true }).waitFor({ timeout: 45_000 });
+
+        await page.getByRole("button", { name: "Cancel task" }).first().click();
+        await page.getByRole("dialog").getByLabel("Reason").fill("seen enough");
+        await page.getByRole("dialog").getByRole("button", { name: "Cancel task" }).click();
+        await page.getByTestId("task").and(page.locator('[data-state="cancelled"]')).waitFor({ timeout: 45_000 });
+        await page.getByText("seen enough").first().waitFor();
+        await screenshot(page, "task-cancelled");
+      });
+      const id = tab.page.url().split("/").at(-1) ?? "";
+      expect(await taskEnds(product.api, id)).toMatchObject({ status: "cancelled", cancel: { reason: "seen enough" } });
+    },
+  );
+
+  test("the list, the queue and a task that waits say why; on a phone too", { timeout: 120_000 }, async () => {
+    const hold = join(work, "hold");
+    const busy = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        dispatchTask(product.api, {
+          command: shell('while [ ! -e "$1" ]; do sleep 0.1; done', hold),
+          on: {},
+          description: "holds a place",
+        }),
+      ),
+    );
+    await Promise.all(busy.map(({ id }) => taskShows(product.api, id, "running", ({ status }) => status === "running")));
+    const waiting = await dispatchTask(product.api, { command: ["/bin/true"], on: {}, description: "waits for its turn" });
+    for (const [name, viewport] of Object.entries({ desktop: undefined, phone: { ...PHONE } })) {
+      await using tab = await user.open("/tasks", viewport === undefined ? {} : { viewport });
+      await journey(`tasks-list-${name}`, tab, async (page) => {
+        await page.getByRole("list", { name: "Tasks" }).getByText("waits for its turn").waitFor();
+        await screenshot(page, `tasks-${name}`);
+        await page.goto(`${product.url}/queue`);
+        await page.getByRole("list", { name: "Queue" }).getByText("waits for its turn").waitFor();
+        await page
+          .getByText(/4 of 4|4 \/ 4|busy/i)
+          .first()
+          .waitFor();
+        await screenshot(page, `queue-${name}`);
+        await page.goto(`${product.url}/tasks/${waiting.id}`);
+        await page.getByTestId("task").waitFor();
+        await page
+          .getByText(/busy|all .*places|4 of 4/i)
+          .first()
+          .waitFor();
+        await screenshot(page, `task-waits-${name}`);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        expect(wide).toBeLessThanOrEqual(0);
+        expectClean(tab);
+      });
+    }
+    writeFileSync(hold, "");
+    await taskEnds(product.api, waiting.id);
+    expect(existsSync(hold)).toBe(true);
+  });
+});
