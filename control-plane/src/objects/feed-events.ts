@@ -3,6 +3,7 @@ import type { FleetEvent } from "@maestro/shared/contract/resources";
 import { EVENT_RING_ROWS } from "@maestro/shared/limits";
 import { mayHear, type Place, type Reach } from "../domain/events/reach.ts";
 import { resumeFrom, type Resume, type Ring } from "../domain/events/resume.ts";
+import { OF_SESSION } from "./feed-schema.ts";
 
 /** An event as it is stored and sent: its JSON, made once. */
 export interface StoredEvent {
@@ -71,10 +72,13 @@ export class EventRing {
     }
   }
 
-  /** Whose the last event of a subject was. */
-  lastPlace(subject: string): Place | undefined {
+  /** Whose the last event of a session was. */
+  lastPlace(session: string): Place | undefined {
     const row = this.#sql
-      .exec<PlaceRow>("SELECT host, agent FROM events WHERE json_extract(json, '$.subject') = ? ORDER BY seq DESC LIMIT 1", subject)
+      .exec<PlaceRow>(
+        `SELECT host, agent FROM events WHERE json_extract(json, '$.subject') = ? AND ${OF_SESSION} ORDER BY seq DESC LIMIT 1`,
+        session,
+      )
       .toArray()[0];
     return row === undefined ? undefined : placeOf(row);
   }
