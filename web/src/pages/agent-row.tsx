@@ -10,6 +10,7 @@ import { navigate, sessionPath } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
 import { startAgent, typeName } from "../fleet/launch.ts";
 import { agentTone } from "../fleet/tree.ts";
+import { noFilter, searchOf } from "../tasks/filters.ts";
 import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
@@ -90,6 +91,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
                 >
                   Dispatch a task…
                 </MenuItem>
+                <MenuItem onSelect={() => navigate(`/tasks${searchOf({ ...noFilter, agent: agent.name })}`)}>Its tasks</MenuItem>
                 <hr />
                 <MenuItem
                   danger

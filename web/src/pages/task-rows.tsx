@@ -53,6 +53,7 @@ function Standing({ task }: { task: Task }) {
     <span className="small cut" title={task.waiting?.detail ?? task.reason?.detail}>
       <span className={`word ${tone}`}>{label}</span>
       {why !== "" && <span className="muted"> · {why}</span>}
+      <span className="muted phone-only"> · {targetWords(task.targets)}</span>
       {task.priority !== 3 && <span className="muted"> · priority {task.priority}</span>}
     </span>
   );

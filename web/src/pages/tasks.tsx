@@ -86,7 +86,7 @@ export function TasksPage({ search }: { search: string }) {
           </div>
         )}
       </Page>
-      {dispatching && <Dispatch onClose={() => setDispatching(false)} />}
+      {dispatching && <Dispatch {...(filter.agent === "" ? {} : { agent: filter.agent })} onClose={() => setDispatching(false)} />}
     </>
   );
 }
