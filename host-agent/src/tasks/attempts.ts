@@ -23,9 +23,9 @@ import type { Removal } from "./worktree.ts";
 export interface AttemptsDeps extends LiveDeps {
   logs: LiveDeps["logs"] & { close(attempt: string): void; drop(attempt: string): void };
   bootId: string;
-  /** The installed runner, and the argv of the shell that runs it. */
+  /** The installed runner, and the argvs of shells that may run it, best first. */
   runner: string;
-  shell: readonly string[];
+  shells(attempt: string): readonly (readonly string[])[];
   /** What can be refused before anything is made. */
   refuse(spec: AttemptSpec): MaestroError | undefined;
   plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string): Promise<Result<WorkPlan>>;
@@ -303,7 +303,7 @@ export class Attempts {
   }
 
   async #spawn(entry: Entry, plan: WorkPlan): Promise<void> {
-    const { store, logs, bootId, runner: program, shell, logLimitBytes, uptimeCs } = this.#deps;
+    const { store, logs, bootId, runner: program, logLimitBytes, uptimeCs } = this.#deps;
     const { attempt, fence, spec } = entry;
     const { dir, log } = store.paths(attempt);
     const launch: LaunchNote = { ...plan.note, bootId };
@@ -311,24 +311,29 @@ export class Attempts {
     if (spec.stopAfterMs !== undefined) store.touchLease(attempt, uptimeCs());
     const { argv, env, cwd, limits } = plan;
     const { timeoutMs, stopAfterMs } = spec;
-    const started = await startRunner(
-      program,
-      { attempt, dir, bootId, argv, env, cwd, timeoutMs, stopAfterMs, graceMs: RUNNER_GRACE_MS, logLimitBytes, limits },
-      shell,
-    );
-    this.#deps.passed("spawned");
-    if (!started.ok) return this.#finishUnstarted(entry, endUnstarted("failed", reasonOf(started.error), this.#serverMs()));
-    const child = await started.value.child;
-    this.#deps.passed("started");
-    if (child === undefined) await started.value.exited;
-    else logs.open(attempt, fence, log, plan.secrets);
-    const standing = await this.#settled(attempt);
-    const cancelled = this.#isCancelled(entry);
-    if (standing.type === "accepted" || standing.type === "void") {
-      const reason = because("spawn_failed", "The runner could not be started on this host.");
-      return this.#finishUnstarted(entry, endUnstarted("failed", reason, this.#serverMs()));
+    const orders = { attempt, dir, bootId, argv, env, cwd, timeoutMs, stopAfterMs, graceMs: RUNNER_GRACE_MS, logLimitBytes, limits };
+    let refusal = because("spawn_failed", "The runner could not be started on this host.");
+    for (const shell of this.#deps.shells(attempt)) {
+      const started = await startRunner(program, orders, shell);
+      this.#deps.passed("spawned");
+      if (!started.ok) {
+        refusal = reasonOf(started.error);
+        continue;
+      }
+      const child = await started.value.child;
+      this.#deps.passed("started");
+      if (child === undefined) await started.value.exited;
+      else logs.open(attempt, fence, log, plan.secrets);
+      const standing = await this.#settled(attempt);
+      // It went before it made itself known: nothing was begun, and the next shell may do better.
+      if (standing.type === "accepted" || standing.type === "void") continue;
+      return this.#begun(entry, standing, started.value);
     }
-    const { exited, pid } = started.value;
+    this.#finishUnstarted(entry, endUnstarted("failed", refusal, this.#serverMs()));
+  }
+
+  #begun(entry: Entry, standing: Standing, { exited, pid }: Own): void {
+    const cancelled = this.#isCancelled(entry);
     this.#follow(entry, standing, { exited, pid });
     if (cancelled) this.#cancel(entry, { why: "cancelled", atMs: this.#deps.clock.wallMs(), graceMs: RUNNER_GRACE_MS });
   }

@@ -16,6 +16,7 @@ import { Attempts } from "./attempts.ts";
 import { secretsOf } from "./forwarding.ts";
 import { LogShipper } from "./log-shipper.ts";
 import { installRunner } from "./runner.ts";
+import { readScopeFacts, runnerShells } from "./scope.ts";
 import { unseal } from "./unseal.ts";
 import { planWork, refuseWork, type WorkPlanDeps } from "./work-plan.ts";
 import { removeWorkspace } from "./workspaces.ts";
@@ -56,7 +57,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     logs,
     bootId,
     runner: installRunner(deps.runnerDir, log),
-    shell: ["/bin/sh"],
+    shells: (attempt) => runnerShells(readScopeFacts(work.baseEnv()["PATH"] ?? "", process.env), attempt),
     async outcome(spec, adapter, file, exit) {
       if (!isAdapter(adapter)) return {};
       const type = spec.agent === undefined ? undefined : work.catalogue.resolve(spec.agent.type, spec.agent.definition);

@@ -45,7 +45,16 @@ export const RUNNER_SECOND = 75;
 
 const SHELL = "/bin/sh";
 /** Nothing of the daemon's environment: the child's comes with the orders. */
-const RUNNER_ENV = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" };
+const runnerEnv = (): Record<string, string> => ({
+  ...scopeEnv(),
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  LC_ALL: "C",
+});
+/** `systemd-run --user` finds its manager by it. */
+const scopeEnv = (): Record<string, string> => {
+  const dir = process.env["XDG_RUNTIME_DIR"];
+  return dir === undefined ? {} : { XDG_RUNTIME_DIR: dir };
+};
 
 /** Where the program lies beside this module, in the sources as in the bundle. */
 const PROGRAM = new URL("./runner.sh", import.meta.url);
@@ -76,7 +85,7 @@ export async function startRunner(program: string, orders: Orders, shell: readon
   if (refusal !== undefined) return err(refusal);
   const [file = SHELL, ...before] = shell;
   const argv = [...before, program, orders.dir, orders.attempt];
-  const runner = spawn(file, argv, { cwd: "/", detached: true, env: RUNNER_ENV, stdio: ["pipe", "pipe", "ignore"] });
+  const runner = spawn(file, argv, { cwd: "/", detached: true, env: runnerEnv(), stdio: ["pipe", "pipe", "ignore"] });
   const failed = Promise.withResolvers<MaestroError>();
   runner.once("error", (cause) => failed.resolve(refuseSpawn({ argv: [file, ...argv], cwd: "/" }, cause)));
   if (runner.pid === undefined) return err(await failed.promise);
