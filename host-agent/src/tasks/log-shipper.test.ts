@@ -117,7 +117,8 @@ describe("[LG1] logs by offset", () => {
     await Promise.all(names.map((name) => shipper.ended(name)));
     shipper.linkUp(edge.link(shipper));
     await edge.until(() => edge.receivedBytes >= MAX_ON_ITS_WAY_BYTES);
-    await new Promise(setImmediate);
+    // Time enough for more, if there were no bound.
+    for (let turn = 0; turn < 300; turn += 1) await new Promise(setImmediate);
     expect(edge.receivedBytes).toBe(MAX_ON_ITS_WAY_BYTES);
     expect(names.filter((name) => edge.log(name).position > 0)).toHaveLength(names.length);
     edge.manual = false;
@@ -136,6 +137,22 @@ describe("[LG1] logs by offset", () => {
     edge.lose("att_1", 1_000);
     shipper.need("att_1", 1_000);
     await edge.until(() => edge.log("att_1").position === content.byteLength);
+    expect(edge.sha256("att_1")).toBe(sha256(content));
+  });
+
+  test("what a broken link took with it is sent again by itself, from what is durable", async () => {
+    const content = noise(seededRandom(6), 600_000);
+    const [shipper, edge] = [ship(), new LogEdge()];
+    const lost = new LogEdge();
+    lost.manual = true;
+    shipper.open("att_1", 1, logFile(content), []);
+    await shipper.ended("att_1");
+    shipper.linkUp(lost.link(shipper));
+    await lost.until(() => lost.receivedBytes >= 128 * 1024);
+    shipper.linkDown();
+    shipper.linkUp(edge.link(shipper));
+    await edge.until(() => edge.log("att_1").position === content.byteLength);
+    expect(edge.told).toEqual(["open att_1"]);
     expect(edge.sha256("att_1")).toBe(sha256(content));
   });
 
@@ -191,6 +208,20 @@ describe("[LG1] logs by offset", () => {
     shipper.linkUp(edge.link(shipper));
     await edge.until(() => edge.log("att_1").position >= digest.bytes);
     expect(edge.content("att_1").toString()).toBe("mine\n");
+  });
+
+  test("[F34] nor what it appends while the end is still being read", async () => {
+    const content = Buffer.alloc(20_000_000, "mine\n");
+    const file = logFile(content);
+    const [shipper, edge] = [ship(), new LogEdge()];
+    shipper.linkUp(edge.link(shipper));
+    shipper.open("att_1", 1, file, []);
+    const ended = shipper.ended("att_1");
+    // Two pieces were read: the second one after the length was looked at.
+    shipper.follow("att_1", true);
+    await edge.until(() => edge.log("att_1").position > 256 * 1024);
+    appendFileSync(file, "not mine\n");
+    expect(await ended).toEqual({ bytes: content.byteLength, sha256: sha256(content) });
   });
 
   test("bytes that the child took out of its log again are told as missing, and the rest comes", async () => {
