@@ -3,7 +3,7 @@ import type { Queue } from "@maestro/shared/contract/tasks";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 import { Link } from "../app/link.tsx";
 import { taskPath } from "../app/router.ts";
-import { isStuck, stateWord, waitingWord } from "../tasks/words.ts";
+import { isStuck, stateWord, waitingLine } from "../tasks/words.ts";
 import { Ago } from "../ui/parts.tsx";
 import { StateMark } from "../ui/state-mark.tsx";
 
@@ -43,10 +43,11 @@ function Why({ item: { waiting, status } }: { item: Queue["items"][number] }) {
     const { label, shade } = stateWord(status);
     return <span className={`word small ${shade}`}>{label}</span>;
   }
+  const { word, rest } = waitingLine(waiting);
   return (
     <span className="small cut" title={waiting.detail} data-code={waiting.code}>
-      <span className={isStuck(waiting.code) ? "word warn" : "word"}>{waitingWord(waiting.code)}</span>
-      {waiting.detail !== "" && <span className="muted"> · {stripUnsafe(waiting.detail)}</span>}
+      <span className={isStuck(waiting.code) ? "word warn" : "word"}>{word}</span>
+      {rest !== "" && <span className="muted"> · {rest}</span>}
     </span>
   );
 }

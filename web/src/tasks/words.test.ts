@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { byteCount, countShort, dollars, duration, roundDuration, usageFigures } from "./figures.ts";
 import { sampleTask } from "./testing/samples.ts";
 import { countOf, showOf, tally } from "./queue-view.ts";
-import { hostWords, mayCancel, mayRetry, shortId, targetWords, taskTitle } from "./words.ts";
+import { hostWords, mayCancel, mayRetry, shortId, targetWords, taskTitle, waitingLine } from "./words.ts";
 
 describe("words for tasks", () => {
   it("a task is called by its description, else the first line of its prompt, its command or its id", () => {
@@ -20,6 +20,18 @@ describe("words for tasks", () => {
     expect(targetWords([to("a"), to("b"), to("c"), to("d")])).toBe("a, b and 2 more");
     expect(targetWords([{ status: "queued", attempts: 0 }])).toBe("any host");
     expect(hostWords([to("a"), to("b")])).toBe("laptop");
+  });
+
+  it("says why it waits once, not twice", () => {
+    expect(waitingLine({ code: "dependency_open", detail: "Waits for tsk_1 (success)." })).toEqual({
+      word: "Waits for tsk_1 (success)",
+      rest: "",
+    });
+    expect(waitingLine({ code: "host_busy", detail: "Host 'a': 4 of 4 tasks run there." })).toEqual({
+      word: "No free slot on its host",
+      rest: "Host 'a': 4 of 4 tasks run there.",
+    });
+    expect(waitingLine({ code: "turn", detail: "" })).toEqual({ word: "Waits for its turn", rest: "" });
   });
 
   it("offers to cancel what may still run, and to run again what did not succeed", () => {

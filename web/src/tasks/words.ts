@@ -1,6 +1,6 @@
 /** The words for what becomes of tasks, so that list, page and queue say the same. Pure. */
 import { TASK_REASONS, type TaskReasonCode, type WaitingCode } from "@maestro/shared/contract/task-reasons";
-import { FINAL_STATES, type Task, type TaskState } from "@maestro/shared/contract/tasks";
+import { FINAL_STATES, type Task, type TaskState, type Waiting } from "@maestro/shared/contract/tasks";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 
 /** Colour of a tag; `""` is neutral. */
@@ -41,6 +41,13 @@ const WAITING: Record<WaitingCode, string> = {
   turn: "Waits for its turn",
 };
 export const waitingWord = (code: WaitingCode): string => WAITING[code];
+/** One line of why it waits: the word for it, and what the server says beyond that word. */
+export function waitingLine({ code, detail }: Waiting): { word: string; rest: string } {
+  const safe = stripUnsafe(detail, 512);
+  const saysItAll = code === "dependency_open" || code === "offered" || code === "turn";
+  return saysItAll && safe !== "" ? { word: safe.replace(/\.$/, ""), rest: "" } : { word: waitingWord(code), rest: safe };
+}
+
 /** What will not pass by itself, as far as it is known here. */
 export const isStuck = (code: WaitingCode): boolean =>
   code === "host_offline" ||
