@@ -77,7 +77,8 @@ test("an ended task runs again: what did not succeed of it, under new fences", a
   expect(await world.scheduler().retry(id, ANYBODY, ADA)).toMatchObject({ ok: false, error: { code: "task_not_final" } });
   await expect.poll(() => builder.started.length).toBe(2);
   const [good = "", bad = ""] = builder.started;
-  builder.end(good);
+  // A long result has a row of its own.
+  builder.end(good, { result: "x".repeat(5_000) });
   builder.end(bad, { outcome: "failed", exitCode: 1 });
   await world.until(id, "failed");
   await world.evict();
@@ -87,7 +88,9 @@ test("an ended task runs again: what did not succeed of it, under new fences", a
   const ended = await world.until(id, "completed");
   expect(ended.attempts.map(({ fence }) => fence)).toEqual([1, 2, 3]);
   await world.evict();
-  expect(await world.task(id)).toMatchObject({ status: "completed", exitCode: 0 });
+  const whole = await world.task(id);
+  expect(whole).toMatchObject({ status: "completed", exitCode: 0 });
+  expect(whole.targets.map(({ result }) => result?.length).toSorted()).toEqual([4, 5_000]);
   expect(await world.scheduler().retry(id, ANYBODY, ADA)).toMatchObject({ ok: false, error: { code: "task_final" } });
 });
 

@@ -6,7 +6,7 @@ import type { AttemptEnd } from "@maestro/shared/protocol/tasks";
 import { redialDelayMs } from "@maestro/shared/protocol/backoff";
 import type { Attempt, EndedAttempt, StopWhy, TaskCore } from "./model.ts";
 
-/** Results up to this length stay in the task's row. */
+/** Of a task with several targets: results up to this length stay in its row. */
 export const INLINE_RESULT_CHARS = 1024;
 /** A lost attempt of an idempotent task is repeated so often, whatever `retries` says: it is nothing the task did. */
 const LOST_RETRIES = 3;

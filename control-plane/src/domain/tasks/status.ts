@@ -1,5 +1,5 @@
 /** How a target stands, and from all of them the task: never stored, always told from what is known. */
-import { FINAL_STATES, TASK_STATES, type FinalState, type TaskState } from "@maestro/shared/contract/tasks";
+import { FINAL_STATES, type FinalState, type TaskState } from "@maestro/shared/contract/tasks";
 import { readiness } from "./dependencies.ts";
 import type { HostState, Target, TaskCore } from "./model.ts";
 
@@ -39,7 +39,6 @@ export function taskStatus(task: TaskCore, presence: Presence): TaskState {
   return FURTHEST.find((state) => states.has(state)) ?? overall(task.targets);
 }
 
-export const isTaskState = (text: string): text is TaskState => TASK_STATES.some((state) => state === text);
 export const WAITING_STATES: ReadonlySet<TaskState> = new Set(["blocked", "queued", "offered"]);
 export const DONE_STATES: ReadonlySet<TaskState> = new Set(FINAL_STATES);
 

@@ -24,11 +24,14 @@ async function cleanAttempt(env: Env, fleet: string, task: string, attempt: Ende
   const { id, host, workspace } = attempt;
   const about = { attempt: id, host: host.name, ...(workspace === undefined ? {} : { workspace }) };
   try {
-    const kept = keepLogs || !(await isCollected(env, fleet, attempt));
+    const collected = await isCollected(env, fleet, attempt);
+    const kept = keepLogs || !collected;
     const where = workspace === undefined ? {} : { workspace };
     const reply = await relayOf(env, fleet, host.id).request({ t: "task.cleanup", attempt: id, task, ...where, keepLogs: kept });
     if (!reply.ok) return { ...about, outcome: "unreachable", detail: reply.error.detail, logKept: true };
-    const { outcome, detail } = resultOf("task.cleanup", reply.json);
+    const done = resultOf("task.cleanup", reply.json);
+    const { outcome } = done;
+    const detail = done.detail ?? (collected ? undefined : "Its log is not all here yet, so the host keeps it: clean up again in a while.");
     return { ...about, outcome, ...(detail === undefined ? {} : { detail }), logKept: kept };
   } catch (cause) {
     return { ...about, outcome: "unreachable", detail: String(cause), logKept: true };

@@ -21,7 +21,7 @@ import type { TaskWaiters } from "./task-waiters.ts";
 import { Teller } from "./teller.ts";
 
 /** What may be written late is written so late. */
-const FLUSH_MS = 3_000;
+const FLUSH_MS = 5_000;
 const TOLD = "told";
 /** An attempt's id begins as the key of its task does, so that one leads to the other. */
 export const SHARED_CHARS = 20;
@@ -184,7 +184,8 @@ export class Engine {
     this.#new.clear();
     const over = this.#over.splice(0);
     for (const task of over) {
-      const result = overall(task.targets) === "completed" ? this.#resultOf(task) : undefined;
+      const [only, ...others] = task.targets;
+      const result = others.length === 0 && overall(task.targets) === "completed" ? only?.past.at(-1)?.result : undefined;
       // A state that is full is the users' own; the result is with the task as well.
       if (result !== undefined) state.put({ key: resultKey(task.id), value: result, ttlS: STATE_TTL_S, by: "task" }, nowMs());
       this.#after.push(() => this.#port.waiters.ended(task));
@@ -193,18 +194,14 @@ export class Engine {
     if (this.#soft.size > 0 || (this.teller.told > this.#writtenTold && this.board.tasks.size > 0)) this.#flushMs ??= nowMs() + FLUSH_MS;
   }
 
-  #keepResults(task: TaskCore): void {
-    for (const attempt of task.targets.flatMap(({ past }) => past)) {
+  /** Those of many targets would not fit in one row together. */
+  #keepResults({ targets }: TaskCore): void {
+    if (targets.length === 1) return;
+    for (const attempt of targets.flatMap(({ past }) => past)) {
       if (attempt.result === undefined || attempt.result.length <= INLINE_RESULT_CHARS) continue;
       this.#port.rows.keepResult(attempt.id, attempt.result);
       attempt.result = undefined;
     }
-  }
-
-  /** Of its only target. */
-  #resultOf({ targets }: TaskCore): string | undefined {
-    const last = targets.length === 1 ? targets[0]?.past.at(-1) : undefined;
-    return last === undefined ? undefined : (last.result ?? this.#port.rows.result(last.id));
   }
 
   #close(tasks: readonly TaskCore[]): void {
