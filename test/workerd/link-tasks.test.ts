@@ -5,6 +5,7 @@ import { makeId } from "@maestro/shared/ids";
 import { FLAG } from "@maestro/shared/protocol/frame";
 import type { AttemptReport, AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { AttemptLog } from "../../control-plane/src/objects/attempt-log.ts";
+import { MAX_KEPT_LOGS } from "../../control-plane/src/objects/host-relay/log-intake.ts";
 import { helloOf, typeReport } from "./support/host-words.ts";
 import { bytesOf, logFixture, sha256Of } from "./support/log-fixture.ts";
 import { relayFixture, type RelayFixture } from "./support/relay-fixture.ts";
@@ -362,6 +363,22 @@ describe("[LG1] logs on the link", () => {
     expect(await host.closed).toMatchObject({ code: 4429 });
   });
 
+  test("[LG1] more logs at once than a link carries through hibernation: after a wake it begins anew", async () => {
+    const { relay, host } = await logging();
+    const attempts = Array.from({ length: MAX_KEPT_LOGS + 5 }, () => `att_${"x".repeat(33)}${attemptId().slice(4)}`);
+    for (const [i, attempt] of attempts.entries()) {
+      scheduler.owners.set(attempt, { attempt, task: "tsk_1", fence: 1, host: { id: relay.host, name: "builder" } });
+      host.say({ t: "log.open", channel: channel + 1 + i, attempt, fence: 1 });
+    }
+    const last = attempts.at(-1);
+    await host.next("log.durable", (frame) => frame["attempt"] === last);
+    host.data("log", bytesOf("abc"), { channel: channel + attempts.length, offset: 0 });
+    await host.next("log.durable", (frame) => frame["attempt"] === last && frame["offset"] === 3);
+    await relay.evict();
+    host.data("log", bytesOf("def"), { channel: channel + attempts.length, offset: 3 });
+    expect(await host.closed).toMatchObject({ code: 1012 });
+  });
+
   test("[LG2] what the host leaves out is passed on", async () => {
     const { host, log } = await logging();
     host.data("log", bytesOf("abc"), { channel, offset: 0 });
@@ -395,8 +412,13 @@ describe("[LG1] logs on the link", () => {
     await host.pingPong();
     expect(host.texts.filter(({ t }) => t === "task.ack")).toEqual([]);
     append.mockRestore();
+    // One that was evicted meanwhile has none of it in memory, and asks for it again.
+    host.socket.addEventListener("message", ({ data }) => {
+      if (String(data).includes('"log.need"')) host.data("log", bytesOf("abc"), { channel, offset: 0 });
+    });
     await later(relay, 6_000);
     expect(await host.next("task.ack")).toMatchObject({ attempt: log.attempt });
+    await expect.poll(async () => (await log.stub.state()).complete).toBe(true);
     expect((await log.whole()).text).toBe("abc");
   });
 });

@@ -78,7 +78,11 @@ export class AttemptLog extends DurableObject<Env> {
   async append(offset: number, bytes: Uint8Array): Promise<Appended> {
     const what = taken(this.#available, this.#store.record.end?.log?.bytes, offset, bytes.byteLength);
     if (what.type === "need") return { ...this.#appended(), need: what.from };
-    if (what.type === "drop") return this.#appended();
+    if (what.type === "drop") {
+      // It may be what could not be stored before.
+      if (this.#due()) this.#commit();
+      return this.#appended();
+    }
     this.#heard = true;
     this.#pending = joined(this.#pending, bytes.subarray(what.skip, what.end));
     this.#followers.pump();
@@ -104,7 +108,9 @@ export class AttemptLog extends DurableObject<Env> {
     if (end === undefined) {
       this.#commit();
       // One row, whether it is checked now or later.
-      const check = await this.#checkOf(log);
+      const found = await this.#checkOf(log);
+      // More of it came while it was looked at: then it is looked at again.
+      const check = this.#store.next === log?.bytes ? found : undefined;
       this.#store.setRecord({ end: { ...(log === undefined ? {} : { log }), ...exit }, ...(check === undefined ? {} : { check }) });
       this.#afterCheck();
     } else if (log !== undefined && end.log !== undefined && (end.log.bytes !== log.bytes || end.log.sha256 !== log.sha256)) {

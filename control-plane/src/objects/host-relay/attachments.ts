@@ -24,6 +24,8 @@ export interface LinkAttachment {
   metrics: Metrics | undefined;
   /** [LG1] Channels of logs, and whose they are. Absent in those of a version before. */
   logs?: [number, string][] | undefined;
+  /** There are more than fit. */
+  moreLogs?: boolean | undefined;
 }
 
 export interface ViewerAttachment {

@@ -11,9 +11,11 @@ import type { Result } from "@maestro/shared/result";
 
 /** [LG1] A host that was asked to go back may have sent its credit twice. */
 const MAX_WAITING_BYTES = 2 * LINK_CREDIT_BYTES + MAX_FRAME_BYTES;
-export const MAX_WAITING_IN_ALL = 32 * 1024 * 1024;
-/** Logs of one link at once; their channels have to fit its attachment. */
-export const MAX_OPEN_LOGS = 250;
+const MAX_WAITING_IN_ALL = 32 * 1024 * 1024;
+/** Logs of one link at once. */
+const MAX_OPEN_LOGS = 1_000;
+/** As many as fit an attachment beside the rest of it. */
+export const MAX_KEPT_LOGS = 150;
 /** What goes to the log in one call. */
 const MAX_APPEND_BYTES = 256 * 1024;
 const TRIES = 2;
@@ -45,8 +47,10 @@ export interface LogIntakePort {
   owner(attempt: string): Promise<Result<AttemptOwner, MaestroError>>;
   host(): string | undefined;
   send(frame: RelayFrame): void;
-  /** Into the link's attachment. */
-  save(channels: [number, string][]): void;
+  /** Into the link's attachment. `all`: there are no more than these. */
+  save(channels: [number, string][], all: boolean): void;
+  /** What a life before this one knew of the link is not known any more: it begins anew. */
+  restart(): void;
   foreign(attempt: string): void;
   /** More is on its way than may be. */
   overrun(): void;
@@ -77,13 +81,16 @@ export class LogIntake {
   readonly #channels = new Map<number, Channel>();
   readonly #followed = new Set<string>();
   #waiting = 0;
+  /** Some that are open were not kept through hibernation. */
+  #someUnknown = false;
 
   constructor(port: LogIntakePort) {
     this.#port = port;
   }
 
   /** After a wake: as the attachment has them. The first that comes on one finds out anew whose it is, and where it stands. */
-  restore(channels: readonly (readonly [number, string])[]): void {
+  restore(channels: readonly (readonly [number, string])[], all: boolean): void {
+    this.#someUnknown = !all;
     for (const [number, attempt] of channels) this.#channels.set(number, { ...newChannel(number, attempt), jobs: [{ type: "open" }] });
   }
 
@@ -99,6 +106,7 @@ export class LogIntake {
   /** What belongs to no channel is dropped: its log is complete, or nobody's. */
   bytes({ channel: number, offset, payload }: Frame): void {
     const channel = this.#channels.get(number);
+    if (channel === undefined && this.#someUnknown) return this.#port.restart();
     if (channel === undefined || channel.refused || payload.byteLength === 0) return;
     channel.waiting += payload.byteLength;
     this.#waiting += payload.byteLength;
@@ -146,6 +154,7 @@ export class LogIntake {
   linkDown(): void {
     for (const channel of this.#channels.values()) this.#drop(channel);
     this.#channels.clear();
+    this.#someUnknown = false;
   }
 
   /** From the alarm: what was not stored; and what a life before this one had in memory is asked for again. */
@@ -316,7 +325,11 @@ export class LogIntake {
   }
 
   #save(): void {
-    this.#port.save([...this.#channels.values()].map(({ number, attempt }) => [number, attempt]));
+    const kept = [...this.#channels.values()].slice(0, MAX_KEPT_LOGS);
+    this.#port.save(
+      kept.map(({ number, attempt }) => [number, attempt]),
+      !this.#someUnknown && kept.length === this.#channels.size,
+    );
   }
 }
 

@@ -57,7 +57,8 @@ export function taskParts({ env, sql, store, link, inventory, requests, nowMs, s
     owner: (attempt) => scheduler(fleet()).attempt(attempt, {}),
     host: () => store.get("identity")?.host,
     send,
-    save: (channels) => link.save({ logs: channels }),
+    save: (channels, all) => link.save({ logs: channels, moreLogs: !all }),
+    restart: () => link.drop(CLOSE.restarting, "going_away"),
     foreign: (attempt) => {
       link.drop(CLOSE.forbidden, "attempt_foreign");
       void auditForeign(env, store, attempt);

@@ -9,7 +9,7 @@ export function wake(sockets: readonly WebSocket[], { link, presence, viewers, r
   const found = sort(sockets, nowMs);
   if (found.link !== undefined) {
     link.adopt(found.link.socket, found.link.attachment);
-    logs.restore(found.link.attachment.logs ?? []);
+    logs.restore(found.link.attachment.logs ?? [], found.link.attachment.moreLogs !== true);
   }
   if (!link.ready) presence.missed();
   for (const viewer of found.viewers) {
