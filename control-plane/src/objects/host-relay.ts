@@ -7,6 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
+import type { RelayForTasks } from "../domain/tasks/calls.ts";
 import { readAttachment, type Attachment } from "./host-relay/attachments.ts";
 import { RelayContext } from "./host-relay/context.ts";
 import type { RelayReply, ScreenReply } from "./host-relay/host-requests.ts";
@@ -21,7 +22,7 @@ import { onViewerBinary, onViewerText } from "./host-relay/viewer-frames.ts";
 import type { Viewer } from "./host-relay/viewer.ts";
 import { wake } from "./host-relay/wake.ts";
 
-export class HostRelay extends DurableObject<Env> {
+export class HostRelay extends DurableObject<Env> implements RelayForTasks {
   /** Tests move it; everything here asks it for the time. */
   now: () => number = Date.now;
 
