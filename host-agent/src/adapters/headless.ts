@@ -14,7 +14,7 @@ import { BUILTIN } from "./builtin.ts";
 import { fitsArgument } from "./headless/arguments.ts";
 import { fillTemplate, type Program } from "./launch.ts";
 
-export { readOutcome, type Exit, type Outcome } from "./headless/outcome.ts";
+export { readOutcome } from "./headless/outcome.ts";
 
 export type HeadlessSpec = z.infer<typeof AttemptSpec>;
 
