@@ -21,7 +21,8 @@ export function membersOf({ attempt, cgroups, child }: Belonging): number[] {
   const lists = cgroups.flatMap((dir) => readPids(path.join(dir, "cgroup.procs")) ?? []);
   const found = cgroups.length > 0 && lists.length > 0 ? new Set(lists.filter(isLiving)) : fromProc(attempt, child);
   found.delete(process.pid);
-  return [...found];
+  // Parents first: a shell whose command dies under it goes on to the next one.
+  return [...found].toSorted((a, b) => Number(b === child) - Number(a === child) || a - b);
 }
 
 /**
@@ -48,15 +49,19 @@ export async function terminate(belonging: Belonging, graceMs: number, clock: Cl
   return killAll(belonging, clock, signal);
 }
 
-/** What forks faster than it can be counted first loses the right to. */
+/**
+ * Held first, all of them: none sees another one die and goes on with something else, nor fails at what it was about to
+ * begin and says so. What forks faster than it can be counted then loses the right to.
+ */
 export async function killAll(belonging: Belonging, clock: Clock, signal: AbortSignal): Promise<boolean> {
-  for (const dir of belonging.cgroups) {
-    writeIfThere(path.join(dir, "pids.max"), "0");
-    writeIfThere(path.join(dir, "cgroup.kill"), "1");
-  }
   for (let round = 0; round < KILL_ROUNDS && !signal.aborted; round++) {
     const now = membersOf(belonging);
     if (now.length === 0) return true;
+    for (const pid of now) signalOne(pid, "SIGSTOP");
+    for (const dir of round === 0 ? belonging.cgroups : []) {
+      writeIfThere(path.join(dir, "pids.max"), "0");
+      writeIfThere(path.join(dir, "cgroup.kill"), "1");
+    }
     for (const pid of now) signalOne(pid, "SIGKILL");
     await pause(clock, KILL_POLL_MS, signal);
   }

@@ -196,10 +196,12 @@ stop_members() {
   kill_members
 }
 
+# Held first, all of them: a shell whose command dies under it goes on to the next one, or says that it cannot.
 kill_members() {
-  each_group close_group
   rounds=0
-  while signal_members KILL && [ "$rounds" -lt 50 ]; do
+  while signal_members STOP && [ "$rounds" -lt 50 ]; do
+    [ "$rounds" -gt 0 ] || each_group close_group
+    for one in $members; do kill -s KILL "$one" 2>/dev/null; done
     nap 0.02
     rounds=$((rounds + 1))
   done

@@ -185,6 +185,18 @@ describe.each(SHELLS.map((shell) => ({ name: shell === WITHOUT_CGROUPS ? "withou
   });
 });
 
+test("[F6] a shell whose command is killed with it does not go on to the next one", async () => {
+  const script = "i=0; while [ $i -lt 40 ]; do i=$((i+1)); (sleep 60; echo went on) & done; sleep 60; echo went on";
+  const orders = order(["sh", "-c", script]);
+  const { child, pid, exited } = await begin(["/bin/sh"], orders);
+  await child;
+  await expect.poll(() => membersOf(belongingOf(orders)).length).toBeGreaterThanOrEqual(81);
+  process.kill(pid, "SIGKILL");
+  await exited;
+  expect(await killAll(belongingOf(orders), systemClock, new AbortController().signal)).toBe(true);
+  expect(file(orders, "agent.log")).toBe("");
+});
+
 test("[TK1] a stray signal to the runner does not end it", async () => {
   const orders = order(["sh", "-c", "sleep 0.5; exit 6"]);
   const { child, pid, exited } = await begin(["/bin/sh"], orders);
