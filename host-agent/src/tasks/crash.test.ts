@@ -5,11 +5,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import type { AttemptEnd, AttemptReport } from "@maestro/shared/protocol/tasks";
 import { specOf } from "./testing/task-host.ts";
 
-const ENTRY = path.resolve(import.meta.dirname, "testing/standalone.ts");
+const ENTRY = fileURLToPath(new URL("testing/tasks-entry.ts", import.meta.url));
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {

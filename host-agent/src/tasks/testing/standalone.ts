@@ -1,6 +1,5 @@
-/** Tasks of a directory without a daemon around them; run as a program, they end at a named step [F2]. */
+/** Tasks of a directory without a daemon around them. */
 import * as path from "node:path";
-import { createInterface } from "node:readline";
 import type { HostFrame } from "@maestro/shared/protocol/link";
 import { Detector } from "../../adapters/detect.ts";
 import { TypeCatalogue } from "../../adapters/types/catalogue.ts";
@@ -10,7 +9,6 @@ import { openPolicy } from "../../daemon/policy.ts";
 import { readBootId } from "../../daemon/process-identity.ts";
 import { testLog } from "../../daemon/testing/host-home.ts";
 import { baseEnv } from "../../holder/launch.ts";
-import type { FrameOf } from "../../link/dispatch.ts";
 import { createHostTasks, type HostTasksDeps, type RunningTasks } from "../host-tasks.ts";
 
 export interface Standalone {
@@ -71,40 +69,3 @@ export function standaloneTasks(dir: string, more: Partial<HostTasksDeps> = {}):
     },
   };
 }
-
-type Asked =
-  | { ask: "offer"; frame: FrameOf<"task.offer"> }
-  | { ask: "start"; frame: FrameOf<"task.start"> }
-  | { ask: "cancel"; frame: FrameOf<"task.cancel"> }
-  | { ask: "ack"; frame: FrameOf<"task.ack"> };
-
-/** `standalone.ts <directory> <step to die at>`: questions as lines of JSON, and answers and frames likewise. */
-async function main(dir: string, dieAt: string): Promise<void> {
-  const say = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
-  const { tasks } = standaloneTasks(dir, {
-    send: (frame) => say({ frame }),
-    passed: (step) => {
-      if (step === dieAt) process.kill(process.pid, "SIGKILL");
-    },
-  });
-  for (const frame of tasks.reports()) say({ frame });
-  for await (const line of createInterface({ input: process.stdin })) {
-    const asked: Asked = JSON.parse(line);
-    switch (asked.ask) {
-      case "offer":
-        say({ answer: await tasks.offer(asked.frame, undefined) });
-        break;
-      case "start":
-        say({ answer: await tasks.start(asked.frame) });
-        break;
-      case "cancel":
-        say({ answer: await tasks.cancel(asked.frame) });
-        break;
-      case "ack":
-        tasks.ack(asked.frame);
-    }
-  }
-}
-
-const [, file, dir, dieAt] = process.argv;
-if (file === import.meta.filename && dir !== undefined) await main(dir, dieAt ?? "");
