@@ -1,10 +1,12 @@
 /** One part of one machine killed, and brought back as its machine would: `up` restarts its own, a service manager the others'. */
-import { signalTo } from "../support/processes.ts";
+import type { Part, Product, SecondHost } from "../support/maestro.ts";
+import { killAndWait, signalTo } from "../support/processes.ts";
 import type { Random } from "../support/random.ts";
 import type { TaskWorld, WorldHost } from "../support/task-world.ts";
 import { poll } from "../support/wait.ts";
 
 const RUNNER_MS = 1_000;
+const BACK_MS = 90_000;
 
 export type Victim = "host-agent" | "runner" | "workerd" | "control-plane" | "holder" | "link";
 
@@ -18,17 +20,15 @@ export async function kill(world: TaskWorld, victim: Victim, random: Random): Pr
       await killHostAgent(world, host);
       return `host-agent of ${host.name}`;
     case "holder":
-      await (host.second ?? world.product).kill("holder");
+      await killPart(host.second ?? world.product, "holder");
       return `holder of ${host.name}`;
     case "runner":
       return killRunner(world, random);
     case "workerd":
-      await world.product.killAndReturn("workerd");
-      return "workerd";
     case "control-plane":
-      await world.product.killAndReturn("control-plane");
-      await world.product.running("workerd");
-      return "control-plane";
+      await back(world.product, victim, await killPart(world.product, victim));
+      await world.product.running("workerd", BACK_MS);
+      return victim;
     case "link": {
       const linked = world.hosts.filter(({ proxy }) => proxy !== undefined);
       const one = linked[random.int(0, linked.length - 1)];
@@ -40,12 +40,26 @@ export async function kill(world: TaskWorld, victim: Victim, random: Random): Pr
 
 export async function killHostAgent(world: TaskWorld, host: WorldHost): Promise<void> {
   if (host.second === undefined) {
-    await world.product.killAndReturn("host-agent");
+    await back(world.product, "host-agent", await killPart(world.product, "host-agent"));
     return;
   }
-  await host.second.kill("host-agent");
+  await killPart(host.second, "host-agent");
   host.second.run();
 }
+
+/** What dies again and again is given longer and longer to rest by its supervisor: up to a quarter of a minute. */
+async function killPart(of: Product | SecondHost, part: Part): Promise<number> {
+  const pid = await of.running(part, BACK_MS);
+  await killAndWait(pid);
+  return pid;
+}
+
+const back = (of: Product, part: Part, old: number): Promise<number> =>
+  poll(`${part} back`, () => (of.pid(part) === old ? undefined : of.pid(part)), {
+    timeoutMs: BACK_MS,
+    everyMs: 25,
+    detail: () => of.describe(),
+  });
 
 /** A runner is killed alone: what it ran is for the host to find and end. Work starts within a moment, if there is any. */
 async function killRunner(world: TaskWorld, random: Random): Promise<string | undefined> {
