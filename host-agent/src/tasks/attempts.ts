@@ -11,6 +11,7 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import { pause } from "../daemon/clock.ts";
 import type { FrameOf } from "../link/dispatch.ts";
 import { pages } from "../link/pages.ts";
+import { isNoSpace, runnerOf, stale, type Entry, type EntryState, type Own } from "./attempt-entry.ts";
 import type { LaunchNote } from "./attempt-files.ts";
 import { because, endUnstarted, judge, type Standing } from "./attempt-state.ts";
 import { boundReport } from "./bound-report.ts";
@@ -41,20 +42,6 @@ export interface AttemptsDeps extends LiveDeps {
   send(frame: HostFrame): void;
   /** Named between every two effects. */
   passed(step: string): void;
-}
-
-type State =
-  | { type: "accepted"; sinceMs: number }
-  /** `why`: cancelled before it was begun. */
-  | { type: "preparing"; begun: Promise<void>; cancelled: boolean }
-  | { type: "live"; live: LiveAttempt; launch: LaunchNote }
-  | { type: "ended"; end: AttemptEnd; workspace: string | undefined };
-
-interface Entry {
-  attempt: string;
-  fence: number;
-  spec: AttemptSpec;
-  state: State;
 }
 
 /** An accepted one that nobody starts for so long takes nobody's place any more, and later is forgotten. */
@@ -478,7 +465,7 @@ export class Attempts {
     )?.attempt;
   }
 
-  #add(spec: AttemptSpec, fence: number, state: State): Entry {
+  #add(spec: AttemptSpec, fence: number, state: EntryState): Entry {
     const entry: Entry = { attempt: spec.attempt, fence, spec, state };
     this.#entries.set(spec.attempt, entry);
     this.#wake.resolve();
@@ -533,33 +520,3 @@ export class Attempts {
 
 /** Of the runner's own stopping, for a timeout or an end of its lease. */
 const RUNNER_GRACE_MS = 10_000;
-
-interface Own {
-  pid: number;
-  exited: Promise<unknown>;
-}
-
-function runnerOf(standing: Standing, own: Own | undefined): Following["runner"] {
-  switch (standing.type) {
-    case "running":
-      // Another one may have been quicker: one that a daemon before us had given its orders.
-      return own?.pid === standing.runner.pid
-        ? { type: "own", exited: own.exited, identity: standing.runner }
-        : { type: "adopted", identity: standing.runner };
-    case "void":
-    case "accepted":
-    case "starting":
-    case "exited":
-    case "ended":
-      return { type: "gone", why: "runner_died" };
-    case "died":
-      return { type: "gone", why: standing.why };
-  }
-}
-
-const stale = (attempt: string, fence: number): MaestroError =>
-  maestroError("stale_fence", `Attempt ${attempt} has fence ${fence} here.`, { field: "fence" });
-
-const isNoSpace = (cause: unknown): boolean =>
-  (cause instanceof MaestroFailure && cause.error.code === "disk_full") ||
-  (cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT"));

@@ -1,0 +1,51 @@
+/** One attempt as this process knows it. */
+import { maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
+import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
+import { errnoOf } from "../daemon/durable-file.ts";
+import type { LaunchNote } from "./attempt-files.ts";
+import type { Standing } from "./attempt-state.ts";
+import type { Following, LiveAttempt } from "./live-attempt.ts";
+
+export type EntryState =
+  | { type: "accepted"; sinceMs: number }
+  /** `why`: cancelled before it was begun. */
+  | { type: "preparing"; begun: Promise<void>; cancelled: boolean }
+  | { type: "live"; live: LiveAttempt; launch: LaunchNote }
+  | { type: "ended"; end: AttemptEnd; workspace: string | undefined };
+
+export interface Entry {
+  attempt: string;
+  fence: number;
+  spec: AttemptSpec;
+  state: EntryState;
+}
+
+/** The runner that this process started. */
+export interface Own {
+  pid: number;
+  exited: Promise<unknown>;
+}
+
+export function runnerOf(standing: Standing, own: Own | undefined): Following["runner"] {
+  switch (standing.type) {
+    case "running":
+      // Another one may have been quicker: one that a daemon before us had given its orders.
+      return own?.pid === standing.runner.pid
+        ? { type: "own", exited: own.exited, identity: standing.runner }
+        : { type: "adopted", identity: standing.runner };
+    case "void":
+    case "accepted":
+    case "starting":
+    case "exited":
+    case "ended":
+      return { type: "gone", why: "runner_died" };
+    case "died":
+      return { type: "gone", why: standing.why };
+  }
+}
+
+export const stale = (attempt: string, fence: number): MaestroError =>
+  maestroError("stale_fence", `Attempt ${attempt} has fence ${fence} here.`, { field: "fence" });
+
+export const isNoSpace = (cause: unknown): boolean =>
+  (cause instanceof MaestroFailure && cause.error.code === "disk_full") || ["ENOSPC", "EDQUOT"].includes(errnoOf(cause) ?? "");
