@@ -57,12 +57,21 @@ test("every relative link of the documents leads to a file, and every anchor to 
 function shownCommands(text: string): string[] {
   const code = [...text.matchAll(/```(?:console|sh)\n([\s\S]*?)```|`([^`\n]+)`/g)].map(([, block, span]) => block ?? span ?? "");
   return code.flatMap((piece) =>
-    piece.split("\n").flatMap((line) => {
-      const [, command] = /(?:^|\$ |pnpm@12 )maestro ([a-z][^#|;]*)/.exec(line) ?? [];
-      const [, start] = /pnpm@12 start( [^#]*)?/.exec(line) ?? [];
-      return [...(command === undefined ? [] : [command.trim()]), ...(start === undefined ? [] : [`up${start}`.trim()])];
-    }),
+    piece
+      .split("\n")
+      .flatMap(withSubstitutions)
+      .flatMap((line) => {
+        const [, command] = /(?:^|\$ |pnpm@12 )maestro ([a-z][^#|;]*)/.exec(line) ?? [];
+        const [, start] = /pnpm@12 start( [^#]*)?/.exec(line) ?? [];
+        return [...(command === undefined ? [] : [command.trim()]), ...(start === undefined ? [] : [`up${start}`.trim()])];
+      }),
   );
+}
+
+/** A line, and on lines of their own the commands it takes words from. */
+function withSubstitutions(line: string): string[] {
+  const inner = [...line.matchAll(/\$\(([^()]*)\)/g)].flatMap(([, command]) => command ?? []);
+  return [line.replaceAll(/\$\([^()]*\)/g, "…"), ...inner];
 }
 
 test("every command and flag that the documents show is in the CLI", () => {

@@ -89,7 +89,11 @@ export class LogReading {
     shipment.readMs = this.#deps.clock.monotonicMs();
     try {
       if (shipment.state === "open" && (await this.#readPiece(shipment))) return true;
-      if (shipment.ending !== undefined) await this.#seal(shipment, shipment.ending.done);
+      const { ending } = shipment;
+      if (ending === undefined) return false;
+      // It ended while this was read, or while a watch was set: its length has to be looked at.
+      if (shipment.state === "open" && ending.size === undefined) return true;
+      await this.#seal(shipment, ending.done);
       return false;
     } catch (cause) {
       // What is not known to be clean stays here.
@@ -105,8 +109,6 @@ export class LogReading {
     const more = await file.scan(ending?.size ?? Number.POSITIVE_INFINITY);
     shipment.cursor = { ...shipment.cursor, clean: file.clean };
     if (more) return true;
-    // It ended while this was read: its length has to be looked at.
-    if (shipment.ending !== ending) return true;
     return ending === undefined && shipment.cursor.followed && (await this.#watch(shipment));
   }
 
