@@ -22,7 +22,9 @@ export async function runControlPlane(firstLine: string, report: (event: Control
     if (names.length > 0) report({ t: "migrated", names });
     const guarded = config.tls !== undefined || config.allowHttp !== undefined;
     let upstreamPort = 0;
-    const started = await startRuntime(config, guarded, async () => {
+    const lost = Promise.withResolvers<never>();
+    lost.promise.catch(() => undefined);
+    const started = await startRuntime(config, guarded, lost.reject, async () => {
       upstreamPort = await directPort(started);
       report({ t: "restarted", runtimePid: runtimePid() });
     });
@@ -37,7 +39,7 @@ export async function runControlPlane(firstLine: string, report: (event: Control
         upstreamPort: () => upstreamPort,
       });
     report({ t: "ready", runtimePid: runtimePid() });
-    await ended;
+    await Promise.race([ended, lost.promise]);
   } catch (error) {
     report(describe(error, config));
   } finally {
@@ -46,13 +48,25 @@ export async function runControlPlane(firstLine: string, report: (event: Control
   }
 }
 
-async function startRuntime(config: ControlPlaneConfig, guarded: boolean, onRestart: () => Promise<void>): Promise<Miniflare> {
+/** @param onLost workerd ended while it was being started again: miniflare says so in its log only, and tries no more. */
+async function startRuntime(
+  config: ControlPlaneConfig,
+  guarded: boolean,
+  onLost: (error: Error) => void,
+  onRestart: () => Promise<void>,
+): Promise<Miniflare> {
   const { manifest } = config;
   const { Miniflare, Log, LogLevel, convertV4MiniflareOptions } = await import("miniflare");
+  class RuntimeLog extends Log {
+    override error(error: Error): void {
+      super.error(error);
+      if ("code" in error && error.code === "ERR_RUNTIME_FAILURE") onLost(error);
+    }
+  }
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
       ...shared(config),
-      log: new Log(LogLevel.ERROR),
+      log: new RuntimeLog(LogLevel.ERROR),
       unsafeHandleRuntimeRestart: () => void onRestart().catch(() => undefined),
       workers: [
         {
