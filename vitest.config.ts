@@ -20,7 +20,7 @@ const bootstrap = formatToken(
 );
 
 /** With scaled timers, or with what is built changed under others: nothing else runs beside them. */
-const ALONE = ["test/chaos/**/*.test.ts", "test/e2e/{faults,bytes,rebuild,deploy,secrets}*.test.ts"];
+const ALONE = ["test/chaos/**/*.test.ts", "test/e2e/{faults,rebuild}*.test.ts"];
 
 const wholeProduct = {
   environment: "node",
@@ -66,6 +66,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           setupFiles: ["./test/workerd/setup.ts"],
           testTimeout: 30_000,
           hookTimeout: 30_000,

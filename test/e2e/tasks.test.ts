@@ -7,6 +7,7 @@ import { Queue, Task } from "@maestro/shared/contract/tasks";
 import { runChild } from "../support/child.ts";
 import { TestHome } from "../support/home.ts";
 import { Product } from "../support/maestro.ts";
+import { isAlive } from "../support/processes.ts";
 import { dispatchTask, shell, taskEnds, taskOf, taskShows, wholeLog } from "../support/tasks.ts";
 import { poll } from "../support/wait.ts";
 
@@ -70,7 +71,7 @@ describe("a command on a host", () => {
     expect({ code: cancelled.code, stderr: cancelled.stderr }).toMatchObject({ code: 0 });
     const ended = await taskEnds(product.api, id);
     expect(ended).toMatchObject({ status: "cancelled", reason: { code: "cancelled" }, cancel: { reason: "not needed any more" } });
-    for (const pid of readFileSync(pids, "utf8").trim().split("\n")) expect(existsSync(`/proc/${pid}`)).toBe(false);
+    for (const pid of readFileSync(pids, "utf8").trim().split("\n")) expect(isAlive(Number(pid))).toBe(false);
   });
 
   test("a timeout ends it", async () => {

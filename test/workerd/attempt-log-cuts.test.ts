@@ -176,7 +176,7 @@ class Reader {
 }
 
 describe("[F18] [LG1] [LG2] a log through a bad link", () => {
-  test.each([1, 2, 3, 4, 5])("[F18] seed %i: no byte differs, at the edge or at a reader", { timeout: 120_000 }, async (seed) => {
+  test.each([1, 2])("[F18] seed %i: no byte differs, at the edge or at a reader", { timeout: 120_000 }, async (seed) => {
     const { log, text, reader } = await history(seed, 40_000, 8);
     expect(await log.stub.state()).toMatchObject({ complete: true, bytes: text.length, sha256: await sha256Of(text) });
     expect((await log.whole()).text === text).toBe(true);

@@ -15,7 +15,12 @@ const PROGRAM = path.resolve(import.meta.dirname, "runner.sh");
 /** The last one has no cgroups: there the session and the attempt's name in the environment tell who belongs to it. */
 const WITHOUT_CGROUPS = ["unshare", "--mount", "sh", "-c", 'umount -R /sys/fs/cgroup 2>/dev/null; exec dash "$@"', "sh"];
 const isHere = ([program = ""]: readonly string[]) => spawnSync(program, ["--help"]).error === undefined;
-const SHELLS = [["dash"], ["busybox", "sh"], ["bash", "--posix"], ...(noMounts() === undefined ? [WITHOUT_CGROUPS] : [])].filter(isHere);
+const SHELLS = [
+  ["dash"],
+  ["busybox", "sh"],
+  ...(process.env["MAESTRO_FULL"] === "1" ? [["bash", "--posix"]] : []),
+  ...(noMounts() === undefined ? [WITHOUT_CGROUPS] : []),
+].filter(isHere);
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {

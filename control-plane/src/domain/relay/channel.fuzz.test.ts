@@ -7,7 +7,7 @@ import { Faults, type Fault } from "./testing/fuzz-faults.ts";
 import { seeded, Violation } from "./testing/fuzz-program.ts";
 import { FuzzWorld } from "./testing/fuzz-world.ts";
 
-const SEEDS = Array.from({ length: Number(process.env["FUZZ_SEEDS"] ?? 12) }, (_, i) => i + 1);
+const SEEDS = Array.from({ length: Number(process.env["FUZZ_SEEDS"] ?? (process.env["MAESTRO_FULL"] === "1" ? 24 : 6)) }, (_, i) => i + 1);
 const STEPS = 1000;
 const MAX_VIEWERS = 6;
 /** It only computes; a busy machine may take long over it. */
