@@ -1,0 +1,108 @@
+/** Following what was begun to its end, ending it before, and telling of it. [TK3] [TK4] */
+import type { TaskReason } from "@maestro/shared/contract/tasks";
+import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
+import { pause } from "../daemon/clock.ts";
+import { runnerOf, type Entry, type Own } from "./attempt-entry.ts";
+import type { CancelNote } from "./attempt-files.ts";
+import { because, endUnstarted, judge, type Standing } from "./attempt-state.ts";
+import type { AttemptTelling } from "./attempt-telling.ts";
+import { boundReport } from "./bound-report.ts";
+import { LiveAttempt, type Following, type LiveDeps } from "./live-attempt.ts";
+
+export interface EndDeps extends LiveDeps {
+  bootId: string;
+  /** Of a child that was adopted: what to blot out of its log. */
+  secretsOf(spec: AttemptSpec, child: number | undefined): string[];
+}
+
+const SETTLE_MS = 20;
+
+export class AttemptEnds {
+  readonly #deps: EndDeps;
+  readonly #telling: AttemptTelling;
+  readonly #stopped: AbortSignal;
+
+  /** @param stopped the daemon goes; what runs goes on. */
+  constructor(deps: EndDeps, telling: AttemptTelling, stopped: AbortSignal) {
+    this.#deps = deps;
+    this.#telling = telling;
+    this.#stopped = stopped;
+  }
+
+  /** A runner that is making itself known is waited for: it takes a moment, or was killed at that. */
+  async settled(attempt: string): Promise<Standing> {
+    const { store, bootId, clock } = this.#deps;
+    for (;;) {
+      const standing = judge(store.read(attempt), { bootId, wallMs: clock.wallMs() });
+      if (standing.type !== "starting" || this.#stopped.aborted) return standing;
+      await pause(clock, SETTLE_MS, this.#stopped);
+    }
+  }
+
+  /** @param own the runner that this process started; what was adopted is looked after. */
+  follow(entry: Entry, standing: Standing, own: Own | undefined): void {
+    const { store, logs, log, clock, secretsOf } = this.#deps;
+    const { attempt, fence, spec } = entry;
+    const { launch, started, cancel } = store.read(attempt);
+    if (launch === undefined) return;
+    const following: Following = { spec, launch, startedMs: started?.atMs ?? clock.wallMs(), runner: runnerOf(standing, own), cancel };
+    logs.open(attempt, fence, store.paths(attempt).log, secretsOf(spec, store.child(attempt)));
+    const live = new LiveAttempt(this.#deps, following, this.#stopped);
+    entry.state = { type: "live", live, launch };
+    void live.end().then(
+      (end) => {
+        if (end !== undefined) this.#finish(entry, end, launch.workspace);
+      },
+      (cause: unknown) => {
+        log.error("the end of an attempt cannot be told", {
+          attempt,
+          cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+        });
+      },
+    );
+  }
+
+  cancel(entry: Entry, note: CancelNote): void {
+    switch (entry.state.type) {
+      case "accepted":
+        return this.cancelUnstarted(entry);
+      case "preparing":
+        entry.state.cancelled = true;
+        return;
+      case "live":
+        return entry.state.live.cancel(note);
+      case "ended":
+        return;
+    }
+  }
+
+  cancelUnstarted(entry: Entry): void {
+    this.#finishUnstarted(entry, "cancelled", because("cancelled", "Cancelled before it was started."));
+  }
+
+  failUnstarted(entry: Entry, reason: TaskReason): void {
+    this.#finishUnstarted(entry, "failed", reason);
+  }
+
+  #finishUnstarted(entry: Entry, outcome: "failed" | "cancelled", reason: TaskReason): void {
+    const { store, clock, offsetMs } = this.#deps;
+    const end = endUnstarted(outcome, reason, clock.wallMs() + offsetMs());
+    this.#finish(entry, end, store.read(entry.attempt).launch?.workspace);
+  }
+
+  #finish(entry: Entry, end: AttemptEnd, workspace: string | undefined): void {
+    const { store, log } = this.#deps;
+    const bounded = boundReport(end);
+    try {
+      store.noteEnd(entry.attempt, bounded);
+    } catch (cause) {
+      // Told from memory; after a crash it is found out once more.
+      log.warn("the end of an attempt cannot be written down", {
+        attempt: entry.attempt,
+        cause: cause instanceof Error ? cause.message : String(cause),
+      });
+    }
+    entry.state = { type: "ended", end: bounded, workspace };
+    this.#telling.tell(entry);
+  }
+}
