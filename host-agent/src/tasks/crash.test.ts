@@ -1,16 +1,22 @@
 /** [F2] The host-agent is killed between every two effects of an attempt's life; the next one makes the best of what lies there. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { AttemptEnd, AttemptReport } from "@maestro/shared/protocol/tasks";
 import { specOf } from "./testing/task-host.ts";
 
 const ENTRY = fileURLToPath(new URL("testing/tasks-entry.ts", import.meta.url));
+
+/** Most of what the program does is to be read by Node: the first one leaves it ready for all others. */
+const ready = mkdtempSync(path.join(tmpdir(), "crash-ready-"));
+const env = { ...process.env, NODE_COMPILE_CACHE: ready };
+beforeAll(() => void spawnSync(process.execPath, [ENTRY], { env, stdio: "inherit" }));
+afterAll(() => rmSync(ready, { recursive: true, force: true }));
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -30,7 +36,7 @@ class Agent {
   #waiting: (() => void)[] = [];
 
   constructor(dir: string, dieAt = "") {
-    this.#child = spawn(process.execPath, [ENTRY, dir, dieAt], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = spawn(process.execPath, [ENTRY, dir, dieAt], { env, stdio: ["pipe", "pipe", "inherit"] });
     const wake = () => this.#waiting.splice(0).forEach((resolve) => resolve());
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
       this.lines.push(JSON.parse(line));
@@ -88,7 +94,7 @@ const digest = (text: string) => createHash("sha256").update(text).digest("hex")
 /** What the Scheduler does, as TK1 and TK3 say, over any number of lives of the host. */
 async function carryOut(dir: string, dieAt: string) {
   const nonces = path.join(dir, "nonces");
-  const spec = specOf(["sh", "-c", `echo ran >>'${nonces}'; echo output; sleep 0.3; echo more; exit 4`]);
+  const spec = specOf(["sh", "-c", `echo ran >>'${nonces}'; echo output; sleep 0.1; echo more; exit 4`]);
   const name = { attempt: spec.attempt, fence: 1 };
   let committed = false;
   let lives = 0;

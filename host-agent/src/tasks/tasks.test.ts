@@ -55,6 +55,12 @@ const belonging = (host: TaskHost, attempt: string) => ({
   child: Number(attemptFile(host, attempt, "child")?.split(" ")[0]) || undefined,
 });
 
+/** What a child waits for, so that it runs as long as the test wants and no longer. */
+const gateOf = (host: TaskHost) => {
+  const file = path.join(host.home.dir, "gate");
+  return { wait: `while [ ! -e '${file}' ]; do sleep 0.02; done`, open: () => writeFileSync(file, "") };
+};
+
 const code = (promise: Promise<unknown>) =>
   promise.then(
     () => "answered",
@@ -86,8 +92,9 @@ describe("two phases", () => {
 
   test("[TK1] the same offer or start again is answered with how it stands, and nothing runs twice", async () => {
     const { host, dialogue } = await setUp();
+    const gate = gateOf(host);
     const nonces = path.join(host.home.dir, "nonces");
-    const task = dialogue(["sh", "-c", `echo ran >>'${nonces}'; sleep 0.3`]);
+    const task = dialogue(["sh", "-c", `echo ran >>'${nonces}'; ${gate.wait}`]);
     expect(await Promise.all([task.offer(), task.offer()])).toEqual([
       { answer: "accepted" },
       { answer: "known", status: { state: "accepted" } },
@@ -95,6 +102,7 @@ describe("two phases", () => {
     const states = await Promise.all([task.start(), task.start(), task.start()]);
     expect(new Set(states.map(({ state }) => state))).toEqual(new Set(["running"]));
     expect(await task.offer()).toMatchObject({ answer: "known", status: { state: "running" } });
+    gate.open();
     const end = await task.ended();
     expect(end.outcome).toBe("completed");
     expect(await task.start()).toEqual({ state: "ended", end, workspace: expect.any(String) });
@@ -289,7 +297,7 @@ describe("ends", () => {
       signal: "SIGSEGV",
       exitCode: null,
     });
-    const end = await dialogue(["sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"]).run();
+    const end = await dialogue(["sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"]).run();
     expect(end.usage?.cpuMs).toBeGreaterThan(20);
     expect(end.usage?.wallMs).toBeGreaterThan(20);
     expect(end.endedMs).toBeGreaterThanOrEqual(end.startedMs ?? Number.POSITIVE_INFINITY);
@@ -371,33 +379,39 @@ describe("after a crash of the host-agent", () => {
 
   test("[F1] what runs is followed by the next one, to the same end and log", async () => {
     const { host, dialogue } = await setUp();
-    const task = dialogue(["sh", "-c", "echo one; sleep 1; echo two; exit 5"], { secretNames: ["KEY"] });
+    const gate = gateOf(host);
+    const task = dialogue(["sh", "-c", `echo one; ${gate.wait}; echo two; exit 5`], { secretNames: ["KEY"] });
     await task.offer();
     await task.start({ KEY: "two" });
     await host.agent.stop();
     const link = await restart(host);
     expect(link.frames("attempts")[0]?.items).toMatchObject([{ attempt: task.spec.attempt, status: { state: "running" } }]);
+    gate.open();
     expect(await task.ended(link)).toMatchObject({ outcome: "failed", exitCode: 5, log: { bytes: 8 } });
   });
 
   test("[LG4] a child that is taken up keeps its secrets out of its log", async () => {
     const { host, dialogue } = await setUp();
     const secret = "taken-up-secret";
-    const task = dialogue(["sh", "-c", 'sleep 1; echo "it is $KEY"'], { secretNames: ["KEY"] });
+    const gate = gateOf(host);
+    const task = dialogue(["sh", "-c", `${gate.wait}; echo "it is $KEY"`], { secretNames: ["KEY"] });
     await task.offer();
     await task.start({ KEY: secret });
     await host.agent.stop();
     const link = await restart(host);
+    gate.open();
     await task.ended(link);
     expect(attemptFile(host, task.spec.attempt, "agent.log")).toBe(`it is ${"*".repeat(secret.length)}\n`);
   });
 
   test("[F4] what ended meanwhile is told from its exit file", async () => {
     const { host, dialogue } = await setUp();
-    const task = dialogue(["sh", "-c", "sleep 0.3; echo x; exit 8"]);
+    const gate = gateOf(host);
+    const task = dialogue(["sh", "-c", `${gate.wait}; echo x; exit 8`]);
     await task.offer();
     await task.start();
     await host.agent.stop();
+    gate.open();
     await expect.poll(() => attemptFile(host, task.spec.attempt, "exit.json")).toBeDefined();
     expect(await task.ended(await restart(host))).toMatchObject({ outcome: "failed", exitCode: 8, log: { bytes: 2 } });
   });
@@ -438,8 +452,9 @@ describe("after a crash of the host-agent", () => {
     await task.offer();
     await task.start();
     await expect.poll(() => attemptFile(host, task.spec.attempt, "agent.log")).toBe("on\n");
-    await task.cancel(1_000);
+    await task.cancel(400);
     await host.agent.stop();
+    expect(membersOf(belonging(host, task.spec.attempt))).not.toEqual([]);
     expect(await task.ended(await restart(host))).toMatchObject({ outcome: "cancelled" });
   });
 });
@@ -484,6 +499,7 @@ describe("workspaces", () => {
     const task = dialogue(["sh", "-c", "echo x; sleep 60"]);
     await task.offer();
     await task.start();
+    await expect.poll(() => attemptFile(host, task.spec.attempt, "agent.log")).toBe("x\n");
     expect(await code(task.cleanup())).toContain("workspace_busy");
     await task.cancel(100);
     await task.ended();

@@ -5,9 +5,9 @@ import { Detector } from "../../adapters/detect.ts";
 import { TypeCatalogue } from "../../adapters/types/catalogue.ts";
 import { systemClock } from "../../daemon/clock.ts";
 import { generateSealingKey } from "../../daemon/identity.ts";
+import { silentLog } from "../../daemon/log.ts";
 import { openPolicy } from "../../daemon/policy.ts";
 import { readBootId } from "../../daemon/process-identity.ts";
-import { testLog } from "../../daemon/testing/host-home.ts";
 import { baseEnv } from "../../holder/launch.ts";
 import { createHostTasks, type HostTasksDeps, type RunningTasks } from "../host-tasks.ts";
 
@@ -30,7 +30,7 @@ export function standaloneTasks(dir: string, more: Partial<HostTasksDeps> = {}):
     bootId: readBootId(),
     clock: systemClock,
     timeScale: 1,
-    log: testLog,
+    log: silentLog,
     work: {
       catalogue: new TypeCatalogue([], detector, () => env()["PATH"] ?? ""),
       detector,
