@@ -7,6 +7,8 @@ import { Faults, type Fault } from "./testing/fuzz-faults.ts";
 import { seeded, Violation } from "./testing/fuzz-program.ts";
 import { FuzzWorld } from "./testing/fuzz-world.ts";
 
+/** Those first that a planted fault does not get through. */
+const PLANTED_SEEDS = Array.from({ length: 12 }, (_, i) => 12 - i);
 const SEEDS = Array.from({ length: Number(process.env["FUZZ_SEEDS"] ?? (process.env["MAESTRO_FULL"] === "1" ? 24 : 6)) }, (_, i) => i + 1);
 const STEPS = 1000;
 const MAX_VIEWERS = 6;
@@ -95,7 +97,7 @@ test.each([
 ] as const)(
   "[VW4] the fuzz notices %s",
   (_what, fault) => {
-    const noticed = SEEDS.some((seed) => {
+    const noticed = PLANTED_SEEDS.some((seed) => {
       try {
         run(seed, fault);
         return false;
