@@ -114,6 +114,9 @@ describe("a task", () => {
     );
     expect((await submit({ command: ["true"], labels: { target: "builder" } })).targets[0]).not.toHaveProperty("agent");
     expect((await refusal(api("/api/v1/tasks", { body: { prompt: "x" } }), "target_missing")).hint).toBe("Name one: rev, web-1, web-2.");
+    // As many names as a task may have: more than one statement of D1 takes.
+    const fifty = ["rev", ...Array.from({ length: 49 }, (_, n) => `nobody-${n}`)];
+    await refusal(api("/api/v1/tasks", { body: { prompt: "x", to: fifty } }), "agent_not_found");
     const several = await refusal(api("/api/v1/tasks", { body: { prompt: "x", to: ["shell"] } }), "ambiguous");
     expect(several).toMatchObject({ field: "to[0]", detail: "Several agents are of type 'shell': rev, web-1." });
     expect(await refusal(api("/api/v1/tasks", { body: { prompt: "x", to: ["rve"] } }), "agent_not_found")).toMatchObject({

@@ -11,10 +11,17 @@ export interface AddresseeRow {
   definition: typeof agentTypes.$inferSelect.definition | null;
 }
 
-/** Those whose name or whole id is one of these. @param refs fewer than fifty: a statement of D1 takes a hundred parameters. */
-export function addresseesNamed(db: Db, fleet: FleetId, refs: readonly string[]): Promise<AddresseeRow[]> {
-  const some = [...refs];
-  return select(db, fleet, or(inArray(agents.name, some), inArray(sql`${agents.id}`, some)));
+/** Each takes two of the hundred parameters of a statement of D1. */
+const MAX_REFS = 40;
+
+/** Those whose name or whole id is one of these. */
+export async function addresseesNamed(db: Db, fleet: FleetId, refs: readonly string[]): Promise<AddresseeRow[]> {
+  const groups = Array.from({ length: Math.ceil(refs.length / MAX_REFS) }, (_, i) => refs.slice(i * MAX_REFS, (i + 1) * MAX_REFS));
+  const found = await Promise.all(
+    groups.map((some) => select(db, fleet, or(inArray(agents.name, some), inArray(sql`${agents.id}`, some)))),
+  );
+  // Once each, though one group may name what another has the id of.
+  return [...new Map(found.flat().map((row) => [row.agent.id, row])).values()];
 }
 
 /** All of the fleet, in name order. */
