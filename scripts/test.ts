@@ -68,7 +68,7 @@ async function runStage(stage: Stage, full: boolean): Promise<Counts> {
     case "unit":
       return add(await prepare([]), await runVitest({ project: "unit", env, timeoutMs: Math.min(12 * MINUTE_MS, left()) }));
     case "workerd":
-      return runVitest({ project: "workerd", env, timeoutMs: Math.min(8 * MINUTE_MS, left()) });
+      return runVitest({ project: "workerd", env, timeoutMs: Math.min(12 * MINUTE_MS, left()) });
     case "e2e":
       return add(
         await prepare(["build"]),
