@@ -1,6 +1,6 @@
 /** The runner by itself, in every sh that it has to work in, on real processes. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -167,7 +167,12 @@ describe.each(SHELLS.map((shell) => ({ name: shell === WITHOUT_CGROUPS ? "withou
 
     const renewed = order(["sleep", "2.5"], { stopAfterMs: 1_500 });
     const uptime = () => Math.floor(Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 100);
-    const renew = setInterval(() => writeFileSync(path.join(renewed.dir, "lease"), `${uptime()}\n`), 100);
+    const lease = path.join(renewed.dir, "lease");
+    // By rename, as the host-agent does: one that is read half written is not renewed.
+    const renew = setInterval(() => {
+      writeFileSync(`${lease}.tmp`, `${uptime()}\n`);
+      renameSync(`${lease}.tmp`, lease);
+    }, 100);
     undo.push(() => clearInterval(renew));
     expect(await run(shell, renewed)).toMatchObject({ why: "exit", status: 0 });
   });
