@@ -3,7 +3,7 @@ import { encodeFrame } from "@maestro/shared/protocol/frame";
 import type { Log } from "../daemon/log.ts";
 import { hostText } from "../link/host-text.ts";
 import { afterStep, nextStep, onGone, onItsWay, onNewLink, type LogLimits, type LogStep } from "./log-cursor.ts";
-import type { Shipment } from "./log-shipment.ts";
+import { isLive, type Shipment } from "./log-shipment.ts";
 
 /** What logs need of the link; `Egress` is it. */
 export interface LogLink {
@@ -13,7 +13,8 @@ export interface LogLink {
   whenQuiet(send: () => void): void;
 }
 
-type Sending = Exclude<LogStep, { type: "nothing" }>;
+/** `open`: the relay is to know of a log that may still grow, for it tells in answer whether somebody follows it. */
+type Sending = Exclude<LogStep, { type: "nothing" }> | { type: "open" };
 
 /** Of all logs together, beside the credit of each. */
 export const MAX_ON_ITS_WAY_BYTES = 4 * 1024 * 1024;
@@ -65,6 +66,8 @@ export class LogSending {
   }
 
   #choose(): { shipment: Shipment; step: Sending } | undefined {
+    for (const shipment of this.#shipments.values())
+      if (shipment.channel === undefined && isLive(shipment)) return { shipment, step: { type: "open" } };
     let room = MAX_ON_ITS_WAY_BYTES;
     for (const { cursor } of this.#shipments.values()) room -= onItsWay(cursor);
     for (const shipment of this.#shipments.values()) {
@@ -96,6 +99,9 @@ export class LogSending {
     const { attempt, cursor } = shipment;
     if (this.#shipments.get(attempt) !== shipment) return;
     switch (step.type) {
+      case "open":
+        this.#channelOf(link, shipment);
+        return;
       case "skip":
         if (cursor.skips[cursor.told] !== step.skip) return;
         this.#channelOf(link, shipment);

@@ -79,6 +79,25 @@ describe("[LG1] logs by offset", () => {
     await edge.until(() => edge.content("att_2").toString() === "middle\n");
   });
 
+  test("what may still grow is opened on each new link at once, so that the edge can tell who follows it", async () => {
+    const file = logFile("small\n");
+    const [shipper, edge] = [ship(), new LogEdge()];
+    shipper.open("att_1", 1, file, []);
+    shipper.linkUp(edge.link(shipper));
+    await edge.until(() => edge.told.length === 1);
+    shipper.follow("att_1", true);
+    await edge.until(() => edge.content("att_1").toString() === "small\n");
+    shipper.linkDown();
+    shipper.linkUp(edge.link(shipper));
+    await edge.until(() => edge.told.length === 2);
+    appendFileSync(file, "more\n");
+    shipper.follow("att_1", true);
+    await edge.until(() => edge.content("att_1").toString() === "small\nmore\n");
+    shipper.open("att_2", 1, logFile(), []);
+    await edge.until(() => edge.told.length === 3);
+    expect(edge.told).toEqual(["open att_1", "open att_1", "open att_2"]);
+  });
+
   test("a log that nobody watches is looked at once a second, and goes in pieces", async () => {
     const file = logFile();
     const clock = new VirtualClock();

@@ -99,7 +99,7 @@ export class LogShipper {
     void this.#sending.work();
   }
 
-  /** After `welcome`; the relay tells anew what is followed. */
+  /** After `welcome`; what may still grow is opened there at once, and the relay tells anew what is followed. */
   linkUp(link: LogLink): void {
     this.linkDown();
     this.#sending.linkUp(link);
