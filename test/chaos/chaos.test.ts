@@ -27,7 +27,8 @@ test(
   `chaos: ${CYCLES} cycles of faults, nothing lost, nothing run twice, every log whole`,
   { timeout: 60_000 + CYCLES * 60_000 },
   async () => {
-    const seed = chooseSeed();
+    // A landing does not depend on luck; the long run looks for what nobody thought of.
+    const seed = isFullRun ? chooseSeed() : chooseSeed(13);
     const random = seededRandom(seed);
     console.info(`chaos: seed ${seed}; again with MAESTRO_TEST_SEED=${seed} MAESTRO_CYCLES=${CYCLES}`);
     await using stack = new AsyncDisposableStack();

@@ -41,7 +41,7 @@ test(
   `ten tasks over three machines, ${KILLS} kills of anything: each ends exactly once, with a whole log, the same seen from everywhere`,
   { timeout: 120_000 + KILLS * 15_000 },
   async () => {
-    const seed = chooseSeed();
+    const seed = isFullRun ? chooseSeed() : chooseSeed(13);
     const random = seededRandom(seed);
     const account: string[] = [];
     const reproduce = () => `seed ${seed} (MAESTRO_TEST_SEED):\n${account.join("\n")}`;
