@@ -124,8 +124,14 @@ export class HostRelay extends DurableObject<Env> implements RelayForTasks {
   // ---- alarm --------------------------------------------------------------------------------
 
   /** At least once, at any time: everything is read anew, and the next one is set last. */
-  override async alarm(): Promise<void> {
-    this.#alarm.fired();
+  override alarm(): Promise<void> {
+    return this.#alarm.handle(
+      () => this.#whatIsDue(),
+      () => this.#parts.deadlines(),
+    );
+  }
+
+  async #whatIsDue(): Promise<void> {
     const nowMs = this.now();
     this.#link.expire(nowMs);
     this.#parts.endSilentLink();
@@ -138,7 +144,6 @@ export class HostRelay extends DurableObject<Env> implements RelayForTasks {
     await this.#parts.lock.retry();
     await this.#reporter.retry();
     await this.#parts.retryTasks();
-    this.#alarm.arm(this.#parts.deadlines());
   }
 
   // ---- called by the Worker -----------------------------------------------------------------

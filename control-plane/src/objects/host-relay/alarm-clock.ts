@@ -7,6 +7,7 @@ export class AlarmClock {
   #set: number | null | undefined;
   #reading = false;
   #wanted: Deadlines = {};
+  #handling = false;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -15,6 +16,8 @@ export class AlarmClock {
   /** Never waits: what is sent to sockets meanwhile is not held back by it. */
   arm(deadlines: Deadlines): void {
     this.#wanted = deadlines;
+    // What is due now is still being done: an alarm for it would only go off once more.
+    if (this.#handling) return;
     if (this.#set !== undefined) return this.#apply();
     if (this.#reading) return;
     this.#reading = true;
@@ -37,6 +40,18 @@ export class AlarmClock {
   /** The alarm went off and is no more. */
   fired(): void {
     this.#set = null;
+  }
+
+  /** Does what is due; the next alarm is set last. One that fails is given again by the platform. */
+  async handle(work: () => Promise<void>, next: () => Deadlines): Promise<void> {
+    this.fired();
+    this.#handling = true;
+    try {
+      await work();
+    } finally {
+      this.#handling = false;
+    }
+    this.arm(next());
   }
 
   #apply(): void {
