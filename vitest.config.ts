@@ -20,7 +20,7 @@ const bootstrap = formatToken(
 );
 
 /** With scaled timers, or with what is built changed under others: nothing else runs beside them. */
-const ALONE = ["test/chaos/**/*.test.ts", "test/e2e/{faults,rebuild}*.test.ts"];
+const ALONE = ["test/e2e/faults{,-link,-frames,-versions,-fleet}.test.ts", "test/e2e/rebuild.test.ts"];
 
 const wholeProduct = {
   environment: "node",
@@ -77,7 +77,7 @@ export default defineConfig({
         test: {
           ...wholeProduct,
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
+          include: ["test/{e2e,chaos}/**/*.test.ts"],
           exclude: ["**/node_modules/**", ...ALONE],
           // Each starts products of its own and waits for most of its time.
           fileParallelism: true,

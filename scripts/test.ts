@@ -75,9 +75,15 @@ async function runStage(stage: Stage, full: boolean): Promise<Counts> {
         add(await runVitest({ project: "e2e", env, timeoutMs: left() }), await runVitest({ project: "faults", env, timeoutMs: left() })),
       );
     case "faults":
-      return add(await prepare(["build"]), await runVitest({ project: "faults", env, timeoutMs: left() }));
+      return add(
+        await prepare(["build"]),
+        add(
+          await runVitest({ project: "faults", env, timeoutMs: left() }),
+          await runVitest({ project: "e2e", filters: ["test/chaos", "test/e2e/faults", "test/e2e/bytes"], env, timeoutMs: left() }),
+        ),
+      );
     case "chaos":
-      return add(await prepare(["build"]), await runVitest({ project: "faults", filters: ["test/chaos"], env, timeoutMs: left() }));
+      return add(await prepare(["build"]), await runVitest({ project: "e2e", filters: ["test/chaos"], env, timeoutMs: left() }));
   }
 }
 
