@@ -1,7 +1,8 @@
 /** [LG3] Who follows a log: from any offset, live, in no hurry, to the end; and what is not stored yet. */
 import { runDurableObjectAlarm } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { FOLLOW_WINDOW_BYTES } from "../../control-plane/src/objects/attempt-log/followers.ts";
+import { HostRelay } from "../../control-plane/src/objects/host-relay.ts";
 import { bytesOf, logFixture, sha256Of, type LogFixture } from "./support/log-fixture.ts";
 import { relayFixture } from "./support/relay-fixture.ts";
 
@@ -176,5 +177,19 @@ describe("[LG1] small pieces of a followed log", () => {
     second.socket.close(1000, "bye");
     expect(await host.next("log.follow")).toEqual({ t: "log.follow", attempt: log.attempt, follow: false });
     expect(host.texts.filter(({ t }) => t === "log.follow")).toHaveLength(2);
+  });
+
+  test("[LG1] a host that could not be told is told when the next one follows", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    const log = logFixture(relay);
+    const tells = vi.spyOn(HostRelay.prototype, "followLog").mockRejectedValueOnce(new Error("the relay is being moved"));
+    await log.follow();
+    expect(tells).toHaveBeenCalledTimes(1);
+    await log.follow();
+    expect(await host.next("log.follow")).toEqual({ t: "log.follow", attempt: log.attempt, follow: true });
+    await log.follow();
+    expect(tells).toHaveBeenCalledTimes(2);
+    tells.mockRestore();
   });
 });

@@ -8,7 +8,7 @@ import { LogWord, readLogMessage, type LogAck } from "../objects/attempt-log/con
 import { STREAM_MAX_MS } from "./socket-stream.ts";
 
 /** A quiet stream ends before anything on the way takes it for dead. */
-const SILENT_MS = 60_000;
+export const SILENT_MS = 60_000;
 /** In memory for a reader that does not take it. */
 const BEHIND_BYTES = 256 * 1024;
 const READ_BYTES = 512 * 1024;

@@ -57,6 +57,8 @@ export class AttemptLog extends DurableObject<Env> {
   /** Whether bytes came in this life: what came in one before it, and was not stored, is lost here. */
   #heard = false;
   #alarmSet = false;
+  /** That its log comes as it is written: known in this life only. */
+  #hostTold = false;
   #checking: Promise<void> | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -175,7 +177,7 @@ export class AttemptLog extends DurableObject<Env> {
     await this.#settle();
     const { 0: client, 1: server } = new WebSocketPair();
     this.#followers.add(server, context);
-    if (before === 0 && this.#followers.count > 0) await this.#tellHost(context, true);
+    if (this.#followers.count > 0 && (before === 0 || !this.#hostTold)) await this.#tellHost(context, true);
     return new Response(null, { status: 101, webSocket: client });
   }
 
@@ -334,7 +336,9 @@ export class AttemptLog extends DurableObject<Env> {
   async #tellHost({ fleet, host, attempt }: Pick<LogContext, "fleet" | "host" | "attempt">, follow: boolean): Promise<void> {
     try {
       await relayOf(this.env, fleet, host).followLog(attempt, follow);
+      this.#hostTold = follow;
     } catch (error) {
+      this.#hostTold = false;
       console.warn(JSON.stringify({ message: "a host could not be told who follows a log", attempt, follow, error: String(error) }));
     }
   }

@@ -14,6 +14,7 @@ import { hostById } from "../db/hosts.ts";
 import { CONTEXT_HEADER, SchedulerContext } from "../domain/access/socket-context.ts";
 import type { Reach } from "../domain/events/reach.ts";
 import type { Actor, AttemptOwner, HostForTasks, NewTask, QueueQuery, SchedulerCalls, TaskQuery } from "../domain/tasks/calls.ts";
+import { loggedOf, targetOf } from "../domain/tasks/log-attempt.ts";
 import { attemptOf, type Attempt, type HostState, type TaskCore } from "../domain/tasks/model.ts";
 import { overall } from "../domain/tasks/status.ts";
 import { problemResponse } from "../problem.ts";
@@ -92,7 +93,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     const found = this.#parts.finder.find(ref, reach);
     if (!found.ok) return found;
     const core = found.value;
-    const target = core.targets.find((one) => agent === undefined || one.agent?.name === agent || one.agent?.id === agent);
+    const target = targetOf(core, agent);
     if (target === undefined)
       return err(
         maestroError("agent_not_found", `Task '${core.id}' was not sent to '${agent}'.`, {
@@ -100,7 +101,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
           hint: "`maestro task status` names its agents.",
         }),
       );
-    const attempt = target.phase.at === "started" ? target.phase.attempt : target.past.at(-1);
+    const attempt = loggedOf(target);
     if (attempt === undefined)
       return err(maestroError("log_not_found", `Task '${core.id}' has not run yet.`, { hint: `maestro task status ${core.id} says why.` }));
     return ok(ownerOf(core, attempt, target.agent?.id));
@@ -260,7 +261,8 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     switch (context.kind) {
       case "state":
         return this.#parts.followers.accept(context);
-      case "task": {
+      case "task":
+      case "taskLog": {
         const found = this.#parts.finder.exact(context.task);
         if (found === undefined) return problemResponse(maestroError("task_not_found", `No task '${context.task}'.`), "");
         if (this.#parts.waiters.full)
@@ -268,7 +270,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
             maestroError("too_many_viewers", "Too many wait for tasks of this fleet.", { hint: "Try again in a minute." }),
             "",
           );
-        return this.#parts.waiters.accept(found);
+        return context.kind === "task" ? this.#parts.waiters.accept(found) : this.#parts.waiters.acceptLog(found, context.agent);
       }
     }
   }

@@ -1,13 +1,14 @@
 /** [LG3] Logs over HTTP: the bytes from any offset or the last lines, as they are stored or as they come. */
-import { LOG_HEADERS } from "@maestro/shared/contract/tasks";
+import { isFinal, LOG_HEADERS } from "@maestro/shared/contract/tasks";
 import { fail } from "@maestro/shared/errors";
 import { formatGap, type LogGap } from "@maestro/shared/log-marker";
 import { reachOf } from "../domain/access/permissions.ts";
-import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
+import { CONTEXT_HEADER, type SchedulerContext } from "../domain/access/socket-context.ts";
 import type { AttemptOwner } from "../domain/tasks/calls.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
-import { followedLog, storedLog, type LogSpan } from "../http/log-stream.ts";
-import { recordOpening } from "../http/sockets.ts";
+import { followedLog, SILENT_MS, storedLog, type LogSpan } from "../http/log-stream.ts";
+import { firstWord } from "../http/socket-word.ts";
+import { recordOpening, requireStanding } from "../http/sockets.ts";
 import type { AttemptLog, LogView } from "../objects/attempt-log.ts";
 import type { LogContext } from "../objects/attempt-log/context.ts";
 import { logName, logOf } from "../objects/log-call.ts";
@@ -17,20 +18,50 @@ type Asking = RouteContext<"taskLog" | "attemptLog">;
 
 export const taskLogRoutes = defineRoutes({
   async taskLog(rx) {
-    return logAnswer(rx, unwrap(await schedulerOf(rx).attemptFor(rx.params.id, reachOf(rx.principal), rx.query.agent)));
+    requireOneStart(rx);
+    const owner = await schedulerOf(rx).attemptFor(rx.params.id, reachOf(rx.principal), rx.query.agent);
+    if (owner.ok || owner.error.code !== "log_not_found" || rx.query.follow !== "true") return logAnswer(rx, unwrap(owner));
+    return firstLog(rx);
   },
 
   async attemptLog(rx) {
+    requireOneStart(rx);
     return logAnswer(rx, unwrap(await schedulerOf(rx).attempt(rx.params.id, reachOf(rx.principal))));
   },
 });
+
+/** In a task that has not begun, the first log is waited for as long as a log may be silent; then the reader comes again. */
+async function firstLog(rx: RouteContext<"taskLog">): Promise<Response> {
+  const { principal, query } = rx;
+  const untilMs = Date.now() + SILENT_MS * rx.config.timeScale;
+  for (let tries = 0; ; tries++) {
+    const task = unwrap(await schedulerOf(rx).task(rx.params.id, reachOf(principal)));
+    const context: SchedulerContext = { kind: "taskLog", task: task.id, ...(query.agent === undefined ? {} : { agent: query.agent }) };
+    const waiting = await schedulerOf(rx).fetch("https://scheduler/", {
+      headers: { upgrade: "websocket", [CONTEXT_HEADER]: JSON.stringify(context) },
+    });
+    if (waiting.webSocket === null) return waiting;
+    const word = await firstWord(waiting.webSocket, untilMs - Date.now());
+    // It was let in before the wait, which may have been long.
+    if (principal.kind === "agent") unwrap(await schedulerOf(rx).holdsFence(principal.id, principal.fence));
+    else await requireStanding(rx.db, principal);
+    const owner = await schedulerOf(rx).attemptFor(task.id, reachOf(principal), query.agent);
+    if (owner.ok || owner.error.code !== "log_not_found" || isFinal(task.status)) return logAnswer(rx, unwrap(owner));
+    if (word === "late" || tries === MAX_CUTS)
+      return new Response("", { headers: headersOf(task.id, NOTHING, { from: query.offset ?? 0, gap: undefined }) });
+  }
+}
+
+/** A socket that is cut, as by a deploy, is opened again. */
+const MAX_CUTS = 5;
+const NOTHING = { bytes: 0, complete: false };
 
 async function logAnswer(rx: Asking, owner: AttemptOwner): Promise<Response> {
   const log = logOf(rx, owner.attempt);
   const state = await log.state();
   const from = await startOf(rx, log, state);
   const span = { from, gap: gapFrom(from, state.omitted) };
-  const headers = headersOf(owner, state, span);
+  const headers = headersOf(owner.attempt, state, span);
   if (rx.query.follow !== "true" || state.complete)
     return new Response(
       storedLog(span, state.available, (offset, maxBytes) => log.read(offset, maxBytes)),
@@ -41,10 +72,13 @@ async function logAnswer(rx: Asking, owner: AttemptOwner): Promise<Response> {
   return new Response(followedLog(answer.webSocket, span, rx.config.timeScale, expiryOf(rx) - rx.nowMs), { headers });
 }
 
-async function startOf({ query }: Asking, log: DurableObjectStub<AttemptLog>, state: LogView): Promise<number> {
-  const { offset, tailLines } = query;
+function requireOneStart({ query: { offset, tailLines } }: Asking): void {
   if (offset !== undefined && tailLines !== undefined)
     throw fail("field_invalid", "Either `offset` or `tailLines`, not both.", { field: "tailLines", hint: "Leave one of them out." });
+}
+
+async function startOf({ query }: Asking, log: DurableObjectStub<AttemptLog>, state: LogView): Promise<number> {
+  const { offset, tailLines } = query;
   if (tailLines !== undefined) return log.tailOffset(tailLines);
   if (offset !== undefined && state.complete && offset > state.available)
     throw fail("offset_invalid", `Offset ${offset} is past the end: the log has ${state.available} bytes.`, {
@@ -58,10 +92,10 @@ async function startOf({ query }: Asking, log: DurableObjectStub<AttemptLog>, st
 const gapFrom = (from: number, gap: LogGap | undefined): LogGap | undefined =>
   gap === undefined || from >= gap.to ? undefined : { from: Math.max(from, gap.from), to: gap.to };
 
-function headersOf({ attempt }: AttemptOwner, state: LogView, { from, gap }: LogSpan): Record<string, string> {
+function headersOf(name: string, state: Pick<LogView, "bytes" | "complete" | "sha256">, { from, gap }: LogSpan): Record<string, string> {
   return {
     "content-type": "application/octet-stream",
-    "content-disposition": `attachment; filename="${attempt}.log"`,
+    "content-disposition": `attachment; filename="${name}.log"`,
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
     "x-accel-buffering": "no",

@@ -21,9 +21,10 @@ export const FeedContext = z.object({
 });
 export type FeedContext = z.infer<typeof FeedContext>;
 
-/** Of the Scheduler: who waits for the end of a task, or follows the shared state. */
+/** Of the Scheduler: who waits for the end of a task, or for a log of it, or follows the shared state. */
 export const SchedulerContext = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("task"), task: z.string() }),
+  z.object({ kind: z.literal("taskLog"), task: z.string(), agent: z.string().optional() }),
   z.object({
     kind: z.literal("state"),
     requestId: z.string(),

@@ -190,6 +190,7 @@ export class Engine {
       if (result !== undefined) state.put({ key: resultKey(task.id), value: result, ttlS: STATE_TTL_S, by: "task" }, nowMs());
       this.#after.push(() => this.#port.waiters.ended(task));
     }
+    if (changed.length > 0) this.#after.push(() => this.#port.waiters.changed(changed));
     this.teller.add([...changed, ...this.#soft]);
     if (this.#soft.size > 0 || (this.teller.told > this.#writtenTold && this.board.tasks.size > 0)) this.#flushMs ??= nowMs() + FLUSH_MS;
   }
