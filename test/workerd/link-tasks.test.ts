@@ -311,6 +311,20 @@ describe("[LG1] logs on the link", () => {
     expect((await log.whole()).text).toBe("abcdef");
   });
 
+  test("[LG1] who came while the link was away, or before an eviction of relay and log, is told of at `log.open`", async () => {
+    const { relay, host, log } = await logging();
+    host.socket.close(4000, "cut");
+    const follower = await log.follow();
+    for (const evicted of [false, true]) {
+      if (evicted) await Promise.all([relay.evict(), log.evict()]);
+      const again = await relay.host_([]);
+      again.say({ t: "log.open", channel, attempt: log.attempt, fence: 1 });
+      expect(await again.next("log.follow")).toEqual({ t: "log.follow", attempt: log.attempt, follow: true });
+      again.socket.close(4000, "cut");
+    }
+    expect(follower.problem).toBeUndefined();
+  });
+
   test("[LG1] after a new link it is told where its log stands, and who follows", async () => {
     const { relay, host, log } = await logging();
     host.data("log", bytesOf("abc"), { channel, offset: 0 });
