@@ -1,7 +1,9 @@
 /** What routes ask of the Scheduler: tasks by what somebody typed, in pages, again, from agents; and what is left on hosts. */
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test } from "vitest";
 import { MAX_DEPTH, MAX_FAN_OUT } from "@maestro/shared/limits";
 import type { NewTarget } from "../../control-plane/src/domain/tasks/calls.ts";
+import { COLLECT_WITHIN_MS } from "../../control-plane/src/objects/scheduler/collect-log.ts";
 import { ADA, ANYBODY, taskFleet, type TaskFleet } from "./support/task-fleet.ts";
 
 let world: TaskFleet;
@@ -182,4 +184,51 @@ test("cleanup stops what runs, asks each host, and says what it did", async () =
   await expect
     .poll(async () => (await world.scheduler().cleanup(id, ANYBODY, ADA, true)) as object)
     .toMatchObject({ value: { items: [{ outcome: "unreachable", logKept: true }] } });
+});
+
+describe("[LG2] a cleanup of an attempt whose log is not all here", () => {
+  const HELLO_SHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+  const BYTES = new TextEncoder().encode("hello");
+  const ended = async () => {
+    const builder = await world.join("builder");
+    const id = await world.submit();
+    const attempt = String((await builder.asked("task.start"))["attempt"]);
+    await world.until(id, "running");
+    builder.end(attempt, { log: { bytes: BYTES.byteLength, sha256: HELLO_SHA256 } });
+    await world.until(id, "completed");
+    await builder.link.next("task.ack");
+    return { builder, id, attempt, log: env.ATTEMPT_LOG.getByName(`${world.fleet.id}/${attempt}`) };
+  };
+
+  test("asks the host for it, and removes the files once it is", async () => {
+    const { builder, id, log } = await ended();
+    const cleaned = world.scheduler().cleanup(id, ANYBODY, ADA, false);
+    await expect.poll(async () => (await log.state()).followed).toBe(true);
+    expect(await log.append(0, BYTES)).toMatchObject({ durable: BYTES.byteLength });
+    expect(await cleaned).toMatchObject({ ok: true, value: { items: [{ outcome: "removed", logKept: false }] } });
+    expect(await builder.asked("task.cleanup")).toMatchObject({ keepLogs: false });
+    expect((await log.state()).followed).toBe(false);
+  });
+
+  test("keeps the files of one that does not come in a while", async () => {
+    const { builder, id, log } = await ended();
+    const cleaned = world.scheduler().cleanup(id, ANYBODY, ADA, false);
+    await expect.poll(async () => (await log.state()).followed).toBe(true);
+    await expect
+      .poll(async () => {
+        await world.later(COLLECT_WITHIN_MS);
+        return builder.link.asked.some(({ t }) => t === "task.cleanup");
+      })
+      .toBe(true);
+    expect(await cleaned).toMatchObject({ value: { items: [{ logKept: true, detail: expect.stringContaining("not all here yet") }] } });
+    await expect.poll(async () => (await log.state()).followed).toBe(false);
+  });
+
+  test("does not wait for a host that is away", async () => {
+    const { builder, id } = await ended();
+    builder.link.close();
+    await expect
+      .poll(async () => (await world.scheduler().cleanup(id, ANYBODY, ADA, false)) as object)
+      .toMatchObject({ value: { items: [{ outcome: "unreachable", logKept: true }] } });
+  });
 });

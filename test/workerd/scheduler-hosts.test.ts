@@ -1,7 +1,7 @@
 /** What hosts that come and go do to their tasks, over real relays. */
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LEASE_MS, LOST_AFTER_MS } from "@maestro/shared/limits";
-import { ADA, ANYBODY, taskFleet, type TaskFleet } from "./support/task-fleet.ts";
+import { ADA, ANYBODY, taskFleet, type TaskFleet, type TaskHost } from "./support/task-fleet.ts";
 
 let world: TaskFleet;
 beforeEach(async () => {
@@ -92,6 +92,55 @@ describe("[TK2] a host that is silent", () => {
     expect(await world.until(twice, "queued")).toMatchObject({ attempts: [{ status: "lost" }] });
     await world.later(30_000);
     expect(await third.asked("task.start")).toMatchObject({ fence: 2 });
+  });
+});
+
+describe("[TK2] a control plane that was away for an hour", () => {
+  const HOUR = 3_600_000;
+  /** Its objects are gone, its links are cut, and its alarm was nobody's to take. */
+  const away = async (builder: TaskHost, link: boolean) => {
+    if (!link) {
+      builder.link.close();
+      await expect.poll(async () => (await world.scheduler().queueView({ limit: 1, reach: ANYBODY })).hosts[0]?.online).toBe(false);
+    }
+    await world.evict();
+    vi.setSystemTime(Date.now() + HOUR);
+  };
+  afterEach(() => vi.useRealTimers());
+
+  test.each([
+    ["wait", true],
+    ["wait", false],
+    ["fail", true],
+    ["fail", false],
+  ] as const)("loses nothing that runs (onLost: %s; with a link that is still open: %s)", async (onLost, link) => {
+    const builder = await world.join("builder");
+    const id = await world.submit({ onLost, timeoutMs: 6 * HOUR });
+    const attempt = String((await builder.asked("task.start"))["attempt"]);
+    await world.until(id, "running");
+    await away(builder, link);
+    await world.alarm();
+    await world.later(LEASE_MS - 1_000);
+    // That its start was confirmed may not have been written yet: it is asked for once more, where there is a link.
+    expect(["running", "unknown"]).toContain((await world.task(id)).status);
+    await builder.redial();
+    builder.end(attempt);
+    await world.until(id, "completed");
+  });
+
+  test("still loses what does not come back", async () => {
+    const builder = await world.join("builder");
+    const id = await world.submit({ timeoutMs: 6 * HOUR });
+    await builder.asked("task.start");
+    await world.until(id, "running");
+    await away(builder, false);
+    await world.alarm();
+    await world.later(LEASE_MS + 1_000);
+    expect(await world.task(id)).toMatchObject({ status: "unknown" });
+    // An eviction gives it no more time.
+    await world.evict();
+    await world.later(LOST_AFTER_MS);
+    await world.until(id, "lost");
   });
 });
 

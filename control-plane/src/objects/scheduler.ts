@@ -35,8 +35,11 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    // As a life before this one has left it: the parts set their own.
+    const due = ctx.storage.getAlarm();
     this.#parts = assemble(ctx, env, () => this.now());
     this.#engine = this.#parts.engine;
+    void ctx.blockConcurrencyWhile(async () => this.#engine.woke(await due));
   }
 
   // ---- tasks --------------------------------------------------------------------------------
@@ -82,7 +85,13 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
       this.#parts.rearm();
       await ended;
     }
-    return cleanUp(this.env, this.#engine.fleet, core, keepLogs);
+    return cleanUp(core, keepLogs, {
+      env: this.env,
+      fleet: this.#engine.fleet,
+      waiters: this.#parts.waiters,
+      nowMs: () => this.now(),
+      rearm: () => this.#parts.rearm(),
+    });
   }
 
   async queueView(query: QueueQuery): Promise<Queue> {
@@ -177,7 +186,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     host: string,
     change: Partial<Omit<HostForTasks, "id" | "link">> & { labels?: Record<string, string> | undefined },
   ): Promise<void> {
-    const given: Partial<Omit<HostState, "id" | "link" | "up" | "ready" | "seenMs">> = {};
+    const given: Partial<Omit<HostState, "id" | "link" | "up" | "ready" | "seenMs" | "countsFromMs">> = {};
     if (change.name !== undefined) given.name = change.name;
     if (change.maxConcurrent !== undefined) given.maxConcurrent = Math.max(1, change.maxConcurrent);
     if (change.draining !== undefined) given.draining = change.draining;
@@ -291,9 +300,10 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   // ---- alarm --------------------------------------------------------------------------------
 
   /** At least once, at any time: everything is read anew, and the next one is set last. */
-  override async alarm(): Promise<void> {
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     const { alarm, engine, state, waiters, retention, rearm } = this.#parts;
     alarm.fired();
+    engine.woke(info?.scheduledTime);
     engine.decide((board, nowMs) => board.tick(nowMs));
     engine.flush();
     engine.teller.retry();

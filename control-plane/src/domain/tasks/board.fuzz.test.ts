@@ -1,6 +1,6 @@
 /**
  * [TK1] [TK2] [TK3] [TK4] Seeded histories of a fleet: hosts that vanish, come back, reboot and lie, frames that are late,
- * twice or lost, a Scheduler that forgets. No task is lost, none runs twice, each ends as it ended.
+ * twice or lost, a Scheduler that forgets or is away. No task is lost, none runs twice, each ends as it ended.
  */
 import { expect, test } from "vitest";
 import type { Fault } from "./testing/fuzz-faults.ts";
@@ -15,7 +15,7 @@ const PATIENCE_MS = 60_000 + HISTORIES * 100;
 test(
   "[TK1] [TK2] [TK3] [TK4] whatever happens, every task ends once and as it was",
   () => {
-    const total: Totals = { tasks: 0, runs: 0, again: 0, lost: 0, cancelled: 0, wakes: 0, evidence: 0, duplicates: 0 };
+    const total: Totals = { tasks: 0, runs: 0, again: 0, lost: 0, cancelled: 0, wakes: 0, aways: 0, evidence: 0, duplicates: 0 };
     for (let seed = FIRST; seed < FIRST + HISTORIES; seed++) {
       try {
         const one = history(seed);
@@ -34,6 +34,7 @@ test.each([
   ["a result that counts whatever its fence", "noFence"],
   ["a start that is done as often as it comes", "noDedupe"],
   ["an attempt that is given up before its lease is over", "noLease"],
+  ["a control plane that was away and takes that for silence of hosts", "deaf"],
   ["a start that is not written down", "forgetStart"],
   ["an end that is acknowledged and not stored", "ackEarly"],
 ] as const satisfies readonly (readonly [string, Fault])[])(

@@ -235,6 +235,59 @@ describe("trying again", () => {
   });
 });
 
+describe("[TK2] a control plane that was away", () => {
+  const HOUR = 3_600_000;
+  const running = (onLost: "wait" | "fail") => {
+    const rig = new BoardRig();
+    rig.host("a");
+    const task = rig.task("task", { onLost, timeoutMs: 24 * HOUR });
+    rig.run(task);
+    return { rig, task, seenMs: rig.nowMs };
+  };
+  const look = (rig: BoardRig, seenMs: number, ms: number): void => {
+    rig.later(ms);
+    rig.board.hostSeen("a", seenMs, false, rig.nowMs);
+  };
+
+  test.each(["wait", "fail"] as const)("gives hosts a lease to come back, and then their silence counts (onLost: %s)", (onLost) => {
+    const { rig, task, seenMs } = running(onLost);
+    rig.nowMs += HOUR;
+    rig.board.unheard(HOUR - TIMES.leaseMs, rig.nowMs);
+    look(rig, seenMs, 0);
+    expect(taskStatus(task, sceneOf(rig))).toBe("running");
+    look(rig, seenMs, TIMES.leaseMs - 1);
+    expect(taskStatus(task, sceneOf(rig))).toBe("running");
+    look(rig, seenMs, 1);
+    expect(taskStatus(task, sceneOf(rig))).toBe(onLost === "fail" ? "lost" : "unknown");
+    look(rig, seenMs, TIMES.lostMs - TIMES.leaseMs);
+    expect(rig.ended).toEqual([task]);
+  });
+
+  test("counts on what a host was silent before", () => {
+    const { rig, task, seenMs } = running("wait");
+    rig.board.hostDown("a", "a-1", seenMs, rig.nowMs);
+    rig.later(TIMES.lostMs - 1_000);
+    rig.board.unheard(0, rig.nowMs);
+    look(rig, seenMs, TIMES.leaseMs);
+    expect(rig.ended).toEqual([]);
+    look(rig, seenMs, 1_000);
+    expect(rig.ended).toEqual([task]);
+  });
+
+  test("for less than an alarm: a link that went with the process, and that nobody told of, is silent from when it is found", () => {
+    const { rig, task, seenMs } = running("fail");
+    look(rig, seenMs, TIMES.leaseMs);
+    expect(taskStatus(task, sceneOf(rig))).toBe("running");
+    for (let n = 0; n < 4; n++) look(rig, seenMs, TIMES.leaseMs / 4);
+    expect(taskStatus(task, sceneOf(rig))).toBe("lost");
+    const told = running("fail");
+    told.rig.later(TIMES.leaseMs);
+    told.rig.board.hostDown("a", "a-1", told.seenMs, told.rig.nowMs);
+    look(told.rig, told.seenMs, 0);
+    expect(taskStatus(told.task, sceneOf(told.rig))).toBe("running");
+  });
+});
+
 test("what is not started in time is timed out, and says so", () => {
   const rig = new BoardRig();
   const task = rig.task("task", { scheduleTimeoutMs: 5_000 });

@@ -146,7 +146,7 @@ export class Board {
 
   // ---- hosts --------------------------------------------------------------------------------
 
-  hostUp(host: Omit<HostState, "up" | "doubted" | "ready" | "seenMs">, nowMs: number): void {
+  hostUp(host: Omit<HostState, "up" | "doubted" | "ready" | "seenMs" | "countsFromMs">, nowMs: number): void {
     this.#desk.up(host, nowMs);
     this.#settle(nowMs);
   }
@@ -159,6 +159,12 @@ export class Board {
   /** What somebody who looked found. `connected`: its link is open, whatever comes over it. */
   hostSeen(id: string, lastSeenMs: number, connected: boolean, nowMs: number): void {
     this.#desk.seen(id, lastSeenMs, connected, nowMs);
+    this.#settle(nowMs);
+  }
+
+  /** [TK2] Nobody was here for so long, and that is not what a host is called lost for. */
+  unheard(forMs: number, nowMs: number): void {
+    this.#desk.unheard(forMs, nowMs);
     this.#settle(nowMs);
   }
 

@@ -2,7 +2,7 @@
 import type { BoardPort, BoardTimes } from "./board-port.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Lineup, type Waiter } from "./lineup.ts";
-import type { Attempt, HostState, Started, Target, TaskCore } from "./model.ts";
+import { silentSinceMs, type Attempt, type HostState, type Started, type Target, type TaskCore } from "./model.ts";
 
 export type Due =
   | { kind: "offer" | "timeout" | "start" | "stop"; attempt: string }
@@ -105,8 +105,9 @@ export class Ground {
     if (host === undefined || (!some && !wanted)) return this.deadlines.clear(name);
     const { leaseMs, lostMs } = this.times;
     if (!some) return this.deadlines.set(name, nowMs + leaseMs / 4, { kind: "silence", host: id });
-    const silentAtMs = host.seenMs + leaseMs;
-    const atMs = host.up || nowMs < silentAtMs ? silentAtMs : Math.min(host.seenMs + lostMs, nowMs + leaseMs);
+    const sinceMs = silentSinceMs(host);
+    const silentAtMs = sinceMs + leaseMs;
+    const atMs = host.up || nowMs < silentAtMs ? silentAtMs : Math.min(sinceMs + lostMs, nowMs + leaseMs);
     this.deadlines.set(name, Math.max(atMs, host.up ? nowMs + leaseMs / 4 : 0), { kind: "silence", host: id });
   }
 }

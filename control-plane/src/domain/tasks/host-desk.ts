@@ -1,12 +1,12 @@
 /** What hosts do and say: that they are there or silent, and how their attempts stand. */
 import type { AttemptReport } from "@maestro/shared/protocol/tasks";
 import type { Ground } from "./ground.ts";
-import { attemptOf, type HostState } from "./model.ts";
+import { attemptOf, silentSinceMs, type HostState } from "./model.ts";
 import { lost, reason, saidOf, type Verdict } from "./outcome.ts";
 import type { Targets } from "./targets.ts";
 
 /** What may become different about a host while its link is up. */
-export type HostChange = Partial<Omit<HostState, "id" | "link" | "up" | "doubted" | "ready" | "seenMs">>;
+export type HostChange = Partial<Omit<HostState, "id" | "link" | "up" | "doubted" | "ready" | "seenMs" | "countsFromMs">>;
 
 export interface Acknowledged {
   ack: boolean;
@@ -25,7 +25,7 @@ export class HostDesk {
   }
 
   /** [TK3] Nothing is offered until it has named what it has. */
-  up(host: Omit<HostState, "up" | "ready" | "seenMs">, nowMs: number): void {
+  up(host: Omit<HostState, "up" | "ready" | "seenMs" | "countsFromMs">, nowMs: number): void {
     this.#naming.delete(host.id);
     const next: HostState = { ...host, up: true, ready: false, seenMs: nowMs };
     this.#ground.hosts.set(host.id, next);
@@ -38,6 +38,7 @@ export class HostDesk {
     const host = this.#ground.hosts.get(id);
     if (host?.link !== link) return;
     this.#naming.delete(id);
+    this.#unwatched(host, seenMs, nowMs);
     this.#silent(host, seenMs, false, nowMs);
   }
 
@@ -54,10 +55,25 @@ export class HostDesk {
         this.#ground.port.saveHost(host);
         this.#ground.touched.add(id);
       }
-    } else if (host.up || (host.doubted === true && !connected))
+    } else if (host.up || (host.doubted === true && !connected)) {
+      if (!connected) this.#unwatched(host, lastSeenMs, nowMs);
       this.#silent(host, Math.max(host.up ? 0 : host.seenMs, lastSeenMs), connected, nowMs);
+    }
     this.#losses(host, nowMs);
     this.#ground.watch(id, nowMs);
+  }
+
+  /**
+   * [TK2] Nobody was here to hear anything for so long. That is no silence of hosts, and they get a lease to come back in
+   * before it counts on.
+   */
+  unheard(forMs: number, nowMs: number): void {
+    for (const host of this.#ground.hosts.values()) {
+      if (this.#ground.isIdle(host.id)) continue;
+      host.countsFromMs = host.up ? nowMs : Math.min(nowMs, silentSinceMs(host) + forMs + this.#ground.times.leaseMs);
+      this.#ground.port.saveHost(host);
+      this.#ground.watch(host.id, nowMs);
+    }
   }
 
   changed(id: string, change: HostChange): void {
@@ -163,6 +179,11 @@ export class HostDesk {
     this.#ground.watch(host.id, nowMs);
   }
 
+  /** [TK2] Its link is told or found to be gone so late only if nobody was here meanwhile: it went with the process. */
+  #unwatched(host: HostState, seenMs: number, nowMs: number): void {
+    if (host.up && nowMs - seenMs >= this.#ground.times.leaseMs / 2) host.countsFromMs = nowMs;
+  }
+
   #silent(host: HostState, seenMs: number, doubted: boolean, nowMs: number): void {
     host.up = false;
     host.doubted = doubted ? true : undefined;
@@ -185,11 +206,13 @@ export class HostDesk {
     this.#ground.deadlines.set(`silence ${id}`, nowMs + this.#ground.times.leaseMs, { kind: "silence", host: id });
   }
 
-  #losses({ id, name, up, seenMs }: HostState, nowMs: number): void {
+  #losses(host: HostState, nowMs: number): void {
+    const { id, name, up, seenMs } = host;
     if (up) return;
+    const silentMs = nowMs - silentSinceMs(host);
     const { leaseMs, lostMs } = this.#ground.times;
     for (const place of this.#ground.startedOn(id)) {
-      if (nowMs - seenMs < (place.task.onLost === "fail" ? leaseMs : lostMs)) continue;
+      if (silentMs < (place.task.onLost === "fail" ? leaseMs : lostMs)) continue;
       const detail = `Host '${name}' was last seen ${new Date(seenMs).toISOString()}.`;
       this.#targets.finish(place, lost(detail, "It may have run on. Is the machine on?"), undefined, nowMs);
     }

@@ -127,12 +127,17 @@ export interface HostState {
   ready: boolean;
   /** Its last sign of life; while it is up only as of when somebody looked. */
   seenMs: number;
+  /** [TK2] From here its silence counts: before that nobody was there to hear it. */
+  countsFromMs?: number | undefined;
   maxConcurrent: number;
   draining: boolean;
   capabilities: string[];
   types: string[];
   labels: Record<string, string>;
 }
+
+/** [TK2] */
+export const silentSinceMs = ({ seenMs, countsFromMs = 0 }: HostState): number => Math.max(seenMs, countsFromMs);
 
 export const isEnded = (target: Target): boolean => target.phase.at === "ended";
 

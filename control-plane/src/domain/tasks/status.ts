@@ -1,7 +1,7 @@
 /** How a target stands, and from all of them the task: never stored, always told from what is known. */
 import { FINAL_STATES, type FinalState, type TaskState } from "@maestro/shared/contract/tasks";
 import { readiness } from "./dependencies.ts";
-import type { HostState, Target, TaskCore } from "./model.ts";
+import { silentSinceMs, type HostState, type Target, type TaskCore } from "./model.ts";
 
 /** What presence says of hosts; ended tasks are told of without it. */
 export interface Presence {
@@ -29,7 +29,7 @@ export function targetStatus(task: TaskCore, target: Target, presence: Presence)
 
 /** [TK2] */
 export const isSilent = (host: HostState | undefined, { nowMs, leaseMs }: Presence): boolean =>
-  host === undefined || (!host.up && nowMs - host.seenMs >= leaseMs);
+  host === undefined || (!host.up && nowMs - silentSinceMs(host) >= leaseMs);
 
 /** What goes on counts more than what waits. */
 const FURTHEST: readonly TaskState[] = ["running", "cancelling", "unknown", "offered", "queued", "blocked"];

@@ -2,7 +2,7 @@
 import type { Waiting } from "@maestro/shared/contract/tasks";
 import { readiness } from "./dependencies.ts";
 import type { Lineup } from "./lineup.ts";
-import type { HostState, Started, Target, TaskCore } from "./model.ts";
+import { silentSinceMs, type HostState, type Started, type Target, type TaskCore } from "./model.ts";
 import { suits } from "./placement.ts";
 import { isSilent, type Presence } from "./status.ts";
 
@@ -40,7 +40,7 @@ function startedWaiting({ attempt, confirmed, committedMs }: Started, scene: Sce
   const host = scene.hosts.get(attempt.host.id);
   if (isSilent(host, scene)) {
     const since = host === undefined ? "" : ` since ${new Date(host.seenMs).toISOString()}`;
-    const untilMs = host === undefined ? undefined : host.seenMs + scene.lostMs;
+    const untilMs = host === undefined ? undefined : silentSinceMs(host) + scene.lostMs;
     return wait("host_unreachable", `Host '${attempt.host.name}' is silent${since}; nobody knows how it goes there.`, untilMs);
   }
   if (confirmed) return undefined;

@@ -5,10 +5,11 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import { resultOf } from "../../domain/relay/request-results.ts";
 import type { EndedAttempt, TaskCore } from "../../domain/tasks/model.ts";
 import { relayOf } from "../relay-call.ts";
+import { collectLog, type CollectPort } from "./collect-log.ts";
 
 type Item = CleanupResult["items"][number];
 
-export async function cleanUp(env: Env, fleet: string, core: TaskCore, keepLogs: boolean): Promise<Result<CleanupResult>> {
+export async function cleanUp(core: TaskCore, keepLogs: boolean, port: CollectPort): Promise<Result<CleanupResult>> {
   if (core.finishedMs === undefined)
     return err(
       maestroError("task_not_final", `Task '${core.id}' has not ended yet.`, {
@@ -16,18 +17,19 @@ export async function cleanUp(env: Env, fleet: string, core: TaskCore, keepLogs:
       }),
     );
   const attempts = core.targets.flatMap(({ past }) => past);
-  const items = await Promise.all(attempts.map((attempt) => cleanAttempt(env, fleet, core.id, attempt, keepLogs)));
+  const items = await Promise.all(attempts.map((attempt) => cleanAttempt(core.id, attempt, keepLogs, port)));
   return ok({ task: core.id, items });
 }
 
-async function cleanAttempt(env: Env, fleet: string, task: string, attempt: EndedAttempt, keepLogs: boolean): Promise<Item> {
+async function cleanAttempt(task: string, attempt: EndedAttempt, keepLogs: boolean, port: CollectPort): Promise<Item> {
   const { id, host, workspace } = attempt;
   const about = { attempt: id, host: host.name, ...(workspace === undefined ? {} : { workspace }) };
   try {
-    const collected = await isCollected(env, fleet, attempt);
+    // Files whose log is not whole at the edge stay until it is.
+    const collected = await collectLog(attempt, port);
     const kept = keepLogs || !collected;
     const where = workspace === undefined ? {} : { workspace };
-    const reply = await relayOf(env, fleet, host.id).request({ t: "task.cleanup", attempt: id, task, ...where, keepLogs: kept });
+    const reply = await relayOf(port.env, port.fleet, host.id).request({ t: "task.cleanup", attempt: id, task, ...where, keepLogs: kept });
     if (!reply.ok) return { ...about, outcome: "unreachable", detail: reply.error.detail, logKept: true };
     const done = resultOf("task.cleanup", reply.json);
     const { outcome } = done;
@@ -36,10 +38,4 @@ async function cleanAttempt(env: Env, fleet: string, task: string, attempt: Ende
   } catch (cause) {
     return { ...about, outcome: "unreachable", detail: String(cause), logKept: true };
   }
-}
-
-/** Files whose log is not whole at the edge stay until it is. */
-async function isCollected(env: Env, fleet: string, { id, log }: EndedAttempt): Promise<boolean> {
-  if (log === undefined) return true;
-  return (await env.ATTEMPT_LOG.getByName(`${fleet}/${id}`).state()).complete;
 }

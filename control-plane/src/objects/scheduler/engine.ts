@@ -22,6 +22,8 @@ import { Teller } from "./teller.ts";
 
 /** What may be written late is written so late. */
 const FLUSH_MS = 5_000;
+/** Of a lease. */
+const LATE = 1 / 4;
 const TOLD = "told";
 /** An attempt's id begins as the key of its task does, so that one leads to the other. */
 export const SHARED_CHARS = 20;
@@ -54,6 +56,8 @@ export class Engine {
   #change: number;
   #writtenTold: number;
   #flushMs: number | undefined;
+  /** Up to here it is reckoned with that nobody was here. */
+  #wokeMs = 0;
 
   constructor(port: EnginePort) {
     this.#port = port;
@@ -144,6 +148,18 @@ export class Engine {
 
   get dueMs(): Readonly<Record<string, number | undefined>> {
     return { board: this.board.nextMs, teller: this.teller.dueMs, flush: this.#flushMs };
+  }
+
+  /**
+   * [TK2] While something runs there is always an alarm no further away than a lease. One that is late by much was nobody's
+   * to take: the process was away. @param dueMs when an alarm was to go off.
+   */
+  woke(dueMs: number | null | undefined): void {
+    const nowMs = this.#port.nowMs();
+    const awayMs = nowMs - Math.max(dueMs ?? nowMs, this.#wokeMs);
+    if (awayMs < this.#times.leaseMs * LATE) return;
+    this.#wokeMs = nowMs;
+    this.decide((board) => board.unheard(awayMs, nowMs));
   }
 
   /** After a wake, once everything else is there. */

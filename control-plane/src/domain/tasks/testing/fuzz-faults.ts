@@ -8,6 +8,8 @@ export type Fault =
   | "noDedupe"
   /** An attempt is given up as soon as its host is silent, and run again beside itself. */
   | "noLease"
+  /** While the control plane is away hosts are taken for silent. */
+  | "deaf"
   /** That an attempt was started is not written down. */
   | "forgetStart"
   /** The host is told that its result is stored, and it is not. */

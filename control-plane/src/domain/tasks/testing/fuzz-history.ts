@@ -18,6 +18,7 @@ export interface Totals {
   lost: number;
   cancelled: number;
   wakes: number;
+  aways: number;
   evidence: number;
   duplicates: number;
 }
@@ -40,6 +41,7 @@ export function history(seed: number, fault?: Fault): Totals {
     lost: tasks.filter(({ targets }) => overall(targets) === "lost").length,
     cancelled: world.cancelled.size,
     wakes: world.wakes,
+    aways: world.aways,
     evidence: world.evidence,
     duplicates: world.duplicates,
   };
@@ -55,7 +57,8 @@ function act(world: FuzzWorld): void {
   else if (dice < 0.66) freeze(world, host);
   else if (dice < 0.7) restart(world, host, () => host.reboot());
   else if (dice < 0.72) restart(world, host, () => host.wipe());
-  else if (dice < 0.82) world.wake();
+  else if (dice < 0.8) world.wake();
+  else if (dice < 0.82) world.away(Math.floor((4 + world.random() * 60) * MINUTE));
   else lie(world, host);
 }
 

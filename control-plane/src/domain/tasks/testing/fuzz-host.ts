@@ -38,6 +38,8 @@ export class FuzzHost {
   /** Since when nothing was heard of it; the longest of these silences. */
   silentSinceMs: number;
   longestSilenceMs = 0;
+  /** Of this silence: nobody was there who could have heard it. */
+  #excusedMs = 0;
   reboots = 0;
   wipes = 0;
 
@@ -58,13 +60,18 @@ export class FuzzHost {
   }
 
   goneSilent(): void {
+    this.#excusedMs = 0;
     this.silentSinceMs = this.#world.nowMs;
     this.leaseMs = this.#world.nowMs;
   }
 
   heardAgain(): void {
-    this.longestSilenceMs = Math.max(this.longestSilenceMs, this.#world.nowMs - this.silentSinceMs);
+    this.longestSilenceMs = Math.max(this.longestSilenceMs, this.#world.nowMs - this.silentSinceMs - this.#excusedMs);
     this.leaseMs = this.#world.nowMs;
+  }
+
+  excused(ms: number): void {
+    if (!this.alive) this.#excusedMs += ms;
   }
 
   offer(spec: AttemptSpec, target: number): OfferResult {

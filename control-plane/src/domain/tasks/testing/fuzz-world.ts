@@ -24,6 +24,7 @@ const TIMES: BoardTimes = {
 };
 /** A reply that takes longer is a timeout of whoever asked. */
 const REPLY_MS = 15_000;
+const REDIAL_MS = 60_000;
 /** Steps without anything new, after which nothing more will happen. */
 const MAX_EVENTS = 50_000;
 
@@ -37,6 +38,7 @@ export class FuzzWorld implements HostWorld {
   readonly plans = new Map<string, Plan>();
   readonly spawnsTwice: boolean;
   wakes = 0;
+  aways = 0;
   evidence = 0;
   duplicates = 0;
   board: Board;
@@ -51,6 +53,10 @@ export class FuzzWorld implements HostWorld {
   #after: (() => void)[] = [];
   /** What was asked in an earlier life is answered to nobody. */
   #life = 0;
+  /** Nobody is here: nothing is decided, and no link comes about. */
+  #away = false;
+  /** What relays of an earlier process had to tell is told to nobody. */
+  #process = 0;
 
   constructor(random: () => number, hosts: number, fault: Fault | undefined) {
     this.#random = random;
@@ -84,7 +90,7 @@ export class FuzzWorld implements HostWorld {
 
   /** The next thing that happens, the board's own deadlines among them. False: nothing will. */
   step(untilMs = Infinity): boolean {
-    const [next, due] = [this.#agenda.nextMs() ?? Infinity, this.board.nextMs ?? Infinity];
+    const [next, due] = [this.#agenda.nextMs() ?? Infinity, this.#away ? Infinity : (this.board.nextMs ?? Infinity)];
     const atMs = Math.min(next, due);
     if (atMs > untilMs || atMs === Infinity) {
       if (untilMs !== Infinity) this.nowMs = Math.max(this.nowMs, untilMs);
@@ -144,9 +150,34 @@ export class FuzzWorld implements HostWorld {
     this.decide((board) => board.restore(open, hosts, this.nowMs));
   }
 
+  /** The control plane is gone for so long, and all links with it; hosts that were there dial again within a lease. */
+  away(ms: number): void {
+    this.aways += 1;
+    this.#process += 1;
+    this.#life += 1;
+    const { nextMs } = this.board;
+    const linked = this.hosts.filter(({ link }) => link !== undefined);
+    for (const host of linked) this.cut(host, false);
+    this.#away = true;
+    this.run(ms);
+    this.#away = false;
+    for (const host of this.hosts) host.excused(ms);
+    this.wake();
+    const lateMs = this.nowMs - (nextMs ?? this.nowMs);
+    if (this.#fault !== "deaf" && lateMs > 0) this.decide((board) => board.unheard(lateMs, this.nowMs));
+    for (const host of linked)
+      this.after(this.int(LEASE_MS), () => {
+        if (host.link === undefined) this.dial(host);
+      });
+  }
+
   // ---- links --------------------------------------------------------------------------------
 
   dial(host: FuzzHost): void {
+    if (this.#away)
+      return this.after(REDIAL_MS, () => {
+        if (host.link === undefined) this.dial(host);
+      });
     const link = `${host.id} link ${++host.links}`;
     host.link = link;
     host.heardAgain();
@@ -178,7 +209,11 @@ export class FuzzWorld implements HostWorld {
     host.link = undefined;
     host.frozen = false;
     if (seenMs === this.nowMs) host.goneSilent();
-    if (seen) this.after(this.int(1_000), () => this.decide((board) => board.hostDown(host.id, link, seenMs, this.nowMs)));
+    const process = this.#process;
+    if (seen)
+      this.after(this.int(1_000), () => {
+        if (process === this.#process) this.decide((board) => board.hostDown(host.id, link, seenMs, this.nowMs));
+      });
   }
 
   freeze(host: FuzzHost): void {
