@@ -119,7 +119,7 @@ describe("an agent's own tasks", () => {
       const given = await answer;
       return given.ok ? "" : given.error.code;
     };
-    expect(await refused(child(on("other")))).toBe("policy_denied");
+    expect(await child(on("other"))).toMatchObject({ ok: false, error: { code: "policy_denied", field: "to[0]" } });
     expect(await refused(child({ kind: "host", selector: {} }))).toBe("policy_denied");
     expect(await refused(child(on("builder"), { ...by, parent: { ...by.parent, fence: 7 } }))).toBe("stale_fence");
     const made = await child(on("builder"));

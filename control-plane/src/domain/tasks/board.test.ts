@@ -235,6 +235,17 @@ describe("trying again", () => {
   });
 });
 
+test("[SKILL38] an enrolled host that has not connected yet is offline; one that does not suit is not", () => {
+  const rig = new BoardRig();
+  rig.host("a");
+  const waiting = (selector: { host: string; labels?: Record<string, string> }) => {
+    const task = rig.task(JSON.stringify(selector), { targets: [anywhere(selector)] });
+    return waitingOf(task, task.targets[0] ?? anywhere(), sceneOf(rig));
+  };
+  expect(waiting({ host: "never" })).toMatchObject({ code: "host_offline", detail: expect.stringContaining("'never'") });
+  expect(waiting({ host: "a", labels: { zone: "us" } })?.code).toBe("no_capable_host");
+});
+
 describe("[TK2] a control plane that was away", () => {
   const HOUR = 3_600_000;
   const running = (onLost: "wait" | "fail") => {
