@@ -50,3 +50,12 @@ test("hashing ends after exactly the limit", async () => {
   await capture.reaches();
   expect(capture.sha256).toBe(sha("abcd"));
 });
+
+test("what comes after the limit is not hashed in the place of what was lost before it", () => {
+  const capture = from(10, 6);
+  capture.output(1, 10, bytes("ab"));
+  capture.jump({ epoch: 1, offset: 14 }, true);
+  capture.output(1, 14, bytes("efgh"));
+  expect(capture.sha256).toBe(sha("abef"));
+  expect(capture.bytes).toBe(4);
+});

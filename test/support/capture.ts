@@ -24,7 +24,7 @@ export class Capture {
   /** Bytes that came again and were dropped: replay overlapping what was there. */
   duplicates = 0;
 
-  /** @param limit hashing ends after exactly this many bytes. */
+  /** @param limit hashing ends after exactly this many bytes, those that are missing included. */
   constructor(start: Cursor, limit: number) {
     this.start = start;
     this.#cursor = start;
@@ -59,7 +59,7 @@ export class Capture {
       case "take":
         this.duplicates += step.skip;
         this.#cursor = step.next;
-        this.#take(payload.subarray(step.skip));
+        this.#take(payload.subarray(step.skip), step.next);
     }
   }
 
@@ -96,8 +96,10 @@ export class Capture {
     this.#changed.emit();
   }
 
-  #take(payload: Uint8Array): void {
-    const taken = payload.subarray(0, Math.max(0, this.#limit - this.bytes));
+  #take(payload: Uint8Array, end: Cursor): void {
+    // What comes after the limit is not it, also when some of what came before was lost.
+    const beyond = end.epoch === this.start.epoch ? Math.max(0, end.offset - this.start.offset - this.#limit) : 0;
+    const taken = payload.subarray(0, Math.max(0, Math.min(this.#limit - this.bytes, payload.byteLength - beyond)));
     this.bytes += taken.byteLength;
     this.#hash.update(taken);
     if (this.done) this.#digest ??= this.#hash.copy().digest("hex");
