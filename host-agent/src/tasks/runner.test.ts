@@ -69,7 +69,7 @@ async function begin(shell: readonly string[], orders: Orders) {
   return started.value;
 }
 
-async function run(shell: readonly string[], orders: Orders): Promise<Exit> {
+async function run(shell: readonly string[], orders: Orders): Promise<Omit<Exit, "atMs">> {
   const { exited } = await begin(shell, orders);
   expect(await exited).toEqual({ code: 0, signal: null });
   return Exit.parse(JSON.parse(file(orders, "exit.json")));
