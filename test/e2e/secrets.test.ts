@@ -159,7 +159,13 @@ describe("twenty canaries", () => {
         isRelated(process, ancestors) || given.includes(process.pid) || isSession(process);
       expect(hostOnly.environments(startedWithThem)).toEqual([]);
 
-      expect(await everywhere(scanner)).toEqual([]);
+      // What a child writes is blotted out in its own file a moment later, and is nowhere else at any time (decision 14).
+      const elsewhere = (await everywhere(scanner)).filter(({ place }) => basename(place) !== "agent.log");
+      expect(elsewhere).toEqual([]);
+      await poll("blotted out on the hosts", async () => ((await everywhere(scanner)).length === 0 ? true : undefined), {
+        timeoutMs: 30_000,
+        everyMs: 500,
+      });
       const proven = new Map<string, Map<string, string>>();
       for (const task of tasks) proven.set(task, await receipts(task));
       expect([...(proven.get("by-api") ?? [])]).toEqual(expectedOf(ways.api));
