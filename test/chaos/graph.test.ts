@@ -15,7 +15,7 @@ import { TaskWorld, type NonceBody } from "../support/task-world.ts";
 import { elapse } from "./faults.ts";
 import { kill, VICTIMS } from "./kills.ts";
 
-const KILLS = Number(process.env["MAESTRO_KILLS"] ?? (isFullRun ? 100 : 10));
+const KILLS = Number(process.env["MAESTRO_KILLS"] ?? (isFullRun ? 100 : 6));
 /** What is killed again and again rests for up to 15 s: no host may be called lost meanwhile. */
 const TIME_SCALE = 0.2;
 const HOSTS = ["b", "c"] as const;
