@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Session } from "@maestro/shared/contract/resources";
+import { PING_INTERVAL_MS } from "@maestro/shared/limits";
 import { ApiRefusal } from "../support/api.ts";
 import { openFlood } from "../support/flood.ts";
 import { Product, type SecondHost } from "../support/maestro.ts";
@@ -10,6 +11,7 @@ import { processInfo } from "../support/processes.ts";
 import { chooseSeed, seededRandom } from "../support/random.ts";
 import { isFullRun } from "../support/system.ts";
 import { poll } from "../support/wait.ts";
+import type { Viewer } from "../support/viewer.ts";
 import { tapWebSocket, type Verdict, type WsTap } from "../support/ws-tap.ts";
 
 const SEED = chooseSeed(20_261_120);
@@ -50,6 +52,12 @@ const settled = <T>(request: Promise<T>): Promise<T | undefined> =>
   request.catch((error: unknown) => (error instanceof ApiRefusal && error.status >= 500 ? undefined : Promise.reject(error)));
 
 const lanes = <T>(lane: (number: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: LANES }, (_, n) => lane(n)));
+
+/** As consoles do, at this scale: a frame that is held back for a neighbour gets one. */
+function pinging(viewer: Viewer): Disposable {
+  const timer = setInterval(() => viewer.sendText("ping"), PING_INTERVAL_MS * TIME_SCALE);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
 
 describe(`[F21] doubled and swapped control frames (MAESTRO_TEST_SEED=${SEED})`, () => {
   test("[VR5] every request is answered; what was asked once is done once", async () => {
@@ -111,6 +119,7 @@ describe(`[F21] doubled and swapped control frames (MAESTRO_TEST_SEED=${SEED})`,
   test("[VW6] who watches alone sees every byte", async () => {
     const flood = await openFlood(product.api, { bytes: (isFullRun ? 40 : 10) * MB, seed: 21, rate: 2 * MB }, { host: host.name });
     await using viewer = await product.attach(flood.session, { url: tap.proxy.url, cols: 80, rows: 24, redialMaxMs: 250 });
+    using _pings = pinging(viewer);
     await viewer.when("pen", () => viewer.hasPen);
     const capture = viewer.capture(flood.bytes);
     const { doubled, swapped } = tap.counts;
@@ -128,6 +137,7 @@ describe(`[F21] doubled and swapped control frames (MAESTRO_TEST_SEED=${SEED})`,
   test("[VW4] beside others who come and go it sees every byte that it is not told of", async () => {
     const flood = await openFlood(product.api, { bytes: (isFullRun ? 60 : 20) * MB, seed: 22, rate: 2 * MB }, { host: host.name });
     await using viewer = await product.attach(flood.session, { url: tap.proxy.url, cols: 80, rows: 24, redialMaxMs: 250 });
+    using _pings = pinging(viewer);
     await viewer.when("pen", () => viewer.hasPen);
     const capture = viewer.capture(flood.bytes);
     flood.go(viewer);
@@ -137,6 +147,7 @@ describe(`[F21] doubled and swapped control frames (MAESTRO_TEST_SEED=${SEED})`,
     let visits = 0;
     while (position() < flood.bytes - MB) {
       await using visitor = await product.attach(flood.session, { url: tap.proxy.url, redialMaxMs: 250, screen: true });
+      using _visitorPings = pinging(visitor);
       // One who came late has less than that to see: the flood may end meanwhile.
       const ahead = capture.start.offset + flood.bytes - (visitor.cursor?.offset ?? 0);
       // Half a second each, and not too many redials: all stay within the rate of one credential.
@@ -151,7 +162,9 @@ describe(`[F21] doubled and swapped control frames (MAESTRO_TEST_SEED=${SEED})`,
     chaos = false;
     expect(visits).toBeGreaterThan(1);
     const lost = capture.missing.map(({ from, to }) => ({ from: from - capture.start.offset, to: to - capture.start.offset }));
-    expect(capture.missing.filter(({ told }) => !told)).toEqual([]);
+    // By a gap of its own; which of it and the screen comes first is what the tap plays with.
+    const isTold = ({ from, to }: { from: number; to: number }) => viewer.gaps.some((gap) => gap.from <= from && gap.to >= to);
+    expect(capture.missing.filter((missing) => !isTold(missing))).toEqual([]);
     expect(lost.reduce((sum, { from, to }) => sum + to - from, 0)).toBeLessThan(flood.bytes / 4);
     expect(capture.sha256).toBe(flood.sha256Without(lost));
   });
