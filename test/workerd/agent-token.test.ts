@@ -123,6 +123,24 @@ describe("an agent with its token", () => {
     expect(anywhere).toMatchObject({ parent: "t1" });
   });
 
+  test("[TK5] passes on what its own task was given, and no other secret of the fleet or the host", async () => {
+    const { api, submit, running, tokenOf } = await workingFleet();
+    for (const name of ["GIVEN", "KEPT"]) await json(api(`/api/v1/secrets/${name}`, { method: "PUT", body: { value: "x" } }));
+    await submit({ prompt: "x", id: "t1", secrets: ["GIVEN"], hostEnv: ["GH_TOKEN"] });
+    const token = await tokenOf("t1", await running("t1"));
+    const child = (body: object): Promise<Response> =>
+      call("/api/v1/tasks", { token, body: { command: ["env"], on: { host: "builder" }, ...body } });
+    for (const [body, field] of [
+      [{ secrets: ["GIVEN", "KEPT"] }, "secrets[1]"],
+      [{ secrets: ["ABSENT"] }, "secrets[0]"],
+      [{ hostEnv: ["OPENAI_API_KEY"] }, "hostEnv[0]"],
+      // The fleet's secret of a name that it has from elsewhere.
+      [{ secrets: ["GH_TOKEN"] }, "secrets[0]"],
+    ] as const)
+      expect(await refusal(child(body), "policy_denied")).toMatchObject({ field, hint: expect.any(String) });
+    expect(await json(child({ secrets: ["GIVEN"], hostEnv: ["GH_TOKEN"] }))).toMatchObject({ parent: "t1", secrets: ["GIVEN"] });
+  });
+
   test("API 29: has it no longer than its fence: an older one, or the end, shuts it out", async () => {
     const { as, api, attempt, tokenOf, ended, put, evict } = await agentAtWork();
     const older = await tokenOf("t1", { id: attempt.id, fence: attempt.fence + 1 });

@@ -110,7 +110,8 @@ async function requireReady(rx: Submission, { on, command }: Addressing, rows: r
 }
 
 async function requireSecrets(rx: Submission, names: readonly string[]): Promise<void> {
-  if (names.length === 0) return;
+  // An agent is told by the Scheduler which it may name, and not which others there are.
+  if (names.length === 0 || rx.principal.kind === "agent") return;
   const known = new Set((await schedulerOf(rx).secrets()).map(({ name }) => name));
   const at = names.findIndex((name) => !known.has(name));
   if (at !== -1) throw new MaestroFailure(secretNotFound(names[at] ?? "", `secrets[${at}]`));

@@ -105,6 +105,26 @@ export function childAllowed(
   return beyond === -1 ? ok(undefined) : err(outside(host.name, beyond));
 }
 
+/** [TK5] What an agent's own task was not given, its children are not given either. */
+export function namesAllowed(
+  id: string,
+  own: Pick<NewTask["body"], "secrets" | "hostEnv">,
+  asked: Pick<NewTask["body"], "secrets" | "hostEnv">,
+): Result<void> {
+  for (const field of ["secrets", "hostEnv"] as const) {
+    const given = own[field] ?? [];
+    const at = (asked[field] ?? []).findIndex((name) => !given.includes(name));
+    if (at !== -1)
+      return err(
+        maestroError("policy_denied", `Task '${id}' was not given ${asked[field]?.[at]} itself, so it cannot pass it on.`, {
+          field: `${field}[${at}]`,
+          hint: given.length === 0 ? "Whoever dispatched it must name it there." : `It was given ${given.join(", ")}.`,
+        }),
+      );
+  }
+  return ok(undefined);
+}
+
 function within(target: NewTarget, host: { id: string; name: string }): boolean {
   if (target.kind === "agent") return target.host.id === host.id;
   return target.selector.host === host.id || target.selector.host === host.name;

@@ -9,7 +9,7 @@ import type { Actor, NewTask } from "../../domain/tasks/calls.ts";
 import { readiness, resolveDependencies, type KnownTask } from "../../domain/tasks/dependencies.ts";
 import type { TaskCore } from "../../domain/tasks/model.ts";
 import { overall } from "../../domain/tasks/status.ts";
-import { childAllowed, newCore, specOf } from "../../domain/tasks/submission.ts";
+import { childAllowed, namesAllowed, newCore, specOf } from "../../domain/tasks/submission.ts";
 import { SHARED_CHARS, type Engine } from "./engine.ts";
 import type { TaskFinder } from "./task-finder.ts";
 import type { TaskRows } from "./task-rows.ts";
@@ -32,7 +32,7 @@ export function submit(task: NewTask, port: SubmitPort): Result<Task> {
         hint: "Cancel some, or try again when some have ended.",
       }),
     );
-  const depth = depthOf(task, engine);
+  const depth = depthOf(task, engine, rows);
   if (!depth.ok) return depth;
   const nowMs = port.nowMs();
   const key = keyFor(task.body.id, rows, nowMs);
@@ -126,7 +126,7 @@ function keyFor(id: string | undefined, rows: TaskRows, nowMs: number): string {
   return makeId("task", nowMs, crypto.getRandomValues(new Uint8Array(10)));
 }
 
-function depthOf({ by, targets }: NewTask, engine: Engine): Result<number> {
+function depthOf({ body, by, targets }: NewTask, engine: Engine, rows: TaskRows): Result<number> {
   if (by.parent === undefined) return ok(0);
   const place = engine.board.holds(by.parent.attempt, by.parent.fence);
   if (place === undefined || place.target.phase.at !== "started")
@@ -137,7 +137,9 @@ function depthOf({ by, targets }: NewTask, engine: Engine): Result<number> {
     );
   const { host, children = 0 } = place.target.phase.attempt;
   const allowed = childAllowed(place.task, host, children, targets);
-  return allowed.ok ? ok(place.task.depth + 1) : allowed;
+  if (!allowed.ok) return allowed;
+  const named = namesAllowed(place.task.id, rows.work(place.task.key)?.spec.body ?? {}, body);
+  return named.ok ? ok(place.task.depth + 1) : named;
 }
 
 const knownTask = ({ key, id, finishedMs, targets, dependsOn }: TaskCore): KnownTask => ({
