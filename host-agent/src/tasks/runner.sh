@@ -268,6 +268,7 @@ keep_watch() {
     sleep "$rest" &
     napping=$!
     wait "$napping"
+    napping=
     uptime_now
     # The runner was killed: its child has nobody to tell its end to.
     kill -0 $$ 2>/dev/null || { stop_members; exit 0; }
@@ -286,8 +287,12 @@ run() {
   shift 2
   fields=$IFS
   boot=unknown timeout= stop_after= grace=10 log_limit=1099511627776 memory= pids= cpus=
-  cwd=/ envs=0 complete=
-  set --
+  cwd=/ complete=
+  setsid=
+  for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || setsid=$one; done
+  # Variables, as name=value, then `--`, then the program. Of names that come from elsewhere none becomes a variable of ours;
+  # and what this shell starts beside the child has none of them in its environment.
+  set -- -- $setsid
   while IFS= read -r line; do
     case $line in
       "opt "*)
@@ -308,9 +313,7 @@ run() {
       env*)
         take "$line" || exit 74
         name=${line#* }
-        envs=$((envs + 1))
-        # Not exported: what this shell starts beside the child has none of it in its environment.
-        eval "name_$envs=\${name%\%} value_$envs=\$value"
+        set -- "${name%\%}=$value" "$@"
         ;;
       go) complete=yes && break ;;
     esac
@@ -326,8 +329,6 @@ run() {
   echo "$me" >"$dir/runner.pid"
   trap : HUP INT TERM QUIT
 
-  setsid=
-  for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || setsid=$one; done
   oom=0 peak=0 groups= watcher=
   make_groups 2>/dev/null
   printf %s "$groups" >"$dir/cgroups"
@@ -371,14 +372,15 @@ start_child() {
   input=/dev/null
   [ ! -r "$dir/stdin" ] || input=$dir/stdin
   unset LC_ALL
-  number=0
-  while [ "$number" -lt "$envs" ]; do
-    number=$((number + 1))
-    eval "export \"\$name_$number=\$value_$number\""
-    unset "name_$number" "value_$number"
-  done
   cd "$cwd" || exit 126
-  exec $setsid "$@" <"$input"
+  exec <"$input"
+  # From here on a name may be one of ours: nothing is read but the arguments. One that the shell keeps to itself is not set.
+  while [ "$1" != -- ]; do
+    command export "$1"
+    shift
+  done 2>/dev/null
+  shift
+  exec "$@"
 }
 
 # Into room that was reserved: a full disk must not keep an end from being told.

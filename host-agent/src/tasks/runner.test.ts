@@ -89,6 +89,18 @@ describe.each(SHELLS.map((shell) => ({ name: shell === WITHOUT_CGROUPS ? "withou
     expect(exit.wallMs).toBeLessThan(30_000);
   });
 
+  test("[TK1] variables with names that the runner or its shell uses itself arrive too, and change nothing", async () => {
+    const names = "cwd dir input setsid number envs name_1 value_1 value_3 line complete attempt name value IFS CDPATH OPTIND".split(" ");
+    const orders = order(["sh", "-c", "cat; pwd; env"]);
+    writeFileSync(path.join(orders.dir, "stdin"), "the prompt\n");
+    const mine = Object.fromEntries(names.map((name) => [name, name === "OPTIND" ? "4" : `/${name}/`]));
+    expect(await run(shell, { ...orders, env: { ...mine, ...orders.env, UID: "77" } })).toMatchObject({ status: 0 });
+    const [prompt, cwd, ...seen] = file(orders, "agent.log").split("\n");
+    expect([prompt, cwd]).toEqual(["the prompt", orders.dir]);
+    // The child is a shell too, and takes these two for its own.
+    for (const name of names.filter((name) => name !== "IFS" && name !== "OPTIND")) expect(seen).toContain(`${name}=${mine[name]}`);
+  });
+
   test("[TK1] `exit 137` is told from SIGKILL, and 127 from nothing", async () => {
     expect(await run(shell, order(["sh", "-c", "exit 137"]))).toMatchObject({ status: 137, signal: 0 });
     expect(await run(shell, order(["sh", "-c", "kill -9 $$"]))).toMatchObject({ status: 137, signal: 9 });
