@@ -22,7 +22,8 @@ const events = (from: number, to: number): string => Array.from({ length: to - f
 /** Answers in turn; what is asked after the last one is refused, which ends the command. */
 async function followed(args: readonly string[], ...answers: Answer[]) {
   await using server = await FakeServer.open(() => answers.shift() ?? refused(403, "scope_missing"));
-  const run = await runCli(["events", "--follow", "--json", ...args], { env: { MAESTRO_URL: server.url, MAESTRO_TOKEN: TOKEN } });
+  const env = { MAESTRO_URL: server.url, MAESTRO_TOKEN: TOKEN, MAESTRO_TIME_SCALE: "0.001" };
+  const run = await runCli(["events", "--follow", "--json", ...args], { env });
   return {
     asked: server.asked.map(({ query }) => `${query.get("follow")} ${query.get("since")}`),
     heard: run.stdout.split("\n").flatMap((line) => /"seq":\s*(\d+)/.exec(line)?.slice(1).map(Number) ?? []),
@@ -54,4 +55,10 @@ test("a quiet stream that ends goes on from where it began, so that nothing betw
   const run = await followed([], stream(at(7)), stream(at(8), event(8)));
   expect(run.asked).toEqual(["true null", "true 7", "true evt_8"]);
   expect(run.heard).toEqual([8]);
+});
+
+test("a stream that says nothing any more, and does not end, is begun anew", async () => {
+  const run = await followed([], { ...stream(at(7), event(8)), held: true }, stream(at(9), event(9)));
+  expect(run.asked).toEqual(["true null", "true evt_8", "true evt_9"]);
+  expect(run.heard).toEqual([8, 9]);
 });

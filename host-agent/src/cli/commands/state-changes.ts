@@ -3,7 +3,7 @@ import { ROUTES } from "@maestro/shared/contract/routes";
 import { StateChange } from "@maestro/shared/contract/state";
 import { parseJson } from "../../config/json.ts";
 import type { ApiClient } from "../api/client.ts";
-import { patiently, rest, type Patience } from "../api/patience.ts";
+import { breakWhenSilent, patiently, rest, type Patience } from "../api/patience.ts";
 import { LineSplitter } from "../logs/lines.ts";
 import { ServerRefusal } from "../render/failure.ts";
 
@@ -24,6 +24,7 @@ export async function* watchState(client: ApiClient, prefix: string | undefined,
       known = now;
       for (const change of lookedUp) yield await withValue(client, change, patience);
       const told = new Map(lookedUp.map(({ key, version }) => [key, version]));
+      breakWhenSilent(body, patience);
       for await (const change of changesIn(body)) {
         quiet = 0;
         if (change.version <= (told.get(change.key) ?? 0)) continue;

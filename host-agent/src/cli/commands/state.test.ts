@@ -122,6 +122,11 @@ describe("state", { timeout: 30_000 }, () => {
     expect((await cli(["state", "watch"])).stdout).toBe("set\tgone\t2\tv2\ndelete\told\t1\t\nset\tx\t7\tlooked up\nset\tx\t8\tv8\n");
   });
 
+  test("a watch that says nothing any more, and does not end, is begun anew", async () => {
+    watched([ndjson(change("a"), { held: true }), ndjson(change("c", 2))], []);
+    expect((await cli(["state", "watch"])).stdout).toBe("set\ta\t1\tv1\ndelete\ta\t1\t\nset\tc\t2\tv2\n");
+  });
+
   test("[SKILL28] MAESTRO_REDIS_URL is told to be of no use, on standard error", async () => {
     answer = () => json(entry("k", { value: "v" }));
     const env = { MAESTRO_REDIS_URL: "redis://localhost:6379" };

@@ -5,6 +5,7 @@ import { ROUTES, type RouteSpec } from "@maestro/shared/contract/routes";
 import { parseJson } from "../../config/json.ts";
 import { readText } from "../api/http.ts";
 import type { ApiClient } from "../api/client.ts";
+import { breakWhenSilent } from "../api/patience.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import { ServerRefusal } from "../render/failure.ts";
@@ -70,7 +71,7 @@ export const events = defineCommand({
   },
   params: {},
   examples: ["maestro events --follow", "maestro events --since evt_42 --json"],
-  async run({ api, out, io }, { flags }) {
+  async run({ api, out, io, settings }, { flags }) {
     const stop = new AbortController();
     let interrupted = false;
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -94,6 +95,7 @@ export const events = defineCommand({
         { accept: "text/event-stream" },
       );
       stop.signal.addEventListener("abort", () => body.destroy(), { once: true });
+      if (follow) breakWhenSilent(body, { scale: settings().timeScale });
       try {
         for await (const message of serverSentEvents(body)) {
           if (message.event === AT) {

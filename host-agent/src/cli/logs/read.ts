@@ -4,7 +4,7 @@ import { ROUTES } from "@maestro/shared/contract/routes";
 import { LOG_HEADERS } from "@maestro/shared/contract/tasks";
 import { logOffsetAfter, parseGap, type LogGap } from "@maestro/shared/log-marker";
 import type { ApiClient } from "../api/client.ts";
-import { patiently, rest, type Patience } from "../api/patience.ts";
+import { breakWhenSilent, patiently, rest, type Patience } from "../api/patience.ts";
 
 export type LogPlace = { kind: "task"; id: string; agent: string | undefined } | { kind: "attempt"; id: string };
 
@@ -29,9 +29,6 @@ export interface LogChunk {
   offset: number;
   bytes: Buffer;
 }
-
-/** A follower hears nothing for so long: the connection is taken for dead. */
-const SILENT_MS = 90_000;
 
 export async function openLog(client: ApiClient, place: LogPlace, from: LogStart, follow: boolean, signal: AbortSignal): Promise<OpenLog> {
   const { body, headers } = await client.raw(
@@ -76,7 +73,7 @@ export async function* readLog(
   for (let quiet = 0; ; quiet++) {
     const asked = next;
     const log = await patiently(patience, () => openLog(client, place, asked, follow, patience.signal));
-    log.body.setTimeout(SILENT_MS, () => log.body.destroy(new Error("nothing was heard for too long")));
+    breakWhenSilent(log.body, patience);
     let received = 0;
     let broken = false;
     try {

@@ -24,6 +24,8 @@ export interface Answer {
   headers?: Readonly<Record<string, string>>;
   /** The connection breaks behind the body. */
   cut?: true;
+  /** Nothing follows the body, and it does not end. */
+  held?: true;
 }
 
 export const json = (body: unknown, status = 200): Answer => ({ status, body: JSON.stringify(body), type: "application/json" });
@@ -56,9 +58,10 @@ export class FakeServer implements AsyncDisposable {
           body: Buffer.concat(parts).toString("utf8"),
         };
         fake.asked.push(asked);
-        const { status, body, type, headers, cut } = answer(asked) ?? refused(404, "route_not_found");
+        const { status, body, type, headers, cut, held } = answer(asked) ?? refused(404, "route_not_found");
         response.writeHead(status, { ...headers, "content-type": type });
         if (cut === true) response.write(body, () => response.destroy());
+        else if (held === true) response.write(body);
         else response.end(body);
       });
     });
