@@ -37,15 +37,16 @@ export const cleanup = defineCommand({
 function itemText({ attempt, host, workspace, outcome, detail, logKept }: Item): string {
   const place = `${workspace ?? attempt} on ${host}`;
   const log = logKept ? "; its log stays on the host" : "";
+  const why = detail === undefined ? "" : `: ${detail}`;
   switch (outcome) {
     case "removed":
       return `${place} is removed${log}.`;
     case "kept":
-      return `${place} is kept${detail === undefined ? "" : `: ${detail}`}${log}`;
+      return `${place} is kept${log}${why}`;
     case "absent":
       return `${place} is not there any more${log}.`;
     case "unreachable":
-      return `${place} could not be reached${detail === undefined ? "" : `: ${detail}`}`;
+      return `${place} could not be reached${why}`;
   }
 }
 
@@ -79,7 +80,8 @@ export const workspaceClean = defineCommand({
       { agent: agent.id, name: agent.name, items, skipped: shared.map(({ id }) => id) },
       () => [
         `${agent.name} is stopped; ${removed.length} ${removed.length === 1 ? "workspace" : "workspaces"} removed.`,
-        ...items.filter(({ outcome }) => outcome === "kept" || outcome === "unreachable").map(itemText),
+        // All tasks of an agent may have worked in one directory.
+        ...new Set(items.filter(({ outcome }) => outcome === "kept" || outcome === "unreachable").map(itemText)),
         ...shared.map(({ id }) => `Task ${id} is of other agents as well: maestro cleanup ${id}`),
       ],
       agent.id,

@@ -266,13 +266,13 @@ describe("task cancel, task retry, cleanup", { timeout: 30_000 }, () => {
         ? json(fakeTask())
         : json({
             task: TASK,
-            items: [item("removed", { logKept: true }), item("kept", { detail: "uncommitted changes" }), item("absent")],
+            items: [item("removed", { logKept: true }), item("kept", { detail: "Not all is committed.", logKept: true }), item("absent")],
           });
     const run = await cli(`cleanup ${TASK} --keep-logs`);
     expect(run).toEqual({
       code: 0,
       stdout:
-        "/w/1 on gpu-1 is removed; its log stays on the host.\n/w/1 on gpu-1 is kept: uncommitted changes\n/w/1 on gpu-1 is not there any more.\n",
+        "/w/1 on gpu-1 is removed; its log stays on the host.\n/w/1 on gpu-1 is kept; its log stays on the host: Not all is committed.\n/w/1 on gpu-1 is not there any more.\n",
       stderr: "",
     });
     expect(server.asked.at(-1)).toMatchObject({ path: `/api/v1/tasks/${TASK}/cleanup`, body: '{"keepLogs":true}' });
@@ -308,6 +308,18 @@ describe("task cancel, task retry, cleanup", { timeout: 30_000 }, () => {
       stderr: "",
     });
     expect(asked()).toEqual(["GET agents", `POST agents/${agent.id}/stop`, `GET tasks?agent=${agent.id}`, `POST tasks/${TASK}/cleanup`]);
+  });
+
+  test("workspace clean says once of a directory that it is kept, however many tasks worked there", async () => {
+    answer = ({ path: at }) =>
+      at.endsWith("/cleanup")
+        ? json({ task: TASK, items: [item("kept", { detail: "It was named." })] })
+        : at.endsWith("/stop")
+          ? refused(409, "agent_not_running")
+          : list(fakeTask(), fakeTask({ id: other }));
+    expect((await cli("workspace clean reviewer --yes")).stdout).toBe(
+      "reviewer is stopped; 0 workspaces removed.\n/w/1 on gpu-1 is kept: It was named.\n",
+    );
   });
 });
 
