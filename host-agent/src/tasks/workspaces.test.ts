@@ -102,6 +102,16 @@ describe("worktrees", () => {
     expect(git(repo, "branch", "--list", "mine").trim()).toBe("mine");
   });
 
+  test("a branch that was there stays, also after a second attempt", async () => {
+    const repo = clone();
+    git(repo, "branch", "mine");
+    const spec = worktree(repo, { branch: "mine" });
+    await prepare(spec);
+    const { note } = await prepare(spec);
+    expect(await removeWorkspace(note, spec, place)).toEqual({ outcome: "removed" });
+    expect(git(repo, "branch", "--list", "mine").trim()).toBe("mine");
+  });
+
   test("the repository's hooks do not run", async () => {
     const repo = clone();
     const hook = path.join(repo, ".git/hooks/post-checkout");
@@ -181,4 +191,23 @@ test("[26] refusals come before anything is made, and a foreign agent.log stays"
   writeFileSync(path.join(at, "agent.log"), "mine");
   await prepare(specOf(["true"], { task: "tsk_f" }));
   expect(readFileSync(path.join(at, "agent.log"), "utf8")).toBe("mine");
+});
+
+test("a workspace that was replaced by a link is kept, and so is what it leads to", async () => {
+  const spec = specOf(["true"], { task: "tsk_l" });
+  const { note, at } = await prepare(spec);
+  const project = path.join(dir, "project");
+  mkdirSync(project);
+  writeFileSync(path.join(project, "precious"), "x");
+  rmSync(at, { recursive: true });
+  symlinkSync(project, at);
+  expect(await removeWorkspace(note, spec, place)).toMatchObject({ outcome: "kept", detail: expect.stringContaining(project) });
+  expect(readFileSync(path.join(project, "precious"), "utf8")).toBe("x");
+
+  // The same one directory further up.
+  rmSync(path.dirname(at), { recursive: true });
+  mkdirSync(path.join(project, "tsk_l"));
+  symlinkSync(project, path.dirname(at));
+  expect(await removeWorkspace(note, spec, place)).toMatchObject({ outcome: "kept" });
+  expect(existsSync(path.join(project, "tsk_l"))).toBe(true);
 });

@@ -97,7 +97,8 @@ async function make(
       if (!target.ok) return target;
       const parent = ensureWorkspace(path.dirname(target.value), rules);
       if (!parent.ok) return parent;
-      const added = await addWorktree(repo.value, target.value, workspace.branch ?? `maestro/${task}`, env);
+      const branch = { name: workspace.branch ?? `maestro/${task}`, ownName: workspace.branch === undefined };
+      const added = await addWorktree(repo.value, target.value, branch, env);
       return added.ok ? ok({ workspace: target.value, kind: "worktree", ...added.value }) : added;
     }
   }
@@ -169,29 +170,42 @@ export async function removeWorkspace(note: LaunchNote, spec: AttemptSpec, place
   if (!dir.ok) return { outcome: "kept", detail: dir.error.detail };
   switch (note.kind) {
     case "path":
-      removeDir(dir.value, place.rules);
+      removeDir(dir.value, place);
       return statSync(note.workspace, { throwIfNoEntry: false }) === undefined
         ? { outcome: "absent" }
         : { outcome: "kept", detail: `'${note.workspace}' was named by whoever sent the task.` };
     case "worktree": {
       const { repo, branch } = note;
       if (repo === undefined || branch === undefined) return { outcome: "kept", detail: "Its repository is not known any more." };
-      return removeWorktree(note.workspace, { repo, branch, ownBranch: note.ownBranch ?? false }, place.env);
+      const elsewhere = leadsElsewhere(note.workspace, note.workspace, place.rules);
+      return elsewhere ?? removeWorktree(note.workspace, { repo, branch, ownBranch: note.ownBranch ?? false }, place.env);
     }
     case "default":
       // What the note says is what was made; it must still be where such things are made.
-      return removeDir(dir.value, place.rules);
+      return removeDir(dir.value, place);
   }
 }
 
-function removeDir(dir: string, rules: WorkspaceRules): Removal {
-  const resolved = resolveWorkspace(dir, rules);
-  if (!resolved.ok) return { outcome: "kept", detail: resolved.error.detail };
-  if (statSync(resolved.value, { throwIfNoEntry: false }) === undefined) return { outcome: "absent" };
+function removeDir(dir: string, { rules, root }: WorkspacePlace): Removal {
+  const realRoot = resolveWorkspace(root, rules);
+  if (!realRoot.ok) return { outcome: "kept", detail: realRoot.error.detail };
+  const own = path.join(realRoot.value, path.relative(root, dir));
+  const elsewhere = leadsElsewhere(dir, own, rules);
+  if (elsewhere !== undefined) return elsewhere;
+  if (statSync(own, { throwIfNoEntry: false }) === undefined) return { outcome: "absent" };
   try {
-    rmSync(resolved.value, { recursive: true, force: true, maxRetries: 3 });
+    rmSync(own, { recursive: true, force: true, maxRetries: 3 });
   } catch (cause) {
     return { outcome: "kept", detail: `'${dir}' cannot be removed (${errnoOf(cause) ?? "unknown reason"}).` };
   }
   return { outcome: "removed" };
+}
+
+/** Whoever worked there may have put a link in its place: what that leads to was not made here. */
+function leadsElsewhere(dir: string, own: string, rules: WorkspaceRules): Removal | undefined {
+  const resolved = resolveWorkspace(dir, rules);
+  if (!resolved.ok) return { outcome: "kept", detail: resolved.error.detail };
+  return resolved.value === own
+    ? undefined
+    : { outcome: "kept", detail: `'${dir}' is no directory of its own any more: it leads to '${resolved.value}'.` };
 }

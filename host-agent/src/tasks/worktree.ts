@@ -15,8 +15,17 @@ export interface Worktree {
 
 type Env = Readonly<Record<string, string>>;
 
-/** @param dir where it goes; there already, and a worktree of this repository, it is used as it is. */
-export async function addWorktree(repo: string, dir: string, branch: string, env: Env): Promise<Result<Worktree>> {
+/**
+ * @param dir where it goes; there already, and a worktree of this repository, it is used as it is.
+ * @param branch `ownName`: named after the task by us. Of one that somebody named, a second attempt cannot tell whether the
+ * first one made it, and it stays.
+ */
+export async function addWorktree(
+  repo: string,
+  dir: string,
+  { name: branch, ownName }: { name: string; ownName: boolean },
+  env: Env,
+): Promise<Result<Worktree>> {
   const top = await git(repo, ["rev-parse", "--show-toplevel"], env);
   if (!top.ok)
     return err(
@@ -28,7 +37,7 @@ export async function addWorktree(repo: string, dir: string, branch: string, env
   const valid = await git(root, ["check-ref-format", "--branch", branch], env);
   if (branch.startsWith("-") || !valid.ok) return err(refuse(`'${branch}' cannot name a branch.`, "For example maestro/fix-1.", "branch"));
   const existing = await existingWorktree(root, dir, env);
-  if (existing !== undefined) return ok({ repo: root, branch: existing, ownBranch: existing === branch });
+  if (existing !== undefined) return ok({ repo: root, branch: existing, ownBranch: ownName && existing === branch });
   const known = await git(root, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}`], env);
   // Of a worktree whose directory was deleted by hand.
   await git(root, ["worktree", "prune"], env);
