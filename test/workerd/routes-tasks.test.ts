@@ -1,11 +1,16 @@
 /** Tasks over HTTP, on the whole Worker with a host on a real link: dispatch, wait, cancel, and every way to ask for nonsense. */
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { ErrorCode } from "@maestro/shared/errors";
 import { MAX_PROMPT_CHARS } from "@maestro/shared/limits";
+import { ABANDONED_MS } from "../../control-plane/src/db/idempotency.ts";
 import { call, joinHost, json, makeToken, refusal } from "./access-fleet.ts";
 import { typeReport } from "./support/host-words.ts";
 import { workingFleet } from "./support/working-fleet.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe("a task", () => {
   test("goes to the fleet's only agent, runs, ends, and leaves its result", async () => {
@@ -58,6 +63,29 @@ describe("a task", () => {
     expect(asked("task.start")).toHaveLength(1);
     expect((await json(api("/api/v1/tasks"))).items).toHaveLength(1);
     await refusal(call("/api/v1/tasks", { token, body: { prompt: "other" }, headers: { "idempotency-key": "k" } }), "idempotency_mismatch");
+  });
+
+  test("with an Idempotency-Key is submitted once, however often its answer was lost before it was kept", async () => {
+    const { token, running, asked, api } = await workingFleet();
+    const post = (prompt = "once") => call("/api/v1/tasks", { token, body: { prompt }, headers: { "idempotency-key": "k" } });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    await env.DB.prepare(
+      "create trigger lost before update of status on idempotency when new.status is not null begin select raise(abort, 'lost'); end",
+    ).run();
+    try {
+      for (let lost = 0; lost < 3; lost++) {
+        expect((await post()).status).toBe(500);
+        await refusal(post(), "idempotency_in_progress");
+        vi.setSystemTime(Date.now() + ABANDONED_MS + 1);
+        await refusal(post("other"), "idempotency_mismatch");
+      }
+    } finally {
+      await env.DB.prepare("drop trigger lost").run();
+    }
+    const { id } = await json(post());
+    await running(id);
+    expect((await json(api("/api/v1/tasks"))).items).toMatchObject([{ id }]);
+    expect(asked("task.start")).toHaveLength(1);
   });
 
   test("is cancelled with a reason, which is audited; an ended one stays as it is", async () => {

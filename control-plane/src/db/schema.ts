@@ -205,7 +205,7 @@ export const idempotency = sqliteTable(
     digest: text().notNull(),
     /** Null while the first request is still at work. */
     status: integer(),
-    /** The answer, encrypted: it may hold a secret that is shown once. */
+    /** The answer, encrypted: it may hold a secret that is shown once. Until there is one: when it was first asked, where the first who did died. */
     response: text(),
     createdMs: integer("created_ms").notNull(),
   },

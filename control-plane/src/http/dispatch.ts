@@ -6,6 +6,7 @@ import type { Context } from "hono";
 import * as z from "zod";
 import type { RouteName, RouteSpec } from "@maestro/shared/contract/routes";
 import { fail, isErrorCode, MaestroFailure, type ErrorCode } from "@maestro/shared/errors";
+import { makeId } from "@maestro/shared/ids";
 import { configOf } from "../config.ts";
 import { openDb, type Db } from "../db/client.ts";
 import { isBootstrapped } from "../db/fleets.ts";
@@ -15,7 +16,7 @@ import { AuditTrail } from "./audit-trail.ts";
 import { atWork } from "./auth-attempt.ts";
 import { authenticate, isWrite } from "./authenticate.ts";
 import { unwrap, type AppEnv, type Handler, type RouteContext } from "./define-route.ts";
-import { idempotencyKeyOf, onceOnly } from "./idempotency.ts";
+import { idempotencyKeyOf, onceOnly, seedOf } from "./idempotency.ts";
 import { inItsWords } from "./large-body.ts";
 import { refuseForeignName, refuseForeignOrigin, refuseTokenInUrl } from "./origin.ts";
 import { takeAllowance } from "./rate-limit.ts";
@@ -172,7 +173,10 @@ async function maybeOnce<N extends RouteName>(
   const id = { fleet: principal.fleet, credential: principal.id, key };
   return onceOnly(
     { db, key: config.keys.idempotency, id, content: `${c.req.method}\n${url.pathname}${url.search}\n${text}`, nowMs, random: rx.random },
-    act,
+    (firstMs) => {
+      rx.repeatableId = async (kind) => makeId(kind, firstMs, await seedOf(id));
+      return act();
+    },
   );
 }
 

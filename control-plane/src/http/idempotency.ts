@@ -31,7 +31,8 @@ export function idempotencyKeyOf(request: Request): string | undefined {
   return key;
 }
 
-export async function onceOnly(request: IdempotentRequest, act: () => Promise<Response>): Promise<Response> {
+/** @param act is told when this was asked for the first time: an earlier one that died may have done it. */
+export async function onceOnly(request: IdempotentRequest, act: (firstMs: number) => Promise<Response>): Promise<Response> {
   const { db, id, nowMs } = request;
   const digest = await sha256Hex(request.content);
   const claim = await claimKey(db, id, digest, nowMs);
@@ -53,7 +54,7 @@ export async function onceOnly(request: IdempotentRequest, act: () => Promise<Re
         headers: { "content-type": "application/json", "idempotent-replayed": "true" },
       });
     case "mine":
-      return settle(request, act);
+      return settle(request, () => act(claim.firstMs));
   }
 }
 
@@ -70,6 +71,11 @@ async function settle(request: IdempotentRequest, act: () => Promise<Response>):
   await settleKey(db, id, response.status, await encrypt(request, await response.clone().text()));
   await pruneKeys(db, nowMs);
   return response;
+}
+
+/** For ids that are the same with each repeat. */
+export async function seedOf(id: IdempotencyKey): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", place(id)));
 }
 
 const IV_BYTES = 12;

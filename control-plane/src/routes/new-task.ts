@@ -23,7 +23,7 @@ export async function newTask(rx: Submission, by: Actor): Promise<NewTask & { bo
   const on = await placeOf(rx, unwrap(selectorOf(body.on, body.labels)));
   const targets = await targetsOf(rx, { to: body.to ?? [], on, command: body.command !== undefined });
   await requireSecrets(rx, body.secrets ?? []);
-  const id = body.id ?? rx.newId("task");
+  const id = body.id ?? (await rx.repeatableId("task"));
   const { credentials = {}, to: _to, on: _on, dependsOn = [], ...rest } = body;
   return { body: { ...rest, id, dependsOn }, sealed: await sealed(rx, id, credentials), targets, by, reach: reachOf(rx.principal) };
 }
