@@ -356,6 +356,39 @@ describe("[LG1] logs on the link", () => {
       .toEqual([["log.open", attempt, "attempt_foreign"]]);
   });
 
+  test("[LG1] the host's word that it runs another host's attempt opens no log of it", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    const attempt = attemptId();
+    scheduler.owners.set(attempt, { attempt, task: "tsk_1", fence: 1, host: { id: "hst_other", name: "other" } });
+    scheduler.ack = () => ({ ack: true, unknown: true });
+    host.say({ t: "task.status", report: running(attempt) });
+    host.say({ t: "log.open", channel, attempt, fence: 1 });
+    host.data("log", bytesOf("forged"), { channel, offset: 0 });
+    expect(await host.closed).toEqual({ code: 4403, reason: "attempt_foreign" });
+    expect(await logFixture({ fleet: relay.fleet, attempt }).whole()).toMatchObject({ text: "" });
+  });
+
+  test("[LG2] the end of another host's attempt, or of nobody's, ends no log", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    const [foreign, nobodys] = [attemptId(), attemptId()];
+    scheduler.owners.set(foreign, { attempt: foreign, task: "tsk_1", fence: 1, host: { id: "hst_other", name: "other" } });
+    scheduler.ack = () => ({ ack: true, unknown: true });
+    for (const attempt of [foreign, nobodys]) {
+      const log = logFixture({ fleet: relay.fleet, attempt });
+      host.say({ t: "task.status", report: ended(attempt, { log: { bytes: 0, sha256: await sha256Of("") } }) });
+      await host.next("task.ack", (frame) => frame["attempt"] === attempt);
+      await host.pingPong();
+      expect(await log.stub.state()).not.toHaveProperty("exit");
+    }
+    // Nor behind a channel that was opened for it in vain.
+    host.say({ t: "log.open", channel, attempt: nobodys, fence: 1 });
+    host.say({ t: "task.status", report: ended(nobodys) });
+    await host.next("task.ack", (frame) => frame["attempt"] === nobodys);
+    expect(await logFixture({ fleet: relay.fleet, attempt: nobodys }).stub.state()).not.toHaveProperty("exit");
+  });
+
   test("[LG1] [TK3] nobody's attempt is taken for nothing, and its channel is of no use, after a wake either", async () => {
     const relay = relayFixture();
     const host = await relay.host_([]);

@@ -1,6 +1,6 @@
 /**
- * [TK2] The attempts that were started on this host and whose end was not stored yet: while there are any, the silence of
- * the link is looked for. One row each; a report that the Scheduler could not be told is kept with it.
+ * [TK2] The attempts that were started on this host, or that it says it runs, and whose end was not stored yet: while there
+ * are any, the silence of the link is looked for. One row each; a report that the Scheduler could not be told is kept with it.
  */
 import { AttemptReport } from "@maestro/shared/protocol/tasks";
 
@@ -10,6 +10,7 @@ export const MAX_ATTEMPTS = 1_000;
 export class AttemptBook {
   readonly #sql: SqlStorage;
   #ids = new Set<string>();
+  #ours = new Set<string>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -17,8 +18,9 @@ export class AttemptBook {
   }
 
   reload(): void {
-    const rows = this.#sql.exec<{ id: string }>("SELECT id FROM attempts").toArray();
+    const rows = this.#sql.exec<{ id: string; ours: number }>("SELECT id, ours FROM attempts").toArray();
     this.#ids = new Set(rows.map(({ id }) => id));
+    this.#ours = new Set(rows.flatMap(({ id, ours }) => (ours === 1 ? [id] : [])));
   }
 
   get size(): number {
@@ -29,6 +31,19 @@ export class AttemptBook {
     return this.#ids.has(attempt);
   }
 
+  /** Started from here. A host's word alone makes no attempt its own. */
+  isOurs(attempt: string): boolean {
+    return this.#ours.has(attempt);
+  }
+
+  started(attempt: string, mark: number): void {
+    if (this.#ours.has(attempt) || (this.#ids.size >= MAX_ATTEMPTS && !this.#ids.has(attempt))) return;
+    this.#ids.add(attempt);
+    this.#ours.add(attempt);
+    this.#sql.exec("INSERT INTO attempts (id, mark, ours) VALUES (?, ?, 1) ON CONFLICT (id) DO UPDATE SET ours = 1", attempt, mark);
+  }
+
+  /** The host says so. */
   add(attempt: string, mark: number): void {
     if (this.#ids.has(attempt) || this.#ids.size >= MAX_ATTEMPTS) return;
     this.#ids.add(attempt);
@@ -37,6 +52,7 @@ export class AttemptBook {
 
   remove(attempt: string): void {
     if (!this.#ids.delete(attempt)) return;
+    this.#ours.delete(attempt);
     this.#sql.exec("DELETE FROM attempts WHERE id = ?", attempt);
   }
 

@@ -119,11 +119,11 @@ export class LogIntake {
     if (channel !== undefined && !channel.refused) this.#push(channel, { type: "skip", from, to });
   }
 
-  /** [LG2] Behind the bytes that came before it. */
+  /** [LG2] Behind the bytes that came before it. Of an attempt that is not ours, or nobody's, it is no log's end. */
   async end(attempt: string, ...end: Parameters<AttemptLogCalls["end"]>): Promise<void> {
     const channel = this.#of(attempt);
-    if (channel === undefined || channel.refused) {
-      this.#askIfAgain(attempt, await this.#port.log(attempt).end(...end));
+    if (channel === undefined) {
+      if ((await this.#whose(attempt)) === "ours") this.#askIfAgain(attempt, await this.#port.log(attempt).end(...end));
       return;
     }
     await new Promise<void>((resolve, reject) => {
@@ -236,7 +236,7 @@ export class LogIntake {
 
   async #do(channel: Channel, job: Job): Promise<void> {
     const { attempt } = channel;
-    if (channel.refused && job.type !== "end") return;
+    if (channel.refused) return;
     const log = this.#port.log(attempt);
     switch (job.type) {
       case "open":
@@ -259,8 +259,10 @@ export class LogIntake {
 
   async #opened(channel: Channel, log: LogOfAttempt): Promise<void> {
     const { attempt } = channel;
-    if (!(await this.#mayOpen(attempt))) {
+    const whose = await this.#whose(attempt);
+    if (whose !== "ours") {
       channel.refused = true;
+      if (whose === "foreign") this.#port.foreign(attempt);
       return;
     }
     if (this.#followed.has(attempt)) this.#port.send({ t: "log.follow", attempt, follow: true });
@@ -272,14 +274,12 @@ export class LogIntake {
     if (followed && !this.#followed.has(attempt)) this.follow(attempt, true);
   }
 
-  async #mayOpen(attempt: string): Promise<boolean> {
-    if (this.#port.isOurs(attempt)) return true;
+  async #whose(attempt: string): Promise<"ours" | "foreign" | "nobody's"> {
+    if (this.#port.isOurs(attempt)) return "ours";
     const owner = await this.#port.owner(attempt);
     // [TK3] Nobody knows it: it is told so when the host names it.
-    if (!owner.ok) return false;
-    if (owner.value.host.id === this.#port.host()) return true;
-    this.#port.foreign(attempt);
-    return false;
+    if (!owner.ok) return "nobody's";
+    return owner.value.host.id === this.#port.host() ? "ours" : "foreign";
   }
 
   #answer(channel: Channel, { durable, need, complete }: Appended, always = false): void {

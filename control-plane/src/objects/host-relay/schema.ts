@@ -14,6 +14,8 @@ const STEPS: readonly (readonly string[])[] = [
   ["ALTER TABLE sessions ADD COLUMN untold TEXT"],
   // [TK2] What was started there, and what the Scheduler could not be told of it.
   ["CREATE TABLE attempts (id TEXT PRIMARY KEY, mark INTEGER NOT NULL, untold TEXT) WITHOUT ROWID"],
+  // [LG1] Whether it was started from here; of the others there is the host's word only.
+  ["ALTER TABLE attempts ADD COLUMN ours INTEGER NOT NULL DEFAULT 0"],
 ];
 
 /** `user_version` is refused in a Durable Object, so the version is a row. */

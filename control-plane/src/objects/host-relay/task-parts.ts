@@ -53,7 +53,7 @@ export function taskParts({ env, sql, store, link, inventory, requests, nowMs, s
 
   const logs = new LogIntake({
     log: (attempt) => logOf({ env, fleet: fleet() }, attempt),
-    isOurs: (attempt) => attempts.has(attempt),
+    isOurs: (attempt) => attempts.isOurs(attempt),
     owner: (attempt) => scheduler(fleet()).attempt(attempt, {}),
     host: () => store.get("identity")?.host,
     send,
@@ -90,7 +90,7 @@ export function taskParts({ env, sql, store, link, inventory, requests, nowMs, s
     origin: () => store.get("origin"),
     sealingKey: () => sealingKey(env, store),
     started: (attempt) => {
-      attempts.add(attempt, link.mark);
+      attempts.started(attempt, link.mark);
       rearm();
     },
   });
