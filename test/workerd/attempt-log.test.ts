@@ -95,6 +95,18 @@ describe("[LG2] the end", () => {
     expect(await log.stub.end(undefined, { status: "lost", exitCode: null })).toMatchObject({ bytes: 0, complete: true });
   });
 
+  test("[LG2] what is over stays as it is, whatever its host says later", async () => {
+    const log = logFixture();
+    await put(log, 0, "hello");
+    await log.stub.end({ bytes: 5, sha256: await sha256Of("hello") }, DONE);
+    expect(await log.stub.skip(0, 100)).toEqual({ durable: 5, complete: true });
+    expect(await log.whole()).toEqual({ text: "hello", gaps: [] });
+    expect(await log.stub.state()).toMatchObject({ complete: true, sha256: await sha256Of("hello") });
+    const none = logFixture();
+    await none.stub.end(undefined, DONE);
+    expect(await put(none, 0, "late")).toEqual({ durable: 0, complete: true });
+  });
+
   test("[LG2] bytes past the end are no part of it", async () => {
     const log = logFixture();
     await put(log, 0, "abc");

@@ -78,6 +78,7 @@ export class AttemptLog extends DurableObject<Env> {
 
   /** [LG1] Followers are told before it is stored: their bytes do not wait for a disk. */
   async append(offset: number, bytes: Uint8Array): Promise<Appended> {
+    if (this.#over) return this.#appended();
     const what = taken(this.#available, this.#store.record.end?.log?.bytes, offset, bytes.byteLength);
     if (what.type === "need") return { ...this.#appended(), need: what.from };
     if (what.type === "drop") {
@@ -95,8 +96,9 @@ export class AttemptLog extends DurableObject<Env> {
     return this.#store.record.check === "again" && this.#store.next === 0 ? { ...this.#appended(), need: 0 } : this.#appended();
   }
 
-  /** [LG2] The host leaves these bytes out: of a log that is too long, or of one that lost them. */
+  /** [LG2] The host leaves these bytes out: of a log that is too long, or of one that lost them. What is whole stays so. */
   skip(from: number, to: number): Appended {
+    if (this.#over) return this.#appended();
     if (from > this.#available) return { ...this.#appended(), need: this.#available };
     this.#commit();
     if (to > this.#store.next) this.#store.skip(from, to);
