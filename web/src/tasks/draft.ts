@@ -107,10 +107,14 @@ function promptOf(prompt: string): Result<string> {
   if (prompt.trim() === "") return err(maestroError("field_missing", "Say what is to be done.", { field: "prompt" }));
   return prompt.length > MAX_PROMPT_CHARS
     ? err(
-        maestroError("prompt_too_large", `That is ${prompt.length.toLocaleString("en-US")} characters; at most 524,288 fit.`, {
-          field: "prompt",
-          hint: "Put long material into a file of the workspace and name it here.",
-        }),
+        maestroError(
+          "prompt_too_large",
+          `That is ${prompt.length.toLocaleString("en-US")} characters; at most ${MAX_PROMPT_CHARS.toLocaleString("en-US")} fit.`,
+          {
+            field: "prompt",
+            hint: "Put long material into a file of the workspace and name it here.",
+          },
+        ),
       )
     : ok(prompt);
 }
