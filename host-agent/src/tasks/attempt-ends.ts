@@ -46,7 +46,7 @@ export class AttemptEnds {
     const { launch, started, cancel } = store.read(attempt);
     if (launch === undefined) return;
     const following: Following = { spec, launch, startedMs: started?.atMs ?? clock.wallMs(), runner: runnerOf(standing, own), cancel };
-    logs.open(attempt, fence, store.paths(attempt).log, secretsOf(spec, store.child(attempt)));
+    logs.open(attempt, fence, store.paths(attempt).log, secretsOf(spec, store.child(attempt)?.pid));
     const live = new LiveAttempt(this.#deps, following, this.#stopped);
     entry.state = { type: "live", live, launch };
     void live.end().then(

@@ -19,6 +19,7 @@ import {
   type AttemptFiles,
   type Started,
 } from "./attempt-files.ts";
+import type { Child } from "./members.ts";
 
 /** Attempts are named by the control plane: what is no plain name makes no path. */
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
@@ -163,10 +164,11 @@ export class AttemptStore {
     return this.#json(attempt, "usage.json", UsageFile);
   }
 
-  /** Pid of the child, which leads its session. */
-  child(attempt: string): number | undefined {
-    const pid = Number(this.#text(attempt, "child")?.split(" ")[0]);
-    return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
+  /** The child, which leads its session: `pid start`, as the runner writes it. */
+  child(attempt: string): Child | undefined {
+    const [first, ...rest] = this.#text(attempt, "child")?.trim().split(" ") ?? [];
+    const pid = Number(first);
+    return Number.isSafeInteger(pid) && pid > 1 ? { pid, started: rest.join(" ") } : undefined;
   }
 
   cgroups(attempt: string): string[] {

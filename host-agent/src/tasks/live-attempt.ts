@@ -110,7 +110,7 @@ export class LiveAttempt {
     return {
       state: "running",
       startedMs: startedMs + offsetMs(),
-      pid: store.child(spec.attempt) ?? (runner.type === "gone" ? 0 : runner.identity.pid),
+      pid: store.child(spec.attempt)?.pid ?? (runner.type === "gone" ? 0 : runner.identity.pid),
       workspace: launch.workspace,
       logBytes: store.logBytes(spec.attempt),
       ...(usage === undefined ? {} : { cpu: this.#cpu, memoryBytes: usage.memoryBytes }),
@@ -149,8 +149,11 @@ export class LiveAttempt {
 
   #belonging(): Belonging {
     const { store } = this.#deps;
-    const { attempt } = this.#following.spec;
-    return { attempt, cgroups: store.cgroups(attempt), child: store.child(attempt) };
+    const { spec, runner } = this.#following;
+    const { attempt } = spec;
+    // Of another boot, its pid and its session name whatever the machine started since.
+    const rebooted = runner.type === "gone" && runner.why === "host_reboot";
+    return { attempt, cgroups: store.cgroups(attempt), child: rebooted ? undefined : store.child(attempt) };
   }
 
   async #untilGone(): Promise<void> {

@@ -9,7 +9,13 @@ export interface Belonging {
   /** Directories of its cgroups; with one, nothing escapes, and nothing else is looked at. */
   cgroups: readonly string[];
   /** The child, which leads a session of its own. */
-  child: number | undefined;
+  child: Child | undefined;
+}
+
+/** Its pid may be another one's by now: the start is not. */
+export interface Child {
+  pid: number;
+  started: string;
 }
 
 const POLL_MS = 50;
@@ -22,7 +28,7 @@ export function membersOf({ attempt, cgroups, child }: Belonging): number[] {
   const found = cgroups.length > 0 && lists.length > 0 ? new Set(lists.filter(isLiving)) : fromProc(attempt, child);
   found.delete(process.pid);
   // Parents first: a shell whose command dies under it goes on to the next one.
-  return [...found].toSorted((a, b) => Number(b === child) - Number(a === child) || a - b);
+  return [...found].toSorted((a, b) => Number(b === child?.pid) - Number(a === child?.pid) || a - b);
 }
 
 /**
@@ -80,12 +86,14 @@ export function removeCgroups(dirs: readonly string[]): void {
 }
 
 /** Members of its session, those that carry its name in their environment, and the descendants of both. */
-function fromProc(attempt: string, child: number | undefined): Set<number> {
+function fromProc(attempt: string, child: Child | undefined): Set<number> {
   const stats = readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? (readStat(Number(name)) ?? []) : []));
   const found = new Set<number>();
+  // No pid is given anew while a session has it for its name: another start, another session.
+  const leader = stats.find(({ pid }) => pid === child?.pid);
+  const session = leader === undefined || leader.started === child?.started ? child?.pid : undefined;
   const marker = `MAESTRO_ATTEMPT_ID=${attempt}\0`;
-  for (const stat of stats)
-    if (stat.state !== "Z" && ((child !== undefined && stat.session === child) || environ(stat.pid).includes(marker))) found.add(stat.pid);
+  for (const stat of stats) if (stat.state !== "Z" && (stat.session === session || environ(stat.pid).includes(marker))) found.add(stat.pid);
   for (let added = true; added;) {
     added = false;
     for (const stat of stats) {

@@ -1,11 +1,13 @@
 /** The runner by itself, in every sh that it has to work in, on real processes. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../daemon/clock.ts";
 import { readBootId } from "../daemon/process-identity.ts";
+import { readStat } from "../holder/processes.ts";
 import { noMounts, noRoot, titled } from "../daemon/testing/needs.ts";
 import { Exit, parseStarted, cpuOf } from "./attempt-files.ts";
 import { killAll, membersOf } from "./members.ts";
@@ -57,10 +59,14 @@ const file = ({ dir }: Pick<Orders, "dir">, name: string): string => {
     return "";
   }
 };
+const childIn = (text: string) => {
+  const [pid = "", started = ""] = text.trim().split(" ");
+  return pid === "" ? undefined : { pid: Number(pid), started };
+};
 const belongingOf = (orders: Pick<Orders, "dir" | "attempt">) => ({
   attempt: orders.attempt,
   cgroups: file(orders, "cgroups").split("\n").filter(Boolean),
-  child: Number(file(orders, "child").split(" ")[0]) || undefined,
+  child: childIn(file(orders, "child")),
 });
 
 async function begin(shell: readonly string[], orders: Orders) {
@@ -217,6 +223,17 @@ test("[F6] a shell whose command is killed with it does not go on to the next on
   await exited;
   expect(await killAll(belongingOf(orders), systemClock, new AbortController().signal)).toBe(true);
   expect(file(orders, "agent.log")).toBe("");
+});
+
+test("[TK4] a session whose leader has the child's pid and another start is somebody else's", async () => {
+  const other = spawn("sleep", ["60"], { detached: true });
+  undo.push(() => other.kill("SIGKILL"));
+  await once(other, "spawn");
+  const pid = other.pid ?? 0;
+  const started = readStat(pid)?.started ?? "";
+  const belonging = { attempt: "att_of_nobody", cgroups: [] };
+  expect(membersOf({ ...belonging, child: { pid, started } })).toEqual([pid]);
+  expect(membersOf({ ...belonging, child: { pid, started: String(Number(started) - 1) } })).toEqual([]);
 });
 
 test("[TK1] a stray signal to the runner does not end it", async () => {

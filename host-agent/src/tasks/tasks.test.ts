@@ -1,14 +1,18 @@
 /** Tasks on a whole host-agent, with real files and processes; the relay is a real socket. */
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, lstatSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import type { Settings } from "../config/env.ts";
+import { systemClock } from "../daemon/clock.ts";
 import type { TestHome } from "../daemon/testing/host-home.ts";
 import { startTestAgent } from "../daemon/testing/host-home.ts";
 import { MemoryHolder } from "../daemon/testing/memory-holder.ts";
-import { membersOf } from "./members.ts";
+import { readStat } from "../holder/processes.ts";
+import { killAll, membersOf } from "./members.ts";
 import { attemptFile, Dialogue, specOf, startTaskHost, type TaskHost } from "./testing/task-host.ts";
 
 const undo: (() => unknown)[] = [];
@@ -49,11 +53,14 @@ async function setUp({ settings = {}, policy, prepare }: SetUp = {}) {
   return { host, link, dialogue };
 }
 
-const belonging = (host: TaskHost, attempt: string) => ({
-  attempt,
-  cgroups: (attemptFile(host, attempt, "cgroups") ?? "").split("\n").filter(Boolean),
-  child: Number(attemptFile(host, attempt, "child")?.split(" ")[0]) || undefined,
-});
+const belonging = (host: TaskHost, attempt: string) => {
+  const [pid, started = ""] = attemptFile(host, attempt, "child")?.trim().split(" ") ?? [];
+  return {
+    attempt,
+    cgroups: (attemptFile(host, attempt, "cgroups") ?? "").split("\n").filter(Boolean),
+    child: pid === undefined ? undefined : { pid: Number(pid), started },
+  };
+};
 
 /** What a child waits for, so that it runs as long as the test wants and no longer. */
 const gateOf = (host: TaskHost) => {
@@ -444,6 +451,31 @@ describe("after a crash of the host-agent", () => {
     expect(link.frames("attempts")[0]?.items.find(({ attempt }) => attempt === accepted.spec.attempt)?.status).toEqual({
       state: "accepted",
     });
+  });
+
+  test("after a reboot whoever has the child's pid by then is left alone", async () => {
+    const { host, dialogue } = await setUp();
+    const task = dialogue(["sleep", "60"]);
+    await task.offer();
+    await task.start();
+    await host.agent.stop();
+    process.kill(Number(attemptFile(host, task.spec.attempt, "runner.pid")?.split(" ")[0]), "SIGKILL");
+    await killAll(belonging(host, task.spec.attempt), systemClock, new AbortController().signal);
+    const other = spawn("sleep", ["60"], { detached: true });
+    undo.push(() => other.kill("SIGKILL"));
+    await once(other, "spawn");
+    // Its leader may be gone, as a daemon's is: then no start tells it from the child's.
+    const dir = path.join(host.home.paths.attemptsDir, task.spec.attempt);
+    writeFileSync(path.join(dir, "child"), `${other.pid} ${readStat(other.pid ?? 0)?.started}\n`);
+    writeFileSync(path.join(dir, "cgroups"), "");
+    for (const name of ["started", "launch.json"]) {
+      const file = path.join(dir, name);
+      writeFileSync(file, readFileSync(file, "utf8").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, "00000000-0000-0000-0000-000000000000"));
+    }
+    expect(await task.ended(await restart(host))).toMatchObject({ outcome: "lost", reason: { code: "host_reboot" } });
+    expect([other.exitCode, other.signalCode]).toEqual([null, null]);
+    other.kill("SIGKILL");
+    await once(other, "exit");
   });
 
   test("[TK4] a cancellation goes on", async () => {
