@@ -25,6 +25,8 @@ const PROGRAMS: readonly Program[] = [
   { names: ["jq"], debian: "jq", purpose: "the examples of the user guide, as written" },
   { names: ["git"], debian: "git", purpose: "worktrees" },
   { names: ["ps"], debian: "procps", purpose: "process trees" },
+  { names: ["busybox"], debian: "busybox", purpose: "the runner in a second shell" },
+  { names: ["mount"], debian: "mount", purpose: "full disks and machines without cgroups" },
 ];
 
 export const systemPackagesStep: Step = { name: "system packages", run: provide };
