@@ -105,6 +105,34 @@ test("what is sealed is gone with the end, and a retry that would need it is ref
   });
 });
 
+describe("of somebody who reaches some hosts only", () => {
+  const reach = { hosts: "build*" };
+
+  test("a task that waits for any of these is seen and cancelled by its submitter, and by nobody who reaches others", async () => {
+    const id = await world.submit({}, undefined, { reach });
+    expect(await world.scheduler().task(id, reach)).toMatchObject({ ok: true });
+    expect((await world.scheduler().tasks({ limit: 10, reach })).items).toMatchObject([{ id }]);
+    expect((await world.scheduler().tasks({ limit: 10, reach: { hosts: "other*" } })).items).toEqual([]);
+    const anywhere = await world.submit();
+    expect(await world.scheduler().task(anywhere, reach)).toMatchObject({ ok: false, error: { code: "task_not_found" } });
+    expect(await world.scheduler().cancel(id, reach, ADA, "")).toMatchObject({ ok: true, value: { status: "cancelled" } });
+  });
+
+  test("a retry stays on these, wherever the task might run before", async () => {
+    const builder = await world.join("builder");
+    const id = await world.submit();
+    builder.end(String((await builder.asked("task.start"))["attempt"]), { outcome: "failed", exitCode: 1 });
+    await world.until(id, "failed");
+    await world.scheduler().hostChanged(builder.host.id, { draining: true });
+    await world.join("other");
+    await world.until(await world.submit({}, [on("other")]), "running");
+    expect(await world.scheduler().retry(id, reach, ADA)).toMatchObject({
+      ok: true,
+      value: { status: "queued", waiting: { code: "host_draining" } },
+    });
+  });
+});
+
 describe("an agent's own tasks", () => {
   test("need its fence, run where it runs, and are bounded in depth and number", async () => {
     const builder = await world.join("builder");

@@ -28,14 +28,19 @@ export function mayHear(reach: Reach, type: string, place: Place): boolean {
 export interface ReachedTask {
   id: string;
   parent?: string | undefined;
+  /** Globs of the hosts on which those targets may run that have none yet. */
+  hosts?: string | undefined;
   targets: readonly { host?: { name: string } | undefined; agent?: { name: string } | undefined }[];
 }
 
 /** All of it: who sees a task sees what every target of it is told and answers. */
-export function taskInReach(reach: Reach, { id, parent, targets }: ReachedTask): boolean {
+export function taskInReach(reach: Reach, { id, parent, hosts, targets }: ReachedTask): boolean {
   if (reach.task !== undefined && reach.task !== id && reach.task !== parent) return false;
   if (reach.hosts === undefined && reach.agents === undefined) return true;
-  return targets.every(({ host, agent }) => fits(reach.hosts, host?.name) && fits(reach.agents, agent?.name));
+  const waits = hosts !== undefined && hosts === reach.hosts;
+  return targets.every(
+    ({ host, agent }) => ((host === undefined && waits) || fits(reach.hosts, host?.name)) && fits(reach.agents, agent?.name),
+  );
 }
 
 /** Of a task's event: what all its targets have in common. */

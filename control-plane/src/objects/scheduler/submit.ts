@@ -83,6 +83,7 @@ export function retry(ref: string, reach: Reach, by: Actor, port: SubmitPort): R
         const again: TaskCore = {
           ...core,
           credential: by.credential,
+          hosts: reach.hosts ?? core.hosts,
           cancel: undefined,
           finishedMs: undefined,
           // What it waited for is over; what of that did not fit was seen when this was asked.

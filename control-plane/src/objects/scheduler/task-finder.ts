@@ -47,10 +47,11 @@ export class TaskFinder {
   }
 }
 
-export function inReach({ id, parent, targets }: TaskCore, reach: Reach): boolean {
+export function inReach({ id, parent, hosts, targets }: TaskCore, reach: Reach): boolean {
   return taskInReach(reach, {
     id,
     parent: parent?.task,
+    hosts,
     targets: targets.map((target) => ({ host: hostOf(target), agent: target.agent })),
   });
 }
