@@ -1,14 +1,14 @@
 /** One AttemptLog in workerd, and who follows it. */
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { makeId } from "@maestro/shared/ids";
 import type { AttemptLog } from "../../../control-plane/src/objects/attempt-log.ts";
 import { LogWord, readLogMessage } from "../../../control-plane/src/objects/attempt-log/context.ts";
 import type { LogLimits } from "../../../control-plane/src/domain/logs/log-limits.ts";
 import { socketOf } from "./relay-fixture.ts";
+import { evict, kill } from "./object-life.ts";
 
 const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
-const KILLED = "killed by a test";
 
 export interface LogFixture {
   fleet: string;
@@ -55,17 +55,8 @@ export function logFixture(place: { fleet?: string; host?: string; attempt?: str
     get stub() {
       return stubNow();
     },
-    evict: () =>
-      evictDurableObject(stubNow()).catch((error: unknown) => {
-        if (!(error instanceof Error && error.message.includes("not currently running"))) throw error;
-      }),
-    kill: () =>
-      runInDurableObject(stubNow(), (_log, state) => state.abort(KILLED)).then(
-        () => undefined,
-        (error: unknown) => {
-          if (!(error instanceof Error && error.message.includes(KILLED))) throw error;
-        },
-      ),
+    evict: () => evict(stubNow()),
+    kill: () => kill(stubNow()),
     inside: (look) => runInDurableObject(stubNow(), look),
     limit: (limits) =>
       runInDurableObject(stubNow(), (log) => {

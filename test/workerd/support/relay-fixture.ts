@@ -1,5 +1,5 @@
 /** One HostRelay in workerd, and the sockets to it: a host that behaves, and strict viewers. */
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { makeId } from "@maestro/shared/ids";
 import type { HostClaim } from "@maestro/shared/protocol/link-auth";
@@ -9,11 +9,10 @@ import { FakeHost } from "./fake-host.ts";
 import { FakeViewer } from "./fake-viewer.ts";
 import { helloOf } from "./host-words.ts";
 import { FrameSocket } from "./relay-frames.ts";
+import { evict, kill } from "./object-life.ts";
 
 const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes));
 const nonce = (): string => [...random(16)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-
-const KILLED = "killed by a test";
 
 export interface RelayFixture {
   fleet: string;
@@ -83,18 +82,8 @@ export function relayFixture(fleet: string = makeId("fleet", Date.now(), random(
     get stub() {
       return stubNow();
     },
-    evict: () =>
-      evictDurableObject(stubNow()).catch((error: unknown) => {
-        // It went to sleep by itself, which is as good.
-        if (!(error instanceof Error && error.message.includes("not currently running"))) throw error;
-      }),
-    kill: () =>
-      runInDurableObject(stubNow(), (_relay, state) => state.abort(KILLED)).then(
-        () => undefined,
-        (error: unknown) => {
-          if (!(error instanceof Error && error.message.includes(KILLED))) throw error;
-        },
-      ),
+    evict: () => evict(stubNow()),
+    kill: () => kill(stubNow()),
     inside: (look) => runInDurableObject(stubNow(), look),
     dial,
     link: async (claim) => new FrameSocket(socketOf(await dial(claim))),

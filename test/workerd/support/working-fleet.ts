@@ -1,5 +1,5 @@
 /** The whole Worker, and an agent on a linked host that takes every task and runs it until the test says how it ended. */
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { Task, TaskDetail } from "@maestro/shared/contract/tasks";
 import type { AttemptEnd } from "@maestro/shared/protocol/tasks";
@@ -8,6 +8,7 @@ import { makeAttemptToken } from "../../../control-plane/src/crypto/attempt-toke
 import { call, json } from "../access-fleet.ts";
 import { linkedFleet } from "./linked-fleet.ts";
 import type { Text } from "./relay-frames.ts";
+import { evict } from "./object-life.ts";
 
 const SHA_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -62,11 +63,7 @@ export async function workingFleet() {
     asked: (t: string): Text[] => link.asked.filter((frame) => frame.t === t),
     tokenOf: (task: string, attempt: { id: string; fence: number }): Promise<string> => attemptToken(fleet.id, task, attempt),
     /** The object is taken out of memory; its sockets stay. */
-    evict: (): Promise<void> =>
-      evictDurableObject(scheduler()).catch((error: unknown) => {
-        // It went to sleep by itself, which is as good.
-        if (!(error instanceof Error && error.message.includes("not currently running"))) throw error;
-      }),
+    evict: (): Promise<void> => evict(scheduler()),
     /** Everything the Scheduler has stored, as text. */
     stored: (): Promise<string> =>
       runInDurableObject(scheduler(), (_scheduler, { storage: { sql } }) => {
