@@ -91,9 +91,9 @@ async function sameFromEverywhere(world: TaskWorld, ids: readonly string[], repr
     expect({ status: cli.status, exitCode: cli.exitCode }, reproduce()).toEqual(told);
     expect({ status: listed.get(id)?.status, exitCode: listed.get(id)?.exitCode }, reproduce()).toEqual(told);
     expect(
-      queue.items.filter((item) => item.task === id && item.status !== task.status),
+      queue.items.filter((item) => item.task === id).map(({ status }) => status),
       reproduce(),
-    ).toEqual([]);
+    ).toEqual([task.status]);
     const ran = task.attempts.at(-1);
     const raw = await world.product.cli(["logs", id, "--raw"]);
     const bytes = (await world.log(ran?.id ?? "")) ?? new Uint8Array(0);

@@ -214,9 +214,11 @@ describe("[F31] a file of an attempt, or a write-ahead log, ends in the middle",
       const { id } = await world.submit({ nonce: nonce("f31"), lines: 10, pauseMs: 5_000 }, there);
       const { attempts } = await runs(id);
       const directory = join(attemptsDirectory(host.home), attempts[0]?.id ?? "");
+      const rewritten = () => readdirSync(directory).filter((file) => /^(usage|lease|cancel|end)/.test(file));
+      await poll("something that is written more than once", () => (rewritten().length > 0 ? true : undefined), { timeoutMs: 30_000 });
       await host.second?.kill("host-agent");
       // What one effect at most may have left half done when the power went: everything that is written more than once, or last.
-      for (const name of readdirSync(directory).filter((file) => /^(usage|lease|cancel|end)/.test(file))) {
+      for (const name of rewritten()) {
         truncateSync(join(directory, name), Math.floor(statSync(join(directory, name)).size / 2));
       }
       // And a directory whose making was cut short altogether.
@@ -239,11 +241,10 @@ describe("[F31] a file of an attempt, or a write-ahead log, ends in the middle",
     await world.product.down();
     const state = join(world.product.home.path, "control-plane", "state");
     const logs = readdirSync(state, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith("-wal"));
-    for (const name of logs) {
-      const { size } = statSync(join(state, name));
-      // A torn last page, as a power loss leaves it: its frame's checksum does not hold, so it was never committed.
-      if (size > 0) writeFileSync(join(state, name), Buffer.alloc(1_000, 0x5a), { flag: "a" });
-    }
+    const filled = logs.filter((name) => statSync(join(state, name)).size > 0);
+    expect(filled.length).toBeGreaterThan(0);
+    // A torn last page, as a power loss leaves it: its frame's checksum does not hold, so it was never committed.
+    for (const name of filled) writeFileSync(join(state, name), Buffer.alloc(1_000, 0x5a), { flag: "a" });
     await world.product.upAgain();
     await holds(before.id, open.id);
   });
