@@ -25,7 +25,7 @@ export class AlarmClock {
       this.#reading = false;
       // The alarm may have gone off meanwhile, and then this is known better already.
       if (this.#set === undefined) this.#set = set;
-      this.#apply();
+      if (!this.#handling) this.#apply();
     });
   }
 
