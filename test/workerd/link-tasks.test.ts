@@ -342,6 +342,22 @@ describe("[LG1] logs on the link", () => {
     expect(follower.text).toBe("abcdef");
   });
 
+  test("[LG1] one that could not be opened is opened by alarm, and who follows is told of then", async () => {
+    const { relay, host, log } = await logging();
+    await log.follow();
+    await host.next("log.follow");
+    host.socket.close(4000, "cut");
+    await relay.evict();
+    const again = await relay.host_([]);
+    const state = vi.spyOn(AttemptLog.prototype, "state").mockRejectedValue(new Error("the log is being moved"));
+    again.say({ t: "log.open", channel, attempt: log.attempt, fence: 1 });
+    await expect.poll(() => state.mock.calls.length).toBe(2);
+    await again.pingPong();
+    state.mockRestore();
+    await later(relay, 6_000);
+    expect(await again.next("log.follow")).toEqual({ t: "log.follow", attempt: log.attempt, follow: true });
+  });
+
   test("[LG1] another host's attempt: 4403, and it is written down", async () => {
     const relay = relayFixture();
     const host = await relay.host_([]);

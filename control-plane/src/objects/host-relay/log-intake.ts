@@ -160,8 +160,9 @@ export class LogIntake {
   /** From the alarm: what was not stored; and what a life before this one had in memory is asked for again. */
   async retry(): Promise<void> {
     for (const channel of [...this.#channels.values()]) {
-      if (channel.jobs.some(({ type }) => type === "bytes")) this.#start(channel);
-      else await this.#askAgain(channel);
+      const hasBytes = channel.jobs.some(({ type }) => type === "bytes");
+      this.#start(channel);
+      if (!hasBytes) await this.#askAgain(channel);
     }
   }
 
@@ -306,6 +307,8 @@ export class LogIntake {
   #close(channel: Channel): void {
     if (this.#channels.get(channel.number) !== channel) return;
     this.#channels.delete(channel.number);
+    // Its log tells nobody that its followers went with its end; opened anew, it says whether there are any.
+    this.#followed.delete(channel.attempt);
     this.#drop(channel);
     this.#save();
   }
