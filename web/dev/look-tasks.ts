@@ -1,8 +1,7 @@
 /** Takes pictures of the task pages in every state, and prints what the browser complained about. `node web/dev/look-tasks.ts <login url> <out dir> [dark|light] [label…]` */
-import { chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
+import { labels, onEachScreen, origin, url } from "./pictures.ts";
 
-const [, , url = "", out = "/tmp/look", scheme = "dark", ...only] = process.argv;
-const origin = new URL(url).origin;
 const ID = "tsk_01k9z3x5v7t1q8r4m2n6p0w5";
 const PAGES: Record<string, { path: string; act?: (page: Page) => Promise<unknown> }> = {
   tasks: { path: "/tasks" },
@@ -51,35 +50,17 @@ const PAGES: Record<string, { path: string; act?: (page: Page) => Promise<unknow
   cancel: { path: `/tasks/${ID}01`, act: (page) => page.getByRole("button", { name: "Cancel task" }).click() },
 };
 
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-});
-for (const [name, viewport] of [
-  ["wide", { width: 1440, height: 900 }],
-  ["phone", { width: 390, height: 844 }],
-] as const) {
-  const context = await browser.newContext({
-    viewport,
-    colorScheme: scheme === "light" ? "light" : "dark",
-    hasTouch: name === "phone",
-    isMobile: name === "phone",
-  });
-  const page = await context.newPage();
-  page.on("console", (message) => console.log(`${name} console ${message.type()}: ${message.text()}`));
-  page.on("pageerror", (error) => console.log(`${name} page error: ${error.message}`));
+await onEachScreen(async ({ name, width, page, shot }) => {
   await page.goto(url);
   await page.getByRole("heading", { name: "Overview" }).waitFor();
   for (const [label, { path, act }] of Object.entries(PAGES)) {
-    if (only.length > 0 && !only.includes(label)) continue;
+    if (labels.length > 0 && !labels.includes(label)) continue;
     await page.goto(origin + path);
     await page.waitForTimeout(900);
     await act?.(page).catch((error: unknown) => console.log(`${name} ${label}: ${String(error).slice(0, 300)}`));
     await page.waitForTimeout(act === undefined ? 0 : 500);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    if (wide > viewport.width) console.log(`${name} ${label}: ${wide} px wide`);
-    await page.screenshot({ path: `${out}/${scheme}-${name}-${label}.png` });
+    if (wide > width) console.log(`${name} ${label}: ${wide} px wide`);
+    await shot(label);
   }
-  await context.close();
-}
-await browser.close();
+});
