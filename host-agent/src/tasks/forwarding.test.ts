@@ -44,7 +44,10 @@ describe("[TK5] names", () => {
 
   test("of a child that is taken up they are read from itself", () => {
     const environ = "PATH=/bin\0A=1=2\0MAESTRO_TOKEN=t\0MAESTRO_URL=u\0B=no\0";
-    expect(secretsOf({ hostEnv: ["A"], secretNames: ["MAESTRO_URL"] }, environ)).toEqual(["1=2", "t"]);
+    expect(secretsOf({ hostEnv: ["A"], secretNames: ["MAESTRO_URL"] }, environ, {})).toEqual(["1=2", "t"]);
+    // Ended meanwhile, it tells nothing; and the daemon before this one may have had another value.
+    expect(secretsOf({ hostEnv: ["A", "B"], secretNames: [] }, "", { A: "3", C: "4" })).toEqual(["3"]);
+    expect(secretsOf({ hostEnv: ["A"], secretNames: [] }, "A=1", { A: "3" })).toEqual(["1", "3"]);
   });
 });
 

@@ -73,11 +73,19 @@ export function forwardedEnv(
   return ok({ env, secrets });
 }
 
-/** After a crash of the host-agent, what to blot out is known from the child alone: nothing of it was written down. */
-export function secretsOf({ hostEnv, secretNames }: Pick<AttemptSpec, "hostEnv" | "secretNames">, environ: string): string[] {
+/**
+ * After a crash of the host-agent, what to blot out is known from the child alone, as nothing of it was written down; and
+ * what came from this host, from the host-agent's own environment. @param own that one.
+ */
+export function secretsOf(
+  { hostEnv, secretNames }: Pick<AttemptSpec, "hostEnv" | "secretNames">,
+  environ: string,
+  own: Readonly<Record<string, string | undefined>>,
+): string[] {
   const names = new Set(["MAESTRO_TOKEN", ...hostEnv, ...secretNames]);
-  return environ.split("\0").flatMap((entry) => {
+  const ofChild = environ.split("\0").flatMap((entry) => {
     const at = entry.indexOf("=");
     return at > 0 && names.has(entry.slice(0, at)) && !PUBLIC.has(entry.slice(0, at)) ? [entry.slice(at + 1)] : [];
   });
+  return [...new Set([...ofChild, ...hostEnv.flatMap((name) => own[name] ?? [])])];
 }

@@ -67,7 +67,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     plan: (spec, sealed, file) => planWork(spec, sealed, file, work),
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
     removeWorkspace: (note, spec) => removeWorkspace(note, spec, work.place),
-    secretsOf: (spec, child) => (child === undefined ? [] : secretsOf(spec, environOf(child))),
+    secretsOf: (spec, child) => secretsOf(spec, child === undefined ? "" : environOf(child), work.ownEnv),
     maxConcurrent: deps.maxConcurrent,
     logLimitBytes: deps.logLimitBytes,
     draining: deps.draining,
