@@ -10,7 +10,7 @@ const PAUSE_MS = 1_000;
 const DAY_MS = 24 * 3_600_000;
 
 export interface RetentionPort {
-  rows: TaskRows;
+  rows: Pick<TaskRows, "oldest" | "delete">;
   nowMs(): number;
   /** Another one still waits for it, or asks how it ended. */
   needed(key: string): boolean;
@@ -40,8 +40,10 @@ export class Retention {
     const nowMs = this.#port.nowMs();
     if (this.#dueMs === undefined || this.#dueMs > nowMs) return;
     const over: TaskCore[] = [];
+    let seen = 0;
     let next: number | undefined;
     for (const task of this.#port.rows.oldest(AT_ONCE)) {
+      seen += 1;
       const goesMs = Math.max(task.finishedMs ?? 0, idTime(task.key)) + TASK_RETENTION_MS;
       if (goesMs <= nowMs && !this.#port.needed(task.key)) over.push(task);
       else next = Math.min(next ?? Infinity, goesMs);
@@ -50,6 +52,8 @@ export class Retention {
     for (const { id } of over.flatMap((task) => task.targets.flatMap(({ past }) => past))) await this.#port.eraseLog(id);
     for (const task of over) this.#port.rows.delete(task);
     if (over.length > 0) this.#port.forgotten();
-    this.#dueMs = over.length === AT_ONCE ? nowMs + PAUSE_MS : next === undefined ? undefined : Math.max(next, nowMs + DAY_MS / 24);
+    // One that is needed still does not hold up those after it.
+    this.#dueMs =
+      over.length > 0 && seen === AT_ONCE ? nowMs + PAUSE_MS : next === undefined ? undefined : Math.max(next, nowMs + DAY_MS / 24);
   }
 }
