@@ -113,6 +113,19 @@ describe("[TK5] start", () => {
     expect(link.texts.filter(({ t }) => t === "task.start")).toEqual([]);
   });
 
+  test("[TK2] [P14] what the host says it does not have is not looked for", async () => {
+    const { link, relay } = await linked();
+    const kept = async (): Promise<unknown[]> =>
+      runInDurableObject(relay, (_relay, { storage }) => storage.sql.exec("SELECT id FROM attempts").toArray());
+    const attempt = attemptId();
+    const asked = relay.start(attempt, 1, {}, "tsk_1");
+    const start = await link.next("task.start");
+    expect(await kept()).toEqual([{ id: attempt }]);
+    link.say({ t: "reply-error", id: start["id"], error: { code: "attempt_not_found", detail: "No such attempt." } });
+    expect(await asked).toMatchObject({ ok: false, error: { code: "attempt_not_found" } });
+    expect(await kept()).toEqual([]);
+  });
+
   test("[TK5] nothing plain is in the relay's storage", async () => {
     const { fleet, link, relay } = await linked();
     const attempt = attemptId();

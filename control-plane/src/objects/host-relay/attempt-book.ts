@@ -56,6 +56,11 @@ export class AttemptBook {
     this.#sql.exec("DELETE FROM attempts WHERE id = ?", attempt);
   }
 
+  /** The host has no such attempt. What is still to be told of it stays. */
+  notThere(attempt: string): void {
+    if (!this.untold().some((report) => report.attempt === attempt)) this.remove(attempt);
+  }
+
   /** [LK3] The host names it on this link. */
   named(attempts: readonly string[], mark: number): void {
     for (const id of attempts)

@@ -93,6 +93,7 @@ export function taskParts({ env, sql, store, link, inventory, requests, nowMs, s
       attempts.started(attempt, link.mark);
       rearm();
     },
+    notThere: (attempt) => attempts.notThere(attempt),
   });
   const leaseDueMs = (): number | undefined => {
     const seenMs = attempts.size === 0 ? undefined : link.seenMs();

@@ -30,6 +30,8 @@ export interface TaskRequestsPort {
   sealingKey(): Promise<string | undefined>;
   /** It was asked to start here. */
   started(attempt: string): void;
+  /** The host says that it has no such attempt. */
+  notThere(attempt: string): void;
 }
 
 export class TaskRequests {
@@ -72,7 +74,9 @@ export class TaskRequests {
     const answer = this.#ask("task.start", (id) => ({ t: "task.start", id, attempt, fence, sealed: box.value }));
     // After it was sent: a row that is written holds back what is sent after it.
     this.#port.started(attempt);
-    return answer;
+    const reply = await answer;
+    if (!reply.ok && reply.error.code === "attempt_not_found") this.#port.notThere(attempt);
+    return reply;
   }
 
   async #seal(attempt: string, fence: number, sealed: Readonly<Record<string, string>>, task: string): Promise<Result<string>> {
