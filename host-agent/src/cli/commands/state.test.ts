@@ -163,6 +163,16 @@ describe("secrets", { timeout: 30_000 }, () => {
     expect(argument).toMatchObject({ code: 2, stdout: "" });
   });
 
+  test("set at the prompt refuses several lines, and what is too long", async () => {
+    answer = () => json(secret);
+    // Half of a key would be kept as if it were the key.
+    for (const pasted of ["-----BEGIN KEY-----\rabc\r-----END KEY-----\r", `${"x".repeat(16 * 1024 + 1)}\r`]) {
+      const refusal = await cli(["secret", "set", "GH_TOKEN"], { person: ({ onPrompt, type }) => onPrompt(() => type(pasted)) });
+      expect(refusal).toMatchObject({ code: 2, stderr: expect.stringMatching(/\(field_invalid\)\n.*\bfile\b/) });
+    }
+    expect(server.asked).toEqual([]);
+  });
+
   test.each([
     ["", "No value"],
     ["\n", "No value"],

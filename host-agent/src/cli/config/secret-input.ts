@@ -62,7 +62,7 @@ export async function readInput(stdin: NodeJS.ReadStream, maxBytes: number): Pro
   return Buffer.concat(parts).toString("utf8");
 }
 
-/** Reads one line without echo; the end of input ends it too. Throws Interrupted at Ctrl-C. */
+/** Reads one line without echo, one character more than tells that it is too long; the end of input ends it too. Throws Interrupted at Ctrl-C. */
 function promptHidden({ stdin, stderr }: Io, prompt: string, maxChars: number): Promise<string> {
   // First: whatever is typed once the prompt is seen is neither echoed nor lost.
   stdin.setRawMode(true);
@@ -82,9 +82,14 @@ function promptHidden({ stdin, stderr }: Io, prompt: string, maxChars: number): 
       resolve(line);
     };
     const onData = (data: Buffer): void => {
-      for (const char of data.toString("utf8")) {
+      const text = data.toString("utf8");
+      let at = 0;
+      for (const char of text) {
+        at += char.length;
         if (char === "\r" || char === "\n" || char === "\u0004") {
-          onEnd();
+          finish();
+          if (/^[\s\u0004]*$/.test(text.slice(at))) resolve(line);
+          else reject(severalLines());
           return;
         }
         if (char === "\u0003") {
@@ -93,13 +98,18 @@ function promptHidden({ stdin, stderr }: Io, prompt: string, maxChars: number): 
           return;
         }
         if (char === "\u007f" || char === "\b") line = line.slice(0, -1);
-        else if (char >= " " && line.length < maxChars) line += char;
+        else if (char >= " " && line.length <= maxChars) line += char;
       }
     };
     stdin.on("data", onData);
     stdin.once("end", onEnd);
   });
 }
+
+const severalLines = () =>
+  fail("field_invalid", "The prompt takes one line, and several were pasted.", {
+    hint: "Give it in a file that only you can read, or on standard input.",
+  });
 
 /** A yes at the terminal. Off a terminal the flag is needed, and named. */
 export async function confirm({ stdin, stderr }: Io, question: string, yes: boolean): Promise<void> {
