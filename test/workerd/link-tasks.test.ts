@@ -300,6 +300,18 @@ describe("[LG1] logs on the link", () => {
     expect(await relay.inside((_relay, state) => state.getWebSockets("link")[0]?.deserializeAttachment()["logs"])).toEqual([]);
   });
 
+  test("[LG1] what a follower had before it was stored is said durable at the end, else it stays on its way for the host", async () => {
+    const { host, log } = await logging();
+    await log.follow();
+    await log.limit({ commitMs: 3_600_000 });
+    host.data("log", bytesOf("abc"), { channel, offset: 0 });
+    await host.next("log.durable", (frame) => frame["offset"] === 3);
+    host.data("log", bytesOf("def"), { channel, offset: 3 });
+    host.say({ t: "task.status", report: ended(log.attempt, { log: { bytes: 6, sha256: await sha256Of("abcdef") } }) });
+    await host.next("task.ack");
+    expect(host.texts).toContainEqual({ t: "log.durable", attempt: log.attempt, offset: 6 });
+  });
+
   test("[LG1] a gap is answered once, and the host goes back; what comes twice changes nothing", async () => {
     const { host, log } = await logging();
     host.data("log", bytesOf("abc"), { channel, offset: 0 });

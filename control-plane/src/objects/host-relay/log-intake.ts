@@ -249,6 +249,8 @@ export class LogIntake {
       case "end": {
         const standing = await log.end(...job.end);
         this.#askIfAgain(attempt, standing);
+        // The end stores what followers had before.
+        if (standing.durable > channel.told) this.durable(attempt, standing.durable);
         if (standing.complete) this.#close(channel);
       }
     }
