@@ -276,7 +276,8 @@ keep_watch() {
     judge 2>/dev/null
     [ -z "$why" ] || break
   done
-  echo "$why" >"$dir/why"
+  # Over what is there already, which is shorter: that takes no room.
+  echo "$why" 1<>"$dir/why"
   stop_members
 }
 
@@ -332,6 +333,7 @@ run() {
   oom=0 peak=0 groups= watcher=
   make_groups 2>/dev/null
   printf %s "$groups" >"$dir/cgroups"
+  echo exit >"$dir/why"
   : >>"$dir/agent.log"
   uptime_now
   began_cs=$now
@@ -345,7 +347,7 @@ run() {
   uptime_now
   kill "$watcher" 2>/dev/null
   why=exit
-  [ -r "$dir/why" ] && read -r why <"$dir/why"
+  [ -s "$dir/why" ] && read -r why <"$dir/why"
   sweep 2>/dev/null
   each_group read_oom
   leave_groups

@@ -298,5 +298,14 @@ test.skipIf(noMounts() !== undefined)(
     await exited;
     expect(JSON.parse(file(orders, "exit.json"))).toMatchObject({ status: 9, why: "exit" });
     expect(file(orders, "agent.log").length).toBeGreaterThan(100_000);
+
+    const late = { ...order(["sh", "-c", "cat /dev/zero; sleep 30"], { timeoutMs: 1_000 }), dir: path.join(mounted, "late"), cwd: "/tmp" };
+    rmSync(path.join(mounted, "agent.log"));
+    mkdirSync(late.dir);
+    writeFileSync(path.join(late.dir, "exit.tmp"), `${" ".repeat(2047)}\n`);
+    await (
+      await begin(["/bin/sh"], late)
+    ).exited;
+    expect(JSON.parse(file(late, "exit.json"))).toMatchObject({ why: "timeout" });
   },
 );
