@@ -60,6 +60,8 @@ export const MAX_INLINE_SPEC_BYTES = 16 * KiB;
 /** Of the result's text; the log has all of it. */
 export const MAX_RESULT_BYTES = 32 * KiB;
 export const MAX_OPEN_TASKS = 100_000;
+/** Beside the first attempt of each target. */
+export const MAX_TASK_RETRIES = 20;
 export const MIN_TASK_TIMEOUT_MS = 1_000;
 export const MAX_TASK_TIMEOUT_MS = 30 * 24 * 3_600_000;
 /** MAESTRO_AGENT_TIMEOUT */

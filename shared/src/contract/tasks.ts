@@ -3,7 +3,7 @@ import * as z from "zod";
 import { EnvMap, Labels } from "./maps.ts";
 import { EnvName, Slug } from "./agent-types.ts";
 import { TASK_REASON_CODES, WAITING_CODES } from "./task-reasons.ts";
-import { MAX_PROMPT_CHARS, MAX_TASK_TIMEOUT_MS, MIN_TASK_TIMEOUT_MS } from "../limits.ts";
+import { MAX_PROMPT_CHARS, MAX_TASK_RETRIES, MAX_TASK_TIMEOUT_MS, MIN_TASK_TIMEOUT_MS } from "../limits.ts";
 
 const Time = z.iso.datetime();
 const Path = z.string().min(1).max(4096);
@@ -102,7 +102,7 @@ export const TaskBody = z.strictObject({
   dependsOn: z.array(Dependency).max(100).optional(),
   /** What becomes of it when a dependency does not end as it must. */
   ifFailed: z.enum(["fail", "run"]).optional(),
-  retries: z.int().min(0).max(20).optional(),
+  retries: z.int().min(0).max(MAX_TASK_RETRIES).optional(),
   /** Reasons that are retried beyond the transient ones. */
   retryOn: z.array(z.enum(TASK_REASON_CODES)).max(30).optional(),
   /** It may run twice without harm: only then may a lost attempt be run elsewhere. */
