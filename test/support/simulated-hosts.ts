@@ -128,6 +128,7 @@ const withoutTasks: HostTasks = {
   cancel: no,
   cleanup: no,
   ack: () => undefined,
+  secrets: () => undefined,
   reports: () => [{ t: "attempts", items: [], first: true, more: false }],
   logDurable: () => undefined,
   logNeed: () => undefined,

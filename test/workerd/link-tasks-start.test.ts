@@ -144,4 +144,34 @@ describe("[TK5] start", () => {
     expect(stored).toContain(attempt);
     expect(stored).not.toMatch(/canary-4711|mst_att/);
   });
+
+  test("[TK5] [LG4] who was started anew is told them again, sealed; what cannot be opened any more is left out", async () => {
+    const { fleet, link, open: unsealed } = await linked();
+    const attempt = attemptId();
+    scheduler.secretsOf = (host, of, fence) =>
+      of !== attempt || fence !== 7 || host === "" ? undefined : { task: "tsk_1", sealed: { GH_TOKEN: ciphertext, GONE: "t.AAAA.AAAA" } };
+    const ciphertext = await seal({ kind: "task", fleet, task: "tsk_1", name: "GH_TOKEN" }, "ghp_mine");
+    link.say({ t: "task.secrets", attempt, fence: 7 });
+    const told = await link.next("task.secrets");
+    expect(told).toMatchObject({ attempt, fence: 7 });
+    const values = await unsealed(String(told["sealed"]), attempt, 7);
+    expect(values).toMatchObject({ GH_TOKEN: "ghp_mine", MAESTRO_TOKEN: expect.stringMatching(/^mst_att_/) });
+    expect(values).not.toHaveProperty("GONE");
+    // Of another fence, or final: there is nothing to tell.
+    link.say({ t: "task.secrets", attempt, fence: 8 });
+    expect(await link.next("task.secrets", (frame) => frame["fence"] === 8)).toEqual({ t: "task.secrets", attempt, fence: 8 });
+  });
+
+  test("[TK5] a Scheduler that cannot be asked is no answer: the host asks again", async () => {
+    const { link } = await linked();
+    const [first, second] = [attemptId(), attemptId()];
+    scheduler.secretsOf = (_host, attempt) => {
+      if (attempt === first) throw new Error("the Scheduler is being moved");
+      return undefined;
+    };
+    link.say({ t: "task.secrets", attempt: first, fence: 1 });
+    link.say({ t: "task.secrets", attempt: second, fence: 1 });
+    expect(await link.next("task.secrets")).toMatchObject({ attempt: second });
+    expect(link.texts.filter(({ t }) => t === "task.secrets")).toHaveLength(1);
+  });
 });

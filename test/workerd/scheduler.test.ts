@@ -98,6 +98,37 @@ describe("[TK1] a task", () => {
 
 describe("dependencies", () => {
   test("come first; a failed one fails what waits for it, unless that runs in any case", async () => {
+describe("[TK5] secrets of an attempt", () => {
+  test("are told again to its own host under its fence while it runs; of the fleet's only what was there at its start", async () => {
+    const builder = await world.join("builder");
+    const { keys } = await configOf(env);
+    const sealed = (place: Parameters<typeof sealSecret>[1]) =>
+      sealSecret(keys.secrets, place, "value", crypto.getRandomValues(new Uint8Array(SECRET_IV_BYTES)));
+    const fleet = world.fleet.id;
+    const set = async (name: string) => world.scheduler().secretPut(name, await sealed({ kind: "fleet", fleet, name }), ADA);
+    await set("KEPT");
+    await set("CHANGED");
+    const mine = await sealed({ kind: "task", fleet, task: "again", name: "MINE" });
+    const id = await world.submit({ id: "again", secrets: ["KEPT", "CHANGED"] }, undefined, { sealed: { MINE: mine } });
+    const attempt = String((await builder.asked("task.start"))["attempt"]);
+    await world.until(id, "running");
+    const ask = async (host = builder.host.id, fence = 1) => world.scheduler().secretsOf(host, attempt, fence);
+    const names = async () => Object.keys((await ask())?.sealed ?? {}).toSorted();
+    expect(await names()).toEqual(["CHANGED", "KEPT", "MINE"]);
+    await world.later(1_000);
+    await set("CHANGED");
+    await world.evict();
+    expect(await names()).toEqual(["KEPT", "MINE"]);
+    expect(await ask()).toMatchObject({ task: "again", sealed: { MINE: mine } });
+    expect(await ask("hst_other")).toBeUndefined();
+    expect(await ask(builder.host.id, 2)).toBeUndefined();
+    builder.end(attempt, { log: { bytes: 3, sha256: "0".repeat(64), unredacted: ["CHANGED"] } });
+    await builder.acked(attempt);
+    expect(await ask()).toBeUndefined();
+    expect((await world.task(id)).attempts).toMatchObject([{ log: { bytes: 3, unredacted: ["CHANGED"] } }]);
+  });
+});
+
     const builder = await world.join("builder");
     const first = await world.submit({ id: "first" });
     const second = await world.submit({ dependsOn: [{ task: "first" }] });

@@ -169,6 +169,10 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     link: string,
     items: AttemptReport[],
     first: boolean,
+  async secretsOf(host: string, attempt: string, fence: number): Promise<{ task: string; sealed: Record<string, string> } | undefined> {
+    return this.#engine.secretsOf(host, attempt, fence);
+  }
+
     more: boolean,
   ): Promise<{ acked: { attempt: string; fence: number; unknown?: boolean | undefined }[] }> {
     return { acked: this.#engine.decide((board, nowMs) => board.hostAttempts(host, link, items, first, more, nowMs)) };

@@ -35,6 +35,8 @@ export interface HostTasks {
   cancel: Action<"task.cancel">;
   cleanup: Action<"task.cleanup">;
   ack(frame: FrameOf<"task.ack">): void;
+  /** [TK5] What was asked for again. */
+  secrets(frame: FrameOf<"task.secrets">): void;
   /** [TK3] All that are not acknowledged. */
   reports(): HostFrame[];
   logDurable(frame: FrameOf<"log.durable">): void;
@@ -104,6 +106,8 @@ export function dispatch(frame: RelayFrame, { actions, tasks, terminals, request
       return requests.answer(frame.id, frame.t, async (done) => done(await tasks.cleanup(frame)));
     case "task.ack":
       return tasks.ack(frame);
+    case "task.secrets":
+      return tasks.secrets(frame);
     case "log.durable":
       return tasks.logDurable(frame);
     case "log.need":

@@ -3,6 +3,7 @@ import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import type { AttemptEnds, EndDeps } from "./attempt-ends.ts";
 import type { AttemptRoster } from "./attempt-roster.ts";
 import { judge } from "./attempt-state.ts";
+import { knownSecrets } from "./log-file.ts";
 
 export interface AdoptionDeps extends EndDeps {
   logs: EndDeps["logs"] & { close(attempt: string): void };
@@ -33,9 +34,9 @@ function adopt(attempt: string, deps: AdoptionDeps, roster: AttemptRoster, ends:
   } else ends.follow(entry, standing, undefined);
 }
 
-/** Its last bytes may not have left before the daemon went. */
+/** Its last bytes may not have left before the daemon went. It was read to its end before that was written down: nothing is left to blot out. */
 function reopenLog({ attempt, fence }: AttemptSpec, { store, logs, log }: AdoptionDeps, roster: AttemptRoster): void {
-  logs.open(attempt, fence, store.paths(attempt).log, []);
+  logs.open(attempt, fence, store.paths(attempt).log, knownSecrets([]));
   logs.ended(attempt).then(
     () => {
       if (roster.get(attempt) === undefined) logs.close(attempt);

@@ -1,18 +1,17 @@
 /** Following what was begun to its end, ending it before, and telling of it. [TK3] [TK4] */
 import type { TaskReason } from "@maestro/shared/contract/tasks";
-import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
+import type { AttemptEnd } from "@maestro/shared/protocol/tasks";
 import { pause } from "../daemon/clock.ts";
 import { runnerOf, type Entry, type Own } from "./attempt-entry.ts";
 import type { CancelNote } from "./attempt-files.ts";
 import { because, endUnstarted, judge, type Standing } from "./attempt-state.ts";
+import type { AttemptSecrets } from "./attempt-secrets.ts";
 import type { AttemptTelling } from "./attempt-telling.ts";
 import { boundReport } from "./bound-report.ts";
 import { LiveAttempt, type Following, type LiveDeps } from "./live-attempt.ts";
 
 export interface EndDeps extends LiveDeps {
   bootId: string;
-  /** Of a child that was adopted: what to blot out of its log. */
-  secretsOf(spec: AttemptSpec, child: number | undefined): string[];
 }
 
 const SETTLE_MS = 20;
@@ -20,12 +19,14 @@ const SETTLE_MS = 20;
 export class AttemptEnds {
   readonly #deps: EndDeps;
   readonly #telling: AttemptTelling;
+  readonly #secrets: AttemptSecrets;
   readonly #stopped: AbortSignal;
 
   /** @param stopped the daemon goes; what runs goes on. */
-  constructor(deps: EndDeps, telling: AttemptTelling, stopped: AbortSignal) {
+  constructor(deps: EndDeps, telling: AttemptTelling, secrets: AttemptSecrets, stopped: AbortSignal) {
     this.#deps = deps;
     this.#telling = telling;
+    this.#secrets = secrets;
     this.#stopped = stopped;
   }
 
@@ -41,12 +42,12 @@ export class AttemptEnds {
 
   /** @param own the runner that this process started; what was adopted is looked after. */
   follow(entry: Entry, standing: Standing, own: Own | undefined): void {
-    const { store, logs, log, clock, secretsOf } = this.#deps;
+    const { store, log, clock } = this.#deps;
     const { attempt, fence, spec } = entry;
     const { launch, started, cancel } = store.read(attempt);
     if (launch === undefined) return;
     const following: Following = { spec, launch, startedMs: started?.atMs ?? clock.wallMs(), runner: runnerOf(standing, own), cancel };
-    logs.open(attempt, fence, store.paths(attempt).log, secretsOf(spec, store.child(attempt)?.pid));
+    this.#secrets.open(spec, fence, store.paths(attempt).log, store.child(attempt)?.pid);
     const live = new LiveAttempt(this.#deps, following, this.#stopped);
     entry.state = { type: "live", live, launch };
     void live.end().then(

@@ -7,6 +7,7 @@ import type { AttemptEnds, EndDeps } from "./attempt-ends.ts";
 import type { Entry, Own } from "./attempt-entry.ts";
 import { because, type Standing } from "./attempt-state.ts";
 import type { AttemptTelling } from "./attempt-telling.ts";
+import { knownSecrets } from "./log-file.ts";
 import { reasonOf } from "./reasons.ts";
 import { startRunner, type Orders } from "./runner.ts";
 import type { WorkPlan } from "./work-plan.ts";
@@ -101,7 +102,7 @@ export class AttemptStarts {
       const child = await started.value.child;
       passed("started");
       if (child === undefined) await started.value.exited;
-      else logs.open(attempt, fence, store.paths(attempt).log, plan.secrets);
+      else logs.open(attempt, fence, store.paths(attempt).log, knownSecrets(plan.secrets));
       const standing = await this.#ends.settled(attempt);
       // It went before it made itself known: nothing was begun, and the next shell may do better.
       if (isUnbegun(standing)) continue;

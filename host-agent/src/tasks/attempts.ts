@@ -12,11 +12,12 @@ import { AttemptEnds } from "./attempt-ends.ts";
 import { AttemptOffers, type OfferDeps } from "./attempt-offers.ts";
 import { AttemptRemoval, type RemovalDeps } from "./attempt-removal.ts";
 import { AttemptRoster } from "./attempt-roster.ts";
+import { AttemptSecrets, type SecretsDeps } from "./attempt-secrets.ts";
 import { AttemptStarts, type StartDeps } from "./attempt-starts.ts";
 import { AttemptTelling } from "./attempt-telling.ts";
 
-export interface AttemptsDeps extends OfferDeps, StartDeps, Omit<RemovalDeps, "logs"> {
-  logs: AdoptionDeps["logs"] & RemovalDeps["logs"];
+export interface AttemptsDeps extends OfferDeps, StartDeps, Omit<RemovalDeps, "logs">, Omit<SecretsDeps, "logs"> {
+  logs: AdoptionDeps["logs"] & RemovalDeps["logs"] & SecretsDeps["logs"];
   send(frame: HostFrame): void;
 }
 
@@ -29,6 +30,7 @@ export class Attempts {
   readonly #abort = new AbortController();
   readonly #roster: AttemptRoster;
   readonly #telling: AttemptTelling;
+  readonly #secrets: AttemptSecrets;
   readonly #offers: AttemptOffers;
   readonly #ends: AttemptEnds;
   readonly #starts: AttemptStarts;
@@ -39,7 +41,8 @@ export class Attempts {
     this.#roster = new AttemptRoster(deps.store);
     this.#telling = new AttemptTelling(this.#roster, deps.send);
     this.#offers = new AttemptOffers(deps, this.#roster);
-    this.#ends = new AttemptEnds(deps, this.#telling, this.#abort.signal);
+    this.#secrets = new AttemptSecrets(deps);
+    this.#ends = new AttemptEnds(deps, this.#telling, this.#secrets, this.#abort.signal);
     this.#starts = new AttemptStarts(deps, this.#ends, this.#telling, this.#abort.signal);
     this.#removal = new AttemptRemoval(deps, this.#roster, this.#offers);
   }
@@ -56,6 +59,7 @@ export class Attempts {
     let toldMs = clock.monotonicMs();
     while (!signal.aborted) {
       this.#removal.sweep();
+      this.#secrets.look();
       const lives = this.#roster.all().flatMap(({ state }) => (state.type === "live" ? [state.live] : []));
       for (const live of lives) live.look();
       if (lives.length > 0 && clock.monotonicMs() - toldMs >= TELL_USAGE_MS * timeScale) {
@@ -107,6 +111,17 @@ export class Attempts {
     if (unknown !== true) return;
     log.warn("the control plane knows nothing of an attempt; it is ended", { attempt });
     this.#ends.cancel(entry, { why: "superseded", atMs: clock.wallMs(), graceMs: 0 });
+  }
+
+  /** [TK5] */
+  secrets(frame: Omit<FrameOf<"task.secrets">, "t">): void {
+    this.#secrets.answer(frame);
+  }
+
+  /** After `welcome`, and what is told then. */
+  linkUp(): void {
+    this.#secrets.linkUp();
+    this.renewLeases();
   }
 
   reports(): HostFrame[] {

@@ -39,7 +39,10 @@ class Agent {
     this.#child = spawn(process.execPath, [ENTRY, dir, dieAt], { env, stdio: ["pipe", "pipe", "inherit"] });
     const wake = () => this.#waiting.splice(0).forEach((resolve) => resolve());
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
-      this.lines.push(JSON.parse(line));
+      const said: Line = JSON.parse(line);
+      this.lines.push(said);
+      // Its start brought none.
+      if (said.frame?.t === "task.secrets") this.tell("secrets", said.frame);
       wake();
     });
     this.#child.stdin.on("error", () => {});

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { openPolicy } from "../daemon/policy.ts";
 import { generateSealingKey } from "../daemon/identity.ts";
-import { forwardedEnv, refuseNames, secretsOf } from "./forwarding.ts";
+import { forwardedEnv, refuseNames, recall, secretsIn } from "./forwarding.ts";
 import { seal } from "./testing/sealed.ts";
 import { unseal } from "./unseal.ts";
 
@@ -44,10 +44,13 @@ describe("[TK5] names", () => {
 
   test("of a child that is taken up they are read from itself", () => {
     const environ = "PATH=/bin\0A=1=2\0MAESTRO_TOKEN=t\0MAESTRO_URL=u\0B=no\0";
-    expect(secretsOf({ hostEnv: ["A"], secretNames: ["MAESTRO_URL"] }, environ, {})).toEqual(["1=2", "t"]);
+    const task = { hostEnv: ["A"], secretNames: ["B", "MAESTRO_URL"] };
+    expect(recall(task, environ, {})).toEqual({ values: ["t", "no", "1=2"], ask: [], unknown: [], sure: true });
     // Ended meanwhile, it tells nothing; and the daemon before this one may have had another value.
-    expect(secretsOf({ hostEnv: ["A", "B"], secretNames: [] }, "", { A: "3", C: "4" })).toEqual(["3"]);
-    expect(secretsOf({ hostEnv: ["A"], secretNames: [] }, "A=1", { A: "3" })).toEqual(["1", "3"]);
+    expect(recall(task, "", { A: "3", C: "4" })).toEqual({ values: ["3"], ask: ["MAESTRO_TOKEN", "B"], unknown: [], sure: false });
+    expect(recall(task, "B=no", {})).toEqual({ values: ["no"], ask: ["MAESTRO_TOKEN"], unknown: ["A"], sure: false });
+    expect(recall(task, environ, { A: "3" }).values).toEqual(["t", "no", "1=2", "3"]);
+    expect(secretsIn({ MAESTRO_TOKEN: "t", MAESTRO_URL: "u" }, ["MAESTRO_TOKEN", "B"])).toEqual({ values: ["t"], missing: ["B"] });
   });
 });
 

@@ -73,19 +73,43 @@ export function forwardedEnv(
   return ok({ env, secrets });
 }
 
-/**
- * After a crash of the host-agent, what to blot out is known from the child alone, as nothing of it was written down; and
- * what came from this host, from the host-agent's own environment. @param own that one.
- */
-export function secretsOf(
+/** What is known of an attempt's secrets after a crash of the host-agent: nothing of them was written down. */
+export interface Recalled {
+  values: string[];
+  /** Names of what the start brought and is not known here. */
+  ask: string[];
+  /** Names of what this host took from itself and has no more. */
+  unknown: string[];
+  /** False: what this host has now may be another value than it had then. */
+  sure: boolean;
+}
+
+/** @param environ of the child while it runs; it may have overwritten it. @param own the host-agent's environment. */
+export function recall(
   { hostEnv, secretNames }: Pick<AttemptSpec, "hostEnv" | "secretNames">,
   environ: string,
   own: Readonly<Record<string, string | undefined>>,
-): string[] {
-  const names = new Set(["MAESTRO_TOKEN", ...hostEnv, ...secretNames]);
-  const ofChild = environ.split("\0").flatMap((entry) => {
-    const at = entry.indexOf("=");
-    return at > 0 && names.has(entry.slice(0, at)) && !PUBLIC.has(entry.slice(0, at)) ? [entry.slice(at + 1)] : [];
-  });
-  return [...new Set([...ofChild, ...hostEnv.flatMap((name) => own[name] ?? [])])];
+): Recalled {
+  const ofChild = new Map(
+    environ.split("\0").flatMap((entry) => {
+      const at = entry.indexOf("=");
+      return at > 0 ? [[entry.slice(0, at), entry.slice(at + 1)] as const] : [];
+    }),
+  );
+  const brought = ["MAESTRO_TOKEN", ...secretNames].filter((name) => !PUBLIC.has(name));
+  const values = [...brought, ...hostEnv].flatMap((name) => ofChild.get(name) ?? []);
+  return {
+    values: [...new Set([...values, ...hostEnv.flatMap((name) => own[name] ?? [])])],
+    ask: brought.filter((name) => !ofChild.has(name)),
+    unknown: hostEnv.filter((name) => !ofChild.has(name) && (own[name] ?? "") === ""),
+    sure: hostEnv.every((name) => ofChild.has(name)),
+  };
+}
+
+/** Of what was asked for again. An attempt's own token comes with every start that had one. */
+export function secretsIn(sealed: Env, asked: readonly string[]): { values: string[]; missing: string[] } {
+  return {
+    values: Object.entries(sealed).flatMap(([name, value]) => (PUBLIC.has(name) ? [] : [value])),
+    missing: asked.filter((name) => !OWN.has(name) && sealed[name] === undefined),
+  };
 }

@@ -13,7 +13,7 @@ import { isAdapter } from "./adapter-name.ts";
 import { parseSpec } from "./attempt-files.ts";
 import { AttemptStore } from "./attempt-store.ts";
 import { Attempts } from "./attempts.ts";
-import { secretsOf } from "./forwarding.ts";
+import { recall } from "./forwarding.ts";
 import { LogShipper } from "./log-shipper.ts";
 import { installRunner } from "./runner.ts";
 import { readScopeFacts, runnerShells } from "./scope.ts";
@@ -67,7 +67,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     plan: (spec, sealed, file) => planWork(spec, sealed, file, work),
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
     removeWorkspace: (note, spec) => removeWorkspace(note, spec, work.place),
-    secretsOf: (spec, child) => secretsOf(spec, child === undefined ? "" : environOf(child), work.ownEnv),
+    recall: (spec, child) => recall(spec, child === undefined ? "" : environOf(child), work.ownEnv),
     maxConcurrent: deps.maxConcurrent,
     logLimitBytes: deps.logLimitBytes,
     draining: deps.draining,
@@ -89,13 +89,14 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     cancel: (frame) => attempts.cancel(frame),
     cleanup: (frame) => attempts.cleanup(frame),
     ack: (frame) => attempts.ack(frame),
+    secrets: (frame) => attempts.secrets(frame),
     reports: () => attempts.reports(),
     logDurable: ({ attempt, offset }) => logs.durable(attempt, offset),
     logNeed: ({ attempt, from }) => logs.need(attempt, from),
     logFollow: ({ attempt, follow }) => logs.follow(attempt, follow),
     linkUp(link) {
       logs.linkUp(link);
-      attempts.renewLeases();
+      attempts.linkUp();
     },
     linkDown: () => logs.linkDown(),
     seen: () => attempts.renewLeases(),

@@ -6,6 +6,7 @@ import { isAlive, type ProcessIdentity } from "../daemon/process-identity.ts";
 import type { CancelNote, LaunchNote, UsageFile } from "./attempt-files.ts";
 import { codesOf, decideEnd, type EndFacts, type Outcome } from "./attempt-state.ts";
 import type { AttemptStore } from "./attempt-store.ts";
+import type { Known, LogDigest } from "./log-file.ts";
 import { killAll, membersOf, removeCgroups, terminate, type Belonging } from "./members.ts";
 
 export interface LiveDeps {
@@ -14,8 +15,8 @@ export interface LiveDeps {
   timeScale: number;
   log: Log;
   logs: {
-    ended(attempt: string): Promise<{ bytes: number; sha256: string }>;
-    open(attempt: string, fence: number, file: string, secrets: readonly string[]): void;
+    ended(attempt: string): Promise<LogDigest>;
+    open(attempt: string, fence: number, file: string, known: Known | undefined): void;
   };
   /** Reads the agent CLI's output. */
   outcome(spec: AttemptSpec, adapter: string, file: string, exit: Pick<AttemptEnd, "exitCode" | "signal">): Promise<Outcome>;
@@ -53,6 +54,8 @@ export class LiveAttempt {
   readonly #signal: AbortSignal;
   #cancel: CancelNote | undefined;
   #stopping: Promise<unknown> | undefined;
+  /** It waits for its log only: that it writes no more says nothing. */
+  #over = false;
   #logBytes = 0;
   #grewMs: number;
   #cancelEager: Cancel = noCancel;
@@ -76,6 +79,7 @@ export class LiveAttempt {
     const { attempt } = this.#following.spec;
     await this.#untilGone();
     await this.#stopping;
+    this.#over = true;
     this.#cancelEager();
     if (this.#signal.aborted) return undefined;
     const exit = store.exit(attempt);
@@ -121,7 +125,7 @@ export class LiveAttempt {
   look(): void {
     const { store, clock, timeScale, logLimitBytes } = this.#deps;
     const { attempt, heartbeatTimeoutMs } = this.#following.spec;
-    if (this.#following.runner.type === "gone" || this.#cancel !== undefined) return;
+    if (this.#following.runner.type === "gone" || this.#over || this.#cancel !== undefined) return;
     this.#measure();
     const nowMs = clock.monotonicMs();
     const bytes = store.logBytes(attempt);
@@ -190,7 +194,7 @@ export class LiveAttempt {
       cancel: this.#cancel,
       outcome: read,
       usage: store.usage(attempt),
-      log: { bytes: digest.bytes, sha256: digest.sha256 },
+      log: digest,
       branch: launch.branch,
       startedMs: startedMs + offsetMs(),
       endedMs: Math.round((last.type === "exited" ? last.exit.atMs : clock.wallMs()) + offsetMs()),

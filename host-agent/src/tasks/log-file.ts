@@ -5,17 +5,33 @@
 import { createHash } from "node:crypto";
 import { open, type FileHandle } from "node:fs/promises";
 import { Redactor, type Redacted } from "./redact.ts";
+import { Shapes } from "./redact-shapes.ts";
 
 export interface LogDigest {
   bytes: number;
   sha256: string;
+  /** Names of secrets that nobody knew when it was read. */
+  unredacted?: string[];
 }
+
+/** What is to be blotted out. */
+export interface Known {
+  /** Kept as patterns in memory only. */
+  values: readonly string[];
+  /** Names of what may be in it too; with any of them, or where not sure of the values, what looks like a secret goes as well. */
+  unknown: readonly string[];
+  sure: boolean;
+}
+
+export const knownSecrets = (values: readonly string[]): Known => ({ values, unknown: [], sure: true });
 
 const SCAN_BYTES = 256 * 1024;
 
 export class LogFile {
   readonly #path: string;
-  readonly #redactor: Redactor;
+  #redactor: Redactor | undefined;
+  #shapes: Shapes | undefined;
+  #unknown: readonly string[] = [];
   readonly #hash = createHash("sha256");
   #handle: FileHandle | undefined;
   #scanned = 0;
@@ -24,9 +40,22 @@ export class LogFile {
   #broken = false;
   #closed = false;
 
-  constructor(path: string, secrets: readonly string[]) {
+  /** @param known undefined: nothing is read before `reveal`. */
+  constructor(path: string, known: Known | undefined) {
     this.#path = path;
-    this.#redactor = new Redactor(secrets);
+    if (known !== undefined) this.reveal(known);
+  }
+
+  /** Once. */
+  reveal({ values, unknown, sure }: Known): void {
+    this.#redactor ??= new Redactor(values);
+    this.#unknown = unknown;
+    if (unknown.length > 0 || !sure) this.#shapes = new Shapes();
+  }
+
+  /** It is not known yet what is to be blotted out. */
+  get withheld(): boolean {
+    return this.#redactor === undefined;
   }
 
   get path(): string {
@@ -48,13 +77,15 @@ export class LogFile {
 
   /** Reads on by one piece, to `upTo` at most; false when there was nothing more. */
   async scan(upTo: number): Promise<boolean> {
-    const handle = await this.#open();
+    const redactor = this.#redactor;
+    const handle = redactor === undefined ? undefined : await this.#open();
     const length = Math.min(SCAN_BYTES, upTo - this.#scanned);
-    if (handle === undefined || length <= 0) return false;
+    if (redactor === undefined || handle === undefined || length <= 0) return false;
     const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, this.#scanned);
     if (bytesRead === 0) return false;
     this.#scanned += bytesRead;
-    await this.#take(handle, this.#redactor.push(buffer.subarray(0, bytesRead)));
+    const clean = redactor.push(buffer.subarray(0, bytesRead));
+    await this.#take(handle, this.#shapes?.push(clean) ?? clean);
     return true;
   }
 
@@ -62,8 +93,10 @@ export class LogFile {
   async seal(): Promise<LogDigest> {
     if (this.#digest === undefined) {
       const handle = this.#handle;
-      if (handle !== undefined && !this.#broken) await this.#take(handle, this.#redactor.flush());
-      this.#digest = { bytes: this.#clean, sha256: this.#hash.digest("hex") };
+      const rest = this.#redactor?.flush();
+      if (handle !== undefined && !this.#broken && rest !== undefined) await this.#take(handle, this.#shapes?.push(rest, true) ?? rest);
+      const left = this.#unknown.length === 0 ? {} : { unredacted: [...this.#unknown] };
+      this.#digest = { bytes: this.#clean, sha256: this.#hash.digest("hex"), ...left };
       await this.close();
     }
     return this.#digest;

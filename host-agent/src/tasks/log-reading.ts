@@ -33,7 +33,7 @@ export class LogReading {
   }
 
   look(shipment: Shipment): void {
-    if (shipment.state === "sealed" || shipment.state === "dropped") return;
+    if (shipment.state === "sealed" || shipment.state === "dropped" || shipment.file.withheld) return;
     this.#dirty.add(shipment);
     void this.#work();
   }

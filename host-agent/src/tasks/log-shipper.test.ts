@@ -8,6 +8,7 @@ import { silentLog } from "../daemon/log.ts";
 import { VirtualClock } from "../daemon/testing/virtual-clock.ts";
 import { seededRandom, type Random } from "../holder/testing/random.ts";
 import { LOG_LIMITS, type LogLimits } from "./log-cursor.ts";
+import { knownSecrets } from "./log-file.ts";
 import { MAX_ON_ITS_WAY_BYTES } from "./log-sending.ts";
 import { LogShipper, type LogShipperDeps } from "./log-shipper.ts";
 import { CREDIT, LogEdge } from "./testing/log-edge.ts";
@@ -42,7 +43,7 @@ describe("[LG1] logs by offset", () => {
     const file = logFile("hello ");
     const [shipper, edge] = [ship(), new LogEdge()];
     shipper.linkUp(edge.link(shipper));
-    shipper.open("att_1", 3, file, []);
+    shipper.open("att_1", 3, file, knownSecrets([]));
     appendFileSync(file, "world\n");
     const digest = await shipper.ended("att_1");
     expect(digest).toEqual({ bytes: 12, sha256: sha256(Buffer.from("hello world\n")) });
@@ -56,7 +57,7 @@ describe("[LG1] logs by offset", () => {
     const file = logFile();
     const [shipper, edge] = [ship(), new LogEdge()];
     shipper.linkUp(edge.link(shipper));
-    shipper.open("att_1", 1, file, []);
+    shipper.open("att_1", 1, file, knownSecrets([]));
     shipper.follow("att_1", true);
     let written = "";
     for (const word of ["one\n", "two\n", "three\n"]) {
@@ -71,10 +72,10 @@ describe("[LG1] logs by offset", () => {
     const [shipper, edge] = [ship(), new LogEdge()];
     shipper.linkUp(edge.link(shipper));
     shipper.follow("att_1", true);
-    shipper.open("att_1", 1, file, []);
+    shipper.open("att_1", 1, file, knownSecrets([]));
     await edge.until(() => edge.content("att_1").toString() === "early\n");
     const other = logFile("middle\n");
-    shipper.open("att_2", 1, other, []);
+    shipper.open("att_2", 1, other, knownSecrets([]));
     shipper.follow("att_2", true);
     await edge.until(() => edge.content("att_2").toString() === "middle\n");
   });
@@ -82,7 +83,7 @@ describe("[LG1] logs by offset", () => {
   test("what may still grow is opened on each new link at once, so that the edge can tell who follows it", async () => {
     const file = logFile("small\n");
     const [shipper, edge] = [ship(), new LogEdge()];
-    shipper.open("att_1", 1, file, []);
+    shipper.open("att_1", 1, file, knownSecrets([]));
     shipper.linkUp(edge.link(shipper));
     await edge.until(() => edge.told.length === 1);
     shipper.follow("att_1", true);
@@ -93,7 +94,7 @@ describe("[LG1] logs by offset", () => {
     appendFileSync(file, "more\n");
     shipper.follow("att_1", true);
     await edge.until(() => edge.content("att_1").toString() === "small\nmore\n");
-    shipper.open("att_2", 1, logFile(), []);
+    shipper.open("att_2", 1, logFile(), knownSecrets([]));
     await edge.until(() => edge.told.length === 3);
     expect(edge.told).toEqual(["open att_1", "open att_1", "open att_2"]);
   });
@@ -103,7 +104,7 @@ describe("[LG1] logs by offset", () => {
     const clock = new VirtualClock();
     const [shipper, edge] = [ship({ clock }), new LogEdge()];
     shipper.linkUp(edge.link(shipper));
-    shipper.open("att_1", 1, file, []);
+    shipper.open("att_1", 1, file, knownSecrets([]));
     appendFileSync(file, Buffer.alloc(LOG_LIMITS.piece + 5, "x"));
     clock.advance(1_000);
     await edge.until(() => edge.log("att_1").position === LOG_LIMITS.piece);
@@ -118,7 +119,7 @@ describe("[LG1] logs by offset", () => {
     const [shipper, edge] = [ship(), new LogEdge()];
     edge.manual = true;
     shipper.linkUp(edge.link(shipper));
-    shipper.open("att_1", 1, file, []);
+    shipper.open("att_1", 1, file, knownSecrets([]));
     await shipper.ended("att_1");
     for (let want = CREDIT; edge.log("att_1").position < content.byteLength; want += CREDIT) {
       await edge.until(() => edge.log("att_1").position >= Math.min(want, content.byteLength));
@@ -132,7 +133,7 @@ describe("[LG1] logs by offset", () => {
     const [shipper, edge] = [ship(), new LogEdge()];
     edge.manual = true;
     const names = Array.from({ length: 24 }, (_, i) => `att_${i}`);
-    for (const name of names) shipper.open(name, 1, logFile(Buffer.alloc(600_000, name)), []);
+    for (const name of names) shipper.open(name, 1, logFile(Buffer.alloc(600_000, name)), knownSecrets([]));
     await Promise.all(names.map((name) => shipper.ended(name)));
     shipper.linkUp(edge.link(shipper));
     await edge.until(() => edge.receivedBytes >= MAX_ON_ITS_WAY_BYTES);
@@ -150,7 +151,7 @@ describe("[LG1] logs by offset", () => {
     const file = logFile(content);
     const [shipper, edge] = [ship(), new LogEdge()];
     shipper.linkUp(edge.link(shipper));
-    shipper.open("att_1", 1, file, []);
+    shipper.open("att_1", 1, file, knownSecrets([]));
     await shipper.ended("att_1");
     await edge.until(() => edge.log("att_1").position === content.byteLength);
     edge.lose("att_1", 1_000);
@@ -164,7 +165,7 @@ describe("[LG1] logs by offset", () => {
     const [shipper, edge] = [ship(), new LogEdge()];
     const lost = new LogEdge();
     lost.manual = true;
-    shipper.open("att_1", 1, logFile(content), []);
+    shipper.open("att_1", 1, logFile(content), knownSecrets([]));
     await shipper.ended("att_1");
     shipper.linkUp(lost.link(shipper));
     await lost.until(() => lost.receivedBytes >= 128 * 1024);
@@ -181,7 +182,7 @@ describe("[LG1] logs by offset", () => {
     const edge = new LogEdge();
     const before = ship();
     before.linkUp(edge.link(before));
-    before.open("att_1", 1, file, []);
+    before.open("att_1", 1, file, knownSecrets([]));
     await before.ended("att_1");
     await edge.until(() => edge.log("att_1").position === content.byteLength);
     before.stop();
@@ -189,7 +190,7 @@ describe("[LG1] logs by offset", () => {
     edge.receivedBytes = 0;
     const after = ship();
     after.linkUp(edge.link(after));
-    after.open("att_1", 1, file, []);
+    after.open("att_1", 1, file, knownSecrets([]));
     const digest = await after.ended("att_1");
     await edge.until(() => edge.log("att_1").position === content.byteLength + 7);
     expect(edge.sha256("att_1")).toBe(digest.sha256);
@@ -199,7 +200,7 @@ describe("[LG1] logs by offset", () => {
   test("forgotten once it is stored, not before, and told once", async () => {
     const shippedLogs: string[] = [];
     const [shipper, edge] = [ship({ shipped: (attempt) => shippedLogs.push(attempt) }), new LogEdge()];
-    shipper.open("att_1", 1, logFile(Buffer.alloc(700_000)), []);
+    shipper.open("att_1", 1, logFile(Buffer.alloc(700_000)), knownSecrets([]));
     await shipper.ended("att_1");
     shipper.close("att_1");
     expect(shippedLogs).toEqual([]);
@@ -211,8 +212,8 @@ describe("[LG1] logs by offset", () => {
 
   test("an empty log, and one whose file never came, end at once", async () => {
     const shipper = ship();
-    shipper.open("att_1", 1, logFile(), []);
-    shipper.open("att_2", 1, path.join(tmpdir(), "there", "is", "none.log"), []);
+    shipper.open("att_1", 1, logFile(), knownSecrets([]));
+    shipper.open("att_2", 1, path.join(tmpdir(), "there", "is", "none.log"), knownSecrets([]));
     const empty = { bytes: 0, sha256: sha256(Buffer.alloc(0)) };
     expect(await shipper.ended("att_1")).toEqual(empty);
     expect(await shipper.ended("att_2")).toEqual(empty);
@@ -221,7 +222,7 @@ describe("[LG1] logs by offset", () => {
   test("[F34] what a grandchild appends later does not belong to it", async () => {
     const file = logFile("mine\n");
     const [shipper, edge] = [ship(), new LogEdge()];
-    shipper.open("att_1", 1, file, []);
+    shipper.open("att_1", 1, file, knownSecrets([]));
     const digest = await shipper.ended("att_1");
     appendFileSync(file, "not mine\n");
     shipper.linkUp(edge.link(shipper));
@@ -234,7 +235,7 @@ describe("[LG1] logs by offset", () => {
     const file = logFile(content);
     const [shipper, edge] = [ship(), new LogEdge()];
     shipper.linkUp(edge.link(shipper));
-    shipper.open("att_1", 1, file, []);
+    shipper.open("att_1", 1, file, knownSecrets([]));
     const ended = shipper.ended("att_1");
     // Two pieces were read: the second one after the length was looked at.
     shipper.follow("att_1", true);
@@ -246,7 +247,7 @@ describe("[LG1] logs by offset", () => {
   test("bytes that the child took out of its log again are told as missing, and the rest comes", async () => {
     const file = logFile(Buffer.alloc(400_000, "a"));
     const [shipper, edge] = [ship(), new LogEdge()];
-    shipper.open("att_1", 1, file, []);
+    shipper.open("att_1", 1, file, knownSecrets([]));
     const digest = await shipper.ended("att_1");
     truncateSync(file, 300_000);
     shipper.linkUp(edge.link(shipper));
@@ -265,7 +266,7 @@ describe("[LG2] long logs", () => {
     const content = noise(seededRandom(4), 400_000);
     const file = logFile();
     const [shipper, edge] = [ship({ limits }), new LogEdge()];
-    shipper.open("att_1", 1, file, []);
+    shipper.open("att_1", 1, file, knownSecrets([]));
     if (followed) {
       shipper.linkUp(edge.link(shipper));
       shipper.follow("att_1", true);
@@ -289,7 +290,7 @@ describe("[LG2] long logs", () => {
     const content = noise(seededRandom(5), 129_000);
     const [shipper, edge] = [ship({ limits }), new LogEdge()];
     shipper.linkUp(edge.link(shipper));
-    shipper.open("att_1", 1, logFile(content), []);
+    shipper.open("att_1", 1, logFile(content), knownSecrets([]));
     shipper.follow("att_1", true);
     await edge.until(() => edge.log("att_1").position === 128_000);
     await shipper.ended("att_1");
@@ -306,7 +307,7 @@ describe("[LG4] secrets", () => {
     const file = logFile();
     const [shipper, edge] = [ship(), new LogEdge()];
     shipper.linkUp(edge.link(shipper));
-    shipper.open("att_1", 1, file, [secret]);
+    shipper.open("att_1", 1, file, knownSecrets([secret]));
     shipper.follow("att_1", true);
     for (const part of ["the key is tr0ub", "4dor&3-corr", "ect-horse, yes\n", `${encodeURIComponent(secret)}\n`]) {
       appendFileSync(file, part);
@@ -340,7 +341,7 @@ describe("[F3] [F18] a link that breaks anywhere", () => {
       const edge = new LogEdge();
       const file = logFile();
       let shipper = ship({ limits });
-      shipper.open("att_1", 1, file, [secret]);
+      shipper.open("att_1", 1, file, knownSecrets([secret]));
       let link = edge.link(shipper);
       shipper.linkUp(link);
       for (let step = 0; step < 60; step += 1) {
@@ -369,7 +370,7 @@ describe("[F3] [F18] a link that breaks anywhere", () => {
             shipper = ship({ limits });
             link = edge.link(shipper);
             shipper.linkUp(link);
-            shipper.open("att_1", 1, file, [secret]);
+            shipper.open("att_1", 1, file, knownSecrets([secret]));
             break;
           default:
             appendFileSync(file, random() < 0.3 ? secret.slice(0, int(random, 1, secret.length)) : noise(random, int(random, 1, 9_000)));

@@ -6,7 +6,7 @@
 import type { Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 import { isShipped, LOG_LIMITS, newCursor, onDurable, onNeed, type LogCursor, type LogLimits } from "./log-cursor.ts";
-import { LogFile, type LogDigest } from "./log-file.ts";
+import { LogFile, type Known, type LogDigest } from "./log-file.ts";
 import { GrowthWatch } from "./log-growth.ts";
 import { LogReading } from "./log-reading.ts";
 import { LogSending, type LogLink } from "./log-sending.ts";
@@ -37,13 +37,13 @@ export class LogShipper {
     this.#reading = new LogReading({ clock, log, limits, shipments: this.#shipments, read: (shipment) => this.#changed(shipment) });
   }
 
-  /** @param secrets their plain values; kept as patterns in memory only. Opening what is open already changes nothing. */
-  open(attempt: string, fence: number, file: string, secrets: readonly string[]): void {
+  /** @param known undefined: nothing of it is read before `reveal`. Opening what is open already changes nothing. */
+  open(attempt: string, fence: number, file: string, known: Known | undefined): void {
     if (this.#shipments.has(attempt)) return;
     const shipment: Shipment = {
       attempt,
       fence,
-      file: new LogFile(file, secrets),
+      file: new LogFile(file, known),
       growth: new GrowthWatch(file, () => this.#reading.lookSoon(shipment)),
       cursor: { ...newCursor, followed: this.#earlyFollows.delete(attempt) },
       state: "open",
@@ -58,6 +58,18 @@ export class LogShipper {
     this.#shipments.set(attempt, shipment);
     this.#reading.look(shipment);
     this.#reading.pace();
+  }
+
+  isOpen(attempt: string): boolean {
+    return this.#shipments.has(attempt);
+  }
+
+  /** [TK5] What to blot out of it is known now, as well as it ever will be. */
+  reveal(attempt: string, known: Known): void {
+    const shipment = this.#shipments.get(attempt);
+    if (shipment === undefined || !shipment.file.withheld) return;
+    shipment.file.reveal(known);
+    this.#reading.look(shipment);
   }
 
   /** A hint: it is noticed without it too, later. */

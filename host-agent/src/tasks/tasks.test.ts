@@ -411,6 +411,53 @@ describe("after a crash of the host-agent", () => {
     expect(attemptFile(host, task.spec.attempt, "agent.log")).toBe(`it is ${"*".repeat(secret.length)}\n`);
   });
 
+  async function endedUnseen(argv: readonly string[], secrets: Record<string, string>, more: Partial<AttemptSpec> = {}) {
+    const { host, dialogue } = await setUp();
+    const gate = gateOf(host);
+    const task = dialogue(["sh", "-c", `${gate.wait}; ${argv.join("; ")}`], { secretNames: Object.keys(secrets), ...more });
+    await task.offer();
+    await task.start(secrets);
+    await host.agent.stop();
+    gate.open();
+    await expect.poll(() => attemptFile(host, task.spec.attempt, "exit.json")).toBeDefined();
+    return { host, task, log: () => attemptFile(host, task.spec.attempt, "agent.log") };
+  }
+
+  test("[TK5] [LG4] secrets of a child that ended unseen are asked for again, and no byte of its log or result leaves before", async () => {
+    const secret = "printed-unseen";
+    const { host, task, log } = await endedUnseen(['echo "it is $KEY"'], { KEY: secret });
+    host.relay.recalls = false;
+    const link = await restart(host);
+    const asked = await link.frame("task.secrets", ({ attempt }) => attempt === task.spec.attempt);
+    expect(asked).toMatchObject({ fence: 1 });
+    // Whatever is asked of it meanwhile.
+    link.send({ t: "log.need", attempt: task.spec.attempt, from: 0 });
+    link.send({ t: "log.follow", attempt: task.spec.attempt, follow: true });
+    expect((await task.offer(link)).answer).toBe("known");
+    expect(log()).toBe(`it is ${secret}\n`);
+    expect(link.received.filter(({ type }) => type === "data")).toEqual([]);
+    link.send({ ...asked, sealed: host.relay.links[0]?.sealed.get(task.spec.attempt) ?? "" });
+    const end = await task.ended(link);
+    expect(end).toMatchObject({ outcome: "completed", log: { bytes: 21 } });
+    expect(end.log?.unredacted).toBeUndefined();
+    const clean = `it is ${"*".repeat(secret.length)}\n`;
+    expect(log()).toBe(clean);
+    const bytes = await link.until(() => link.received.flatMap((entry) => (entry.type === "data" ? [entry.frame.payload] : []))[0]);
+    expect(Buffer.from(bytes).toString()).toBe(clean);
+    expect(JSON.stringify(link.received)).not.toContain(secret);
+  });
+
+  test("[LG4] where nobody knows them any more, what looks like a secret is blotted out, and the end names what may be left", async () => {
+    const { host, task, log } = await endedUnseen(["echo $KEY", "echo $TOKEN", "echo plain words stay"], {
+      KEY: "printed-unseen",
+      TOKEN: `ghp_${"a1B2c3".repeat(6)}`,
+    });
+    host.relay.links[0]?.sealed.clear();
+    const end = await task.ended(await restart(host));
+    expect(end.log?.unredacted?.toSorted()).toEqual(["KEY", "MAESTRO_TOKEN", "TOKEN"]);
+    expect(log()).toBe(`printed-unseen\n${"*".repeat(40)}\nplain words stay\n`);
+  });
+
   test("[F4] what ended meanwhile is told from its exit file", async () => {
     const { host, dialogue } = await setUp();
     const gate = gateOf(host);

@@ -144,6 +144,8 @@ export const Attempt = z.object({
   task: z.string(),
   target: z.int().min(0),
   n: z.int().min(1),
+  /** Secrets by name whose values were not known any more when it was sent: only what looks like one is blotted out. */
+  unredacted: z.array(z.string()).optional(),
   fence: z.int().min(1),
   host: Named,
   agent: Named.optional(),

@@ -64,7 +64,14 @@ export const AttemptEnd = z.object({
   session: z.string().max(128).optional(),
   branch: z.string().max(255).optional(),
   /** Absent when the child never started. */
-  log: z.object({ bytes: Offset, sha256: Sha256 }).optional(),
+  log: z
+    .object({
+      bytes: Offset,
+      sha256: Sha256,
+      /** [LG4] Secrets by name whose values the host did not know any more when it sent the log: only what looks like one was blotted out. */
+      unredacted: z.array(z.string().max(128)).max(128).optional(),
+    })
+    .optional(),
 });
 export type AttemptEnd = z.infer<typeof AttemptEnd>;
 
@@ -115,6 +122,11 @@ export type OfferResult = z.infer<typeof OfferResult>;
  */
 export const Start = z.object({ t: z.literal("task.start"), id: RequestId, attempt: Ref, fence: Fence, sealed: z.string().max(49_152) });
 export const AttemptResult = z.object({ status: AttemptStatus });
+/**
+ * [TK5] The answer to `task.secrets`: sealed as with the start. What is not in it is not known here any more; without `sealed`
+ * that is all of it, for the attempt is final, of another host or of another fence.
+ */
+export const Secrets = z.object({ t: z.literal("task.secrets"), attempt: Ref, fence: Fence, sealed: z.string().max(49_152).optional() });
 /** [TK4] Asked again until the attempt is reported ended. */
 export const Cancel = z.object({
   t: z.literal("task.cancel"),
@@ -146,6 +158,11 @@ export const LogFollow = z.object({ t: z.literal("log.follow"), attempt: Ref, fo
 
 /** [TK3] What changed with an attempt. An end is told again after each `welcome` until it is acknowledged. */
 export const TaskStatus = z.object({ t: z.literal("task.status"), report: AttemptReport });
+/**
+ * [TK5] A host that was started anew has forgotten what it is to blot out of the log of an attempt. Asked again on each link
+ * and until it is answered; no byte of that log leaves the host before.
+ */
+export const AskSecrets = z.object({ t: z.literal("task.secrets"), attempt: Ref, fence: Fence });
 /** [LK3] After each `welcome`: all attempts this host has and the control plane has not acknowledged the end of. */
 export const Attempts = z.object({
   t: z.literal("attempts"),

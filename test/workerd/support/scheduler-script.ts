@@ -19,6 +19,7 @@ export interface SchedulerScript {
   /** Ends that are stored, unless told otherwise. */
   ack: (report: AttemptReport) => { ack: boolean; unknown?: boolean };
   owners: Map<string, AttemptOwner>;
+  secretsOf: (host: string, attempt: string, fence: number) => { task: string; sealed: Record<string, string> } | undefined;
   calls(): string[];
   of<C extends Told["call"]>(call: C): Extract<Told, { call: C }>[];
 }
@@ -32,6 +33,7 @@ export function schedulerScript(): SchedulerScript {
     failing: 0,
     ack: (report) => ({ ack: ended(report) }),
     owners: new Map(),
+    secretsOf: () => undefined,
     calls: () => script.told.map(({ call }) => call),
     of: (call) => script.told.filter((told): told is Extract<Told, { call: typeof call }> => told.call === call),
   };
@@ -67,6 +69,7 @@ export function schedulerScript(): SchedulerScript {
           : { ok: true, value: owner },
       );
     },
+    secretsOf: async (host: string, attempt: string, fence: number) => script.secretsOf(host, attempt, fence),
     attemptFor: () => {
       const [owner] = script.owners.values();
       return Promise.resolve(
@@ -76,7 +79,13 @@ export function schedulerScript(): SchedulerScript {
   };
   const own = new Map<string, PropertyDescriptor | undefined>();
   beforeEach(() => {
-    Object.assign(script, { told: [], failing: 0, ack: (report: AttemptReport) => ({ ack: ended(report) }), owners: new Map() });
+    Object.assign(script, {
+      told: [],
+      failing: 0,
+      ack: (report: AttemptReport) => ({ ack: ended(report) }),
+      owners: new Map(),
+      secretsOf: () => undefined,
+    });
     for (const [name, value] of Object.entries(methods)) {
       own.set(name, Object.getOwnPropertyDescriptor(Scheduler.prototype, name));
       Object.defineProperty(Scheduler.prototype, name, { value, configurable: true, writable: true });

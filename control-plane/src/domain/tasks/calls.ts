@@ -110,6 +110,8 @@ export interface SchedulerCalls {
   ): Promise<{ running: string[]; last?: { task: string; status: string; reason?: string | undefined } | undefined }>;
 
   // relays
+  /** [TK5] As with its start, by name, ciphertext; undefined unless the attempt runs on this host under this fence. */
+  secretsOf(host: string, attempt: string, fence: number): Promise<{ task: string; sealed: Record<string, string> } | undefined>;
   hostUp(host: HostForTasks): Promise<void>;
   /** All attempts of the host, in pages, after each `hostUp`. */
   hostAttempts(

@@ -41,7 +41,7 @@ export interface EndedAttempt extends Attempt {
   usage?: Usage | undefined;
   session?: string | undefined;
   branch?: string | undefined;
-  log?: { bytes: number; sha256: string } | undefined;
+  log?: { bytes: number; sha256: string; unredacted?: string[] | undefined } | undefined;
 }
 
 export type StopWhy = "cancelled" | "timeout" | "heartbeat_timeout" | "superseded";

@@ -136,7 +136,7 @@ function endedView(core: TaskCore, index: number, target: Target, past: EndedAtt
     ...given("branch", branch),
     ...given("usage", usage),
     // What of it is stored is known where it is stored; here is what the host said it is.
-    ...given("log", log === undefined ? undefined : { bytes: log.bytes, sha256: log.sha256, complete: true }),
+    ...given("log", log === undefined ? undefined : { ...log, complete: true }),
   };
 }
 

@@ -43,6 +43,7 @@ export interface LinkEvents {
   inputRefused(channel: number, error: WireError): void;
   synced(channels: z.infer<typeof HostSync>["channels"]): void;
   attemptStatus(report: AttemptReport): void;
+  secretsAsked(attempt: string, fence: number): void;
   attempts(page: { items: AttemptReport[]; first: boolean; more: boolean }): void;
   logOpens(channel: number, attempt: string): void;
   logSkips(attempt: string, from: number, to: number): void;
@@ -147,6 +148,8 @@ export class LinkFrames {
         return this.#events.synced(frame.channels);
       case "task.status":
         return this.#events.attemptStatus(frame.report);
+      case "task.secrets":
+        return this.#events.secretsAsked(frame.attempt, frame.fence);
       case "attempts":
         return this.#events.attempts(frame);
       case "log.open":

@@ -10,6 +10,7 @@ import type { ScreenReads } from "./screen-reads.ts";
 import type { SessionBook } from "./session-book.ts";
 import type { Store } from "./store.ts";
 import type { TaskNews } from "./task-news.ts";
+import type { TaskRequests } from "./task-requests.ts";
 
 interface Listeners {
   store: Store;
@@ -21,6 +22,7 @@ interface Listeners {
   screens: ScreenReads;
   tasks: TaskNews;
   logs: LogIntake;
+  taskRequests: TaskRequests;
   nowMs(): number;
   /** Of the hello of the link that is open. */
   mark(): number;
@@ -82,6 +84,7 @@ export function linkNews(to: Listeners): LinkEvents {
     inputRefused: (channel, error) => to.rooms.inputRefused(channel, error),
     synced: (channels) => to.rooms.synced(channels),
     attemptStatus: (report) => to.tasks.status(report),
+    secretsAsked: (attempt, fence) => void to.taskRequests.secretsAgain(attempt, fence),
     attempts: (page) => to.tasks.attempts(page),
     logOpens: (channel, attempt) => to.logs.open(channel, attempt),
     logSkips: (attempt, from, until) => to.logs.skip(attempt, from, until),

@@ -148,6 +148,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     screens,
     tasks: work.tasks,
     logs: work.logs,
+    taskRequests: work.taskRequests,
     nowMs,
     mark: () => link.mark,
     whole: () => wholeUpdate(parts),

@@ -90,6 +90,7 @@ export function taskParts({ env, sql, store, link, inventory, requests, nowMs, s
     origin: () => store.get("origin"),
     sealingKey: () => sealingKey(env, store),
     started: (attempt) => {
+    secretsOf: (attempt, fence) => scheduler(fleet()).secretsOf(store.get("identity")?.host ?? "", attempt, fence),
       attempts.started(attempt, link.mark);
       rearm();
     },

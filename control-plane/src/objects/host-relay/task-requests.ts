@@ -26,6 +26,8 @@ export interface TaskRequestsPort {
   config(): Promise<{ keys: Keys; publicOrigin: string | undefined }>;
   /** Under which the host dials. */
   origin(): string | undefined;
+  /** [TK5] Of an attempt that runs here under this fence. */
+  secretsOf(attempt: string, fence: number): Promise<{ task: string; sealed: Record<string, string> } | undefined>;
   /** Raw X25519, base64url; undefined: the host was removed. */
   sealingKey(): Promise<string | undefined>;
   /** It was asked to start here. */
@@ -79,7 +81,26 @@ export class TaskRequests {
     return reply;
   }
 
-  async #seal(attempt: string, fence: number, sealed: Readonly<Record<string, string>>, task: string): Promise<Result<string>> {
+  /** [TK5] By a host that has forgotten them, to blot them out of a log. What went wrong here is asked again. */
+  async secretsAgain(attempt: string, fence: number): Promise<void> {
+    try {
+      const found = await this.#port.secretsOf(attempt, fence);
+      const box = found === undefined ? undefined : await this.#seal(attempt, fence, found.sealed, found.task, true);
+      if (box?.ok === false) throw new Error(box.error.detail);
+      if (this.#link.ready) this.#link.send({ t: "task.secrets", attempt, fence, ...(box === undefined ? {} : { sealed: box.value }) });
+    } catch (cause) {
+      console.warn(JSON.stringify({ message: "a host's question for secrets cannot be answered", attempt, cause: String(cause) }));
+    }
+  }
+
+  /** @param some what cannot be opened any more is left out. */
+  async #seal(
+    attempt: string,
+    fence: number,
+    sealed: Readonly<Record<string, string>>,
+    task: string,
+    some = false,
+  ): Promise<Result<string>> {
     const identity = this.#port.identity();
     const [{ keys, publicOrigin }, sealingKey] = await Promise.all([this.#port.config(), this.#port.sealingKey()]);
     if (identity === undefined || sealingKey === undefined) return err(this.#port.unreachable());
@@ -87,8 +108,8 @@ export class TaskRequests {
     const env: Record<string, string> = {};
     for (const [name, ciphertext] of Object.entries(sealed)) {
       const value = await openSecret(keys.secrets, { fleet, task, name }, ciphertext);
-      if (value === undefined) return err(unreadable(name));
-      env[name] = value;
+      if (value !== undefined) env[name] = value;
+      else if (!some) return err(unreadable(name));
     }
     env["MAESTRO_TOKEN"] = await makeAttemptToken(keys.attempt, { fleet, task, attempt, fence });
     const url = publicOrigin ?? this.#port.origin();

@@ -49,6 +49,7 @@ export class Engine {
   readonly #port: EnginePort;
   readonly #times: BoardTimes;
   readonly #new = new Map<TaskCore, Work>();
+  readonly #orders: Orders;
   readonly #dirty = new Set<TaskCore>();
   readonly #soft = new Set<TaskCore>();
   readonly #over: TaskCore[] = [];
@@ -82,6 +83,14 @@ export class Engine {
       this.#writtenTold,
     );
     this.board = new Board(this.#boardPort(), this.#times);
+    this.#orders = new Orders({
+      env: port.env,
+      fleet: () => this.fleet,
+      scale,
+      rows,
+      secrets: port.secrets,
+      decide: (decision) => this.decide(decision),
+    });
   }
 
   get fleet(): string {
@@ -94,6 +103,14 @@ export class Engine {
   }
 
   /** One transaction. What fails in it leaves memory ahead of the rows, so the object begins anew from these. */
+  /** [TK5] What its start brought, as far as it is known still; of an attempt that runs there. */
+  secretsOf(host: string, attempt: string, fence: number): { task: string; sealed: Record<string, string> } | undefined {
+    const place = this.board.holds(attempt, fence);
+    if (place?.target.phase.at !== "started" || place.target.phase.attempt.host.id !== host) return undefined;
+    const sealed = this.#orders.sealedFor(place.task, place.target.phase.committedMs);
+    return sealed === undefined ? undefined : { task: place.task.id, sealed };
+  }
+
   decide<T>(decision: (board: Board, nowMs: number) => T): T {
     const { ctx } = this.#port;
     let value: T;
@@ -239,14 +256,7 @@ export class Engine {
 
   #boardPort(): BoardPort {
     const { rows, nowMs } = this.#port;
-    const orders = new Orders({
-      env: this.#port.env,
-      fleet: () => this.fleet,
-      scale: this.#port.scale,
-      rows,
-      secrets: this.#port.secrets,
-      decide: (decision) => this.decide(decision),
-    });
+    const orders = this.#orders;
     return {
       random: Math.random,
       attemptId: ({ key }) => {

@@ -55,12 +55,20 @@ export class Orders {
 
   /** [TK5] Ciphertext only; the relay opens it on its way. */
   async start(task: TaskCore, attempt: Attempt, again: boolean): Promise<void> {
-    const { rows, secrets, decide } = this.#port;
+    const sealed = this.sealedFor(task);
+    if (sealed === undefined) return;
+    const answer = await this.#ask("task.start", attempt, (relay) => relay.start(attempt.id, attempt.fence, sealed, task.id));
+    this.#port.decide((board, nowMs) => board.startAnswered(attempt.id, statusOf(answer), again, nowMs));
+  }
+
+  /** @param committedMs of the start: what the fleet has since is not what that brought. */
+  sealedFor(task: TaskCore, committedMs = Number.POSITIVE_INFINITY): Record<string, string> | undefined {
+    const { rows, secrets } = this.#port;
     const work = rows.work(task.key);
-    if (work === undefined) return;
+    if (work === undefined) return undefined;
     const sealed: Record<string, string> = {};
     for (const name of work.spec.body.secrets ?? []) {
-      const ciphertext = secrets.ciphertext(name);
+      const ciphertext = secrets.ciphertext(name, committedMs);
       if (ciphertext !== undefined) sealed[name] = ciphertext;
     }
     // What came with the task goes before what the fleet has.

@@ -48,9 +48,12 @@ export class SecretStore {
     return rowsWritten === 0 ? err(secretNotFound(name)) : ok(undefined);
   }
 
-  /** For a start: opened nowhere but on its way to the host. */
-  ciphertext(name: string): string | undefined {
-    return this.#sql.exec<{ ciphertext: string }>("SELECT ciphertext FROM secrets WHERE name = ?", name).toArray()[0]?.ciphertext;
+  /** For a start: opened nowhere but on its way to the host. @param asOfMs not one that was set later. */
+  ciphertext(name: string, asOfMs = Number.POSITIVE_INFINITY): string | undefined {
+    const row = this.#sql
+      .exec<{ ciphertext: string; updated_ms: number }>("SELECT ciphertext, updated_ms FROM secrets WHERE name = ?", name)
+      .toArray()[0];
+    return row === undefined || row.updated_ms > asOfMs ? undefined : row.ciphertext;
   }
 }
 

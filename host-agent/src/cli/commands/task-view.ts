@@ -74,10 +74,16 @@ const attemptColumns = (out: Output): Column<Attempt>[] => [
   { header: "status", value: ({ status }) => status },
   { header: "exit", value: ({ exitCode, signal }) => signal ?? (exitCode === undefined ? "" : String(exitCode)) },
   { header: "started", value: ({ startedAt }) => (startedAt === undefined ? "" : out.time(startedAt)) },
-  { header: "log", value: ({ log }) => (log === undefined ? "" : `${count(log.bytes)} bytes`), detail: true },
+  { header: "log", value: logText, detail: true },
   { header: "workspace", value: ({ workspace }) => workspace ?? "", detail: true },
   { header: "note", value: ({ reason }) => (reason === undefined ? "" : reason.detail || reason.code), max: 48 },
 ];
+
+/** [LG4] With the secrets that may stand in it. */
+const logText = ({ log }: Attempt): string =>
+  log === undefined
+    ? ""
+    : `${count(log.bytes)} bytes${log.unredacted === undefined ? "" : `, may show ${log.unredacted.join(", ")}`}`;
 
 const targetColumns: Column<TaskTarget>[] = [
   { header: "to", value: targetName },

@@ -27,6 +27,8 @@ export class RelayLink {
   readonly claim: HostClaim;
   readonly received: Received[] = [];
   pings = 0;
+  /** What starts on this link brought, by attempt. */
+  readonly sealed = new Map<string, string>();
   /** Answer pings; false plays a half-open link. */
   answers = true;
   closed: { code: number; reason: string } | undefined;
@@ -99,6 +101,7 @@ export class RelayLink {
   }
 
   send(frame: RelayFrame): void {
+    if (frame.t === "task.start") this.sealed.set(frame.attempt, frame.sealed);
     this.socket.send(encodeControl(frame));
   }
   sendInput(channel: number, bytes: Uint8Array): void {
@@ -142,6 +145,8 @@ export class FakeRelay {
   readonly claims: HostClaim[] = [];
   /** Answer hello with welcome. */
   welcomes = true;
+  /** Answer who asks for the secrets of a start, with those it brought. */
+  recalls = true;
   serverTimeMs: () => number = () => Date.now();
   readonly #sockets = new Set<Duplex>();
   #waiters: (() => void)[] = [];
@@ -228,9 +233,15 @@ export class FakeRelay {
   }
 
   #onFrame(link: RelayLink, frame: HostFrame): void {
+    if (frame.t === "task.secrets" && this.recalls) this.#recall(link, frame);
     const ended = (frame.t === "hello" || frame.t === "hello-page") && !frame.more;
     if (ended && this.welcomes)
       link.send({ t: "welcome", version: 1, serverTimeMs: this.serverTimeMs(), hostName: "fake", registryVersion: 1, draining: false });
+  }
+
+  #recall(link: RelayLink, { attempt, fence }: HostFrameOf<"task.secrets">): void {
+    const sealed = this.links.flatMap((one) => one.sealed.get(attempt) ?? []).at(-1);
+    link.send({ t: "task.secrets", attempt, fence, ...(sealed === undefined ? {} : { sealed }) });
   }
 
   #wake(): void {

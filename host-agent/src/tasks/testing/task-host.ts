@@ -74,8 +74,8 @@ export class Dialogue {
     return { attempt: this.spec.attempt, fence: this.spec.fence };
   }
 
-  async offer(): Promise<OfferResult> {
-    return OfferResult.parse(await this.#ask({ t: "task.offer", id: this.link.nextId(), ...this.#name, spec: this.spec }));
+  async offer(link = this.link): Promise<OfferResult> {
+    return OfferResult.parse(await this.#ask({ t: "task.offer", id: link.nextId(), ...this.#name, spec: this.spec }, link));
   }
 
   async start(secrets: Readonly<Record<string, string>> = {}): Promise<AttemptStatus> {
@@ -125,8 +125,8 @@ export class Dialogue {
     link.send({ t: "task.ack", ...this.#name });
   }
 
-  async #ask(frame: Parameters<RelayLink["request"]>[0]): Promise<unknown> {
-    const reply = await this.link.request(frame);
+  async #ask(frame: Parameters<RelayLink["request"]>[0], link = this.link): Promise<unknown> {
+    const reply = await link.request(frame);
     if (reply.t === "reply-error") throw new Error(`${reply.error.code}: ${reply.error.detail}`);
     return reply.value;
   }

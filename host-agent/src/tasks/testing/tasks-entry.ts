@@ -7,7 +7,8 @@ type Asked =
   | { ask: "offer"; frame: FrameOf<"task.offer"> }
   | { ask: "start"; frame: FrameOf<"task.start"> }
   | { ask: "cancel"; frame: FrameOf<"task.cancel"> }
-  | { ask: "ack"; frame: FrameOf<"task.ack"> };
+  | { ask: "ack"; frame: FrameOf<"task.ack"> }
+  | { ask: "secrets"; frame: FrameOf<"task.secrets"> };
 
 /** `tasks-entry.ts <directory> <step to die at>`: questions as lines of JSON, and answers and frames likewise. */
 async function main(dir: string, dieAt: string): Promise<void> {
@@ -19,6 +20,8 @@ async function main(dir: string, dieAt: string): Promise<void> {
     },
   });
   for (const frame of tasks.reports()) say({ frame });
+  // A link that takes no logs.
+  tasks.linkUp({ control: () => {}, data: () => {}, whenQuiet: () => {} });
   for await (const line of createInterface({ input: process.stdin })) {
     const asked: Asked = JSON.parse(line);
     switch (asked.ask) {
@@ -33,6 +36,9 @@ async function main(dir: string, dieAt: string): Promise<void> {
         break;
       case "ack":
         tasks.ack(asked.frame);
+        break;
+      case "secrets":
+        tasks.secrets(asked.frame);
     }
   }
 }
