@@ -2,6 +2,8 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test } from "vitest";
 import { OFFER_TIMEOUT_MS, TASK_RETENTION_MS } from "@maestro/shared/limits";
+import { configOf } from "../../control-plane/src/config.ts";
+import { sealSecret, SECRET_IV_BYTES } from "../../control-plane/src/crypto/secret-box.ts";
 import { socketOf } from "./support/relay-fixture.ts";
 import { ADA, ANYBODY, taskFleet, type TaskFleet } from "./support/task-fleet.ts";
 
