@@ -98,8 +98,6 @@ describe("[TK1] a task", () => {
   });
 });
 
-describe("dependencies", () => {
-  test("come first; a failed one fails what waits for it, unless that runs in any case", async () => {
 describe("[TK5] secrets of an attempt", () => {
   test("are told again to its own host under its fence while it runs; of the fleet's only what was there at its start", async () => {
     const builder = await world.join("builder");
@@ -131,6 +129,8 @@ describe("[TK5] secrets of an attempt", () => {
   });
 });
 
+describe("dependencies", () => {
+  test("come first; a failed one fails what waits for it, unless that runs in any case", async () => {
     const builder = await world.join("builder");
     const first = await world.submit({ id: "first" });
     const second = await world.submit({ dependsOn: [{ task: "first" }] });

@@ -159,6 +159,10 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
 
   // ---- relays -------------------------------------------------------------------------------
 
+  async secretsOf(host: string, attempt: string, fence: number): Promise<{ task: string; sealed: Record<string, string> } | undefined> {
+    return this.#engine.secretsOf(host, attempt, fence);
+  }
+
   async hostUp(host: HostForTasks): Promise<void> {
     const labels = host.labels ?? (await this.#labelsOf(host.id)) ?? this.#engine.board.hosts.get(host.id)?.labels ?? {};
     this.#engine.decide((board, nowMs) => board.hostUp({ ...host, maxConcurrent: Math.max(1, host.maxConcurrent), labels }, nowMs));
@@ -169,10 +173,6 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     link: string,
     items: AttemptReport[],
     first: boolean,
-  async secretsOf(host: string, attempt: string, fence: number): Promise<{ task: string; sealed: Record<string, string> } | undefined> {
-    return this.#engine.secretsOf(host, attempt, fence);
-  }
-
     more: boolean,
   ): Promise<{ acked: { attempt: string; fence: number; unknown?: boolean | undefined }[] }> {
     return { acked: this.#engine.decide((board, nowMs) => board.hostAttempts(host, link, items, first, more, nowMs)) };

@@ -135,6 +135,8 @@ export const LogInfo = z.object({
   sha256: z.string().optional(),
   complete: z.boolean(),
   omittedBytes: z.int().min(0).optional(),
+  /** Secrets by name whose values were not known any more when it was sent: only what looks like one is blotted out. */
+  unredacted: z.array(z.string()).optional(),
 });
 export type LogInfo = z.infer<typeof LogInfo>;
 
@@ -144,8 +146,6 @@ export const Attempt = z.object({
   task: z.string(),
   target: z.int().min(0),
   n: z.int().min(1),
-  /** Secrets by name whose values were not known any more when it was sent: only what looks like one is blotted out. */
-  unredacted: z.array(z.string()).optional(),
   fence: z.int().min(1),
   host: Named,
   agent: Named.optional(),

@@ -88,9 +88,9 @@ export function taskParts({ env, sql, store, link, inventory, requests, nowMs, s
     identity: () => store.get("identity"),
     config: () => configOf(env),
     origin: () => store.get("origin"),
+    secretsOf: (attempt, fence) => scheduler(fleet()).secretsOf(store.get("identity")?.host ?? "", attempt, fence),
     sealingKey: () => sealingKey(env, store),
     started: (attempt) => {
-    secretsOf: (attempt, fence) => scheduler(fleet()).secretsOf(store.get("identity")?.host ?? "", attempt, fence),
       attempts.started(attempt, link.mark);
       rearm();
     },

@@ -48,8 +48,8 @@ export class Engine {
   readonly teller: Teller;
   readonly #port: EnginePort;
   readonly #times: BoardTimes;
-  readonly #new = new Map<TaskCore, Work>();
   readonly #orders: Orders;
+  readonly #new = new Map<TaskCore, Work>();
   readonly #dirty = new Set<TaskCore>();
   readonly #soft = new Set<TaskCore>();
   readonly #over: TaskCore[] = [];
@@ -82,7 +82,6 @@ export class Engine {
       },
       this.#writtenTold,
     );
-    this.board = new Board(this.#boardPort(), this.#times);
     this.#orders = new Orders({
       env: port.env,
       fleet: () => this.fleet,
@@ -91,6 +90,7 @@ export class Engine {
       secrets: port.secrets,
       decide: (decision) => this.decide(decision),
     });
+    this.board = new Board(this.#boardPort(), this.#times);
   }
 
   get fleet(): string {
@@ -102,7 +102,6 @@ export class Engine {
     return { hosts: this.board.hosts, lineup: this.board.lineup, nowMs: this.#port.nowMs(), leaseMs, lostMs };
   }
 
-  /** One transaction. What fails in it leaves memory ahead of the rows, so the object begins anew from these. */
   /** [TK5] What its start brought, as far as it is known still; of an attempt that runs there. */
   secretsOf(host: string, attempt: string, fence: number): { task: string; sealed: Record<string, string> } | undefined {
     const place = this.board.holds(attempt, fence);
@@ -111,6 +110,7 @@ export class Engine {
     return sealed === undefined ? undefined : { task: place.task.id, sealed };
   }
 
+  /** One transaction. What fails in it leaves memory ahead of the rows, so the object begins anew from these. */
   decide<T>(decision: (board: Board, nowMs: number) => T): T {
     const { ctx } = this.#port;
     let value: T;
