@@ -105,4 +105,28 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
     await taskEnds(product.api, waiting.id);
     expect(existsSync(hold)).toBe(true);
   });
+
+  test("the dialog keeps its buttons in sight, and a long name leaves room for where its agent is", { timeout: 60_000 }, async () => {
+    const name = `${"a-name-that-goes-on-".repeat(3)}end`;
+    await product.api.createAgent({ name, type: "shell", workspace: product.home.directory("long") });
+    for (const [size, viewport] of Object.entries({ desktop: undefined, phone: { ...PHONE } })) {
+      await using tab = await user.open("/tasks", viewport === undefined ? {} : { viewport });
+      await journey(`tasks-dialog-${size}`, tab, async (page) => {
+        await page.getByRole("button", { name: "Dispatch a task" }).first().click();
+        const dialog = page.getByRole("dialog");
+        const list = dialog.getByRole("group", { name: "Agents" });
+        await list.getByText(name).waitFor();
+        expect(await list.evaluate((box) => box.scrollWidth - box.clientWidth)).toBeLessThanOrEqual(0);
+        const place = list.getByText(product.host, { exact: true });
+        expect(await place.evaluate((word) => word.scrollWidth - word.clientWidth)).toBeLessThanOrEqual(0);
+        await dialog.locator("summary").click();
+        const [bottom, button] = await Promise.all([
+          dialog.evaluate((box) => box.getBoundingClientRect().bottom),
+          dialog.getByRole("button", { name: "Dispatch", exact: true }).boundingBox(),
+        ]);
+        expect((button?.y ?? Infinity) + (button?.height ?? 0)).toBeLessThanOrEqual(bottom);
+        await screenshot(page, `tasks-dialog-${size}`);
+      });
+    }
+  });
 });
