@@ -58,8 +58,14 @@ export function decodeOutput(payload: Buffer): (OutputHeader & { bytes: Uint8Arr
 
 /** Input: `[u8 id length][id][bytes]`. */
 export function encodeInput(session: string, bytes: Uint8Array): Buffer {
-  const id = Buffer.from(session, "latin1");
-  return encodeMessage(TAG.input, [Uint8Array.of(id.byteLength), id, bytes]);
+  // In one piece: this is on the way of every keystroke.
+  const message = Buffer.allocUnsafe(PREFIX_BYTES + 1 + session.length + bytes.byteLength);
+  message.writeUInt32BE(message.byteLength - PREFIX_BYTES + 1, 0);
+  message[4] = TAG.input;
+  message[PREFIX_BYTES] = session.length;
+  message.write(session, PREFIX_BYTES + 1, "latin1");
+  message.set(bytes, PREFIX_BYTES + 1 + session.length);
+  return message;
 }
 
 export function decodeInput(payload: Buffer): { session: string; bytes: Uint8Array } | undefined {

@@ -7,8 +7,11 @@ import type { Seed } from "./backend.ts";
 
 const KiB = 1024;
 const PIECE_BYTES = 32 * KiB;
-/** A keystroke's echo is parsed after this: not while it is still on its way, and a word at a time. */
-const PATIENCE_MS = 8;
+/**
+ * A keystroke's echo is parsed after this, a word at a time: each parse wakes a thread that takes the processor from the
+ * echoes behind it. Who asks for the screen before has it.
+ */
+const PATIENCE_MS = 50;
 /** More is parsed at once. */
 const PATIENT_BYTES = 256;
 /** A flood is more than this much in one window; it is over when a window has less than a calm one's. */

@@ -144,7 +144,10 @@ class LoopbackMasking {
     this.#bytes = bytes;
   }
 
-  readonly fill = (mask: Buffer): void => void mask.fill(this.#bytes < MASKED_BELOW_BYTES ? 1 : 0);
+  readonly fill = (mask: Buffer): void => {
+    const value = this.#bytes < MASKED_BELOW_BYTES ? 1 : 0;
+    for (let at = 0; at < mask.byteLength; at++) mask[at] = value;
+  };
 }
 
 const toBuffer = (data: RawData): Buffer => (Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data));
