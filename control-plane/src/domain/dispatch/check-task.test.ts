@@ -41,7 +41,8 @@ describe("what a task may say", () => {
     ["a name of ours", { prompt: "x", env: { MAESTRO_TOKEN: "x" } }, "env_denied env.MAESTRO_TOKEN"],
     ["a credential that may be forwarded", { prompt: "x", credentials: { GH_TOKEN: "x" } }, "ok"],
     ["a credential that may not", { prompt: "x", credentials: { AWS_SECRET: "x" } }, "env_denied credentials.AWS_SECRET"],
-    ["a name given twice", { prompt: "x", env: { GH_TOKEN: "x" }, secrets: ["GH_TOKEN"] }, "field_invalid secrets[0]"],
+    ["a credential as a plain variable", { prompt: "x", env: { A: "b", GH_TOKEN: "x" } }, "env_denied env.GH_TOKEN"],
+    ["a name given twice", { prompt: "x", env: { A: "x" }, secrets: ["A"] }, "field_invalid secrets[0]"],
     [
       "too much of it",
       { prompt: "x", credentials: { GH_TOKEN: "x".repeat(16_384), GITHUB_TOKEN: "x".repeat(16_384) } },
@@ -61,12 +62,25 @@ describe("what a task may say", () => {
     expect(refuse({ prompt: "x", credentials: { LD_PRELOAD: "x" } }, ["LD_PRELOAD"])).toBe("env_denied credentials.LD_PRELOAD");
   });
 
+  test("[TK5] what would be kept as it stands is refused, with the ways in which it is not", () => {
+    expect(checkTask({ prompt: "x", env: { OPENAI_API_KEY: "x" } })).toMatchObject({
+      error: {
+        code: "env_denied",
+        field: "env.OPENAI_API_KEY",
+        hint: "Leave the value out (--env OPENAI_API_KEY) and it is taken from your environment and sealed; or keep it as a secret: maestro secret set OPENAI_API_KEY",
+      },
+    });
+    expect(refuse({ prompt: "x", env: { AWS_SECRET: "x" } }, ["AWS_SECRET"])).toBe("env_denied env.AWS_SECRET");
+    expect(refuse({ prompt: "x", env: { AWS_SECRET: "x" } })).toBe("ok");
+  });
+
   test("a refusal never repeats a value", () => {
     const secret = "hunter2hunter2";
     for (const body of [
       { prompt: "x", credentials: { AWS: secret } },
       { prompt: "x", credentials: { GH_TOKEN: `${secret}\0` } },
       { prompt: "x", env: { LD_PRELOAD: secret } },
+      { prompt: "x", env: { GH_TOKEN: secret } },
     ])
       expect(JSON.stringify(checkTask(body))).not.toContain(secret);
   });
