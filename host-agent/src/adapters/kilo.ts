@@ -34,7 +34,7 @@ export const kilo: Adapter = {
         return err(
           maestroError("field_missing", "Kilo Code needs a mode to work without a terminal.", {
             field: "mode",
-            hint: "Give the agent type a `mode`, or the task one: --mode code-reviewer",
+            hint: "Give the agent's type a `mode`, for example code-reviewer: maestro agent register <file>",
           }),
         );
       const refused = [refuseFlag("Kilo Code", prompt), fitsArgument("Kilo Code", prompt)].find((check) => !check.ok);

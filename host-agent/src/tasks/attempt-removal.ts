@@ -51,7 +51,9 @@ export class AttemptRemoval {
         maestroError("workspace_busy", `Attempt ${busy} works in '${launch?.workspace ?? ""}'.`, { hint: "Wait for it, or cancel it." }),
       );
     const removal: Removal = launch === undefined || spec === undefined ? { outcome: "absent" } : await removeWorkspace(launch, spec);
-    if (!keepLogs && entry === undefined) this.#remove(attempt);
+    // A worktree that is kept is found by these files only: once its work is safe, it can still be asked for.
+    const comesBack = removal.outcome === "kept" && launch?.kind === "worktree";
+    if (!keepLogs && !comesBack && entry === undefined) this.#remove(attempt);
     return ok(removal.outcome === "kept" ? { outcome: "kept", detail: removal.detail.slice(0, 1024) } : removal);
   }
 

@@ -18,6 +18,10 @@ const REASONS: Partial<Record<ErrorCode, TaskReasonCode>> = {
   signature_invalid: "secret_missing",
   spawn_failed: "spawn_failed",
   nul_byte: "spawn_failed",
+  // Adapters, of a prompt or a mode that their CLI cannot be given.
+  field_invalid: "spawn_failed",
+  field_missing: "spawn_failed",
+  prompt_too_large: "spawn_failed",
   descriptors_exhausted: "offer_refused",
   state_unwritable: "offer_refused",
 };

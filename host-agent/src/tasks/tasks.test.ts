@@ -1,8 +1,8 @@
 /** Tasks on a whole host-agent, with real files and processes; the relay is a real socket. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, lstatSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
@@ -588,6 +588,26 @@ describe("workspaces", () => {
     expect(existsSync(dir)).toBe(false);
     expect(attemptFile(host, task.spec.attempt, "agent.log")).toBe("x\n");
     expect(await task.cleanup()).toEqual({ outcome: "absent" });
+    expect(attemptFile(host, task.spec.attempt, "agent.log")).toBeUndefined();
+    expect(await task.cleanup()).toEqual({ outcome: "absent" });
+  });
+
+  test("a worktree that is kept for its work can still be removed once that work is safe", async () => {
+    const { host, dialogue } = await setUp();
+    const repo = path.join(host.workspaceRoot, "repo");
+    execFileSync("git", ["init", "--quiet", repo]);
+    execFileSync("git", ["-C", repo, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "--allow-empty", "-m", "first"]);
+    const task = dialogue(["sh", "-c", "echo work > new"], { workspace: { mode: "worktree", repo } });
+    await task.offer();
+    await task.start();
+    await task.ended();
+    task.ack();
+    const dir = path.join(host.workspaceRoot, "commands", task.spec.task);
+    expect(await task.cleanup()).toMatchObject({ outcome: "kept", detail: expect.stringContaining("not committed") });
+    expect(await task.cleanup()).toMatchObject({ outcome: "kept" });
+    rmSync(path.join(dir, "new"));
+    expect(await task.cleanup()).toEqual({ outcome: "removed" });
+    expect(existsSync(dir)).toBe(false);
     expect(attemptFile(host, task.spec.attempt, "agent.log")).toBeUndefined();
     expect(await task.cleanup()).toEqual({ outcome: "absent" });
   });

@@ -145,7 +145,7 @@ function locate(argv: readonly string[], cwd: string, { baseEnv, policy }: WorkP
       maestroError(
         "spawn_failed",
         name.includes("/")
-          ? `'${name}' is no program that can be run in '${cwd}'.`
+          ? `'${name.slice(0, 256)}' is no program that can be run${path.isAbsolute(name) ? "" : ` in '${cwd}'`}.`
           : `'${name.slice(0, 256)}' was not found in ${searchPath}.`,
         { field: "command", hint: "Install it on the host, or give its whole path." },
       ),
