@@ -7,7 +7,8 @@ import type { TaskRows } from "./task-rows.ts";
 /** Looked at in one go; the rest a moment later. */
 const AT_ONCE = 50;
 const PAUSE_MS = 1_000;
-const DAY_MS = 24 * 3_600_000;
+/** Between two looks at all of them. */
+const ROUND_MS = 3_600_000;
 
 export interface RetentionPort {
   rows: Pick<TaskRows, "oldest" | "delete">;
@@ -21,10 +22,14 @@ export interface RetentionPort {
 export class Retention {
   readonly #port: RetentionPort;
   #dueMs: number | undefined;
+  /** Of the round that is under way: the last one looked at, and when the first of those goes that stayed. */
+  #after: string | undefined;
+  #nextMs: number | undefined;
 
   constructor(port: RetentionPort) {
     this.#port = port;
-    for (const oldest of port.rows.oldest(1)) this.#dueMs = Math.max(port.nowMs() + PAUSE_MS, (oldest.finishedMs ?? 0) + TASK_RETENTION_MS);
+    // It may itself have ended late; those after it did not.
+    for (const { key } of port.rows.oldest(1)) this.#dueMs = Math.max(port.nowMs() + PAUSE_MS, idTime(key) + TASK_RETENTION_MS);
   }
 
   get dueMs(): number | undefined {
@@ -39,21 +44,32 @@ export class Retention {
   async run(): Promise<void> {
     const nowMs = this.#port.nowMs();
     if (this.#dueMs === undefined || this.#dueMs > nowMs) return;
-    const over: TaskCore[] = [];
-    let seen = 0;
-    let next: number | undefined;
-    for (const task of this.#port.rows.oldest(AT_ONCE)) {
-      seen += 1;
-      const goesMs = Math.max(task.finishedMs ?? 0, idTime(task.key)) + TASK_RETENTION_MS;
-      if (goesMs <= nowMs && !this.#port.needed(task.key)) over.push(task);
-      else next = Math.min(next ?? Infinity, goesMs);
-    }
+    const { over, more } = this.#look(nowMs);
     // First its logs: nobody would find them any more.
     for (const { id } of over.flatMap((task) => task.targets.flatMap(({ past }) => past))) await this.#port.eraseLog(id);
     for (const task of over) this.#port.rows.delete(task);
     if (over.length > 0) this.#port.forgotten();
-    // One that is needed still does not hold up those after it.
-    this.#dueMs =
-      over.length > 0 && seen === AT_ONCE ? nowMs + PAUSE_MS : next === undefined ? undefined : Math.max(next, nowMs + DAY_MS / 24);
+    if (more) this.#dueMs = nowMs + PAUSE_MS;
+    else {
+      this.#dueMs = this.#nextMs === undefined ? undefined : Math.max(this.#nextMs, nowMs + ROUND_MS);
+      this.#after = undefined;
+      this.#nextMs = undefined;
+    }
+  }
+
+  /** One that stays, being needed or having ended late, does not hold up those after it. */
+  #look(nowMs: number): { over: TaskCore[]; more: boolean } {
+    const over: TaskCore[] = [];
+    let seen = 0;
+    for (const task of this.#port.rows.oldest(AT_ONCE, this.#after)) {
+      seen += 1;
+      this.#after = task.key;
+      const goesMs = Math.max(task.finishedMs ?? 0, idTime(task.key)) + TASK_RETENTION_MS;
+      if (goesMs <= nowMs && !this.#port.needed(task.key)) over.push(task);
+      else this.#nextMs = Math.min(this.#nextMs ?? Infinity, goesMs);
+      // All after it are younger still.
+      if (idTime(task.key) + TASK_RETENTION_MS > nowMs) return { over, more: false };
+    }
+    return { over, more: seen === AT_ONCE };
   }
 }
