@@ -143,9 +143,11 @@ export class TaskRows {
       .map((row) => this.#whole(row));
   }
 
-  /** Closed ones, oldest first. */
-  *oldest(limit: number): Generator<TaskCore> {
-    const rows = this.#sql.exec<CoreRow>("SELECT key, core FROM tasks WHERE open = 0 ORDER BY key LIMIT ?", limit).toArray();
+  /** Closed ones after this key, oldest first. */
+  *oldest(limit: number, after = ""): Generator<TaskCore> {
+    const rows = this.#sql
+      .exec<CoreRow>("SELECT key, core FROM tasks WHERE open = 0 AND key > ? ORDER BY key LIMIT ?", after, limit)
+      .toArray();
     for (const { core } of rows) yield parse(core);
   }
 
