@@ -1,7 +1,7 @@
 /** The bad inputs of the API that need no host: exact code, field and hint, and no stack. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { ROUTES, type RouteSpec } from "@maestro/shared/contract/routes";
 import { MAX_BODY_BYTES } from "@maestro/shared/limits";
 import type { ErrorCode } from "@maestro/shared/errors";
@@ -15,6 +15,16 @@ let fleet: Fleet;
 beforeEach(async () => {
   fleet = await bootstrap();
 });
+
+/** What is written to the server's log meanwhile. */
+async function withTold<T>(act: () => Promise<T>): Promise<{ value: T; told: string[] }> {
+  const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  try {
+    return { value: await act(), told: log.mock.calls.map(([text]) => String(text)) };
+  } finally {
+    log.mockRestore();
+  }
+}
 
 interface Case {
   title: string;
@@ -290,6 +300,22 @@ describe("bad inputs", () => {
       "referrer-policy": "no-referrer",
       "x-request-id": expect.stringMatching(/^req_/),
     });
+  });
+
+  it("a query that fails is in the server's log without the values that were bound to it", async () => {
+    const { value, told } = await withTold(async () => {
+      await env.DB.exec("ALTER TABLE tokens RENAME TO tokens_away");
+      try {
+        return await refusal(call("/api/v1/me", { token: fleet.owner.token }), "internal");
+      } finally {
+        await env.DB.exec("ALTER TABLE tokens_away RENAME TO tokens");
+      }
+    });
+    const [line = ""] = told.filter((text) => text.includes(value.requestId));
+    expect(JSON.parse(line)).toMatchObject({ message: "internal error", path: "/api/v1/me" });
+    expect(line).toContain("no such table: tokens");
+    expect(line).toContain("Failed query: select");
+    expect(line).not.toContain("params");
   });
 
   it("a bug answers 500 internal without a trace of itself", async () => {

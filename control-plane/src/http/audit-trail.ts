@@ -1,5 +1,6 @@
 /** One request's audit: written before privileged effects, and for refusals once it is known who was refused. */
 import { ERRORS, fail, type ErrorCode } from "@maestro/shared/errors";
+import { errorText } from "../log-text.ts";
 import type { AuditEntry } from "../objects/feed-audit.ts";
 import type { Feed } from "../objects/feed.ts";
 import type { Identity } from "./auth-input.ts";
@@ -49,7 +50,7 @@ export class AuditTrail {
     try {
       await this.feed().audit({ ...this.#entry(this.#place.action, target, outcome), code });
     } catch (cause) {
-      console.error(JSON.stringify({ message: "audit of a refusal failed", requestId: this.#place.requestId, cause: String(cause) }));
+      console.error(JSON.stringify({ message: "audit of a refusal failed", requestId: this.#place.requestId, cause: errorText(cause) }));
     }
   }
 

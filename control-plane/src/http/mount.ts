@@ -6,6 +6,7 @@ import { makeId } from "@maestro/shared/ids";
 import { nearest } from "@maestro/shared/names";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
 import { checkKey } from "../domain/state/keys.ts";
+import { errorText, stackText } from "../log-text.ts";
 import { problemResponse } from "../problem.ts";
 import type { AppEnv, Handlers } from "./define-route.ts";
 import { dispatch } from "./dispatch.ts";
@@ -81,19 +82,18 @@ function matches(pattern: string, path: string): boolean {
 function problemOf(error: Error, c: Context<AppEnv>): Response {
   const requestId = c.get("requestId");
   if (!(error instanceof MaestroFailure)) {
-    console.error(JSON.stringify({ message: "internal error", requestId, path: c.req.path, stack: error.stack, cause: causeText(error) }));
+    console.error(JSON.stringify({ message: "internal error", requestId, path: c.req.path, stack: stackText(error) }));
     return problemResponse(
       maestroError("internal", "Something went wrong here.", { hint: `Tell whoever runs this server the request id ${requestId}.` }),
       requestId,
     );
   }
   const { code, extra } = error.error;
-  if (code === "audit_unavailable") console.error(JSON.stringify({ message: "audit unavailable", requestId, cause: causeText(error) }));
+  if (code === "audit_unavailable")
+    console.error(JSON.stringify({ message: "audit unavailable", requestId, cause: errorText(error.cause ?? "") }));
   const headers: Record<string, string> = {};
   if (code === "rate_limited") headers["retry-after"] = String(RETRY_AFTER_SECONDS);
   if (code === "method_not_allowed" && Array.isArray(extra?.["allow"])) headers["allow"] = extra["allow"].join(", ");
   if (code === "auth_required") headers["www-authenticate"] = "Bearer";
   return problemResponse(error.error, requestId, headers);
 }
-
-const causeText = ({ cause }: Error): string => (cause instanceof Error ? cause.message : "");

@@ -11,6 +11,7 @@ import { omittedOf, taken } from "../domain/logs/log-layout.ts";
 import { LOG_LIMITS, type LogLimits } from "../domain/logs/log-limits.ts";
 import { TailLines } from "../domain/logs/tail-lines.ts";
 import type { AttemptLogCalls, LogPage, LogState } from "../domain/tasks/calls.ts";
+import { errorText } from "../log-text.ts";
 import { problemResponse } from "../problem.ts";
 import { ChunkStore, type LogRecord } from "./attempt-log/chunk-store.ts";
 import { LogContext } from "./attempt-log/context.ts";
@@ -341,7 +342,7 @@ export class AttemptLog extends DurableObject<Env> {
       this.#hostTold = follow;
     } catch (error) {
       this.#hostTold = false;
-      console.warn(JSON.stringify({ message: "a host could not be told who follows a log", attempt, follow, error: String(error) }));
+      console.warn(JSON.stringify({ message: "a host could not be told who follows a log", attempt, follow, error: errorText(error) }));
     }
   }
 }

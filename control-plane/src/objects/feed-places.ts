@@ -5,6 +5,7 @@ import type { Db } from "../db/client.ts";
 import { hostById } from "../db/hosts.ts";
 import type { EventType, NewEvent } from "../domain/events/event.ts";
 import { placeOfTask, type Place } from "../domain/events/reach.ts";
+import { errorText } from "../log-text.ts";
 import type { PresentTable } from "./feed-present.ts";
 
 /** Names of D1 that are kept; past it they are read anew. */
@@ -41,7 +42,7 @@ export class EventPlaces {
       const ofSessions = events.some(({ type }) => type.startsWith("session."));
       if (ofSessions && from !== undefined && isId("host", from)) await this.#learn(names, from, [...new Set(agentOf.values())]);
     } catch (cause) {
-      console.error(JSON.stringify({ message: "whose events these are cannot be read", host: from, cause: String(cause) }));
+      console.error(JSON.stringify({ message: "whose events these are cannot be read", host: from, cause: errorText(cause) }));
     }
     return events.map((event) => placeOf(event, names, from, agentOf.get(event.subject)));
   }

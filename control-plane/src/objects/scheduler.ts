@@ -18,6 +18,7 @@ import { loggedOf, targetOf } from "../domain/tasks/log-attempt.ts";
 import { attemptOf, type Attempt, type HostState, type TaskCore } from "../domain/tasks/model.ts";
 import { overall } from "../domain/tasks/status.ts";
 import { problemResponse } from "../problem.ts";
+import { errorText } from "../log-text.ts";
 import { cleanUp } from "./scheduler/cleanup.ts";
 import { assemble, type Parts } from "./scheduler/parts.ts";
 import { retry, submit } from "./scheduler/submit.ts";
@@ -209,7 +210,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     try {
       return isId("host", host) ? (await hostById(openDb(this.env.DB), host))?.labels : undefined;
     } catch (cause) {
-      console.warn(JSON.stringify({ message: "the labels of a host cannot be read", host, cause: String(cause) }));
+      console.warn(JSON.stringify({ message: "the labels of a host cannot be read", host, cause: errorText(cause) }));
       return undefined;
     }
   }

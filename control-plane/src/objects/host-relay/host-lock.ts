@@ -3,6 +3,7 @@
  * database, by which everything else of it is refused; by alarm, until it has it.
  */
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
+import { errorText } from "../../log-text.ts";
 import { lockEvents } from "./link-gate.ts";
 import type { LinkSocket } from "./link-socket.ts";
 import type { Reporter } from "./reporter.ts";
@@ -78,7 +79,7 @@ export class HostLock {
         JSON.stringify({
           message: "the lock of a host could not be stored; it is tried again",
           host: identity.host,
-          error: String(error),
+          error: errorText(error),
         }),
       );
     }

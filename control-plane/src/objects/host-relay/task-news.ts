@@ -5,6 +5,7 @@
  */
 import type { HostForTasks, SchedulerCalls } from "../../domain/tasks/calls.ts";
 import type { AttemptReport } from "@maestro/shared/protocol/tasks";
+import { errorText } from "../../log-text.ts";
 import type { AttemptBook } from "./attempt-book.ts";
 import type { StateOf, Store } from "./store.ts";
 
@@ -177,7 +178,7 @@ export class TaskNews {
       } catch (error) {
         if (tries < TRIES) continue;
         console.warn(
-          JSON.stringify({ message: "the Scheduler could not be told", what: job.type, host: identity.host, error: String(error) }),
+          JSON.stringify({ message: "the Scheduler could not be told", what: job.type, host: identity.host, error: errorText(error) }),
         );
         return this.#keep(job);
       }
@@ -227,7 +228,7 @@ export class TaskNews {
       await this.#port.endLog(report);
       return undefined;
     } catch (error) {
-      console.warn(JSON.stringify({ message: "the end of a log could not be stored", attempt: report.attempt, error: String(error) }));
+      console.warn(JSON.stringify({ message: "the end of a log could not be stored", attempt: report.attempt, error: errorText(error) }));
       return report;
     }
   }

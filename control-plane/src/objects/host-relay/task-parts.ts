@@ -8,6 +8,7 @@ import { configOf } from "../../config.ts";
 import { openDb } from "../../db/client.ts";
 import { hostById } from "../../db/hosts.ts";
 import type { HostForTasks } from "../../domain/tasks/calls.ts";
+import { errorText } from "../../log-text.ts";
 import { logOf } from "../log-call.ts";
 import { AttemptBook } from "./attempt-book.ts";
 import type { HostRequests } from "./host-requests.ts";
@@ -167,6 +168,6 @@ async function auditForeign(env: Env, store: Store, attempt: string): Promise<vo
       requestId: "",
     });
   } catch (error) {
-    console.error(JSON.stringify({ message: "audit of a refusal failed", host, attempt, error: String(error) }));
+    console.error(JSON.stringify({ message: "audit of a refusal failed", host, attempt, error: errorText(error) }));
   }
 }

@@ -4,6 +4,7 @@ import { maestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { resultOf } from "../../domain/relay/request-results.ts";
 import type { EndedAttempt, TaskCore } from "../../domain/tasks/model.ts";
+import { errorText } from "../../log-text.ts";
 import { relayOf } from "../relay-call.ts";
 import { collectLog, type CollectPort } from "./collect-log.ts";
 
@@ -36,6 +37,6 @@ async function cleanAttempt(task: string, attempt: EndedAttempt, keepLogs: boole
     const detail = done.detail ?? (collected ? undefined : "Its log is not all here yet, so the host keeps it: clean up again in a while.");
     return { ...about, outcome, ...(detail === undefined ? {} : { detail }), logKept: kept };
   } catch (cause) {
-    return { ...about, outcome: "unreachable", detail: String(cause), logKept: true };
+    return { ...about, outcome: "unreachable", detail: errorText(cause), logKept: true };
   }
 }

@@ -13,6 +13,7 @@ import { INLINE_RESULT_CHARS } from "../../domain/tasks/outcome.ts";
 import { overall } from "../../domain/tasks/status.ts";
 import { lastChange } from "../../domain/tasks/telling.ts";
 import type { Scene } from "../../domain/tasks/waiting.ts";
+import { errorText } from "../../log-text.ts";
 import { Orders } from "./orders.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { StateStore } from "./state-store.ts";
@@ -121,7 +122,7 @@ export class Engine {
         return decided;
       });
     } catch (cause) {
-      ctx.abort(`a decision about tasks could not be kept: ${String(cause)}`);
+      ctx.abort(`a decision about tasks could not be kept: ${errorText(cause)}`);
       throw cause;
     }
     const after = this.#after;

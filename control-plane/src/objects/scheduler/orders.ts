@@ -8,6 +8,7 @@ import type { Board } from "../../domain/tasks/board.ts";
 import type { Answer } from "../../domain/tasks/board-port.ts";
 import type { Attempt, StopWhy, TaskCore } from "../../domain/tasks/model.ts";
 import { reason } from "../../domain/tasks/outcome.ts";
+import { errorText } from "../../log-text.ts";
 import type { RelayReply } from "../host-relay/host-requests.ts";
 import { relayOf } from "../relay-call.ts";
 import type { SecretStore } from "./secret-store.ts";
@@ -89,7 +90,7 @@ export class Orders {
       this.#port.decide((board, nowMs) => board.hostSeen(host, lastSeenMs ?? 0, connected, nowMs));
     } catch (cause) {
       // It is looked at again soon.
-      console.warn(JSON.stringify({ message: "a host's relay does not answer", host, cause: String(cause) }));
+      console.warn(JSON.stringify({ message: "a host's relay does not answer", host, cause: errorText(cause) }));
     }
   }
 
@@ -106,7 +107,7 @@ export class Orders {
       const reply = await ask(relayOf(this.#port.env, this.#port.fleet(), host.id));
       return reply.ok ? { ok: true, value: resultOf(name, reply.json) } : { ok: false, error: reply.error, neverSent: reply.neverSent };
     } catch (cause) {
-      console.warn(JSON.stringify({ message: "a host's relay does not answer", host: host.id, asked: name, cause: String(cause) }));
+      console.warn(JSON.stringify({ message: "a host's relay does not answer", host: host.id, asked: name, cause: errorText(cause) }));
       return { ok: false, error: maestroError("internal", `The relay of host '${host.name}' did not answer.`) };
     }
   }

@@ -5,6 +5,7 @@
 import type { NewEvent } from "../../domain/events/event.ts";
 import { untold } from "../../domain/tasks/telling.ts";
 import type { TaskCore } from "../../domain/tasks/model.ts";
+import { errorText } from "../../log-text.ts";
 
 export const FEED_RETRY_MS = 5_000;
 /** Of one call. */
@@ -84,7 +85,7 @@ export class Teller {
         this.#port.close(batch.flatMap(({ ended }) => ended ?? []));
       }
     } catch (cause) {
-      console.warn(JSON.stringify({ message: "the Feed could not be told of tasks", cause: String(cause) }));
+      console.warn(JSON.stringify({ message: "the Feed could not be told of tasks", cause: errorText(cause) }));
       this.#retryMs = this.#port.nowMs() + FEED_RETRY_MS;
     }
     this.#busy = false;
