@@ -62,3 +62,23 @@ test("a stream that says nothing any more, and does not end, is begun anew", asy
   expect(run.asked).toEqual(["true null", "true evt_8", "true evt_9"]);
   expect(run.heard).toEqual([8, 9]);
 });
+
+test("a server that answers at once is asked again after a while, and each time in a row after a longer one", async () => {
+  const asked: number[] = [];
+  const answer = (): Answer => {
+    asked.push(performance.now());
+    return asked.length > 5 ? refused(403, "scope_missing") : asked.length === 5 ? stream(at(7), event(8)) : stream(at(7));
+  };
+  await using server = await FakeServer.open(answer);
+  await runCli(["events", "--follow"], { env: { MAESTRO_URL: server.url, MAESTRO_TOKEN: TOKEN, MAESTRO_TIME_SCALE: "0.5" } });
+  const gaps = asked.slice(1).map((ms, i) => ms - (asked[i] ?? 0));
+  expect(gaps).toHaveLength(5);
+  // Half of 200 ms, doubled each time, at least and at half the scale; what it heard of begins anew.
+  for (const [i, least] of [100, 200, 400, 800].entries()) expect(gaps[i]).toBeGreaterThan(least - 10);
+  expect(gaps[4]).toBeLessThan(400);
+});
+
+test("a server that is away for a moment while it follows is asked again", async () => {
+  const run = await followed([], stream(at(7), event(8)), { status: 503, body: "{}", type: "application/json" }, stream(at(9), event(9)));
+  expect(run.heard).toEqual([8, 9]);
+});

@@ -5,9 +5,10 @@ import { ROUTES, type RouteSpec } from "@maestro/shared/contract/routes";
 import { parseJson } from "../../config/json.ts";
 import { readText } from "../api/http.ts";
 import type { ApiClient } from "../api/client.ts";
-import { breakWhenSilent } from "../api/patience.ts";
+import { breakWhenSilent, patiently, rest, type Patience } from "../api/patience.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
+import { Interruption } from "../interruption.ts";
 import { ServerRefusal } from "../render/failure.ts";
 import { renderFields } from "../render/table.ts";
 import { everything, findAnything, thingText } from "./things.ts";
@@ -72,16 +73,14 @@ export const events = defineCommand({
   params: {},
   examples: ["maestro events --follow", "maestro events --since evt_42 --json"],
   async run({ api, out, io, settings }, { flags }) {
-    const stop = new AbortController();
-    let interrupted = false;
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.once(signal, () => {
-        interrupted = true;
-        stop.abort();
-      });
-    }
+    using interruption = new Interruption();
+    const { signal } = interruption;
+    const away = (why: string) => out.note(`${why} Asking again.`);
+    const patience: Patience = { signal, scale: settings().timeScale, met: false, away };
     const client = api();
     let since = flags.since;
+    /** Answers in a row that ended and told nothing. */
+    let quiet = 0;
     // More was missed than a follower is sent: it is read in pages first.
     let catchingUp = false;
     for (;;) {
@@ -89,13 +88,14 @@ export const events = defineCommand({
       const follow: boolean = flags.follow && !paging;
       let head: string | undefined;
       let heard = 0;
-      const { body } = await client.raw(
-        ROUTES.events,
-        { query: { since, follow: follow ? "true" : "false", limit: paging ? CATCH_UP_ROWS : flags.limit } },
-        { accept: "text/event-stream" },
-      );
-      stop.signal.addEventListener("abort", () => body.destroy(), { once: true });
-      if (follow) breakWhenSilent(body, { scale: settings().timeScale });
+      const query = { since, follow: follow ? "true" : "false", limit: paging ? CATCH_UP_ROWS : flags.limit };
+      const ask = () => client.raw(ROUTES.events, { query, signal }, { accept: "text/event-stream" });
+      const answer = await patiently(patience, ask).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+      if (answer === undefined) return EXIT.interrupted;
+      const { body } = answer;
+      if (follow) breakWhenSilent(body, patience);
       try {
         for await (const message of serverSentEvents(body)) {
           if (message.event === AT) {
@@ -121,11 +121,14 @@ export const events = defineCommand({
           since = head ?? since;
         }
       } catch (error) {
-        if (!stop.signal.aborted && !flags.follow) throw error;
+        if (!signal.aborted && !flags.follow) throw error;
       }
       // The server ends a followed answer now and then, so that nothing is held awake by it: go on where it ended.
-      if (interrupted) return EXIT.interrupted;
+      if (signal.aborted) return EXIT.interrupted;
       if (!flags.follow) return EXIT.ok;
+      quiet = heard > 0 ? 0 : quiet + 1;
+      // Whoever answers at once is not asked at once again; pages that are full are wanted all.
+      if (!catchingUp || heard === 0) await rest(patience, quiet);
     }
   },
 });
