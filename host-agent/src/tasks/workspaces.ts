@@ -173,7 +173,7 @@ export async function removeWorkspace(note: LaunchNote, spec: AttemptSpec, place
       removeDir(dir.value, place);
       return statSync(note.workspace, { throwIfNoEntry: false }) === undefined
         ? { outcome: "absent" }
-        : { outcome: "kept", detail: `'${note.workspace}' was named by whoever sent the task.` };
+        : { outcome: "kept", detail: `'${note.workspace}' was given with the task, not made for it: it may hold other work, and stays.` };
     case "worktree": {
       const { repo, branch } = note;
       if (repo === undefined || branch === undefined) return { outcome: "kept", detail: "Its repository is not known any more." };
