@@ -73,10 +73,12 @@ export class AttemptBook {
     for (const { id } of gone) this.remove(id);
   }
 
-  /** It is told by alarm. */
-  keepUntold(report: AttemptReport, mark: number): void {
+  /** It is told by alarm. False where there is no room: then the host has to say it again. */
+  keepUntold(report: AttemptReport, mark: number): boolean {
     this.add(report.attempt, mark);
+    if (!this.#ids.has(report.attempt)) return false;
     this.#sql.exec("UPDATE attempts SET untold = ? WHERE id = ?", JSON.stringify(report), report.attempt);
+    return true;
   }
 
   told(attempt: string): void {

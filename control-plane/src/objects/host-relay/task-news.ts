@@ -240,7 +240,7 @@ export class TaskNews {
         this.#book.remove(ack.attempt);
         this.#port.ack(ack);
       } else {
-        this.#book.keepUntold(failed, this.#port.mark());
+        this.#keepUntold(failed);
         this.#later();
       }
     });
@@ -258,13 +258,19 @@ export class TaskNews {
       case "status": {
         const report = this.#latest.get(job.attempt);
         this.#latest.delete(job.attempt);
-        if (report !== undefined) this.#book.keepUntold(report, this.#port.mark());
+        if (report !== undefined) this.#keepUntold(report);
         break;
       }
       case "down":
         break;
     }
     this.#later();
+  }
+
+  /** What there is no room for is in the host's own book, which is asked for anew once the Scheduler can be told. */
+  #keepUntold(report: AttemptReport): void {
+    if (this.#book.keepUntold(report, this.#port.mark()) || this.#port.linkName() === undefined) return;
+    this.#store.set("tasksLink", undefined);
   }
 
   #drop(type: Job["type"]): void {
