@@ -78,6 +78,25 @@ describe("a token limited to agents", () => {
     expect(await viewer.hello()).toMatchObject({ canWrite: true });
   });
 
+  test("changes nothing of a host, which is other agents' too", async () => {
+    const { fleet, api } = await linkedFleet();
+    const { token } = await makeToken(fleet, { name: "narrow", agents: "web-*" });
+    for (const [method, path, body] of [
+      ["POST", "/api/v1/hosts/builder/drain"],
+      ["POST", "/api/v1/hosts/builder/resume"],
+      ["POST", "/api/v1/hosts/builder/unlock"],
+      ["PATCH", "/api/v1/hosts/builder", { name: "mine" }],
+      ["DELETE", "/api/v1/hosts/builder"],
+    ] as const)
+      expect(await refusal(call(path, { token, method, ...(body === undefined ? {} : { body }) }), "scope_missing")).toMatchObject({
+        field: "agents",
+        detail: "'owner/narrow' is limited to agents 'web-*', and this reaches beyond.",
+        hint: "Use a credential without a limit on agents.",
+      });
+    expect(await json(call("/api/v1/hosts/builder", { token }))).toMatchObject({ name: "builder", draining: false });
+    expect(await json(api("/api/v1/hosts/builder/drain", { method: "POST" }))).toMatchObject({ draining: true });
+  });
+
   test("is not led to a session by a host that calls it theirs", async () => {
     const { fleet, api } = await linkedFleet();
     await json(api("/api/v1/agents", { body: { name: "web-1", type: "shell", workspace: "/tmp/w" } }));

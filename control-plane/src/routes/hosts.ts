@@ -2,8 +2,8 @@
 import { bumpRegistry } from "../db/fleets.ts";
 import { findHost, listHosts, removeHost, setHostLock, updateHost, type HostRow } from "../db/hosts.ts";
 import { toHost } from "../domain/fleet/host-view.ts";
-import { mayTouchHost } from "../domain/access/permissions.ts";
-import { defineRoutes } from "../http/define-route.ts";
+import { mayTouchHost, withinLimits } from "../domain/access/permissions.ts";
+import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { relayOf } from "../objects/relay-call.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
 import { hostFor, hostNameWithinReach, type Asking } from "./placed-sessions.ts";
@@ -32,7 +32,7 @@ export const hostRoutes = defineRoutes({
   },
 
   async hostUpdate(rx) {
-    const host = await hostFor(rx, rx.params.id);
+    const host = await wholeHost(rx, rx.params.id);
     if (rx.body.name !== undefined) hostNameWithinReach(rx, rx.body.name, "name");
     await rx.audit(host.name);
     const changed = await updateHost(rx.db, rx.fleet, host.id, rx.body, rx.nowMs);
@@ -50,7 +50,7 @@ export const hostRoutes = defineRoutes({
   },
 
   async hostRemove(rx) {
-    const host = await hostFor(rx, rx.params.id);
+    const host = await wholeHost(rx, rx.params.id);
     await rx.audit(host.name);
     // First the row, so that its identity is refused from here on; then what is open.
     await removeHost(rx.db, rx.fleet, host.id);
@@ -63,15 +63,15 @@ export const hostRoutes = defineRoutes({
   },
 
   async hostDrain(rx) {
-    return setDraining(rx, await hostFor(rx, rx.params.id), true, (target) => rx.audit(target));
+    return setDraining(rx, await wholeHost(rx, rx.params.id), true, (target) => rx.audit(target));
   },
 
   async hostResume(rx) {
-    return setDraining(rx, await hostFor(rx, rx.params.id), false, (target) => rx.audit(target));
+    return setDraining(rx, await wholeHost(rx, rx.params.id), false, (target) => rx.audit(target));
   },
 
   async hostUnlock(rx) {
-    const host = await hostFor(rx, rx.params.id);
+    const host = await wholeHost(rx, rx.params.id);
     await rx.audit(host.name);
     // The relay first: should the second write fail, unlocking again is harmless.
     await relayOf(rx.env, rx.fleet, host.id).unlock();
@@ -82,6 +82,12 @@ export const hostRoutes = defineRoutes({
     return view(rx, await findHost(rx.db, rx.fleet, host.id));
   },
 });
+
+/** What becomes of a host concerns everybody's agents there: who is limited to some changes nothing of it. */
+async function wholeHost(rx: Asking, ref: string): Promise<HostRow> {
+  unwrap(withinLimits(rx.principal, { hosts: rx.principal.hosts }));
+  return hostFor(rx, ref);
+}
 
 async function setDraining(rx: Asking, host: HostRow, draining: boolean, audit: (target: string) => Promise<void>) {
   await audit(host.name);
