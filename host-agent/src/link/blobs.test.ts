@@ -51,3 +51,15 @@ test("[VR4] what nobody asks for does not pile up: the oldest goes", () => {
   expect(blobs.take(nameOf(1, mib))).toMatchObject({ ok: false });
   expect(blobs.take(nameOf(12, mib))).toMatchObject({ ok: true });
 });
+
+test("[VR4] empty and tiny parts do not pile up either", () => {
+  const blobs = new Blobs();
+  const empty = new Uint8Array(0);
+  for (let channel = 1; channel <= 100_000; channel++) blobs.add(frame(channel, 0, empty));
+  expect(blobs.size).toBeLessThan(10_000);
+  for (let i = 0; i < 100_000; i++) blobs.add(frame(7, i, Buffer.from("x")));
+  // Alone it was too much.
+  expect(blobs.take(nameOf(7, Buffer.alloc(100_000, "x")))).toMatchObject({ ok: false });
+  blobs.add(frame(8, 0, BYTES));
+  expect(blobs.take(nameOf(8, BYTES))).toMatchObject({ ok: true });
+});
