@@ -38,6 +38,7 @@ export class LogFile {
   #clean = 0;
   #digest: LogDigest | undefined;
   #broken = false;
+  #blotted = false;
   #closed = false;
 
   /** @param known undefined: nothing is read before `reveal`. */
@@ -95,6 +96,8 @@ export class LogFile {
       const handle = this.#handle;
       const rest = this.#redactor?.flush();
       if (handle !== undefined && !this.#broken && rest !== undefined) await this.#take(handle, this.#shapes?.push(rest, true) ?? rest);
+      // The end is written down next, and after that nothing is looked for in this file.
+      if (this.#blotted) await handle?.datasync();
       const left = this.#unknown.length === 0 ? {} : { unredacted: [...this.#unknown] };
       this.#digest = { bytes: this.#clean, sha256: this.#hash.digest("hex"), ...left };
       await this.close();
@@ -131,6 +134,7 @@ export class LogFile {
 
   /** The file first: what could not be blotted out there does not become clean. */
   async #take(handle: FileHandle, { bytes, blots }: Redacted): Promise<void> {
+    this.#blotted ||= blots.length > 0;
     try {
       for (const { from, to } of blots) await handle.write(bytes, from - this.#clean, to - from, from);
     } catch (cause) {
