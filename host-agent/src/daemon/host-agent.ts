@@ -6,6 +6,7 @@ import { LOG_FILE_LIMIT_BYTES } from "@maestro/shared/limits";
 import { Detector } from "../adapters/detect.ts";
 import { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import type { Settings } from "../config/env.ts";
+import { readForwardEnv } from "../config/forward-env.ts";
 import { ensurePrivateDir, type Paths } from "../config/paths.ts";
 import { baseEnv } from "../holder/launch.ts";
 import { helloFrames, sessionsFrames } from "../link/hello.ts";
@@ -59,7 +60,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   for (const dir of [paths.home, paths.hostDir]) ensurePrivateDir(dir, uid);
   const url = checkServerUrl(identity.record.url, [...settings.allowHttp, ...(identity.record.allowHttp ?? [])]);
   if (!url.ok) throw fail(url.error.code, url.error.detail, url.error);
-  const policy = readPolicy(paths.policyFile);
+  const policy = { ...readPolicy(paths.policyFile), alsoForward: readForwardEnv(process.env) };
   const lock = acquireLock(paths.daemonLockFile, paths.fallbackLockFile, "host run", version);
   const count = nextStart(paths.startCounterFile, paths.spareCounterFile, clock.wallMs());
   if (count.problem !== undefined) log.error("the state directory takes no writes; going on without", { problem: count.problem });

@@ -30,6 +30,8 @@ export interface Policy {
   shell: "allow" | "deny";
   binaries: readonly string[] | undefined;
   forward: readonly string[] | undefined;
+  /** Where `forward` says nothing: beside the usual keys, by the environment that the host-agent was started with. */
+  alsoForward: readonly string[];
   maxConcurrent: number | undefined;
   logLimitBytes: number | undefined;
   /** SHA-256 of the file, `none` without one; reported, so that a change is seen. */
@@ -41,6 +43,7 @@ export const openPolicy: Policy = {
   shell: "allow",
   binaries: undefined,
   forward: undefined,
+  alsoForward: [],
   maxConcurrent: undefined,
   logLimitBytes: undefined,
   digest: "none",
@@ -78,7 +81,16 @@ export function parsePolicy(file: string, bytes: Uint8Array): Policy {
   }
   const { roots, shell = "allow", binaries, forward, max_concurrent: maxConcurrent, log_limit: logLimit } = parsed.data;
   const logLimitBytes = logLimit === undefined ? undefined : sizeInBytes(logLimit);
-  return { roots, shell, binaries, forward, maxConcurrent, logLimitBytes, digest: createHash("sha256").update(bytes).digest("hex") };
+  return {
+    roots,
+    shell,
+    binaries,
+    forward,
+    alsoForward: [],
+    maxConcurrent,
+    logLimitBytes,
+    digest: createHash("sha256").update(bytes).digest("hex"),
+  };
 }
 
 const UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };

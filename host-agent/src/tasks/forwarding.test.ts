@@ -17,6 +17,13 @@ describe("[TK5] names", () => {
     ["a provider's key of the host", names({ hostEnv: ["OPENAI_API_KEY"] }), openPolicy, undefined],
     ["another variable of the host", names({ hostEnv: ["AWS_SECRET"] }), openPolicy, "env.AWS_SECRET"],
     ["the same, named by the policy", names({ hostEnv: ["AWS_SECRET"] }), { ...openPolicy, forward: ["AWS_SECRET"] }, undefined],
+    ["the same, named by its environment", names({ hostEnv: ["AWS_SECRET"] }), { ...openPolicy, alsoForward: ["AWS_SECRET"] }, undefined],
+    [
+      "one of its environment that the policy leaves out",
+      names({ hostEnv: ["AWS_SECRET"] }),
+      { ...openPolicy, alsoForward: ["AWS_SECRET"], forward: [] },
+      "env.AWS_SECRET",
+    ],
     ["a key that the policy leaves out", names({ hostEnv: ["OPENAI_API_KEY"] }), { ...openPolicy, forward: [] }, "env.OPENAI_API_KEY"],
     ["a secret of the fleet", names({ secretNames: ["DEPLOY_KEY"] }), openPolicy, undefined],
     ["one that the policy leaves out", names({ secretNames: ["DEPLOY_KEY"] }), { ...openPolicy, forward: ["X"] }, "env.DEPLOY_KEY"],

@@ -15,7 +15,7 @@ const PUBLIC = new Set(["MAESTRO_URL"]);
 
 export function refuseNames(
   { env, hostEnv, secretNames }: Pick<AttemptSpec, "env" | "hostEnv" | "secretNames">,
-  policy: Pick<Policy, "forward" | "shell">,
+  policy: Pick<Policy, "forward" | "alsoForward" | "shell">,
 ): MaestroError | undefined {
   const names = [...Object.keys(env), ...hostEnv, ...secretNames];
   const denied = names.find((name) => isDeniedEnv(name));
@@ -28,7 +28,7 @@ export function refuseNames(
       hint: "`shell: deny` in its policy file says so.",
     });
   const usual: readonly string[] = FORWARDABLE_ENV;
-  const mayTake = policy.forward ?? usual;
+  const mayTake = policy.forward ?? [...usual, ...policy.alsoForward];
   const taken = hostEnv.find((name) => !mayTake.includes(name));
   // A fleet's own secrets have names that no list of ours knows; a policy that names some means only those.
   const given =

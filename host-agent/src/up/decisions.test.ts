@@ -1,5 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { readForwardEnv } from "../config/forward-env.ts";
+import { bindingsOf } from "./bindings.ts";
 import { selfSigned } from "./certificate.ts";
 import { launcherText, pathLine } from "./launcher.ts";
 import { peersOf, planListen, type ListenPlan } from "./listen-plan.ts";
@@ -160,4 +162,17 @@ test.each([
 
 test("a child that keeps dying is started ever more slowly", () => {
   expect([0, 1, 2, 3, 10].map(restartDelayMs)).toEqual([250, 500, 1000, 2000, 15_000]);
+});
+
+test("[TK5] the Worker takes from callers what `up` was started with in FORWARD_ENV", () => {
+  const bindings = bindingsOf({
+    secrets: { root: "r", bootstrapSha256: "b" },
+    origins: { public: "http://127.0.0.1:23000", all: ["http://127.0.0.1:23000", "http://localhost:23000"] },
+    names: ["box"],
+    pin: undefined,
+    protection: { type: "loopback" },
+    forwardable: readForwardEnv({ FORWARD_ENV: "NPM_TOKEN, DEPLOY_KEY" }),
+    timeScale: 1,
+  });
+  expect(bindings).toMatchObject({ FORWARD_ENV: "NPM_TOKEN,DEPLOY_KEY", PLAIN_HTTP: "", HOST_NAMES: "box" });
 });

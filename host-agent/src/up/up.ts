@@ -5,10 +5,12 @@ import { homedir, hostname, networkInterfaces } from "node:os";
 import * as path from "node:path";
 import { fail } from "@maestro/shared/errors";
 import type { ApiClient } from "../cli/api/client.ts";
+import { readForwardEnv } from "../config/forward-env.ts";
 import type { Paths } from "../config/paths.ts";
 import { parsePin } from "../link/connector.ts";
 import { readyHost, readyOwner, type AccessPlace } from "./access.ts";
 import { findArtifacts, type Artifacts } from "./artifacts.ts";
+import { bindingsOf } from "./bindings.ts";
 import { startControlPlane, type ControlPlaneChild } from "./control-plane-child.ts";
 import type { ControlPlaneConfig } from "./control-plane-wire.ts";
 import { writeLauncher } from "./launcher.ts";
@@ -50,6 +52,7 @@ const POLL_MS = 50;
 /** Runs until told to stop; `onReady` is called once. */
 export async function runUp(options: UpOptions, onReady: (ready: Ready) => void | Promise<void>, stop: AbortSignal): Promise<void> {
   const { paths, note } = options;
+  const forwardable = readForwardEnv(process.env);
   const built = findArtifacts();
   const up = openState(paths);
   const record = await claim(up, built, options);
@@ -62,7 +65,8 @@ export async function runUp(options: UpOptions, onReady: (ready: Ready) => void 
     const tls = readyTls(options.plan.protection, { dir: up.tls, hosts: tlsNames(origins, externalAddresses(machine)), nowMs: Date.now() });
     const secrets = readSecrets(up);
     const remember = remembering(up, { ...record, url: origins.local, build: artifacts.id });
-    const { protection } = options.plan;
+    const { plan, timeScale } = options;
+    const { protection } = plan;
     const config: ControlPlaneConfig = {
       stateDir: up.state,
       worker: artifacts.worker,
@@ -71,16 +75,7 @@ export async function runUp(options: UpOptions, onReady: (ready: Ready) => void 
       manifest: artifacts.manifest,
       bind: options.plan.bind,
       port,
-      bindings: {
-        MAESTRO_SECRET: secrets.root,
-        BOOTSTRAP_SHA256: secrets.bootstrapSha256,
-        PUBLIC_ORIGIN: origins.public,
-        ALLOWED_ORIGINS: origins.all.join(","),
-        HOST_NAMES: ownNames(options.plan, machine).join(","),
-        TLS_PIN: tls?.pin ?? "",
-        PLAIN_HTTP: protection.type === "allow-http" ? "1" : "",
-        TIME_SCALE: String(options.timeScale),
-      },
+      bindings: bindingsOf({ secrets, origins, names: ownNames(plan, machine), pin: tls?.pin, protection, forwardable, timeScale }),
       ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key } }),
       ...(protection.type === "allow-http" ? { allowHttp: [...protection.networks] } : {}),
     };
