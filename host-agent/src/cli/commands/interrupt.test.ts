@@ -16,6 +16,7 @@ test.each([
   [["task", "wait", TASK], `task ${TASK} goes on`],
   [["logs", `att_${TASK.slice(4)}`, "--follow"], ""],
   [["state", "watch"], ""],
+  [["events", "--follow"], ""],
 ])("%j exits 130 at once, and cancels nothing", { timeout: 60_000 }, async (argv, told) => {
   const asked: string[] = [];
   let interrupted = false;

@@ -21,6 +21,8 @@ export const bodyFlags = {
   exec: flag.toggle("run the command after -- instead of asking an agent"),
   to: flag.list("agents by name, beginning of an id, or type: a,b; default: the only one", "a,b"),
   host: flag.text("where: a host by name or id", "host"),
+  "host-label": flag.pairs("only on hosts with this label"),
+  capability: flag.list("only where there is this: a type of agent, a tool such as git, what the agent's type names", "name"),
   timeout: seconds("from start to end; default 1800", 3600),
   "schedule-timeout": seconds("until it must have started; default: none", 600),
   "heartbeat-timeout": seconds("longest time without output; default: none", 300),
@@ -28,6 +30,7 @@ export const bodyFlags = {
   "if-failed": flag.choice("when what it depends on ends otherwise; default fail", ["fail", "run"]),
   id: flag.text("an id of your own", "id"),
   model: flag.text("the model that the agent's CLI shall use", "model"),
+  mode: flag.text("the mode of the agent's CLI, where it has modes", "mode"),
   description: flag.text("a few words for lists", "text"),
   priority: flag.integer("1 is first; default 3", { min: 1, max: 5, example: 2, placeholder: "1-5" }),
   retries: flag.integer("how often it is tried again after a passing failure", { min: 0, max: 20, example: 2 }),
@@ -66,8 +69,7 @@ export function taskBody({ flags, prompt, argv, env, workspace, worktree }: Body
   return {
     ...(prompt === undefined ? { command: [...argv] } : { prompt }),
     ...(to.length === 0 ? {} : { to }),
-    // A command without an agent runs on any host that is not said otherwise.
-    ...(flags.host === undefined ? (prompt === undefined && to.length === 0 ? { on: {} } : {}) : { on: { host: flags.host } }),
+    ...on(flags, prompt === undefined && to.length === 0),
     ...milliseconds("timeoutMs", flags.timeout),
     ...milliseconds("scheduleTimeoutMs", flags["schedule-timeout"]),
     ...milliseconds("heartbeatTimeoutMs", flags["heartbeat-timeout"]),
@@ -75,6 +77,7 @@ export function taskBody({ flags, prompt, argv, env, workspace, worktree }: Body
     ...given("ifFailed", flags["if-failed"]),
     ...given("id", flags.id),
     ...given("model", flags.model),
+    ...given("mode", flags.mode),
     ...given("description", flags.description),
     ...given("priority", flags.priority),
     ...given("retries", flags.retries),
@@ -90,6 +93,17 @@ export function taskBody({ flags, prompt, argv, env, workspace, worktree }: Body
     ...given("group", limit),
     ...(flags.trace ? { trace: true } : {}),
   };
+}
+
+/** @param free a command without an agent: it runs on any host where nothing is said. */
+function on({ host, "host-label": labels, capability }: BodyFlags, free: boolean): Pick<Body, "on"> {
+  const capabilities = capability.flatMap((text) => text.split(","));
+  const selector = {
+    ...given("host", host),
+    ...(Object.keys(labels).length === 0 ? {} : { labels }),
+    ...(capabilities.length === 0 ? {} : { capabilities }),
+  };
+  return free || Object.keys(selector).length > 0 ? { on: selector } : {};
 }
 
 /** Exactly one of a prompt, a file that holds it, and a command. */

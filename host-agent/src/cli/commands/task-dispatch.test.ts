@@ -34,6 +34,11 @@ describe("what is sent", { timeout: 30_000 }, () => {
   test.each<[string[], object]>([
     [["do it", "--to", "a,b", "--to", "c"], { prompt: "do it", to: ["a", "b", "c"] }],
     [["do it", "--host", "gpu-1"], { prompt: "do it", on: { host: "gpu-1" } }],
+    [
+      ["do it", "--host-label", "os=linux", "--capability", "gpu,git", "--capability", "node", "--mode", "plan"],
+      { prompt: "do it", mode: "plan", on: { labels: { os: "linux" }, capabilities: ["gpu", "git", "node"] } },
+    ],
+    [["--exec", "--capability", "git", "--", "ls"], { command: ["ls"], on: { capabilities: ["git"] } }],
     [["--exec", "--", "make", "-j", "--sync"], { command: ["make", "-j", "--sync"], on: {} }],
     [["--exec", "--to", "a", "--", "ls"], { command: ["ls"], to: ["a"] }],
     [

@@ -81,9 +81,7 @@ const attemptColumns = (out: Output): Column<Attempt>[] => [
 
 /** [LG4] With the secrets that may stand in it. */
 const logText = ({ log }: Attempt): string =>
-  log === undefined
-    ? ""
-    : `${count(log.bytes)} bytes${log.unredacted === undefined ? "" : `, may show ${log.unredacted.join(", ")}`}`;
+  log === undefined ? "" : `${count(log.bytes)} bytes${log.unredacted === undefined ? "" : `, may show ${log.unredacted.join(", ")}`}`;
 
 const targetColumns: Column<TaskTarget>[] = [
   { header: "to", value: targetName },

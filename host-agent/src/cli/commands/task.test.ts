@@ -57,6 +57,16 @@ describe("task status", { timeout: 30_000 }, () => {
     );
   });
 
+  test("--command prints what it was given to do: a prompt as it is, a command in words for the shell", async () => {
+    answer = () => json(fakeTask({ prompt: "Review\nthe change" }));
+    expect(await cli(`task status ${TASK} --command`)).toMatchObject({ code: 0, stdout: "Review\nthe change\n" });
+    const command = ["sh", "-c", "echo it's $HOME", ""];
+    const { prompt: _, ...task } = fakeTask({ command });
+    answer = () => json(task);
+    expect(await cli(`task status ${TASK} --command`)).toMatchObject({ stdout: `sh -c 'echo it'\\''s $HOME' ''\n` });
+    expect(JSON.parse((await cli(`task status ${TASK} --command --json`)).stdout)).toEqual({ id: TASK, command });
+  });
+
   test("--last is the newest, or that of an agent; an agent's name alone is its newest, too", async () => {
     answer = ({ path: at }) =>
       at.endsWith("/tasks") ? list(fakeTask()) : at.endsWith(TASK) ? json(fakeTask()) : refused(404, "task_not_found");

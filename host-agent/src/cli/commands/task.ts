@@ -20,7 +20,10 @@ export const taskStatus = defineCommand({
   group: "task",
   name: "task status",
   summary: "Show one task: its state, why it waits or went wrong; piped, as one JSON object",
-  flags: { last: flag.toggle("the newest task, or with an agent that agent's newest") },
+  flags: {
+    last: flag.toggle("the newest task, or with an agent that agent's newest"),
+    command: flag.toggle("print what it was given to do: its prompt, or its command in words for the shell"),
+  },
   params: { task: param.optional("a task's id, or an agent: its newest task") },
   examples: ["maestro task status tsk_01j9", "maestro task status --last reviewer | jq -r .status"],
   async run(context, { params, flags }) {
@@ -28,10 +31,18 @@ export const taskStatus = defineCommand({
     if (!flags.last && params.task === undefined) {
       throw fail("usage", "Which task?", { field: "task", hint: "Give its id, or --last, or --last <agent>. See: maestro task list" });
     }
-    showOne(context, await (flags.last ? newestDetail(client, params.task) : taskOrNewestOf(client, params.task ?? "")));
+    const task = await (flags.last ? newestDetail(client, params.task) : taskOrNewestOf(client, params.task ?? ""));
+    if (!flags.command) showOne(context, task);
+    else if (context.out.mode === "table") context.out.foreign(`${workText(task)}\n`, false);
+    else context.out.one({ id: task.id, prompt: task.prompt, command: task.command }, () => "", task.id);
     return EXIT.ok;
   },
 });
+
+/** As it can be given again. */
+const workText = ({ prompt, command }: Task): string => prompt ?? (command ?? []).map(shellWord).join(" ");
+
+const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 /** What a script reads is an object, whatever it is told by flags. */
 function showOne({ out, io }: Context, task: Task & { attempts?: Attempt[] }): void {
