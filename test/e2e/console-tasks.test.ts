@@ -106,6 +106,43 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
     expect(existsSync(hold)).toBe(true);
   });
 
+  test("a failed one is found by the filters, its log is searched, and it is run again", { timeout: 60_000 }, async () => {
+    const mended = join(work, "mended");
+    const words = 'i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo "line $i"; done; echo "the needle"; test -e "$1"';
+    const failed = await dispatchTask(product.api, { command: shell(words, mended), on: {}, description: "fails at first" });
+    const fine = await dispatchTask(product.api, { command: ["/bin/true"], on: {}, description: "fails never" });
+    await Promise.all([failed, fine].map(({ id }) => taskEnds(product.api, id)));
+    await using tab = await user.open("/tasks");
+    await journey("tasks-retry", tab, async (page) => {
+      const list = page.getByRole("list", { name: "Tasks" });
+      await list.getByText("fails never").waitFor();
+      await page.getByRole("search", { name: "Tasks" }).getByText("Failed", { exact: true }).click();
+      await page.getByLabel("Search tasks").fill("FAILS");
+      await page.waitForURL(/status=failed.*q=FAILS/);
+      await list.getByText("fails never").waitFor({ state: "detached" });
+      await list.getByText("fails at first").click();
+      await page.getByTestId("task").and(page.locator('[data-state="failed"]')).waitFor();
+      await page.getByText("exit_nonzero").first().waitFor();
+      await page.getByRole("region", { name: "Usage" }).getByText("Peak memory").waitFor();
+
+      const log = page.getByTestId("log");
+      await page.getByLabel("Search the log").fill("line 7");
+      await page.getByTestId("log-hits").getByText("11 of 11").waitFor();
+      await log.getByText("line 79", { exact: true }).waitFor();
+      await page.getByRole("button", { name: "Earlier match" }).click();
+      await page.getByTestId("log-hits").getByText("10 of 11").waitFor();
+      await page.getByLabel("Search the log").fill("haystack");
+      await page.getByTestId("log-hits").getByText("none").waitFor();
+
+      writeFileSync(mended, "");
+      await page.getByRole("button", { name: "Run again" }).click();
+      await page.getByTestId("task").and(page.locator('[data-state="completed"]')).waitFor();
+      await page.getByRole("region", { name: "Attempts" }).getByRole("listitem").nth(1).waitFor();
+      await page.getByRole("button", { name: "Run again" }).waitFor({ state: "detached" });
+      expectClean(tab);
+    });
+  });
+
   test("the dialog keeps its buttons in sight, and a long name leaves room for where its agent is", { timeout: 60_000 }, async () => {
     const name = `${"a-name-that-goes-on-".repeat(3)}end`;
     await product.api.createAgent({ name, type: "shell", workspace: product.home.directory("long") });
@@ -117,7 +154,7 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
         const list = dialog.getByRole("group", { name: "Agents" });
         await list.getByText(name).waitFor();
         expect(await list.evaluate((box) => box.scrollWidth - box.clientWidth)).toBeLessThanOrEqual(0);
-        const place = list.getByText(product.host, { exact: true });
+        const place = list.getByText(product.api.defaultHost ?? "", { exact: true });
         expect(await place.evaluate((word) => word.scrollWidth - word.clientWidth)).toBeLessThanOrEqual(0);
         await dialog.locator("summary").click();
         const [bottom, button] = await Promise.all([
