@@ -40,6 +40,7 @@ test("a secret is set, named, set anew and deleted; its value is in no answer an
 const CASES: [string, unknown, ErrorCode, string][] = [
   ["A=B", { value: "x" }, "env_name_invalid", "name"],
   ["1A", { value: "x" }, "env_name_invalid", "name"],
+  ["__proto__", { value: "x" }, "env_name_invalid", "name"],
   ["N".repeat(129), { value: "x" }, "env_name_invalid", "name"],
   ["LD_PRELOAD", { value: "x" }, "env_denied", "name"],
   ["MAESTRO_TOKEN", { value: "x" }, "env_denied", "name"],

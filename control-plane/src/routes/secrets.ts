@@ -36,9 +36,9 @@ export const secretRoutes = defineRoutes({
   },
 });
 
-/** It becomes the name of a variable in a task's environment. */
+/** It becomes the name of a variable in a task's environment, and a key of objects on its way there. */
 function nameOf(name: string): string {
-  if (!SecretName.safeParse(name).success || name.length > MAX_NAME_CHARS)
+  if (!SecretName.safeParse(name).success || name.length > MAX_NAME_CHARS || name === "__proto__")
     throw fail("env_name_invalid", `'${escapeUnsafe(name.slice(0, 64))}' is no environment name.`, {
       field: "name",
       hint: `Letters, digits and _, not beginning with a digit; ${MAX_NAME_CHARS} at most.`,
