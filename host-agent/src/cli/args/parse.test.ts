@@ -49,6 +49,7 @@ describe("argv", () => {
     [["a", "--port", "abc"], "flag_invalid", "port", "--port 8080"],
     [["a", "--port", "70000"], "flag_invalid", "port", "--port 8080"],
     [["a", "--port", "1e3"], "flag_invalid", "port", "--port 8080"],
+    [["a", "--port", "-1"], "flag_invalid", "port", "--port 8080"],
     [["a", "--port"], "flag_invalid", "port", "--port n"],
     [["a", "--host", "--force"], "flag_invalid", "host", "--host host"],
     [["a", "--host="], "flag_invalid", "host", "--host host"],
@@ -64,6 +65,11 @@ describe("argv", () => {
     const result = parse(...argv);
     expect(result).toMatchObject({ ok: false, error: { code, ...(field === undefined ? {} : { field }) } });
     if (!result.ok) expect(result.error.hint).toContain(hint);
+  });
+
+  test("a negative number is a value, out of range or not, and no flag", () => {
+    expect(parse("a", "--host", "-1")).toMatchObject({ ok: true, value: { flags: { host: "-1" } } });
+    expect(parse("a", "--port", "-1")).toMatchObject({ ok: false, error: { detail: expect.stringContaining("'-1'") } });
   });
 
   test("the usage line names parameters, flags and what follows --", () => {

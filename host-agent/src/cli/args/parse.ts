@@ -24,6 +24,8 @@ export interface Scanned {
   passthrough: readonly string[];
 }
 
+const NEGATIVE = /^-\d/;
+
 /** Every flag is one of the grammar's, and no two exclude each other. */
 export function scanArgs(grammar: Grammar<Flags, Params>, argv: readonly string[]): Result<Scanned> {
   const scanned = scan(grammar, argv);
@@ -93,7 +95,7 @@ function scan(grammar: Grammar<Flags, Params>, argv: readonly string[]): Result<
       add(name, "");
     } else {
       const next = argv[i + 1];
-      if (next === undefined || (next.startsWith("-") && next !== "-")) {
+      if (next === undefined || (next.startsWith("-") && next !== "-" && !NEGATIVE.test(next))) {
         if (spec.arity === "optional") {
           add(name, "");
           continue;
