@@ -37,7 +37,10 @@ export function healthText(
 ): string[] {
   return [
     `status: ${status}`,
-    ...reasons.flatMap(({ code, detail: what, hint }) => [`  ${what} (${code})`, ...(hint === undefined ? [] : [`    ${hint}`])]),
+    ...reasons.flatMap(({ code, detail: what, hint }) => [
+      what.endsWith(`(${code})`) ? `  ${what}` : `  ${what} (${code})`,
+      ...(hint === undefined ? [] : [`    ${hint}`]),
+    ]),
     ...(detail
       ? [
           ...renderFields([

@@ -77,19 +77,21 @@ describe("an agent type that nobody registered", { timeout: 30_000 }, () => {
     expect(registered()).toEqual([{ slug: "architect", adapter: "codex", mode: "architect" }]);
   });
 
-  test.each([
-    ["near a known one is a typing mistake", "claudee", "gpu-1", {}],
-    ["with a default adapter that is not on the host", "architect", "laptop", { MAESTRO_DEFAULT_ADAPTER: "claude" }],
-  ])("%s: the refusal stays, and nothing is registered", async (_what, slug, at, env) => {
-    const run = await assign(slug, at, { env, more: ["--json"] });
+  test("near a known one is a typing mistake: the refusal stays, and nothing is registered", async () => {
+    const run = await assign("claudee", "gpu-1", { more: ["--json"] });
     expect(run).toMatchObject({ code: 9, stdout: "" });
     expect(problemOf(run)).toMatchObject({ code: "agent_type_not_found", ...NOT_FOUND });
     expect(registered()).toEqual([]);
   });
 
-  test("where no agent CLI is found: the refusal stays, and nothing is registered", async () => {
-    types = [type("shell", [host]), type("claude", [], [host])];
-    expect(await assign("architect", "gpu-1")).toMatchObject({ code: 9, stdout: "" });
+  test.each([
+    ["a default adapter that is not on the host", "laptop", { MAESTRO_DEFAULT_ADAPTER: "claude" }, "a mode of claude, but"],
+    ["no agent CLI on it", "gpu-1", {}, "a mode of kilo, claude, codex, opencode, but"],
+  ])("with %s nothing is registered, and the refusal says what is missing", async (what, at, env, hint) => {
+    if (what.startsWith("no")) types = [type("shell", [host]), type("claude", [], [host])];
+    const run = await assign("architect", at, { env, more: ["--json"] });
+    expect(run).toMatchObject({ code: 9, stdout: "" });
+    expect(problemOf(run)).toMatchObject({ code: "agent_type_not_found", field: "type", hint: expect.stringContaining(hint) });
     expect(registered()).toEqual([]);
   });
 

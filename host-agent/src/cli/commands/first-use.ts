@@ -34,9 +34,8 @@ export interface FirstUse {
 
 /** Undefined where a known type is near (then it was a typing mistake), or no agent CLI is there to stand on. */
 export function adapterForFirstUse(types: readonly Item<"agentTypes">[], { slug, host, wanted }: FirstUse): AdapterName | undefined {
-  const here = types.filter(({ source, hosts }) => source === "api" || hosts.some((at) => host === undefined || at.host === host));
-  const known = here.map((type) => type.slug);
-  if (!NAME_PATTERN.test(slug) || nearest(slug, known, 1).length > 0) return undefined;
+  const here = typesAt(types, host);
+  if (isMistyped(slug, here)) return undefined;
   const isFound = (adapter: AdapterName): boolean =>
     here.some(({ hosts }) =>
       hosts.some(
@@ -46,6 +45,24 @@ export function adapterForFirstUse(types: readonly Item<"agentTypes">[], { slug,
   const configured = wanted();
   return (configured === undefined ? MODED : [configured]).find(isFound);
 }
+
+const typesAt = (types: readonly Item<"agentTypes">[], host: string | undefined) =>
+  types.filter(({ source, hosts }) => source === "api" || hosts.some((at) => host === undefined || at.host === host));
+
+const isMistyped = (slug: string, here: readonly Item<"agentTypes">[]): boolean =>
+  !NAME_PATTERN.test(slug) ||
+  nearest(
+    slug,
+    here.map((type) => type.slug),
+    1,
+  ).length > 0;
+
+/** That a type may come into being at its first use is told where it could not. */
+const nothingBelow = (refusal: string, wanted: AdapterName | undefined) =>
+  fail("agent_type_not_found", refusal, {
+    field: "type",
+    hint: `It could be a mode of ${wanted ?? MODED.join(", ")}, but none was found there. Install one (it is seen within a minute), or define the type: maestro agent register <file>`,
+  });
 
 /** Does `assign`; where it is refused because nobody knows the type, registers the type and does it once more. */
 export async function withFirstUse<T>(
@@ -58,8 +75,10 @@ export async function withFirstUse<T>(
     return await assign();
   } catch (error) {
     if (!(error instanceof ServerRefusal) || error.problem.code !== "agent_type_not_found") throw error;
-    const adapter = adapterForFirstUse(await client.all("agentTypes"), use);
-    if (adapter === undefined) throw error;
+    const types = await client.all("agentTypes");
+    const adapter = adapterForFirstUse(types, use);
+    if (adapter === undefined)
+      throw isMistyped(use.slug, typesAt(types, use.host)) ? error : nothingBelow(error.problem.detail, use.wanted());
     await client.call("agentTypeCreate", { body: { slug: use.slug, adapter, mode: use.slug } });
     tell(`Type '${use.slug}' was not known: it is registered as mode '${use.slug}' of ${adapter}.`);
     return assign();

@@ -174,13 +174,18 @@ describe("secrets", { timeout: 30_000 }, () => {
   });
 
   test.each([
-    ["", "No value"],
-    ["\n", "No value"],
-    ["x".repeat(16 * 1024 + 1), "more than 16384 bytes"],
-  ])("a value that is none, or too large, is not sent", async (stdin, said) => {
+    ["", "No value", "--file"],
+    ["\n", "No value", "--file"],
+    ["x".repeat(16 * 1024 + 1), "more than 16384 bytes", "a file of the host"],
+  ])("a value that is none, or too large, is not sent", async (stdin, said, hint) => {
     const run = await cli(["secret", "set", "GH_TOKEN", "--json"], { stdin });
     expect(run).toMatchObject({ code: 2, stdout: "" });
-    expect(problemOf(run)).toMatchObject({ code: "field_invalid", field: "value", detail: expect.stringContaining(said) });
+    expect(problemOf(run)).toMatchObject({
+      code: "field_invalid",
+      field: "value",
+      detail: expect.stringContaining(said),
+      hint: expect.stringContaining(hint),
+    });
     expect(server.asked).toEqual([]);
   });
 
@@ -216,6 +221,8 @@ describe("[SKILL6] agent health", { timeout: 30_000 }, () => {
     expect((await cli(["agent", "health", "reviewer"])).stdout).toBe(
       "status: unhealthy\n  claude is not installed (agent_cli_missing)\n    npm install -g x\n",
     );
+    serve(health("unhealthy", { reasons: [{ code: "auth_failed", detail: "t1: failed (auth_failed)" }] }));
+    expect((await cli(["agent", "health", "reviewer"])).stdout).toBe("status: unhealthy\n  t1: failed (auth_failed)\n");
   });
 
   test("--detail shows the checks, --log-lines the end of its last task's log", async () => {

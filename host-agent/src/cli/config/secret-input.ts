@@ -23,10 +23,15 @@ export async function readSecret(io: Io, { file, prompt }: { file: string | unde
 /** Any text, several lines of a key included; the line feed that ends it is not part of it. */
 export async function readSecretValue(io: Io, { file, prompt }: { file: string | undefined; prompt: string }): Promise<string> {
   const text = (await givenSecret(io, file, prompt)).replace(/\r?\n$/, "");
-  if (text !== "" && Buffer.byteLength(text) <= MAX_SECRET_BYTES) return text;
-  throw fail("field_invalid", text === "" ? "No value was given." : `The value has more than ${MAX_SECRET_BYTES} bytes.`, {
+  if (text === "")
+    throw fail("field_invalid", "No value was given.", {
+      field: "value",
+      hint: "Give it at the prompt, on standard input, or with --file <file>; never as an argument.",
+    });
+  if (Buffer.byteLength(text) <= MAX_SECRET_BYTES) return text;
+  throw fail("field_invalid", `The value has more than ${MAX_SECRET_BYTES} bytes.`, {
     field: "value",
-    hint: "Give it at the prompt, on standard input, or with --file <file>; never as an argument.",
+    hint: "An environment holds no more of one; keep larger things in a file of the host.",
   });
 }
 
