@@ -156,6 +156,7 @@ export const ERRORS = {
   queue_full: row(429, 1, "Queue is full", true),
   depth_exceeded: row(403, 11, "Tasks nested too deeply"),
   fan_out_exceeded: row(403, 11, "Too many child tasks"),
+  budget_exceeded: row(403, 11, "Budget is spent"),
   log_not_found: row(404, 9, "No log"),
   workspace_busy: row(409, 10, "Workspace in use"),
   key_invalid: row(400, 2, "Key invalid"),

@@ -88,6 +88,8 @@ export const LOG_FILE_LIMIT_BYTES = 1024 * MiB;
 export const TASK_RETENTION_MS = 14 * 24 * 3_600_000;
 export const MAX_DEPTH = 3;
 export const MAX_FAN_OUT = 20;
+/** What agents submit, and what that submits, all together beneath one task; a budget may say less. */
+export const MAX_TASKS_BENEATH = 200;
 
 // state and secrets
 export const STATE_TTL_S = 24 * 3600;

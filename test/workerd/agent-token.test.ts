@@ -1,6 +1,6 @@
 /** The token of an attempt: what an agent may do with it, for how long, and what never. */
 import { describe, expect, test } from "vitest";
-import { MAX_DEPTH, MAX_FAN_OUT } from "@maestro/shared/limits";
+import { MAX_DEPTH, MAX_FAN_OUT, MAX_TASKS_BENEATH } from "@maestro/shared/limits";
 import { formatAttemptToken } from "@maestro/shared/token";
 import { call, joinHost, json, refusal, type Call } from "./access-fleet.ts";
 import { linkUp } from "./support/linked-fleet.ts";
@@ -106,6 +106,75 @@ describe("an agent with its token", () => {
       if (depth === MAX_DEPTH) await refusal(answer, "depth_exceeded");
       else expect((await answer).status).toBe(201);
     }
+  });
+
+  test("spends no more beneath its task than that one's budget, through all generations and however it ends", async () => {
+    const { api, submit, running, ended, tokenOf, detail, evict, link } = await workingFleet();
+    await submit({ prompt: "x", id: "top", budget: { usd: 1, tasks: 6 } });
+    expect(await detail("top")).toMatchObject({ budget: { usd: 1, spentUsd: 0, tasks: 6, usedTasks: 0 } });
+    const top = await running("top");
+    const child = async (id: string, parent: string, attempt: typeof top, more: object = {}): Promise<Response> =>
+      call("/api/v1/tasks", {
+        token: await tokenOf(parent, attempt),
+        body: { command: ["true"], on: { host: "builder" }, id, ...more },
+      });
+    for (const id of ["a", "b"]) expect((await child(id, "top", top)).status).toBe(201);
+    const [a, b] = [await running("a"), await running("b")];
+    // Whoever ends before its children is accountable for them all the same.
+    ended(top);
+    await expect.poll(async () => (await detail("top")).status).toBe("completed");
+    for (const id of ["a1", "a2"]) expect((await child(id, "a", a)).status).toBe(201);
+    const [a1, a2] = [await running("a1"), await running("a2")];
+    await evict();
+    ended(a1, { usage: { costUsd: 0.4 } });
+    await expect.poll(async () => (await detail("top")).budget?.spentUsd).toBe(0.4);
+    expect((await child("b1", "b", b, { dependsOn: [{ task: "b" }] })).status).toBe(201);
+    ended(b, { usage: { costUsd: 0.7 } });
+    // What is open beneath it is stopped, and nothing more is taken in.
+    await expect.poll(async () => (await detail("b1")).status).toBe("cancelled");
+    expect(await detail("b1")).toMatchObject({
+      reason: { code: "cancelled", detail: "The tasks beneath 'top' may cost 1 USD together, and have cost 1.1 USD." },
+    });
+    for (const id of ["a", "a2"]) expect((await detail(id)).status).toBe("cancelling");
+    expect((await detail("b")).status).toBe("completed");
+    expect(link.asked.filter(({ t }) => t === "task.cancel").map(({ attempt }) => attempt)).toEqual(expect.arrayContaining([a.id, a2.id]));
+    expect(await refusal(child("a3", "a", a), "budget_exceeded")).toMatchObject({
+      detail: "The tasks beneath 'top' may cost 1 USD together, and have cost 1.1 USD.",
+      hint: "Whoever dispatched 'top' can dispatch it again with a larger budget.",
+    });
+    expect(await json(api("/api/v1/tasks/top"))).toMatchObject({ budget: { spentUsd: 1.1, usedTasks: 5 } });
+  });
+
+  test("has so many tasks beneath its own, whatever they cost", async () => {
+    const { submit, running, tokenOf, detail, evict } = await workingFleet();
+    await submit({ prompt: "x", id: "top", budget: { tasks: 2 } });
+    const token = async (task: string): Promise<string> => tokenOf(task, await running(task));
+    const child = (id: string, by: string): Promise<Response> =>
+      // A larger budget of its own does not help.
+      call("/api/v1/tasks", { token: by, body: { command: ["true"], on: { host: "builder" }, id, budget: { tasks: 100 } } });
+    const top = await token("top");
+    expect((await child("a", top)).status).toBe(201);
+    const a = await token("a");
+    expect((await child("a1", a)).status).toBe(201);
+    const a1 = await token("a1");
+    await evict();
+    for (const by of [top, a, a1])
+      expect((await refusal(child("more", by), "budget_exceeded")).detail).toBe("There may be 2 tasks beneath 'top', and there are.");
+    await submit({ prompt: "x", id: "other" });
+    expect(await detail("other")).not.toHaveProperty("budget");
+  });
+
+  test("a budget that is none is refused with its field", async () => {
+    const { api } = await workingFleet();
+    for (const [budget, field] of [
+      [{ usd: 0 }, "budget.usd"],
+      [{ usd: -1 }, "budget.usd"],
+      [{ usd: "1" }, "budget.usd"],
+      [{ tasks: 1.5 }, "budget.tasks"],
+      [{ tasks: MAX_TASKS_BENEATH + 1 }, "budget.tasks"],
+    ] as const)
+      expect((await refusal(api("/api/v1/tasks", { body: { prompt: "x", to: ["rev"], budget } }), "field_invalid")).field).toBe(field);
+    await refusal(api("/api/v1/tasks", { body: { prompt: "x", to: ["rev"], budget: { eur: 1 } } }), "unknown_field");
   });
 
   test("submits to the host of its own task, and to no other", async () => {

@@ -1,4 +1,5 @@
 /** What routes ask of the Scheduler: tasks by what somebody typed, in pages, again, from agents; and what is left on hosts. */
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test } from "vitest";
 import { MAX_DEPTH, MAX_FAN_OUT } from "@maestro/shared/limits";
@@ -133,6 +134,20 @@ describe("of somebody who reaches some hosts only", () => {
   });
 });
 
+test("a queue that is full takes no new task, nor one that has ended", async () => {
+  const ended = await world.submit();
+  await world.scheduler().cancel(ended, ANYBODY, ADA, "");
+  const open = [await world.submit(), await world.submit()];
+  await runInDurableObject(world.scheduler(), (object) => {
+    object.maxOpen = open.length;
+  });
+  const full = { ok: false, error: { code: "queue_full", detail: "2 tasks are open already.", hint: expect.any(String) } };
+  expect(await world.scheduler().retry(ended, ANYBODY, ADA)).toMatchObject(full);
+  await expect(world.submit()).rejects.toThrow("queue_full");
+  await world.scheduler().cancel(open[0] ?? "", ANYBODY, ADA, "");
+  expect(await world.scheduler().retry(ended, ANYBODY, ADA)).toMatchObject({ ok: true });
+});
+
 describe("an agent's own tasks", () => {
   test("need its fence, run where it runs, and are bounded in depth and number", async () => {
     const builder = await world.join("builder");
@@ -159,6 +174,31 @@ describe("an agent's own tasks", () => {
     builder.end(by.parent.attempt);
     await world.until(parent, "completed");
     expect(await refused(child(on("builder")))).toBe("stale_fence");
+  });
+
+  test("are counted once each, whatever becomes of the object meanwhile", async () => {
+    const builder = await world.join("builder");
+    const parent = await world.submit({}, [on("builder")]);
+    const start = await builder.asked("task.start");
+    await world.until(parent, "running");
+    const by = { ...ADA, parent: { task: parent, attempt: String(start["attempt"]), fence: Number(start["fence"]) } };
+    const child = (id: string) =>
+      world
+        .scheduler()
+        .submit({ body: { id, command: ["true"], dependsOn: [{ task: parent }] }, sealed: {}, targets: [on("builder")], by });
+    await runInDurableObject(world.scheduler(), (object) => {
+      const now = Date.now();
+      object.now = () => now;
+    });
+    for (let n = 1; n < MAX_FAN_OUT; n++) {
+      expect(await child(`c${n}`)).toMatchObject({ ok: true });
+      if (n % 6 === 0) await world.evict();
+    }
+    await world.scheduler().cancel("c1", ANYBODY, ADA, "");
+    // Run again by a person it is not one more.
+    expect(await world.scheduler().retry("c1", ANYBODY, ADA)).toMatchObject({ ok: true });
+    const both = await Promise.all([child("last"), child("more")]);
+    expect(both.map((one) => (one.ok ? "" : one.error.code)).sort()).toEqual(["", "fan_out_exceeded"]);
   });
 
   test("are not nested deeper than MAX_DEPTH", async () => {

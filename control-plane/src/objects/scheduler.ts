@@ -7,6 +7,7 @@ import type { CleanupResult, Queue, Task, TaskDetail } from "@maestro/shared/con
 import type { Secret, StateEntry } from "@maestro/shared/contract/state";
 import { maestroError } from "@maestro/shared/errors";
 import { isId } from "@maestro/shared/ids";
+import { MAX_OPEN_TASKS } from "@maestro/shared/limits";
 import type { AttemptReport } from "@maestro/shared/protocol/tasks";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { openDb } from "../db/client.ts";
@@ -31,6 +32,8 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   /** Tests move it; everything here asks it for the time. */
   now: () => number = Date.now;
 
+  /** Tests make it small. */
+  maxOpen = MAX_OPEN_TASKS;
   readonly #parts: Parts;
   readonly #engine: Parts["engine"];
 
@@ -38,7 +41,12 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     super(ctx, env);
     // As a life before this one has left it: the parts set their own.
     const due = ctx.storage.getAlarm();
-    this.#parts = assemble(ctx, env, () => this.now());
+    this.#parts = assemble(
+      ctx,
+      env,
+      () => this.now(),
+      () => this.maxOpen,
+    );
     this.#engine = this.#parts.engine;
     void ctx.blockConcurrencyWhile(async () => this.#engine.woke(await due));
   }

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { EnvMap, Labels } from "./maps.ts";
 import { EnvName, Slug } from "./agent-types.ts";
 import { TASK_REASON_CODES, WAITING_CODES } from "./task-reasons.ts";
-import { MAX_PROMPT_CHARS, MAX_TASK_RETRIES, MAX_TASK_TIMEOUT_MS, MIN_TASK_TIMEOUT_MS } from "../limits.ts";
+import { MAX_PROMPT_CHARS, MAX_TASK_RETRIES, MAX_TASKS_BENEATH, MAX_TASK_TIMEOUT_MS, MIN_TASK_TIMEOUT_MS } from "../limits.ts";
 
 const Time = z.iso.datetime();
 const Path = z.string().min(1).max(4096);
@@ -79,6 +79,14 @@ export type HostSelector = z.infer<typeof HostSelector>;
 
 export const OnLost = z.enum(["wait", "fail", "retry"]);
 
+/** What agents may have done beneath a task: by the tasks that they submit, what those submit, and so on, all together. */
+export const Budget = z.strictObject({
+  /** By what the agents' CLIs tell of their cost; of one that tells none only its task counts. */
+  usd: z.number().positive().max(1_000_000).optional(),
+  tasks: z.int().min(0).max(MAX_TASKS_BENEATH).optional(),
+});
+export type Budget = z.infer<typeof Budget>;
+
 /** Exactly one of `prompt` and `command`. */
 export const TaskBody = z.strictObject({
   id: TaskRef.optional(),
@@ -121,6 +129,7 @@ export const TaskBody = z.strictObject({
   labels: Labels.optional(),
   /** At most `limit` tasks of one name run at a time. */
   group: z.strictObject({ name: Slug, limit: z.int().min(1).max(1000) }).optional(),
+  budget: Budget.optional(),
   /** [SKILL35] Stamps each line of the log. */
   trace: z.boolean().optional(),
   /** The agent CLI's own session to go on from. */
@@ -208,6 +217,8 @@ export const Task = z.object({
   workspace: WorkspaceSpec.optional(),
   cwd: z.string().optional(),
   group: z.object({ name: z.string(), limit: z.int() }).optional(),
+  /** Once it was given one, or something was submitted beneath it. */
+  budget: z.object({ usd: z.number().optional(), spentUsd: z.number(), tasks: z.int(), usedTasks: z.int() }).optional(),
   cancel: z.object({ at: Time, by: z.string(), reason: z.string() }).optional(),
   /** The first non-zero one in target order; 0 when all are. */
   exitCode: z.int().optional(),

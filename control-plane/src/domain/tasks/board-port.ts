@@ -13,6 +13,9 @@ export interface BoardPort {
   /** The task of an attempt, open or not. */
   taskOf(attempt: string): TaskCore | undefined;
 
+  /** The one of this key, open or not, with what of it is not written yet. */
+  task(key: string): TaskCore | undefined;
+
   // written together with all else of one decision
   save(task: TaskCore): void;
   /** It may be written later: what is lost can be learnt again. */

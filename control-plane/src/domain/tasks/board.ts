@@ -66,18 +66,27 @@ export class Board {
     this.#settle(nowMs);
   }
 
+  /** A new one. What it uses up of those above it is written with it. */
   add(task: TaskCore, nowMs: number): void {
-    this.#ground.port.save(task);
     const parent = task.parent === undefined ? undefined : this.#ground.started(task.parent.attempt);
-    if (parent !== undefined) {
-      parent.phase.attempt.children = (parent.phase.attempt.children ?? 0) + 1;
-      this.#ground.port.soften(parent.task);
-    }
+    if (parent !== undefined) parent.phase.attempt.children = (parent.phase.attempt.children ?? 0) + 1;
+    this.#targets.charge(task, 1, 0);
+    this.reopen(task, nowMs);
+  }
+
+  /** One that had ended, or was just made. */
+  reopen(task: TaskCore, nowMs: number): void {
+    this.#ground.port.save(task);
     this.#enter(task, nowMs);
     this.#settle(nowMs);
   }
 
   cancel(task: TaskCore, by: string, why: string, nowMs: number): void {
+    this.#cancel(task, by, why, nowMs);
+    this.#settle(nowMs);
+  }
+
+  #cancel(task: TaskCore, by: string, why: string, nowMs: number): void {
     if (task.finishedMs !== undefined) return;
     task.cancel ??= { atMs: nowMs, by, reason: why };
     const verdict = stoppedVerdict("cancelled", why === "" ? `Cancelled by ${by}.` : why);
@@ -97,7 +106,6 @@ export class Board {
     }
     this.#ground.port.save(task);
     this.#targets.conclude(task, nowMs);
-    this.#settle(nowMs);
   }
 
   // ---- answers of hosts ---------------------------------------------------------------------
@@ -263,6 +271,7 @@ export class Board {
 
   /** Places that came free go to whose turn it is; who just became ready gets one that nobody waits for. */
   #settle(nowMs: number): void {
+    this.#stopOverspent(nowMs);
     const { lineup, hosts, touched, fresh } = this.#ground;
     for (const id of touched) {
       const host = hosts.get(id);
@@ -275,6 +284,15 @@ export class Board {
       if (host !== undefined) this.#give(waiter, host, nowMs);
     }
     fresh.clear();
+  }
+
+  /** Beneath a task whose budget is spent nothing goes on. */
+  #stopOverspent(nowMs: number): void {
+    const { overspent, tasks } = this.#ground;
+    for (const [key, why] of overspent)
+      for (const task of [...tasks.values()])
+        if (task.above?.includes(key) === true && task.cancel === undefined) this.#cancel(task, "its budget", why, nowMs);
+    overspent.clear();
   }
 
   #give(waiter: Waiter, host: HostState, nowMs: number): void {

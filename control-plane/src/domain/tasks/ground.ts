@@ -31,6 +31,8 @@ export class Ground {
   /** Hosts where a place may have come free, and targets that may have become ready. */
   readonly touched = new Set<string>();
   readonly fresh = new Set<Waiter>();
+  /** Keys of tasks beneath which everything is to end, and why. */
+  readonly overspent = new Map<string, string>();
   /** Started attempts, by host. */
   readonly #started = new Map<string, Set<string>>();
 

@@ -2,9 +2,10 @@
  * A task as decisions see it: the JSON of it is one column of its row, and the rows that are open are the whole world of the
  * Scheduler. It is small: prompts, definitions and environments stay in the row and are read when they are needed.
  */
-import type { DependencyOn, FinalState, HostSelector, OnLost, TaskReason, Usage } from "@maestro/shared/contract/tasks";
+import type { Budget, DependencyOn, FinalState, HostSelector, OnLost, TaskReason, Usage } from "@maestro/shared/contract/tasks";
 import type { TaskReasonCode } from "@maestro/shared/contract/task-reasons";
 import type * as z from "zod";
+import type { Beneath } from "./budget.ts";
 
 export type Selector = z.infer<typeof HostSelector>;
 export type LossRule = z.infer<typeof OnLost>;
@@ -105,6 +106,11 @@ export interface TaskCore {
   hosts?: string | undefined;
   parent?: { task: string; attempt: string } | undefined;
   depth: number;
+  /** Keys of the tasks above it, from the first one down. Absent: there is none. */
+  above?: string[] | undefined;
+  budget?: Budget | undefined;
+  /** What was done beneath it. */
+  beneath?: Beneath | undefined;
   /** The last one given out. */
   fence: number;
   targets: Target[];

@@ -19,11 +19,12 @@ export interface Made {
   changes: number;
   dependsOn: DependencyState[];
   depth: number;
+  above: string[];
 }
 
 const TITLE_CHARS = 80;
 
-export function newCore({ body, targets, by, reach }: NewTask, { key, changes, dependsOn, depth }: Made, nowMs: number): TaskCore {
+export function newCore({ body, targets, by, reach }: NewTask, { key, changes, dependsOn, depth, above }: Made, nowMs: number): TaskCore {
   return {
     key,
     id: body.id ?? key,
@@ -45,6 +46,8 @@ export function newCore({ body, targets, by, reach }: NewTask, { key, changes, d
     hosts: reach?.hosts,
     parent: by.parent === undefined ? undefined : { task: by.parent.task, attempt: by.parent.attempt },
     depth,
+    ...(above.length === 0 ? {} : { above }),
+    ...(body.budget === undefined ? {} : { budget: body.budget }),
     fence: 0,
     targets: targets.map((target) => newTarget(target, body.labels ?? {}, nowMs)),
     changes: { created: changes },

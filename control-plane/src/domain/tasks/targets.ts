@@ -1,5 +1,6 @@
 /** One target's way from waiting to its end, and what the end of all of them means for others. */
 import type { AttemptEnd, AttemptStatus } from "@maestro/shared/protocol/tasks";
+import { charge, overspent } from "./budget.ts";
 import { Dependents } from "./dependents.ts";
 import { readiness } from "./dependencies.ts";
 import type { Ground, Place, StartedPlace } from "./ground.ts";
@@ -156,7 +157,22 @@ export class Targets {
       this.admit(task, target, nowMs);
     }
     this.#ground.port.save(task);
+    const { costUsd = 0 } = end?.usage ?? {};
+    if (costUsd > 0) this.charge(task, 0, costUsd);
     this.conclude(task, nowMs);
+  }
+
+  /** To the budgets of those above it, ended or not. */
+  charge({ above = [] }: TaskCore, tasks: number, costUsd: number): void {
+    for (const key of above) {
+      const over = this.#ground.tasks.get(key) ?? this.#ground.port.task(key);
+      // Gone with its time.
+      if (over === undefined) continue;
+      charge(over, tasks, costUsd);
+      this.#ground.port.save(over);
+      const why = overspent(over);
+      if (why !== undefined) this.#ground.overspent.set(key, why);
+    }
   }
 
   end(task: TaskCore, target: Target, verdict: Verdict): void {

@@ -1,5 +1,6 @@
 /** Tasks, targets and attempts as the API shows them. */
 import type { Attempt as AttemptView, Task, TaskDetail, TaskTarget, Usage } from "@maestro/shared/contract/tasks";
+import { budgetView } from "./budget.ts";
 import { attemptOf, type Attempt, type EndedAttempt, type Target, type TaskCore } from "./model.ts";
 import { targetStatus, taskStatus } from "./status.ts";
 import type { TaskSpec } from "./submission.ts";
@@ -59,6 +60,7 @@ export function taskView(whole: WholeTask, scene: Scene, statusOf: (key: string)
     ...given("workspace", body.workspace),
     ...given("cwd", body.cwd),
     ...given("group", core.group),
+    ...given("budget", budgetView(core)),
     ...given(
       "cancel",
       core.cancel === undefined ? undefined : { at: time(core.cancel.atMs), by: core.cancel.by, reason: core.cancel.reason },

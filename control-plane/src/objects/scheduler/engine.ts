@@ -140,7 +140,10 @@ export class Engine {
 
   /** The task of this key, as it is. */
   core(key: string): TaskCore | undefined {
-    return this.board.tasks.get(key) ?? this.#port.rows.core(key);
+    const open = this.board.tasks.get(key);
+    if (open !== undefined) return open;
+    for (const task of this.#dirty) if (task.key === key) return task;
+    return this.#port.rows.core(key);
   }
 
   taskOfAttempt(attempt: string): TaskCore | undefined {
@@ -266,6 +269,7 @@ export class Engine {
       },
       change: () => this.nextChange(),
       taskOf: (attempt) => this.taskOfAttempt(attempt),
+      task: (key) => this.core(key),
       save: (task) => void this.#dirty.add(task),
       soften: (task) => void this.#soft.add(task),
       saveHost: (host) => rows.saveHost(host),

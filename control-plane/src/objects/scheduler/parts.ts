@@ -29,7 +29,7 @@ export interface Parts {
   rearm(): void;
 }
 
-export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number): Parts {
+export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number, maxOpen: () => number): Parts {
   migrateScheduler(ctx.storage);
   migrateState(ctx.storage);
   const { sql } = ctx.storage;
@@ -71,7 +71,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
   engine.restore();
   ready = true;
   rearm();
-  const submitting: SubmitPort = { engine, rows, finder, nowMs, view: (core) => lists.view(core) };
+  const submitting: SubmitPort = { engine, rows, finder, nowMs, maxOpen, view: (core) => lists.view(core) };
   return { engine, rows, finder, lists, waiters, retention, state, followers, secrets, alarm, submitting, rearm };
 }
 

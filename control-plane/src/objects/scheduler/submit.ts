@@ -1,11 +1,11 @@
 /** Takes a task in, or says why not; and an ended one in again. */
 import type { Task } from "@maestro/shared/contract/tasks";
 import { isId, makeId } from "@maestro/shared/ids";
-import { maestroError } from "@maestro/shared/errors";
-import { MAX_OPEN_TASKS } from "@maestro/shared/limits";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type { Reach } from "../../domain/events/reach.ts";
 import type { Actor, NewTask } from "../../domain/tasks/calls.ts";
+import { budgetProblem } from "../../domain/tasks/budget.ts";
 import { readiness, resolveDependencies, type KnownTask } from "../../domain/tasks/dependencies.ts";
 import type { TaskCore } from "../../domain/tasks/model.ts";
 import { overall } from "../../domain/tasks/status.ts";
@@ -19,6 +19,8 @@ export interface SubmitPort {
   rows: TaskRows;
   finder: TaskFinder;
   nowMs(): number;
+  /** Of one fleet. */
+  maxOpen(): number;
   view(core: TaskCore): Task;
 }
 
@@ -29,14 +31,10 @@ export function submit(task: NewTask, port: SubmitPort): Result<Task> {
   // Nobody chooses an id that was made: it is the same request once more.
   const made = task.body.id !== undefined && isId("task", task.body.id) ? finder.exact(task.body.id) : undefined;
   if (made !== undefined) return ok(port.view(made));
-  if (engine.board.tasks.size >= MAX_OPEN_TASKS)
-    return err(
-      maestroError("queue_full", `${engine.board.tasks.size} tasks are open already.`, {
-        hint: "Cancel some, or try again when some have ended.",
-      }),
-    );
-  const depth = depthOf(task, engine, rows);
-  if (!depth.ok) return depth;
+  const full = fullProblem(port);
+  if (full !== undefined) return err(full);
+  const place = placeOf(task, engine, rows);
+  if (!place.ok) return place;
   const nowMs = port.nowMs();
   const key = keyFor(task.body.id, rows, nowMs);
   const dependsOn = resolveDependencies(
@@ -60,7 +58,7 @@ export function submit(task: NewTask, port: SubmitPort): Result<Task> {
   return ok(
     port.view(
       engine.decide((board) => {
-        const core = newCore(task, { key, changes: engine.nextChange(), dependsOn: dependsOn.value, depth: depth.value }, nowMs);
+        const core = newCore(task, { key, changes: engine.nextChange(), dependsOn: dependsOn.value, ...place.value }, nowMs);
         engine.take(core, { spec: specOf(task), prompt: task.body.prompt ?? null, sealed: task.sealed });
         board.add(core, nowMs);
         return core;
@@ -75,7 +73,7 @@ export function retry(ref: string, reach: Reach, by: Actor, port: SubmitPort): R
   const found = finder.find(ref, reach);
   if (!found.ok) return found;
   const core = found.value;
-  const refusal = mayRetry(core, rows);
+  const refusal = mayRetry(core, rows) ?? fullProblem(port);
   if (refusal !== undefined) return err(refusal);
   return ok(
     port.view(
@@ -85,6 +83,8 @@ export function retry(ref: string, reach: Reach, by: Actor, port: SubmitPort): R
           credential: by.credential,
           hosts: reach.hosts ?? core.hosts,
           cancel: undefined,
+          // Somebody wants it once more, and with it what is beneath it.
+          beneath: undefined,
           finishedMs: undefined,
           // What it waited for is over; what of that did not fit was seen when this was asked.
           scheduleTimeoutMs: undefined,
@@ -96,11 +96,18 @@ export function retry(ref: string, reach: Reach, by: Actor, port: SubmitPort): R
           ),
         };
         rows.reopen(again);
-        board.add(again, nowMs);
+        board.reopen(again, nowMs);
         return again;
       }),
     ),
   );
+}
+
+function fullProblem({ engine, maxOpen }: SubmitPort): MaestroError | undefined {
+  const { size } = engine.board.tasks;
+  return size < maxOpen()
+    ? undefined
+    : maestroError("queue_full", `${size} tasks are open already.`, { hint: "Cancel some, or try again when some have ended." });
 }
 
 function mayRetry(core: TaskCore, rows: TaskRows) {
@@ -130,20 +137,31 @@ function keyFor(id: string | undefined, rows: TaskRows, nowMs: number): string {
   return makeId("task", nowMs, crypto.getRandomValues(new Uint8Array(10)));
 }
 
-function depthOf({ body, by, targets }: NewTask, engine: Engine, rows: TaskRows): Result<number> {
-  if (by.parent === undefined) return ok(0);
+interface Place {
+  depth: number;
+  above: string[];
+}
+
+function placeOf({ body, by, targets }: NewTask, engine: Engine, rows: TaskRows): Result<Place> {
+  if (by.parent === undefined) return ok({ depth: 0, above: [] });
   const place = engine.board.holds(by.parent.attempt, by.parent.fence);
-  if (place === undefined || place.target.phase.at !== "started")
+  const phase = place?.target.phase;
+  if (place === undefined || phase?.at !== "started")
     return err(
       maestroError("stale_fence", "The attempt that submits this does not run any more.", {
         hint: "Its work goes on elsewhere, or is over.",
       }),
     );
-  const { host, children = 0 } = place.target.phase.attempt;
-  const allowed = childAllowed(place.task, host, children, targets);
+  const { task } = place;
+  const { host, children = 0 } = phase.attempt;
+  const allowed = childAllowed(task, host, children, targets);
   if (!allowed.ok) return allowed;
-  const named = namesAllowed(place.task.id, rows.work(place.task.key)?.spec.body ?? {}, body);
-  return named.ok ? ok(place.task.depth + 1) : named;
+  const above = [...(task.above ?? []), task.key];
+  // Gone with its time: nothing is known of it.
+  const spent = budgetProblem(above.flatMap((key) => engine.core(key) ?? []));
+  if (spent !== undefined) return err(spent);
+  const named = namesAllowed(task.id, rows.work(task.key)?.spec.body ?? {}, body);
+  return named.ok ? ok({ depth: task.depth + 1, above }) : named;
 }
 
 const knownTask = ({ key, id, finishedMs, targets, dependsOn }: TaskCore): KnownTask => ({

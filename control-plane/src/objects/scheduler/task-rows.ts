@@ -41,13 +41,13 @@ export class TaskRows {
     if (core.id !== core.key) this.#sql.exec("INSERT INTO aliases (id, key) VALUES (?, ?)", core.id, core.key);
   }
 
-  /** Of an open one. At its end its secrets go. */
+  /** At its end its secrets go. One that is closed may still be charged for what goes on beneath it. */
   save(core: TaskCore): void {
     const json = JSON.stringify(stored(core));
     if (core.finishedMs === undefined) this.#sql.exec("UPDATE tasks SET core = ? WHERE open = 1 AND key = ?", json, core.key);
     else
       this.#sql.exec(
-        "UPDATE tasks SET core = ?, status = ?, sealed = NULL WHERE open = 1 AND key = ?",
+        "UPDATE tasks SET core = ?, status = ?, sealed = NULL WHERE key = ? AND open IN (0, 1)",
         json,
         overall(core.targets),
         core.key,

@@ -102,6 +102,7 @@ export class BoardRig {
       attemptId: (task) => `att_${task.key}_${++this.#made}`,
       change: () => 1,
       taskOf: (attempt) => [...this.board.tasks.values(), ...this.ended].find(({ key }) => attempt.startsWith(`att_${key}_`)),
+      task: (key) => [...this.board.tasks.values(), ...this.ended].find((task) => task.key === key),
       save: () => void this.saves++,
       soften: () => undefined,
       saveHost: () => undefined,

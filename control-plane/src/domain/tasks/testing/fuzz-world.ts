@@ -296,6 +296,7 @@ export class FuzzWorld implements HostWorld {
         const key = /^att_(.+)_\d+$/.exec(attempt)?.[1];
         return key === undefined || !this.rows.has(key) ? undefined : this.core(key);
       },
+      task: (key) => (this.rows.has(key) ? this.core(key) : undefined),
       save: (task) => void this.#dirty.add(task),
       soften: (task) => void this.#soft.add(task),
       saveHost: (host) => void this.#hostRows.set(host.id, JSON.stringify(host)),
