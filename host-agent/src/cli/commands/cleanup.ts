@@ -24,7 +24,7 @@ export const cleanup = defineCommand({
     const result = await client.call("taskCleanup", { params: { id: task.id }, body: flags["keep-logs"] ? { keepLogs: true } : {} });
     out.one(
       result,
-      ({ items }) => (items.length === 0 ? [`Task ${result.task} has nothing to clean up.`] : items.map(itemText)),
+      ({ items }) => (items.length === 0 ? [`Task ${result.task} has nothing to clean up.`] : eachPlace(items).map(itemText)),
       result.task,
     );
     const failure = unreachable(result);
@@ -33,6 +33,14 @@ export const cleanup = defineCommand({
     return exitFor(asProblem(failure));
   },
 });
+
+/** Several attempts may have worked in one place, and only one of them finds it there. */
+const eachPlace = (items: readonly Item[]): Item[] => {
+  const isSame = (a: Item, b: Item): boolean => a.workspace !== undefined && a.workspace === b.workspace && a.host === b.host;
+  return items.filter(
+    (item, at) => item.outcome !== "absent" || !items.some((other, i) => isSame(item, other) && (other.outcome !== "absent" || i < at)),
+  );
+};
 
 function itemText({ attempt, host, workspace, outcome, detail, logKept }: Item): string {
   const place = `${workspace ?? attempt} on ${host}`;

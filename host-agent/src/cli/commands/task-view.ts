@@ -49,12 +49,13 @@ export function taskText(out: Output, task: Task, nowMs: number): string[] {
     ["exit code", task.exitCode === undefined ? undefined : String(task.exitCode)],
     ["result", firstLine(task.result)],
     ["usage", usageText(task.usage)],
+    ["took up", machineText(task.usage)],
     ["priority", String(task.priority)],
     [
       "depends on",
       task.dependsOn.map(({ task: id, on, status }) => `${id} (${on}${status === undefined ? "" : `: ${status}`})`).join(", "),
     ],
-    ["cancelled by", task.cancel === undefined ? undefined : `${task.cancel.by}: ${task.cancel.reason}`],
+    ["cancelled by", task.cancel && [task.cancel.by, task.cancel.reason].filter((text) => text !== "").join(": ")],
     ["created", `${out.time(task.createdAt)} by ${task.createdBy}`],
     ["started", task.startedAt === undefined ? undefined : out.time(task.startedAt)],
     ["took", tookText(task, nowMs)],
@@ -133,4 +134,14 @@ export function usageText(usage: Usage | undefined): string | undefined {
   return parts.length === 0 ? undefined : parts.join(", ");
 }
 
+/** Of the machine. */
+function machineText({ cpuMs, peakMemoryBytes }: Usage = {}): string | undefined {
+  const parts = [
+    cpuMs === undefined ? undefined : `${duration(cpuMs)} of CPU`,
+    peakMemoryBytes === undefined ? undefined : `${(peakMemoryBytes / MiB).toFixed(1)} MiB at most`,
+  ].filter((part) => part !== undefined);
+  return parts.length === 0 ? undefined : parts.join(", ");
+}
+
+const MiB = 1024 * 1024;
 const count = (n: number): string => n.toLocaleString("en-US");

@@ -46,6 +46,18 @@ describe("task status", { timeout: 30_000 }, () => {
     expect(seen.stdout).toMatch(/\ndepends on +t0 \(success: completed\)\n/);
   });
 
+  test("tells who cancelled it, with a reason where there is one, and what it took up of the machine", async () => {
+    const usage = { cpuMs: 12_300, peakMemoryBytes: 3.5 * 1024 * 1024, wallMs: 20_000 };
+    const cancelled = async (reason: string) => {
+      answer = () => json(fakeTask({ status: "cancelled", usage, cancel: { at: "2026-01-01T00:00:00.000Z", by: "ci", reason } }));
+      return (await cli(`task status ${TASK}`, atTerminal)).stdout;
+    };
+    expect(await cancelled("seen enough")).toMatch(/\ncancelled by +ci: seen enough\n/);
+    const seen = await cancelled("");
+    expect(seen).toMatch(/\ncancelled by +ci\n/);
+    expect(seen).toMatch(/\ntook up +12s of CPU, 3\.5 MiB at most\n/);
+  });
+
   test("tells what went wrong, with the hint, and each of several targets", async () => {
     const reason = { code: "auth_failed" as const, detail: "claude is not logged in", hint: "Run: claude login" };
     answer = () =>
@@ -270,19 +282,26 @@ describe("task cancel, task retry, cleanup", { timeout: 30_000 }, () => {
     ...more,
   });
 
-  test("cleanup of an ended task asks nothing, and says what became of each workspace", async () => {
+  test("cleanup of an ended task asks nothing, and says once what became of each workspace", async () => {
+    const absent = item("absent", { workspace: "/w/2" });
     answer = ({ method }) =>
       method === "GET"
         ? json(fakeTask())
         : json({
             task: TASK,
-            items: [item("removed", { logKept: true }), item("kept", { detail: "Not all is committed.", logKept: true }), item("absent")],
+            items: [
+              item("removed", { logKept: true }),
+              item("kept", { detail: "Not all is committed.", logKept: true }),
+              item("absent"),
+              absent,
+              absent,
+            ],
           });
     const run = await cli(`cleanup ${TASK} --keep-logs`);
     expect(run).toEqual({
       code: 0,
       stdout:
-        "/w/1 on gpu-1 is removed; its log stays on the host.\n/w/1 on gpu-1 is kept; its log stays on the host: Not all is committed.\n/w/1 on gpu-1 is not there any more.\n",
+        "/w/1 on gpu-1 is removed; its log stays on the host.\n/w/1 on gpu-1 is kept; its log stays on the host: Not all is committed.\n/w/2 on gpu-1 is not there any more.\n",
       stderr: "",
     });
     expect(server.asked.at(-1)).toMatchObject({ path: `/api/v1/tasks/${TASK}/cleanup`, body: '{"keepLogs":true}' });
