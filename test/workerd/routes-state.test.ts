@@ -3,6 +3,7 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import type { ErrorCode } from "@maestro/shared/errors";
+import { MAX_STATE_FOLLOWERS_OF_ONE } from "../../control-plane/src/objects/scheduler/state-followers.ts";
 import { bootstrap, call, json, makeToken, refusal, type Call } from "./access-fleet.ts";
 import { Lines } from "./support/lines.ts";
 import { workingFleet } from "./support/working-fleet.ts";
@@ -167,5 +168,62 @@ describe("who follows", () => {
     expect(await lines.next()).toMatchObject({ key: "a" });
     expect((await call(`/api/v1/tokens/${id}`, { method: "DELETE", token: fleet.owner.token })).status).toBe(204);
     expect(await lines.next()).toBeUndefined();
+  });
+
+  test("has a share of its own: one credential does not take the place of all", async () => {
+    const { fleet, list } = await stateFleet();
+    const { token } = await makeToken(fleet, { name: "greedy", role: "viewer" });
+    const open = [];
+    for (let n = 0; n < MAX_STATE_FOLLOWERS_OF_ONE; n++) open.push(new Lines(await list("?watch=true", { token })));
+    expect(await refusal(list("?watch=true", { token }), "too_many_viewers")).toMatchObject({
+      detail: `${MAX_STATE_FOLLOWERS_OF_ONE} follow this fleet's state with this credential already.`,
+      hint: expect.any(String),
+    });
+    const other = await list("?watch=true");
+    expect(other.status).toBe(200);
+    await other.body?.cancel();
+    await open.pop()?.close();
+    await expect.poll(async () => (await list("?watch=true", { token })).status).toBe(200);
+    for (const lines of open) await lines.close();
+  });
+});
+
+describe("[TK5] a credential limited to hosts or agents", () => {
+  test("reads of the tasks that it sees only, and writes there only", async () => {
+    const { fleet, api, submit, running, ended, detail } = await workingFleet();
+    await submit({ prompt: "x", id: "t1" });
+    ended(await running("t1"), { result: "the answer" });
+    await expect.poll(async () => (await detail("t1")).status).toBe("completed");
+    for (const key of ["task:t1:note", "task:gone:note", "tasks", "shared:x"])
+      await json(api(`/api/v1/state/${key}`, { method: "PUT", body: { value: "v" } }));
+    const keys = (items: { key: string }[]): string[] => items.map(({ key }) => key);
+    const limited = async (name: string, limit: object) => {
+      const { token } = await makeToken(fleet, { name, ...limit });
+      return (path: string, options: Call = {}): Promise<Response> => call(`/api/v1/state${path}`, { token, ...options });
+    };
+    for (const [name, limit] of [
+      ["hosts", { hosts: "other-*" }],
+      ["agents", { agents: "other-*" }],
+    ] as const) {
+      const as = await limited(name, limit);
+      await refusal(as("/task:t1:result"), "key_not_found");
+      expect(keys((await json(as(""))).items)).toEqual(["shared:x", "tasks"]);
+      expect(keys((await json(as("?prefix=task:t1:"))).items)).toEqual([]);
+      const put = (key: string) => as(`/${key}`, { method: "PUT", body: { value: "w" } });
+      expect((await refusal(put("task:t1:note"), "scope_missing")).field).toBe("key");
+      await refusal(put("task:new:note"), "scope_missing");
+      await refusal(as("/task:t1:note", { method: "DELETE" }), "key_not_found");
+      expect((await refusal(as("", { method: "DELETE" }), "scope_missing")).field).toBe(name);
+      expect((await put("shared:x")).status).toBe(200);
+      const lines = new Lines(await as("?watch=true"));
+      await json(api("/api/v1/state/task:t1:note", { method: "PUT", body: { value: "unseen" } }));
+      await json(api("/api/v1/state/shared:x", { method: "PUT", body: { value: name } }));
+      expect(await lines.next()).toMatchObject({ key: "shared:x", value: name });
+      await lines.close();
+    }
+    const as = await limited("here", { hosts: "build*" });
+    expect(await json(as("/task:t1:result"))).toMatchObject({ value: "the answer" });
+    expect(keys((await json(as("?prefix=task:"))).items)).toEqual(["task:t1:note", "task:t1:result"]);
+    expect((await as("/task:t1:note", { method: "DELETE" })).status).toBe(204);
   });
 });

@@ -36,7 +36,7 @@ describe("[TK1] a task", () => {
     });
     await expect.poll(() => eventsOf(id)).toEqual(["task.created", "task.started", "task.finished"]);
     expect(builder.started).toEqual([attempt]);
-    expect(await world.scheduler().stateGet(`task:${id}:result`)).toMatchObject({ ok: true, value: { value: "made" } });
+    expect(await world.scheduler().stateGet(`task:${id}:result`, ANYBODY)).toMatchObject({ ok: true, value: { value: "made" } });
   });
 
   test("survives an eviction of the Scheduler between every two steps", async () => {

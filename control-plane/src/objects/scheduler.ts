@@ -18,11 +18,12 @@ import type { Actor, AttemptOwner, HostForTasks, NewTask, QueueQuery, SchedulerC
 import { loggedOf, targetOf } from "../domain/tasks/log-attempt.ts";
 import { attemptOf, type Attempt, type HostState, type TaskCore } from "../domain/tasks/model.ts";
 import { overall } from "../domain/tasks/status.ts";
-import { problemResponse } from "../problem.ts";
 import { errorText } from "../log-text.ts";
+import { problemResponse } from "../problem.ts";
 import { cleanUp } from "./scheduler/cleanup.ts";
 import { assemble, type Parts } from "./scheduler/parts.ts";
 import { retry, submit } from "./scheduler/submit.ts";
+import { keyNotFound } from "./scheduler/state-store.ts";
 import { inReach } from "./scheduler/task-finder.ts";
 
 /** [TK4] With something to spare; a host that is away takes longer than anybody waits. */
@@ -31,9 +32,9 @@ const STOPPED_WITHIN_MS = 30_000;
 export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   /** Tests move it; everything here asks it for the time. */
   now: () => number = Date.now;
-
   /** Tests make it small. */
   maxOpen = MAX_OPEN_TASKS;
+
   readonly #parts: Parts;
   readonly #engine: Parts["engine"];
 
@@ -225,12 +226,18 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
 
   // ---- state and secrets --------------------------------------------------------------------
 
-  async stateList(prefix: string, limit: number, after: string | undefined): Promise<{ items: StateEntry[]; next?: string | undefined }> {
-    return this.#parts.state.list(prefix, limit, after, this.now());
+  async stateList(
+    prefix: string,
+    limit: number,
+    after: string | undefined,
+    reach: Reach,
+  ): Promise<{ items: StateEntry[]; next?: string | undefined }> {
+    const { items, ...rest } = this.#parts.state.list(prefix, limit, after, this.now());
+    return { items: items.filter(({ key }) => this.#parts.finder.seesKey(key, reach)), ...rest };
   }
 
-  async stateGet(key: string): Promise<Result<StateEntry>> {
-    return this.#parts.state.get(key, this.now());
+  async stateGet(key: string, reach: Reach): Promise<Result<StateEntry>> {
+    return this.#parts.finder.seesKey(key, reach) ? this.#parts.state.get(key, this.now()) : err(keyNotFound(key));
   }
 
   async statePut(
@@ -239,18 +246,26 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     ttlS: number | undefined,
     ifVersion: number | undefined,
     by: Actor,
+    reach: Reach,
   ): Promise<Result<StateEntry>> {
     const held = this.#stillHeld(by);
     if (!held.ok) return held;
+    if (!this.#parts.finder.seesKey(key, reach))
+      return err(
+        maestroError("scope_missing", "Keys that begin with task:<id>: are of a task, and this credential does not see that one.", {
+          field: "key",
+          hint: "Use a credential without a limit on hosts or agents, or another key.",
+        }),
+      );
     const put = this.#parts.state.put({ key, value, ttlS, ifVersion, by: by.name }, this.now());
     this.#parts.rearm();
     return put;
   }
 
-  async stateDelete(key: string, ifVersion: number | undefined, by: Actor): Promise<Result<void>> {
+  async stateDelete(key: string, ifVersion: number | undefined, by: Actor, reach: Reach): Promise<Result<void>> {
     const held = this.#stillHeld(by);
     if (!held.ok) return held;
-    return this.#parts.state.delete(key, ifVersion, this.now());
+    return this.#parts.finder.seesKey(key, reach) ? this.#parts.state.delete(key, ifVersion, this.now()) : err(keyNotFound(key));
   }
 
   /** An agent was let in a moment ago; what it writes counts only while its fence holds. */

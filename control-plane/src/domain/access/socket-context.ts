@@ -33,6 +33,9 @@ export const SchedulerContext = z.discriminatedUnion("kind", [
     credential: z.string(),
     /** An agent follows for as long as its fence holds. */
     holder: z.object({ attempt: z.string(), fence: z.int() }).optional(),
+    /** Globs of names the credential is limited to. */
+    hosts: z.string().optional(),
+    agents: z.string().optional(),
   }),
 ]);
 export type SchedulerContext = z.infer<typeof SchedulerContext>;

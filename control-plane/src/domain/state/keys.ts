@@ -17,6 +17,9 @@ export const AFTER_KEYS = "~";
 /** Where the result of a task is found; only the Scheduler writes it. */
 export const resultKey = (task: string): string => `task:${task}:result`;
 
+/** Whose key it is, if it is a task's: `task:<id>:…`. */
+export const taskOfKey = (key: string): string | undefined => /^task:([^:]*):/.exec(key)?.[1];
+
 export function checkKey(key: string): Result<string> {
   if (key === "") return invalid("The key is empty.");
   if (key.length > MAX_STATE_KEY_BYTES) return invalid(`The key is longer than ${MAX_STATE_KEY_BYTES} bytes.`);

@@ -132,12 +132,24 @@ export interface SchedulerCalls {
   ): Promise<void>;
   hostRemoved(host: string): Promise<void>;
 
-  // state: `by` writes; `prefix` bounds what an agent may touch
-  stateList(prefix: string, limit: number, after: string | undefined): Promise<{ items: StateEntry[]; next?: string | undefined }>;
-  stateGet(key: string): Promise<Result<StateEntry>>;
+  // state: `by` writes; a task's keys are there for those only who reach the task. A page may be short of what is out of reach
+  stateList(
+    prefix: string,
+    limit: number,
+    after: string | undefined,
+    reach: Reach,
+  ): Promise<{ items: StateEntry[]; next?: string | undefined }>;
+  stateGet(key: string, reach: Reach): Promise<Result<StateEntry>>;
   /** `ttlS` undefined: it stays. */
-  statePut(key: string, value: string, ttlS: number | undefined, ifVersion: number | undefined, by: Actor): Promise<Result<StateEntry>>;
-  stateDelete(key: string, ifVersion: number | undefined, by: Actor): Promise<Result<void>>;
+  statePut(
+    key: string,
+    value: string,
+    ttlS: number | undefined,
+    ifVersion: number | undefined,
+    by: Actor,
+    reach: Reach,
+  ): Promise<Result<StateEntry>>;
+  stateDelete(key: string, ifVersion: number | undefined, by: Actor, reach: Reach): Promise<Result<void>>;
   stateFlush(by: Actor): Promise<number>;
   // secrets: ciphertext only
   secrets(): Promise<Secret[]>;

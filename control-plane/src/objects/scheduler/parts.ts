@@ -35,7 +35,10 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number,
   const { sql } = ctx.storage;
   const alarm = new AlarmClock(ctx.storage);
   const rows = new TaskRows(sql);
-  const followers = new StateFollowers(ctx, (attempt, fence) => engine.board.holds(attempt, fence) !== undefined);
+  const followers = new StateFollowers(ctx, {
+    holds: (attempt, fence) => engine.board.holds(attempt, fence) !== undefined,
+    sees: (key, reach) => finder.seesKey(key, reach),
+  });
   const state = new StateStore(sql, (change) => followers.tell(change));
   const secrets = new SecretStore(sql);
   const waiters = new TaskWaiters(ctx);

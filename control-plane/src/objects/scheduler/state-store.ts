@@ -52,7 +52,7 @@ export class StateStore {
 
   get(key: string, nowMs: number): Result<StateEntry> {
     const row = this.#sql.exec<Row & { value: string }>("SELECT * FROM state WHERE key = ?", key).toArray()[0];
-    return row === undefined || isOver(row, nowMs) ? err(notFound(key)) : ok({ ...toEntry(row), value: row.value });
+    return row === undefined || isOver(row, nowMs) ? err(keyNotFound(key)) : ok({ ...toEntry(row), value: row.value });
   }
 
   put({ key, value, ttlS, ifVersion, by }: StateSet, nowMs: number): Result<StateEntry> {
@@ -87,7 +87,7 @@ export class StateStore {
 
   delete(key: string, ifVersion: number | undefined, nowMs: number): Result<void> {
     const row = this.#row(key);
-    if (row === undefined || isOver(row, nowMs)) return err(notFound(key));
+    if (row === undefined || isOver(row, nowMs)) return err(keyNotFound(key));
     const conflict = versionConflict(key, row.version, ifVersion);
     if (conflict !== undefined) return err(conflict);
     this.#drop([row], "delete");
@@ -165,7 +165,7 @@ function toEntry({ key, version, bytes, updated_ms, updated_by, expires_ms }: Ro
   };
 }
 
-const notFound = (key: string): MaestroError =>
+export const keyNotFound = (key: string): MaestroError =>
   maestroError("key_not_found", `No key '${key}'.`, { field: "key", hint: "It was never set, was deleted, or its time is over." });
 
 const full = (keys: number): MaestroError =>

@@ -3,6 +3,7 @@ import { isId } from "@maestro/shared/ids";
 import { maestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { taskInReach, type Reach } from "../../domain/events/reach.ts";
+import { taskOfKey } from "../../domain/state/keys.ts";
 import type { TaskCore } from "../../domain/tasks/model.ts";
 import { hostOf } from "../../domain/tasks/telling.ts";
 import type { Engine } from "./engine.ts";
@@ -38,6 +39,14 @@ export class TaskFinder {
     return err(
       maestroError("ambiguous", `'${ref}' fits ${names.join(", ")}.`, { hint: "Type more of the id.", extra: { matches: names } }),
     );
+  }
+
+  /** A key of the shared state that is a task's, its result above all, is seen by whoever sees the task. */
+  seesKey(key: string, { hosts, agents }: Reach): boolean {
+    const id = hosts === undefined && agents === undefined ? undefined : taskOfKey(key);
+    if (id === undefined) return true;
+    const core = this.exact(id);
+    return core !== undefined && inReach(core, { hosts, agents });
   }
 
   exact(id: string): TaskCore | undefined {
