@@ -1,4 +1,5 @@
 /** [LG] The bytes of one attempt's log: by offset, whole, and as many as stay. */
+import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { bytesOf, logFixture, sha256Of, type LogFixture } from "./support/log-fixture.ts";
 
@@ -138,6 +139,29 @@ describe("[LG2] the end", () => {
   });
 });
 
+describe("[LG2] what the host leaves out", () => {
+  test("[LG2] past the end: all of it is asked for again, from its beginning", async () => {
+    const log = logFixture();
+    await put(log, 0, "hello");
+    await log.stub.skip(5, 9);
+    const end = { bytes: 7, sha256: await sha256Of("hello w") };
+    expect(await log.stub.end(end, DONE)).toMatchObject({ durable: 0, complete: false, again: true });
+    await log.evict();
+    expect(await put(log, 0, "hello w")).toEqual({ durable: 7, complete: true });
+    expect(await log.stub.state()).toMatchObject({ complete: true, sha256: end.sha256 });
+  });
+
+  test("[LG2] past the end twice: nobody waits for more", async () => {
+    const log = logFixture();
+    const follower = await log.follow();
+    await log.stub.skip(0, 9);
+    await log.stub.end({ bytes: 7, sha256: await sha256Of("hello w") }, DONE);
+    await log.stub.skip(0, 9);
+    expect(await log.stub.state()).toMatchObject({ bytes: 7, durable: 7, complete: true });
+    expect(await follower.ended).toMatchObject({ bytes: 7 });
+  });
+});
+
 describe("[LG2] a log that is too long", () => {
   const SMALL = { wholeBytes: 128, headBytes: 32, tailBytes: 96, chunkBytes: 16, smallBytes: 4 };
   const text = Array.from({ length: 500 }, (_, i) => String.fromCharCode(97 + (i % 26))).join("");
@@ -197,6 +221,21 @@ describe("[LG3] reading", () => {
     expect(text.slice(await log.stub.tailOffset(2))).toBe("second line\nthird\n");
     expect(await log.stub.tailOffset(0)).toBe(text.length);
     expect(await log.stub.tailOffset(50)).toBe(0);
+  });
+
+  test("[VW5] a revocation outlives the erased log by as long as it can matter, and then nothing is left", async () => {
+    const log = logFixture();
+    await put(log, 0, "one");
+    await log.stub.erase();
+    await log.stub.closeCredential("tok_ada");
+    await log.evict();
+    expect((await log.upgrade(0)).status).toBe(401);
+    await log.inside((object) => {
+      object.now = () => Date.now() + 11 * 60_000;
+    });
+    expect(await runDurableObjectAlarm(log.stub)).toBe(true);
+    expect(await log.inside((_log, { storage }) => storage.list())).toEqual(new Map());
+    expect(await log.inside((_log, { storage }) => storage.getAlarm())).toBeNull();
   });
 
   test("[LG3] erased, it is a log that nobody wrote", async () => {

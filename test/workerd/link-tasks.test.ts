@@ -2,6 +2,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { makeId } from "@maestro/shared/ids";
+import { LINK_NEWS_BURST } from "@maestro/shared/limits";
 import { FLAG } from "@maestro/shared/protocol/frame";
 import type { AttemptReport, AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { AttemptLog } from "../../control-plane/src/objects/attempt-log.ts";
@@ -436,6 +437,31 @@ describe("[LG1] logs on the link", () => {
     const piece = new Uint8Array(128 * 1024);
     for (let at = 0; at < 1024 * 1024; at += piece.byteLength) host.data("log", piece, { channel, offset: at });
     expect(await host.closed).toMatchObject({ code: 4429 });
+  });
+
+  test("[LG1] a host that makes a row of every byte is cut", { timeout: 60_000 }, async () => {
+    const { relay, host, log } = await logging();
+    await later(relay, 0);
+    for (let at = 0; at < LINK_NEWS_BURST; at++) {
+      host.data("log", bytesOf("x"), { channel, offset: at });
+      await host.next("log.durable", (frame) => frame["offset"] === at + 1);
+    }
+    host.data("log", bytesOf("x"), { channel, offset: LINK_NEWS_BURST });
+    expect(await host.closed).toMatchObject({ code: 4429 });
+    expect((await log.stub.state()).durable).toBe(LINK_NEWS_BURST + 1);
+  });
+
+  test("[LG1] as few bytes at once of a log that is followed are no matter: they are stored together", { timeout: 60_000 }, async () => {
+    const { relay, host, log } = await logging();
+    await later(relay, 0);
+    const reader = await log.follow();
+    await log.limit({ commitMs: 3_600_000 });
+    for (let at = 0; at < LINK_NEWS_BURST + 200; at++) {
+      host.data("log", bytesOf("x"), { channel, offset: at });
+      if (at % 100 === 0) await reader.reaches(at);
+    }
+    await reader.reaches(LINK_NEWS_BURST + 200);
+    await host.pingPong();
   });
 
   test("[LG1] more logs at once than a link carries through hibernation: after a wake it begins anew", async () => {

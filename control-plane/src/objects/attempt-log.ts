@@ -102,7 +102,8 @@ export class AttemptLog extends DurableObject<Env> {
     if (this.#over) return this.#appended();
     if (from > this.#available) return { ...this.#appended(), need: this.#available };
     this.#commit();
-    if (to > this.#store.next) this.#store.skip(from, to);
+    const until = Math.min(to, this.#store.record.end?.log?.bytes ?? to);
+    if (until > this.#store.next) this.#store.skip(from, until);
     this.#followers.pump();
     return this.#appended();
   }
@@ -168,8 +169,7 @@ export class AttemptLog extends DurableObject<Env> {
   /** An upgrade. */
   override async fetch(request: Request): Promise<Response> {
     const context = LogContext.parse(JSON.parse(request.headers.get(CONTEXT_HEADER) ?? "null"));
-    const nowMs = this.now();
-    if (this.#store.record.revoked?.some(({ credential, untilMs }) => credential === context.credential && untilMs > nowMs) === true)
+    if (this.#revoked().some(({ credential }) => credential === context.credential))
       return problemResponse(maestroError("token_revoked", "This credential was revoked.", { hint: "Log in again." }), context.requestId);
     const before = this.#followers.count;
     if (before >= MAX_LOG_FOLLOWERS)
@@ -197,11 +197,24 @@ export class AttemptLog extends DurableObject<Env> {
   }
 
   /** [VW5] */
-  closeCredential(credential: string, why: "revoked" | "changed" = "revoked"): void {
-    const nowMs = this.now();
-    const before = this.#store.record.revoked?.filter(({ untilMs }) => untilMs > nowMs) ?? [];
-    if (why === "revoked") this.#store.setRecord({ revoked: [...before, { credential, untilMs: nowMs + REVOKED_FOR_MS }] });
+  async closeCredential(credential: string, why: "revoked" | "changed" = "revoked"): Promise<void> {
+    if (why === "revoked") this.#store.setRecord({ revoked: [...this.#revoked(), { credential, untilMs: this.now() + REVOKED_FOR_MS }] });
     this.#followers.closeCredential(credential, why === "revoked" ? CLOSE.credential : CLOSE.restarting);
+    if (why === "revoked") await this.#forgetLater();
+  }
+
+  #revoked(): NonNullable<LogRecord["revoked"]> {
+    const nowMs = this.now();
+    return this.#store.record.revoked?.filter(({ untilMs }) => untilMs > nowMs) ?? [];
+  }
+
+  /** Of a log that was erased, or never begins, nobody would ever delete it. */
+  async #forgetLater(): Promise<void> {
+    if (!this.#store.bare || this.#pending.byteLength > 0) return;
+    const untilMs = Math.max(0, ...this.#revoked().map((revoked) => revoked.untilMs));
+    if (untilMs > 0) return this.ctx.storage.setAlarm(untilMs);
+    await this.ctx.storage.deleteAll();
+    this.#store.reload();
   }
 
   async #gone(socket: WebSocket): Promise<void> {
@@ -220,6 +233,7 @@ export class AttemptLog extends DurableObject<Env> {
     const { place } = this.#followers;
     const lost = !this.#heard && this.#store.record.end === undefined;
     this.#commit();
+    await this.#forgetLater();
     if (place === undefined) return;
     const relay = relayOf(this.env, place.fleet, place.host);
     if (lost) await relay.logNeed(place.attempt, this.#store.next);
@@ -258,7 +272,8 @@ export class AttemptLog extends DurableObject<Env> {
     const { end, check } = this.#store.record;
     if (end === undefined) return false;
     if (end.log === undefined) return true;
-    return this.#store.next === end.log.bytes && (check === "same" || check === "differs");
+    // It differs also when there is more of it than there should be.
+    return check === "differs" || (check === "same" && this.#store.next === end.log.bytes);
   }
 
   get #damaged(): boolean {

@@ -124,11 +124,21 @@ export class ChunkStore {
     return { offset: from, bytes: new Uint8Array(row.bytes) };
   }
 
-  /** The log is asked for once more, from its beginning. */
+  /** Neither bytes nor an end: at most who was revoked. */
+  get bare(): boolean {
+    return this.next === 0 && this.#record.end === undefined;
+  }
+
+  /** The log is asked for once more, from its beginning; what was left out of it, too. */
   clear(): void {
+    const { skippedTo, ...record } = this.#record;
+    this.#record = record;
     if (!this.#made) return this.#setSmall(NONE);
-    this.#sql.exec("DELETE FROM log");
-    this.#pieces = [];
+    this.#atOnce(() => {
+      this.#sql.exec("DELETE FROM log");
+      this.#pieces = [];
+      if (skippedTo !== undefined) this.#put();
+    });
   }
 
   #atOnce(change: () => void): void {

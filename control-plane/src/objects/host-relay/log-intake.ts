@@ -6,6 +6,7 @@ import type { MaestroError } from "@maestro/shared/errors";
 import { LINK_CREDIT_BYTES, MAX_FRAME_BYTES } from "@maestro/shared/limits";
 import type { Frame } from "@maestro/shared/protocol/frame";
 import type { RelayFrame } from "@maestro/shared/protocol/link";
+import { fullBucket, LINK_NEWS_RATE, take, type Bucket } from "../../domain/relay/rate.ts";
 import type { AttemptLogCalls, AttemptOwner } from "../../domain/tasks/calls.ts";
 import type { Result } from "@maestro/shared/result";
 
@@ -18,6 +19,8 @@ const MAX_OPEN_LOGS = 1_000;
 export const MAX_KEPT_LOGS = 150;
 /** What goes to the log in one call. */
 const MAX_APPEND_BYTES = 256 * 1024;
+/** Less than this, stored by itself, counts as news of the host does. */
+const SMALL_BYTES = 1024;
 const TRIES = 2;
 
 interface Appended {
@@ -41,6 +44,7 @@ interface Standing {
 }
 
 export interface LogIntakePort {
+  nowMs(): number;
   log(attempt: string): LogOfAttempt;
   /** Started here, by what the relay knows itself. */
   isOurs(attempt: string): boolean;
@@ -81,6 +85,8 @@ export class LogIntake {
   readonly #channels = new Map<number, Channel>();
   readonly #followed = new Set<string>();
   #waiting = 0;
+  /** Of what is stored in pieces too small. */
+  #small: Bucket | undefined;
   /** Some that are open were not kept through hibernation. */
   #someUnknown = false;
 
@@ -296,9 +302,18 @@ export class LogIntake {
       return;
     }
     channel.needed = undefined;
+    if (durable > channel.told && durable - channel.told < SMALL_BYTES && !this.#takeSmall()) return this.#port.overrun();
     if (durable > channel.told || always) this.#port.send({ t: "log.durable", attempt, offset: durable });
     channel.told = durable;
     if (complete) this.#close(channel);
+  }
+
+  /** Each is a row. An honest host sends so little when a log is followed, which is stored together, or at its end. */
+  #takeSmall(): boolean {
+    const nowMs = this.#port.nowMs();
+    const left = take((this.#small ??= fullBucket(LINK_NEWS_RATE, nowMs)), LINK_NEWS_RATE, 1, nowMs);
+    this.#small = left ?? this.#small;
+    return left !== undefined;
   }
 
   #passed(channel: Channel, bytes: number): void {

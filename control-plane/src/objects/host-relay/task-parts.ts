@@ -53,6 +53,7 @@ export function taskParts({ env, sql, store, link, inventory, requests, nowMs, s
   const scheduler = (of: string): SchedulerForRelay => env.SCHEDULER.getByName(of);
 
   const logs = new LogIntake({
+    nowMs,
     log: (attempt) => logOf({ env, fleet: fleet() }, attempt),
     isOurs: (attempt) => attempts.isOurs(attempt),
     owner: (attempt) => scheduler(fleet()).attempt(attempt, {}),
