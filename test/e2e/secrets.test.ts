@@ -9,6 +9,7 @@ import { CanaryScanner, CanaryWatch, makeCanary, receiptOf, type Canary, type Hi
 import { TestHome } from "../support/home.ts";
 import { Product, type SecondHost } from "../support/maestro.ts";
 import type { ProcessInfo } from "../support/processes.ts";
+import { attemptsDirectory } from "../support/task-world.ts";
 import { dispatchTask, logOf, taskEnds, taskShows, wholeLog } from "../support/tasks.ts";
 import { poll } from "../support/wait.ts";
 
@@ -187,6 +188,29 @@ describe("twenty canaries", () => {
       expect(watch.hits).toEqual([]);
     },
   );
+});
+
+describe("a child that speaks while its host-agent is down", () => {
+  test("[TK5] [LG4] its secrets are asked for again, and blotted out before anything is sent", { timeout: 180_000 }, async () => {
+    const canary = makeCanary("unseen");
+    const go = join(drop, "unseen.go");
+    const script = `while [ ! -e "$1" ]; do sleep 0.1; done; printf 'aloud %s\\n' "$GH_TOKEN"; printf 'token %s\\n' "$MAESTRO_TOKEN"`;
+    const command = ["/bin/sh", "-c", script, MARK, go];
+    await dispatchTask(product.api, { id: "unseen", command, on: { host: "second" }, credentials: { GH_TOKEN: canary.value } });
+    tasks.push("unseen");
+    const { attempts } = await taskShows(product.api, "unseen", "runs", ({ status }) => status === "running");
+    const directory = join(attemptsDirectory(second.home), attempts.at(-1)?.id ?? "");
+    await second.stop("SIGKILL");
+    writeFileSync(go, "");
+    await poll("the child has ended", () => (existsSync(join(directory, "exit.json")) ? true : undefined), { timeoutMs: 30_000 });
+    expect(readFileSync(join(directory, "agent.log"), "utf8")).toContain(canary.value);
+    second.run();
+    expect(await taskEnds(product.api, "unseen")).toMatchObject({ status: "completed", exitCode: 0 });
+    const { text, task } = await wholeLog(product.api, "unseen");
+    expect(text).toMatch(/^aloud \*+\ntoken \*+\n$/);
+    expect(task.attempts.at(-1)?.log?.unredacted).toBeUndefined();
+    expect(await everywhere(new CanaryScanner([canary]))).toEqual([]);
+  });
 });
 
 /** The holder's tmux server and what runs in it have the environment of the user who started the holder. */
