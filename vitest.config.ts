@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./scripts/longest-first.ts";
 import { formatToken } from "./shared/src/token.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -19,8 +20,8 @@ const bootstrap = formatToken(
   Uint8Array.from({ length: 80 }, (_, i) => i),
 );
 
-/** With scaled timers, or with what is built changed under others: nothing else runs beside them. */
-const ALONE = ["test/e2e/faults{,-link,-frames,-versions,-fleet}.test.ts", "test/e2e/rebuild.test.ts"];
+/** With timers scaled down the most, or with what is built changed under others: nothing else runs beside them. */
+const ALONE = ["test/e2e/faults-{link,frames,fleet}.test.ts", "test/e2e/rebuild.test.ts"];
 
 const wholeProduct = {
   environment: "node",
@@ -32,6 +33,7 @@ const wholeProduct = {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -39,6 +41,8 @@ export default defineConfig({
           include: ["{shared,control-plane,host-agent,web,scripts}/**/*.test.{ts,tsx}", "test/*.test.ts", "test/support/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**"],
           environment: "node",
+          // Most of what a program that runs from its sources does at first is to be read by Node: once is enough for all.
+          env: { NODE_COMPILE_CACHE: at("./node_modules/.cache/node") },
           // Half of them wait for processes: with one core less than there are, a machine of two would run one at a time.
           maxWorkers: Math.max(2, availableParallelism() - 1),
           // Above the patience of what tests wait for, so that it is named when it does not come.
@@ -66,6 +70,8 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
+          // One runtime per worker, not per file: what a file leaves, in storage or on a spy, goes before the next test (setup.ts).
+          isolate: false,
           maxWorkers: Math.max(2, availableParallelism() - 1),
           setupFiles: ["./test/workerd/setup.ts"],
           testTimeout: 30_000,

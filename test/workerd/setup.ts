@@ -1,7 +1,7 @@
-/** Every test begins with an empty deployment: migrated, not bootstrapped. */
+/** Every test begins with an empty deployment, migrated and not bootstrapped, and with nothing of the product replaced. */
 import { applyD1Migrations, reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeEach } from "vitest";
+import { afterEach, beforeEach, vi } from "vitest";
 
 const TRIES = 5;
 
@@ -14,4 +14,10 @@ beforeEach(async () => {
     if (left === null) return;
     if (tries === TRIES) throw new Error("what the test before left cannot be deleted");
   }
+});
+
+// Files share a runtime, and with it the classes and the clock that a test may have replaced.
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
 });

@@ -128,7 +128,15 @@ interface Run {
 
 function cli(args: readonly string[], { env = {}, stdin = "" }: { env?: Record<string, string>; stdin?: string } = {}): Promise<Run> {
   const child = spawn(process.execPath, [BIN, ...args], {
-    env: { PATH: process.env["PATH"], HOME: home, MAESTRO_HOME: path.join(home, "m"), MAESTRO_URL: url, MAESTRO_TOKEN: TOKEN, ...env },
+    env: {
+      PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+      HOME: home,
+      MAESTRO_HOME: path.join(home, "m"),
+      MAESTRO_URL: url,
+      MAESTRO_TOKEN: TOKEN,
+      ...env,
+    },
   });
   const run: Run = { code: null, stdout: "", stderr: "" };
   child.stdout.on("data", (data: Buffer) => (run.stdout += data.toString()));

@@ -34,7 +34,14 @@ test.each([
   const address = server.address();
   const url = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`;
   const child = spawn(process.execPath, [BIN, ...argv], {
-    env: { PATH: process.env["PATH"], HOME: "/nonexistent", MAESTRO_HOME: "/nonexistent/m", MAESTRO_URL: url, MAESTRO_TOKEN: TOKEN },
+    env: {
+      PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+      HOME: "/nonexistent",
+      MAESTRO_HOME: "/nonexistent/m",
+      MAESTRO_URL: url,
+      MAESTRO_TOKEN: TOKEN,
+    },
   });
   let stderr = "";
   child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
