@@ -8,6 +8,8 @@ export const MAX_BODY_BYTES = 1 * MiB;
 /** `JSON.parse` itself accepts 20,000 levels; nothing of ours needs more than a handful. */
 export const MAX_JSON_DEPTH = 32;
 export const MAX_PAGE_ITEMS = 200;
+/** Of lists whose rows are small and are wanted whole: hosts, agents, sessions. */
+export const MAX_SMALL_PAGE_ITEMS = 1000;
 export const DEFAULT_PAGE_ITEMS = 100;
 
 // frames

@@ -1,7 +1,7 @@
 /** The HTTP API as a script uses it: bearer token, JSON, and the answer checked against the contract when asked. */
 import * as z from "zod";
-import { MAX_PAGE_ITEMS } from "@maestro/shared/limits";
 import * as r from "@maestro/shared/contract/resources";
+import { maxPageItems } from "@maestro/shared/contract/routes";
 import { poll } from "./wait.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -87,7 +87,7 @@ export class Api {
       const page: { items: T[]; nextCursor?: string | undefined } = await this.call(
         r.list(item),
         "GET",
-        `${path}?limit=${MAX_PAGE_ITEMS}${from}`,
+        `${path}?limit=${maxPageItems(path)}${from}`,
       );
       items.push(...page.items);
       cursor = page.nextCursor;

@@ -3,6 +3,7 @@
  * what stands here, OpenAPI is made from it, the CLI and the console call through it, and a test walks it.
  */
 import * as z from "zod";
+import { MAX_PAGE_ITEMS, MAX_SMALL_PAGE_ITEMS } from "../limits.ts";
 import type { Role, Scope } from "./access.ts";
 import * as r from "./resources.ts";
 import * as s from "./state.ts";
@@ -35,7 +36,10 @@ export interface RouteSpec {
   tag: string;
 }
 
-const page = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).optional(), cursor: z.string().max(512).optional() });
+const pageOf = (items: number) =>
+  z.strictObject({ limit: z.coerce.number().int().min(1).max(items).optional(), cursor: z.string().max(512).optional() });
+const page = pageOf(MAX_PAGE_ITEMS);
+const smallPage = pageOf(MAX_SMALL_PAGE_ITEMS);
 // The narrow return types let a handler's principal be derived from its row.
 const user = (role: Role, scope: Scope): { kind: "user"; role: Role; scope: Scope } => ({ kind: "user", role, scope });
 const stepUp = (role: Role, scope: Scope): { kind: "user"; role: Role; scope: Scope; stepUp: true } => ({ kind: "user", role, scope, stepUp: true });
@@ -61,7 +65,7 @@ export const ROUTES = {
   ticket: { method: "POST", path: "/api/v1/tickets", access: itself(), summary: "A single-use ticket for one socket, 30 s; it takes the scope of what it opens", body: r.TicketBody, result: r.Ticket, status: 201, tag: "access" },
 
   // hosts
-  hosts: { method: "GET", path: "/api/v1/hosts", access: { kind: "user-or-host", role: "viewer", scope: "hosts:read" }, summary: "List hosts", query: page, result: r.list(r.Host), tag: "hosts" },
+  hosts: { method: "GET", path: "/api/v1/hosts", access: { kind: "user-or-host", role: "viewer", scope: "hosts:read" }, summary: "List hosts", query: smallPage, result: r.list(r.Host), tag: "hosts" },
   host: { method: "GET", path: "/api/v1/hosts/:id", access: user("viewer", "hosts:read"), summary: "One host", result: r.Host, tag: "hosts" },
   hostUpdate: { method: "PATCH", path: "/api/v1/hosts/:id", access: user("owner", "hosts:write"), summary: "Rename a host or change its labels", body: r.HostPatch, result: r.Host, tag: "hosts" },
   hostRemove: { method: "DELETE", path: "/api/v1/hosts/:id", access: user("owner", "hosts:write"), summary: "Remove a host; its identity stops working at once", status: 204, tag: "hosts" },
@@ -76,7 +80,7 @@ export const ROUTES = {
   // agents
   agentTypes: { method: "GET", path: "/api/v1/agent-types", access: user("viewer", "agents:read"), summary: "Agent types, and where their CLI is installed", query: page, result: r.list(r.AgentTypeRow), tag: "agents" },
   agentTypeCreate: { method: "POST", path: "/api/v1/agent-types", access: user("operator", "agents:write"), summary: "Register an agent type", body: r.AgentTypeCreate, result: r.AgentTypeRow, status: 201, tag: "agents" },
-  agents: { method: "GET", path: "/api/v1/agents", access: user("viewer", "agents:read"), summary: "List agents", query: page.extend({ host: z.string().max(63).optional(), status: z.enum(["active", "idle", "failed", "all"]).optional(), group: z.string().max(128).optional() }), result: r.list(r.Agent), tag: "agents" },
+  agents: { method: "GET", path: "/api/v1/agents", access: user("viewer", "agents:read"), summary: "List agents", query: smallPage.extend({ host: z.string().max(63).optional(), status: z.enum(["active", "idle", "failed", "all"]).optional(), group: z.string().max(128).optional() }), result: r.list(r.Agent), tag: "agents" },
   agentCreate: { method: "POST", path: "/api/v1/agents", access: user("operator", "agents:write"), summary: "Assign an agent to a workspace", body: r.AgentBody, result: r.Agent, status: 201, tag: "agents" },
   agent: { method: "GET", path: "/api/v1/agents/:id", access: user("viewer", "agents:read"), summary: "One agent", result: r.Agent, tag: "agents" },
   agentUpdate: { method: "PATCH", path: "/api/v1/agents/:id", access: user("operator", "agents:write"), summary: "Change an agent", body: r.AgentPatch, result: r.Agent, tag: "agents" },
@@ -86,7 +90,7 @@ export const ROUTES = {
   agentRestart: { method: "POST", path: "/api/v1/agents/:id/restart", access: user("operator", "agents:write"), summary: "Stop, then start", body: r.AgentStart, result: r.Session, tag: "agents" },
 
   // sessions
-  sessions: { method: "GET", path: "/api/v1/sessions", access: user("viewer", "terminals:read"), summary: "List sessions", query: page.extend({ host: z.string().max(63).optional() }), result: r.list(r.Session), tag: "sessions" },
+  sessions: { method: "GET", path: "/api/v1/sessions", access: user("viewer", "terminals:read"), summary: "List sessions", query: smallPage.extend({ host: z.string().max(63).optional() }), result: r.list(r.Session), tag: "sessions" },
   sessionCreate: { method: "POST", path: "/api/v1/sessions", access: user("operator", "terminals:write"), summary: "Open a session on a host", body: r.SessionBody, result: r.Session, status: 201, tag: "sessions" },
   session: { method: "GET", path: "/api/v1/sessions/:id", access: user("viewer", "terminals:read"), summary: "One session", result: r.Session, tag: "sessions" },
   sessionKill: { method: "DELETE", path: "/api/v1/sessions/:id", access: user("operator", "terminals:write"), summary: "End a session's program, or forget an ended session", status: 204, tag: "sessions" },
@@ -129,6 +133,11 @@ export const ROUTES = {
 } as const satisfies Record<string, RouteSpec>;
 
 export type RouteName = keyof typeof ROUTES;
+
+const SMALL_PAGES: ReadonlySet<string> = new Set([ROUTES.hosts.path, ROUTES.agents.path, ROUTES.sessions.path]);
+
+/** How many items of a list a page may have, by the path of its route: for whoever wants all of them. */
+export const maxPageItems = (path: string): number => (SMALL_PAGES.has(path) ? MAX_SMALL_PAGE_ITEMS : MAX_PAGE_ITEMS);
 
 export const HEADER_KEY = "x-maestro-key";
 export const HEADER_CSRF = "x-maestro-csrf";

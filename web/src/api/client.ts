@@ -1,7 +1,6 @@
 /** The API, called through the route table: paths, bodies and answers are what `ROUTES` says. */
 import { isErrorCode, maestroError, type MaestroError } from "@maestro/shared/errors";
-import { HEADER_CSRF, HEADER_KEY, ROUTES } from "@maestro/shared/contract/routes";
-import { MAX_PAGE_ITEMS } from "@maestro/shared/limits";
+import { HEADER_CSRF, HEADER_KEY, maxPageItems, ROUTES } from "@maestro/shared/contract/routes";
 import { err, ok, type Result } from "@maestro/shared/result";
 import * as z from "zod";
 import { readSessionKey, signInDone, type SessionKey } from "./session-key.ts";
@@ -72,7 +71,7 @@ export async function callAll<T>(
   let cursor: string | undefined;
   do {
     const page = await call(route, {
-      query: { ...(paged ? { limit: String(MAX_PAGE_ITEMS) } : {}), ...(cursor === undefined ? {} : { cursor }) },
+      query: { ...(paged ? { limit: String(maxPageItems(route.path)) } : {}), ...(cursor === undefined ? {} : { cursor }) },
     });
     if (!page.ok) return page;
     items.push(...page.value.items);

@@ -87,12 +87,12 @@ describe("task status", { timeout: 30_000 }, () => {
     expect(asked()).toEqual([
       "GET tasks?limit=1",
       `GET tasks/${TASK}`,
-      "GET agents",
+      "GET agents?limit=1000",
       `GET tasks?agent=${agent.id}&limit=1`,
       `GET tasks/${TASK}`,
       "GET tasks/reviewer",
-      "GET agents",
-      "GET agents",
+      "GET agents?limit=1000",
+      "GET agents?limit=1000",
       `GET tasks?agent=${agent.id}&limit=1`,
       `GET tasks/${TASK}`,
     ]);
@@ -336,7 +336,12 @@ describe("task cancel, task retry, cleanup", { timeout: 30_000 }, () => {
       stdout: `reviewer is stopped; 1 workspace removed.\nTask ${other} is of other agents as well: maestro cleanup ${other}\n`,
       stderr: "",
     });
-    expect(asked()).toEqual(["GET agents", `POST agents/${agent.id}/stop`, `GET tasks?agent=${agent.id}`, `POST tasks/${TASK}/cleanup`]);
+    expect(asked()).toEqual([
+      "GET agents?limit=1000",
+      `POST agents/${agent.id}/stop`,
+      `GET tasks?limit=200&agent=${agent.id}`,
+      `POST tasks/${TASK}/cleanup`,
+    ]);
   });
 
   test("workspace clean says once of a directory that it is kept, however many tasks worked there", async () => {
