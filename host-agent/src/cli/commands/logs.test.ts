@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { LOG_HEADERS } from "@maestro/shared/contract/tasks";
 import { formatGap, omittedMarker } from "@maestro/shared/log-marker";
 import { FakeServer, json, refused, TOKEN, type Answer, type Asked } from "../testing/fake-server.ts";
-import { ATTEMPT, fakeLog, fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
+import { ATTEMPT, fakeAttempt, fakeLog, fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
 import { problemOf, runCli, type RunOptions } from "../testing/run-cli.ts";
 import { outputFile } from "./logs.ts";
 
@@ -58,6 +58,38 @@ describe("maestro logs", { timeout: 30_000 }, () => {
     await cli([ATTEMPT]);
     expect(asked()).toEqual([`${TASK}?tailLines=3&agent=reviewer`, `${TASK}?offset=12`, `${ATTEMPT}?`]);
     expect(server.asked.at(-1)?.path).toBe(`/api/v1/attempts/${ATTEMPT}/log`);
+  });
+
+  describe("[LG2] of a task that has ended and whose log is still on its way", () => {
+    /** Whole after so many looks. */
+    const coming = (looks: number, log: object = { log: { bytes: 8, complete: true } }) => {
+      let seen = 0;
+      answer = ({ path: at }) => {
+        if (!at.endsWith("/log")) return json(fakeTask({ attempts: [{ ...fakeAttempt, ...log }] }));
+        return seen++ < looks ? fakeLog("one\n", { complete: false }) : fakeLog("one\ntwo\n");
+      };
+    };
+
+    test("waits for it, so that a part is not taken for the whole", async () => {
+      coming(2);
+      expect(await cli([TASK])).toEqual({ code: 0, stdout: "one\ntwo\n", stderr: "" });
+      coming(2);
+      const file = path.join(dir, "x.log");
+      expect(await cli([TASK, "--output", file])).toEqual({ code: 0, stdout: `${file}\n`, stderr: "" });
+      expect(readFileSync(file, "utf8")).toBe("one\ntwo\n");
+    });
+
+    test("says so of one that does not come; where there is none to come, or it still runs, nothing is waited for", async () => {
+      coming(Infinity);
+      expect(await cli([TASK])).toMatchObject({ code: 0, stdout: "one\n", stderr: expect.stringContaining("not all of its log has come") });
+      coming(Infinity, {});
+      server.asked.length = 0;
+      expect(await cli([TASK])).toEqual({ code: 0, stdout: "one\n", stderr: "" });
+      answer = ({ path: at }) =>
+        at.endsWith("/log") ? fakeLog("one\n", { complete: false }) : json(fakeTask({}, fakeTarget("reviewer", { status: "running" })));
+      expect(await cli([TASK])).toEqual({ code: 0, stdout: "one\n", stderr: "" });
+      expect(asked()).toEqual([`${TASK}?`, `${TASK}?`]);
+    });
   });
 
   /** Three bytes per connection, which then breaks: what was read of them decides what is asked next. */

@@ -10,7 +10,7 @@ import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { Interruption } from "../interruption.ts";
 import type { Io } from "../io.ts";
-import { openLog, readLog, type LogPlace, type LogStart } from "../logs/read.ts";
+import { openWhole, readLog, type LogPlace, type LogStart } from "../logs/read.ts";
 import { FileSink, rawSink, readableSink, recordSink, type LogSink } from "../logs/sinks.ts";
 import { ServerRefusal } from "../render/failure.ts";
 import { patienceOf } from "./task-await.ts";
@@ -47,14 +47,27 @@ export const logs = defineCommand({
     if (flags.output !== undefined) return save(context, client, place, from, { file: flags.output, raw: flags.raw }, patience);
     const sink = flags.raw ? rawSink(context.io) : context.out.mode === "json" ? recordSink(context.io) : readableSink(context.io);
     if (place.kind === "task" && flags.follow) await followTask(context, client, place, from, sink, patience);
+    else if (flags.follow) for await (const chunk of readLog(client, place, from, true, patience)) await sink.write(chunk);
     else {
       if (place.kind === "task" && flags.agent === undefined) await tellOthers(context, client, place.id);
-      for await (const chunk of readLog(client, place, from, flags.follow, patience)) await sink.write(chunk);
+      const { log, late } = await openWhole(client, place, from, patience, () => hasEnded(client, place));
+      for await (const chunk of readLog(client, place, from, false, patience, undefined, log)) await sink.write(chunk);
+      if (late) context.out.note(LATE);
     }
     await sink.end();
     return interruption.happened ? EXIT.interrupted : EXIT.ok;
   },
 });
+
+const LATE = "It has ended, but not all of its log has come from its host yet: this is what is here so far.";
+
+/** With a log, of which more may be on its way. An attempt alone is not asked for: nobody tells of it what it left. */
+async function hasEnded(client: ApiClient, place: LogPlace): Promise<boolean> {
+  if (place.kind === "attempt") return false;
+  const detail = await client.call("task", { params: { id: place.id } });
+  const { status, attempt } = chooseTarget(detail, place.agent);
+  return isFinal(status) && detail.attempts.some(({ id, log }) => id === attempt && log !== undefined);
+}
 
 type TaskPlace = Extract<LogPlace, { kind: "task" }>;
 
@@ -152,11 +165,10 @@ async function save(
   { file, raw }: { file: string; raw: boolean },
   patience: Patience,
 ): Promise<number> {
-  const log = await patiently(patience, () => openLog(client, place, from, false, patience.signal));
-  log.body.destroy();
   const target = outputFile(file, place.id, io);
   await using sink = await FileSink.create(target, raw);
-  for await (const chunk of readLog(client, place, from, false, patience)) await sink.write(chunk);
+  const { log, late } = await openWhole(client, place, from, patience, () => hasEnded(client, place));
+  for await (const chunk of readLog(client, place, from, false, patience, undefined, log)) await sink.write(chunk);
   if (patience.signal.aborted) return EXIT.interrupted;
   const { bytes, sha256 } = sink.came;
   // What is compared is what the host wrote: all of it, and nothing left out in between.
@@ -168,7 +180,7 @@ async function save(
   }
   await sink.end();
   out.one({ path: target, bytes, sha256, complete: log.complete }, () => target, target);
-  if (!log.complete) out.note("The log has not ended: this is what was there so far.");
+  if (!log.complete) out.note(late ? LATE : "The log has not ended: this is what was there so far.");
   return EXIT.ok;
 }
 

@@ -54,6 +54,10 @@ test("a failure tells the reason, its hint, and is the first target's that did n
     code: "timeout",
     hint: "See: maestro logs t1",
   });
+  const neverRan = fakeTarget("b", { status: "failed", attempts: 0, reason: { code: "dependency_failed", detail: "No." } });
+  expect(taskFailure(Task.parse(fakeTask({ id: "t1", status: "failed" }, neverRan)))?.error).toMatchObject({
+    hint: "See: maestro task status t1",
+  });
   expect(taskFailure(task(one("completed")))).toBeUndefined();
   expect(taskFailure(task(one("running")))).toBeUndefined();
 });

@@ -23,13 +23,15 @@ export function outcomeCode(status: Task["status"]): number {
 /** Undefined: nothing failed. */
 export function taskFailure(task: Task): MaestroFailure | undefined {
   if (task.status === "completed" || !isFinal(task.status)) return undefined;
-  const { reason } = task.targets.find((target) => target.status !== "completed") ?? task;
-  const why = reason ?? task.reason;
+  const first = task.targets.find((target) => target.status !== "completed");
+  const why = first?.reason ?? task.reason;
+  // What never ran has no log.
+  const look = first?.attempts === 0 ? "task status" : "logs";
   return fail(
     task.status === "timed_out" ? "timeout" : "task_failed",
     `Task ${task.id} ${ENDED[task.status]}${why === undefined ? "." : `: ${sentence(why.detail)}`}`,
     {
-      hint: why?.hint ?? `See: maestro logs ${task.id}`,
+      hint: why?.hint ?? `See: maestro ${look} ${task.id}`,
       extra: { task: task.id, taskStatus: task.status, ...(why === undefined ? {} : { reason: why.code }) },
     },
   );

@@ -56,10 +56,37 @@ export async function openLog(client: ApiClient, place: LogPlace, from: LogStart
   };
 }
 
+/** Some half a minute, by when a host that is there has sent what it had. */
+const MAX_LOOKS = 10;
+
+/**
+ * [LG2] Opened for reading once. Of what has ended the end may still be on its way from the host: whoever reads it then
+ * would take a part for the whole, so it is waited for.
+ *
+ * @param ended asked when the log is not whole: its host has said how it ended, and that there is a log.
+ */
+export async function openWhole(
+  client: ApiClient,
+  place: LogPlace,
+  from: LogStart,
+  patience: Patience,
+  ended: () => Promise<boolean>,
+): Promise<{ log: OpenLog; late: boolean }> {
+  for (let looks = 0; ; looks++) {
+    const log = await patiently(patience, () => openLog(client, place, from, false, patience.signal));
+    if (log.complete || patience.signal.aborted) return { log, late: false };
+    const late = await patiently(patience, ended);
+    if (!late || looks === MAX_LOOKS) return { log, late };
+    log.body.destroy();
+    await rest(patience, looks);
+  }
+}
+
 /**
  * Ends where the log does; without `follow`, where it did when it was asked for.
  *
  * @param grows asked when nothing came for long: false ends it, for there are attempts that end without a whole log.
+ * @param first what was opened already, as `from` says.
  */
 export async function* readLog(
   client: ApiClient,
@@ -68,11 +95,14 @@ export async function* readLog(
   follow: boolean,
   patience: Patience,
   grows: () => Promise<boolean> = () => Promise.resolve(true),
+  first?: OpenLog,
 ): AsyncGenerator<LogChunk> {
   let next = from;
+  let opened = first;
   for (let quiet = 0; ; quiet++) {
     const asked = next;
-    const log = await patiently(patience, () => openLog(client, place, asked, follow, patience.signal));
+    const log = opened ?? (await patiently(patience, () => openLog(client, place, asked, follow, patience.signal)));
+    opened = undefined;
     breakWhenSilent(log.body, patience);
     let received = 0;
     let broken = false;

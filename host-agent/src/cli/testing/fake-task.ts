@@ -17,6 +17,8 @@ export const fakeTarget = (name: string, more: Partial<TaskTarget> = {}): TaskTa
   ...more,
 });
 
+export const fakeAttempt = { id: ATTEMPT, task: TASK, target: 0, n: 1, fence: 1, host: HOST, status: "completed", createdAt: NOW };
+
 /** Of one target unless told otherwise, and in the target's state. */
 export const fakeTask = (more: object = {}, ...targets: TaskTarget[]) => {
   const all = targets.length === 0 ? [fakeTarget("reviewer")] : targets;
