@@ -117,7 +117,10 @@ $groups
 LIST
 }
 
-enter_group() { echo "$pid" >"$1/cgroup.procs"; }
+# A thread that moves itself waits for no other; any other move waits until all processors have been idle once, 20 ms and more.
+enter_group() {
+  if [ -w "$1/tasks" ]; then echo 0 >"$1/tasks"; else echo "$pid" >"$1/cgroup.procs"; fi
+}
 leave_groups() {
   IFS='
 '
