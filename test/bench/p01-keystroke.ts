@@ -4,7 +4,9 @@ import { echo, type EchoFigures } from "./echo.ts";
 import type { Gate } from "./gate.ts";
 import { writer, type Rig } from "./rig.ts";
 
-const KEYS_PER_ROUND = 300;
+const KEYS_PER_ROUND = 100;
+/** Short turns, and many: a shared processor is fast and slow by turns of seconds, and both have their part of each. */
+const TURNS_PER_ROUND = 8;
 /** Both have just been started: compilers warm up, and the product looks for agent CLIs. About three seconds. */
 const WARM_UP_KEYS = 1_000;
 
@@ -24,11 +26,14 @@ export async function measureKeystrokes(rig: Rig, beside: Readonly<Record<string
   try {
     // `stty raw` must have run, else the line discipline echoes instead of cat.
     for (const one of [viewer, terminal]) await echo(one, WARM_UP_KEYS);
-    await rig.interleave({
-      product: async () => void figures.product.push(await echo(viewer, KEYS_PER_ROUND)),
-      relay: async () => void figures.relay.push(await echo(terminal, KEYS_PER_ROUND)),
-      ...beside,
-    });
+    await rig.interleave(
+      {
+        product: async () => void figures.product.push(await echo(viewer, KEYS_PER_ROUND)),
+        relay: async () => void figures.relay.push(await echo(terminal, KEYS_PER_ROUND)),
+        ...beside,
+      },
+      TURNS_PER_ROUND * rig.rounds,
+    );
     return figures;
   } finally {
     await viewer[Symbol.asyncDispose]();

@@ -7,7 +7,7 @@ import type { Gate, Part } from "./gate.ts";
 import { measureKeystrokes } from "./p01-keystroke.ts";
 import { startWetty, type Peer } from "./peers/wetty.ts";
 
-const KEYS_PER_ROUND = 200;
+const KEYS_PER_ROUND = 100;
 /** Medians of `performance.md`, ms; all measured on one machine with the minimal relay at 0.53. */
 const MEASURED = { relay: 0.53, vibeTunnel: 1.58, wetty: 2.67, aiMaestro: 1.45 } as const;
 

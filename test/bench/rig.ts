@@ -37,12 +37,12 @@ export class Rig implements AsyncDisposable {
   }
 
   /** The contenders of each round, one after the other, in turning order so that none is always first. */
-  async interleave(contenders: Readonly<Record<string, (round: number) => Promise<void>>>): Promise<void> {
+  async interleave(contenders: Readonly<Record<string, (round: number) => Promise<void>>>, rounds = this.rounds): Promise<void> {
     const names = Object.keys(contenders);
-    for (let round = 0; round < this.rounds; round++) {
+    for (let round = 0; round < rounds; round++) {
       const order = names.map((_, i) => names[(i + round) % names.length] ?? "");
       for (const name of order) await contenders[name]?.(round);
-      this.progress(`round ${round + 1} of ${this.rounds}`);
+      this.progress(`round ${round + 1} of ${rounds}`);
     }
   }
 
