@@ -230,8 +230,20 @@ describe("bad inputs", () => {
     ["API 14: promt", { promt: "x" }, "unknown_field", "promt", /^Did you mean prompt\?$/],
     ["nothing to do", {}, "field_missing", "prompt", /exactly one/],
     ["two things to do", { prompt: "x", command: ["x"] }, "field_invalid", "command", /exactly one/],
-    ["API 19: itself", { prompt: "x", id: "a", dependsOn: [{ task: "a" }] }, "dependency_self", undefined, /./],
-    ["API 21: an unknown dependency", { prompt: "x", dependsOn: [{ task: "nope" }] }, "dependency_not_found", undefined, /./],
+    [
+      "API 19: itself",
+      { prompt: "x", id: "a", dependsOn: [{ task: "a" }] },
+      "dependency_self",
+      "dependsOn[0].task",
+      /^Name another task, or none\.$/,
+    ],
+    [
+      "API 21: an unknown dependency",
+      { prompt: "x", dependsOn: [{ task: "nope" }] },
+      "dependency_not_found",
+      "dependsOn[0].task",
+      /`maestro task list`/,
+    ],
     ["API 24: NUL", { prompt: "a\0b" }, "nul_byte", "prompt", /./],
     ["API 25: a prompt of 5 MB", { prompt: big(5_000_000) }, "prompt_too_large", "prompt", /524288 characters/],
     ["API 25: a prompt just too large", { prompt: big(MAX_PROMPT_CHARS + 1) }, "prompt_too_large", "prompt", /524288 characters/],
@@ -281,11 +293,23 @@ describe("bad inputs", () => {
 
   test("API 20, 22: a cycle is told with its path, and so is a dependency that failed", async () => {
     const { submit, running, ended, api } = await workingFleet();
+    const field = "dependsOn[0].task";
     await submit({ prompt: "x", id: "a" });
+    await submit({ prompt: "x", id: "b", dependsOn: [{ task: "a" }] });
+    expect(
+      await refusal(api("/api/v1/tasks", { body: { prompt: "x", id: "a", dependsOn: [{ task: "b" }] } }), "dependency_cycle"),
+    ).toMatchObject({
+      field,
+      detail: expect.stringContaining("a → b → a"),
+      hint: "Leave one of these dependencies out.",
+    });
     await refusal(api("/api/v1/tasks", { body: { prompt: "x", id: "a" } }), "task_exists");
     ended(await running("a"), { outcome: "failed", exitCode: 1, reason: { code: "exit_nonzero", detail: "1" } });
     await json(api("/api/v1/tasks/a/wait"));
-    await refusal(api("/api/v1/tasks", { body: { prompt: "x", dependsOn: [{ task: "a" }] } }), "dependency_failed");
+    expect(await refusal(api("/api/v1/tasks", { body: { prompt: "x", dependsOn: [{ task: "a" }] } }), "dependency_failed")).toMatchObject({
+      field,
+      hint: expect.stringContaining("`--if-failed run`"),
+    });
     expect((await submit({ prompt: "x", dependsOn: [{ task: "a" }], ifFailed: "run" })).id).toMatch(/^tsk_/);
   });
 });
