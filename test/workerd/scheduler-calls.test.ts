@@ -254,6 +254,20 @@ test("cleanup stops what runs, asks each host, and says what it did", async () =
     .toMatchObject({ value: { items: [{ outcome: "unreachable", logKept: true }] } });
 });
 
+test("a directory in which another task works is kept, and its host is not said to be away", async () => {
+  const builder = await world.join("builder");
+  builder.link.answers.set("task.cleanup", () => ({ code: "workspace_busy", detail: "Attempt att_x works there." }));
+  const id = await world.submit();
+  const attempt = String((await builder.asked("task.start"))["attempt"]);
+  await world.until(id, "running");
+  builder.end(attempt);
+  await world.until(id, "completed");
+  expect(await world.scheduler().cleanup(id, ANYBODY, ADA, true)).toMatchObject({
+    ok: true,
+    value: { items: [{ attempt, outcome: "kept", detail: "Attempt att_x works there.", logKept: true }] },
+  });
+});
+
 describe("[LG2] a cleanup of an attempt whose log is not all here", () => {
   const HELLO_SHA256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
   const BYTES = new TextEncoder().encode("hello");

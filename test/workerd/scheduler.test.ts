@@ -90,7 +90,10 @@ describe("[TK1] a task", () => {
     const builder = await world.join("builder");
     builder.link.answers.set("task.offer", () => ({ answer: "refused", reason: { code: "policy_denied", detail: "not here" } }));
     const id = await world.submit();
-    expect(await world.until(id, "failed")).toMatchObject({ reason: { code: "policy_denied", detail: "not here" }, attempts: [] });
+    expect(await world.until(id, "failed")).toMatchObject({
+      reason: { code: "policy_denied", detail: "Host 'builder' refused it: not here" },
+      attempts: [],
+    });
     const second = await world.join("second");
     const other = await world.submit();
     await second.asked("task.start");

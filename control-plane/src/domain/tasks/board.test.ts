@@ -157,6 +157,19 @@ describe("[TK1] two phases", () => {
     expect(rig.offered()).toEqual(["task"]);
   });
 
+  test("a host that refuses an offer is named in the reason: no attempt tells which one it was", () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    const task = rig.task("task");
+    const refused = { answer: "refused", reason: { code: "policy_denied", detail: "Not here." } } as const;
+    rig.board.offerAnswered(rig.offers[0]?.attempt.id ?? "", { ok: true, value: refused }, rig.nowMs);
+    expect(task.targets[0]?.phase).toMatchObject({
+      at: "ended",
+      outcome: "failed",
+      reason: { code: "policy_denied", detail: "Host 'a' refused it: Not here." },
+    });
+  });
+
   test("what the host refuses to start is the reason it failed with", () => {
     const rig = new BoardRig();
     rig.host("a");

@@ -37,11 +37,17 @@ export class Refusing {
     const hopeless = able.every(({ id }) => until.get(id) === Infinity);
     const borne = Math.max(task.retries, REFUSALS_BORNE) * Math.max(1, able.length);
     if (hopeless || (transient && count > borne)) {
-      this.#targets.end(task, target, { outcome: "failed", reason: why });
+      this.#targets.end(task, target, { outcome: "failed", reason: this.#byWhom(target, host, why) });
       this.#ground.port.save(task);
       return this.#targets.conclude(task, nowMs);
     }
     if (untilMs !== Infinity) this.#askAgain({ task, target }, host, untilMs);
+  }
+
+  /** Which host it was is not seen elsewhere: a refused offer leaves no attempt. */
+  #byWhom(target: Place["target"], host: string, why: TaskReason): TaskReason {
+    const name = target.host === undefined ? this.#ground.hosts.get(host)?.name : undefined;
+    return name === undefined ? why : { ...why, detail: `Host '${name}' refused it: ${why.detail}`.slice(0, 2048) };
   }
 
   #askAgain({ task, target }: Place, host: string, atMs: number): void {

@@ -31,7 +31,11 @@ async function cleanAttempt(task: string, attempt: EndedAttempt, keepLogs: boole
     const kept = keepLogs || !collected;
     const where = workspace === undefined ? {} : { workspace };
     const reply = await relayOf(port.env, port.fleet, host.id).request({ t: "task.cleanup", attempt: id, task, ...where, keepLogs: kept });
-    if (!reply.ok) return { ...about, outcome: "unreachable", detail: reply.error.detail, logKept: true };
+    if (!reply.ok) {
+      // Who says that another task works there has been reached.
+      const outcome = reply.error.code === "workspace_busy" ? "kept" : "unreachable";
+      return { ...about, outcome, detail: reply.error.detail, logKept: true };
+    }
     const done = resultOf("task.cleanup", reply.json);
     const { outcome } = done;
     const detail = done.detail ?? (collected ? undefined : "Its log is not all here yet, so the host keeps it: clean up again in a while.");
