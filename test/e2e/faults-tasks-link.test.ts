@@ -25,14 +25,16 @@ const SLACK_MS = 30_000;
 let world: TaskWorld;
 let host: WorldHost;
 let other: WorldHost;
+let remote: WorldHost;
 let there: NonceBody;
 let made = 0;
 const nonce = (what: string) => `${what}-${SEED.toString(36)}-${++made}`;
 
 beforeAll(async () => {
-  world = await TaskWorld.open({ timeScale: TIME_SCALE, others: [{ name: "second" }, { name: "third" }] });
+  world = await TaskWorld.open({ timeScale: TIME_SCALE, others: [{ name: "second" }, { name: "third" }, { name: "fourth" }] });
   host = world.host("second");
   other = world.host("third");
+  remote = world.host("fourth");
   there = { on: { host: "second" } };
 });
 afterAll(async () => world[Symbol.asyncDispose]());
@@ -108,11 +110,14 @@ describe("[F20] [TK2] partition", () => {
     expect(world.ledger.counts().get(work.nonce)).toBe(1);
   });
 
-  test("15 minutes, then healed: lost, and what it says then changes nothing and runs nothing again", { timeout: 1_800_000 }, async () => {
-    const { id, work, excuses } = await world.submit({ nonce: nonce("long"), lines: 50, pauseMs: 1_000 }, there);
+  // The next two wait out the same time, on machines of their own.
+  const long = "15 minutes, then healed: lost, and what it says then changes nothing and runs nothing again";
+  test.concurrent(long, { timeout: 1_800_000 }, async () => {
+    const far: NonceBody = { on: { host: remote.name } };
+    const { id, work, excuses } = await world.submit({ nonce: nonce("long"), lines: 50, pauseMs: 1_000 }, far);
     excuses.add("host_gone");
     await taskShows(world.api, id, "runs", ({ status }) => status === "running");
-    proxyOf(host).blackhole("both");
+    proxyOf(remote).blackhole("both");
     const lost = await taskShows(
       world.api,
       id,
@@ -121,67 +126,64 @@ describe("[F20] [TK2] partition", () => {
       (LEASE_MS + LOST_AFTER_MS) * TIME_SCALE + SLACK_MS,
     );
     expect(lost.reason).toMatchObject({ code: "host_lost" });
-    heal(host);
-    await world.product.api.hostOnline("second", 120_000);
+    heal(remote);
+    await world.product.api.hostOnline(remote.name, 120_000);
     // It says how it ended, and is told to forget it: another task of the same machine passes through after that.
-    const { id: next } = await world.submit({ nonce: nonce("after"), lines: 5, pauseMs: 0 }, there);
+    const { id: next } = await world.submit({ nonce: nonce("after"), lines: 5, pauseMs: 0 }, far);
     await world.ended(next);
     const { status, reason } = await world.task(id);
     expect({ status, reason: reason?.code }).toEqual({ status: "lost", reason: "host_lost" });
     expect(world.ledger.counts().get(work.nonce)).toBe(1);
   });
 
-  test("onLost retry: run again elsewhere only after the first has ended itself", { timeout: 1_800_000 }, async () => {
-    const local = world.hosts[0]?.name ?? "";
-    await world.product.api.request("POST", `/api/v1/hosts/${local}/drain`);
-    try {
-      const marks = join(world.product.home.directory("marks"), nonce("retry"));
-      // Each run tells its name and the machine's own time, again and again.
-      const script = 'while [ ! -e "$1.done" ]; do read -r now _ </proc/uptime; echo "$$ $now" >>"$1"; sleep 0.1; done';
-      const { id } = await dispatchTask(world.api, {
-        command: shell(script, marks),
-        on: {},
-        idempotent: true,
-        onLost: "retry",
-        retries: 3,
-      });
-      const running = await taskShows(world.api, id, "runs", ({ status }) => status === "running");
-      const first = running.attempts[0]?.host.name === host.name ? host : other;
-      await poll("the first run marks", () => (existsSync(marks) ? true : undefined));
-      proxyOf(first).blackhole("both");
-      await taskShows(
-        world.api,
-        id,
-        "runs again",
-        ({ attempts, status }) => attempts.length > 1 && status === "running",
-        (LEASE_MS + LOST_AFTER_MS) * TIME_SCALE + SLACK_MS,
-      );
-      const lines = () =>
-        readFileSync(marks, "utf8")
-          .trim()
-          .split("\n")
-          .map((line) => line.split(" "));
-      const [firstPid = ""] = lines()[0] ?? [];
-      await poll("the second run marks", () => lines().find(([pid]) => pid !== firstPid));
-      const lastOfFirst = Math.max(
-        ...lines()
-          .filter(([pid]) => pid === firstPid)
-          .map(([, at]) => Number(at)),
-      );
-      const firstOfSecond = Math.min(
-        ...lines()
-          .filter(([pid]) => pid !== firstPid)
-          .map(([, at]) => Number(at)),
-      );
-      expect(firstOfSecond).toBeGreaterThan(lastOfFirst);
-      heal(first);
-      await world.product.api.hostOnline(first.name, 120_000);
-      await dispatchTask(world.api, { command: shell(': >"$1.done"', marks), on: { host: first.name } });
-      expect(await taskEnds(world.api, id)).toMatchObject({ status: "completed", exitCode: 0 });
-      expect(new Set(lines().map(([pid]) => pid)).size).toBe(2);
-    } finally {
-      await world.product.api.request("POST", `/api/v1/hosts/${local}/resume`);
-    }
+  test.concurrent("onLost retry: run again elsewhere only after the first has ended itself", { timeout: 1_800_000 }, async () => {
+    const labels = { pair: "retry" };
+    for (const { name } of [host, other])
+      expect(await world.product.api.request("PATCH", `/api/v1/hosts/${name}`, { labels })).toMatchObject({ status: 200 });
+    const marks = join(world.product.home.directory("marks"), nonce("retry"));
+    // Each run tells its name and the machine's own time, again and again.
+    const script = 'while [ ! -e "$1.done" ]; do read -r now _ </proc/uptime; echo "$$ $now" >>"$1"; sleep 0.1; done';
+    const { id } = await dispatchTask(world.api, {
+      command: shell(script, marks),
+      on: { labels },
+      idempotent: true,
+      onLost: "retry",
+      retries: 3,
+    });
+    const running = await taskShows(world.api, id, "runs", ({ status }) => status === "running");
+    const first = running.attempts[0]?.host.name === host.name ? host : other;
+    await poll("the first run marks", () => (existsSync(marks) ? true : undefined));
+    proxyOf(first).blackhole("both");
+    await taskShows(
+      world.api,
+      id,
+      "runs again",
+      ({ attempts, status }) => attempts.length > 1 && status === "running",
+      (LEASE_MS + LOST_AFTER_MS) * TIME_SCALE + SLACK_MS,
+    );
+    const lines = () =>
+      readFileSync(marks, "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => line.split(" "));
+    const [firstPid = ""] = lines()[0] ?? [];
+    await poll("the second run marks", () => lines().find(([pid]) => pid !== firstPid));
+    const lastOfFirst = Math.max(
+      ...lines()
+        .filter(([pid]) => pid === firstPid)
+        .map(([, at]) => Number(at)),
+    );
+    const firstOfSecond = Math.min(
+      ...lines()
+        .filter(([pid]) => pid !== firstPid)
+        .map(([, at]) => Number(at)),
+    );
+    expect(firstOfSecond).toBeGreaterThan(lastOfFirst);
+    heal(first);
+    await world.product.api.hostOnline(first.name, 120_000);
+    await dispatchTask(world.api, { command: shell(': >"$1.done"', marks), on: { host: first.name } });
+    expect(await taskEnds(world.api, id)).toMatchObject({ status: "completed", exitCode: 0 });
+    expect(new Set(lines().map(([pid]) => pid)).size).toBe(2);
   });
 });
 
