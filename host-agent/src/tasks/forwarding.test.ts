@@ -50,13 +50,20 @@ describe("[TK5] names", () => {
   });
 
   test("of a child that is taken up they are read from itself", () => {
-    const environ = "PATH=/bin\0A=1=2\0MAESTRO_TOKEN=t\0MAESTRO_URL=u\0B=no\0";
-    const task = { hostEnv: ["A"], secretNames: ["B", "MAESTRO_URL"] };
+    const environ = "PATH=/bin\0MAESTRO_ATTEMPT_ID=att_1\0A=1=2\0MAESTRO_TOKEN=t\0MAESTRO_URL=u\0B=no\0";
+    const task = { attempt: "att_1", hostEnv: ["A"], secretNames: ["B", "MAESTRO_URL"] };
     expect(recall(task, environ, {})).toEqual({ values: ["t", "no", "1=2"], ask: [], unknown: [], sure: true });
     // Ended meanwhile, it tells nothing; and the daemon before this one may have had another value.
     expect(recall(task, "", { A: "3", C: "4" })).toEqual({ values: ["3"], ask: ["MAESTRO_TOKEN", "B"], unknown: [], sure: false });
-    expect(recall(task, "B=no", {})).toEqual({ values: ["no"], ask: ["MAESTRO_TOKEN"], unknown: ["A"], sure: false });
+    expect(recall(task, "B=no\0MAESTRO_ATTEMPT_ID=att_1", {})).toEqual({
+      values: ["no"],
+      ask: ["MAESTRO_TOKEN"],
+      unknown: ["A"],
+      sure: false,
+    });
     expect(recall(task, environ, { A: "3" }).values).toEqual(["t", "no", "1=2", "3"]);
+    // Its pid is of another attempt's child by now.
+    expect(recall({ ...task, attempt: "att_12" }, environ, {})).toMatchObject({ values: [], ask: ["MAESTRO_TOKEN", "B"], unknown: ["A"] });
     expect(secretsIn({ MAESTRO_TOKEN: "t", MAESTRO_URL: "u" }, ["MAESTRO_TOKEN", "B"])).toEqual({ values: ["t"], missing: ["B"] });
   });
 });

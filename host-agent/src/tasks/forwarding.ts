@@ -84,14 +84,18 @@ export interface Recalled {
   sure: boolean;
 }
 
-/** @param environ of the child while it runs; it may have overwritten it. @param own the host-agent's environment. */
+/**
+ * @param environ of the process that has the child's pid. The child may have overwritten it, and the pid may be of another
+ * attempt's child by now, whose variables have the same names. @param own the host-agent's environment.
+ */
 export function recall(
-  { hostEnv, secretNames }: Pick<AttemptSpec, "hostEnv" | "secretNames">,
+  { attempt, hostEnv, secretNames }: Pick<AttemptSpec, "attempt" | "hostEnv" | "secretNames">,
   environ: string,
   own: Readonly<Record<string, string | undefined>>,
 ): Recalled {
+  const entries = environ.split("\0");
   const ofChild = new Map(
-    environ.split("\0").flatMap((entry) => {
+    (entries.includes(`MAESTRO_ATTEMPT_ID=${attempt}`) ? entries : []).flatMap((entry) => {
       const at = entry.indexOf("=");
       return at > 0 ? [[entry.slice(0, at), entry.slice(at + 1)] as const] : [];
     }),
