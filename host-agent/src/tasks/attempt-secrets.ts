@@ -1,6 +1,7 @@
 /**
  * [TK5] [LG4] What is to be blotted out of the log of an attempt that this process did not start. A child that runs tells it
- * itself; of one that does not any more the control plane is asked again, and no byte of the log is read before.
+ * itself; of one that does not any more the control plane is asked again, and no byte of the log is read before. One that is
+ * older than the question [VR2] never answers it: that is waited for so long only.
  */
 import type { HostFrame } from "@maestro/shared/protocol/link";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
@@ -31,16 +32,23 @@ interface Wanted {
   recalled: Recalled;
   /** Monotonic: when to ask again. */
   dueMs: number;
+  /** On this link. */
   asked: number;
+  /** With a link and without an answer. */
+  waitedMs: number;
 }
 
 const ASK_AGAIN_MS = 5_000;
 const ASK_AGAIN_MAX_MS = 60_000;
+/** Who knows the question answers at once, but for a moment in which the Scheduler is away. */
+const UNANSWERED_MS = 2 * 60_000;
+
+const waitMs = (asked: number): number => Math.min(ASK_AGAIN_MAX_MS, ASK_AGAIN_MS * 2 ** asked);
 
 export class AttemptSecrets {
   readonly #deps: SecretsDeps;
   readonly #wanted = new Map<string, Wanted>();
-  /** There was a link; what is taken up before the first is asked for on that. */
+  /** What is taken up without a link is asked for on the next one. */
   #linked = false;
 
   constructor(deps: SecretsDeps) {
@@ -55,7 +63,7 @@ export class AttemptSecrets {
     const recalled = recall(spec, child);
     if (recalled.ask.length === 0) return logs.open(attempt, fence, file, recalled);
     logs.open(attempt, fence, file, undefined);
-    const wanted: Wanted = { fence, recalled, dueMs: clock.monotonicMs(), asked: 0 };
+    const wanted: Wanted = { fence, recalled, dueMs: clock.monotonicMs(), asked: 0, waitedMs: 0 };
     this.#wanted.set(attempt, wanted);
     if (this.#linked) this.#ask(attempt, wanted);
   }
@@ -69,18 +77,31 @@ export class AttemptSecrets {
     }
   }
 
+  linkDown(): void {
+    this.#linked = false;
+  }
+
   /** Now and then. */
   look(): void {
     if (!this.#linked) return;
-    for (const [attempt, wanted] of this.#wanted) if (this.#deps.clock.monotonicMs() >= wanted.dueMs) this.#ask(attempt, wanted);
+    for (const [attempt, wanted] of this.#wanted) {
+      if (this.#deps.clock.monotonicMs() < wanted.dueMs) continue;
+      wanted.waitedMs += waitMs(wanted.asked - 1);
+      if (wanted.waitedMs < UNANSWERED_MS) this.#ask(attempt, wanted);
+      else this.#settle(attempt, wanted, undefined);
+    }
   }
 
   answer({ attempt, fence, sealed }: Omit<FrameOf<"task.secrets">, "t">): void {
     const wanted = this.#wanted.get(attempt);
     if (wanted === undefined || wanted.fence !== fence) return;
-    const { values, ask, unknown, sure } = wanted.recalled;
     const opened = sealed === undefined ? undefined : this.#deps.unseal(sealed, attempt, fence);
-    const came = opened?.ok === true ? secretsIn(opened.value, ask) : { values: [], missing: ask };
+    this.#settle(attempt, wanted, opened?.ok === true ? opened.value : undefined);
+  }
+
+  /** @param brought undefined: nobody knows them any more. */
+  #settle(attempt: string, { recalled: { values, ask, unknown, sure } }: Wanted, brought: Record<string, string> | undefined): void {
+    const came = brought === undefined ? { values: [], missing: ask } : secretsIn(brought, ask);
     this.#wanted.delete(attempt);
     const left = [...unknown, ...came.missing];
     if (left.length > 0)
@@ -91,7 +112,7 @@ export class AttemptSecrets {
   /** Dropped where there is no link: the next one asks. */
   #ask(attempt: string, wanted: Wanted): void {
     const { clock, timeScale, send } = this.#deps;
-    wanted.dueMs = clock.monotonicMs() + Math.min(ASK_AGAIN_MAX_MS, ASK_AGAIN_MS * 2 ** wanted.asked) * timeScale;
+    wanted.dueMs = clock.monotonicMs() + waitMs(wanted.asked) * timeScale;
     wanted.asked += 1;
     send({ t: "task.secrets", attempt, fence: wanted.fence });
   }

@@ -124,6 +124,14 @@ export class Attempts {
     this.renewLeases();
   }
 
+  linkDown(): void {
+    this.#secrets.linkDown();
+  }
+
+  workingIn(dir: string): string | undefined {
+    return this.#roster.worksBelow(dir);
+  }
+
   reports(): HostFrame[] {
     return this.#telling.everything();
   }

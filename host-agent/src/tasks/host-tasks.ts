@@ -41,6 +41,8 @@ export interface HostTasksDeps {
 }
 
 export interface RunningTasks extends HostTasks {
+  /** The attempt that works in this directory or below it. */
+  workingIn(dir: string): string | undefined;
   /** Until aborted; what runs goes on. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -91,6 +93,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     ack: (frame) => attempts.ack(frame),
     secrets: (frame) => attempts.secrets(frame),
     reports: () => attempts.reports(),
+    workingIn: (dir) => attempts.workingIn(dir),
     logDurable: ({ attempt, offset }) => logs.durable(attempt, offset),
     logNeed: ({ attempt, from }) => logs.need(attempt, from),
     logFollow: ({ attempt, follow }) => logs.follow(attempt, follow),
@@ -98,7 +101,10 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
       logs.linkUp(link);
       attempts.linkUp();
     },
-    linkDown: () => logs.linkDown(),
+    linkDown() {
+      logs.linkDown();
+      attempts.linkDown();
+    },
     seen: () => attempts.renewLeases(),
     async run(signal) {
       await attempts.run(signal);
