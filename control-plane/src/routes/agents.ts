@@ -10,7 +10,7 @@ import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
 import { healthOf } from "../domain/dispatch/readiness.ts";
 import { inStatusGroup, isAwaited, sessionOfAgent, toAgent } from "../domain/fleet/agent-view.ts";
 import { iso } from "../domain/fleet/host-view.ts";
-import { checkEnv, checkLaunchable, checkPath, checkWords } from "../domain/fleet/launch.ts";
+import { checkKeptEnv, checkLaunchable, checkPath, checkWords } from "../domain/fleet/launch.ts";
 import { isDefinite, NeverSent } from "../domain/fleet/outcome.ts";
 import { toSession } from "../domain/fleet/session-view.ts";
 import type { PresentHost } from "../domain/events/present.ts";
@@ -52,7 +52,7 @@ export const agentRoutes = defineRoutes({
     refuseDraining(host);
     const name = body.name ?? body.type;
     agentNameWithinReach(rx, name, "name");
-    const env = unwrap(checkEnv(body.env));
+    const env = unwrap(checkKeptEnv(body.env, rx.config.forwardable));
     const args = unwrap(checkWords(body.args ?? [], "args"));
     const path = unwrap(checkPath(body.workspace, "workspace"));
     const problem = await launchProblem(rx, host, body.type);
@@ -91,7 +91,7 @@ export const agentRoutes = defineRoutes({
     const agent = await agentFor(rx, rx.params.id);
     const { body } = rx;
     if (body.name !== undefined) agentNameWithinReach(rx, body.name, "name");
-    if (body.env !== undefined) unwrap(checkEnv(body.env));
+    if (body.env !== undefined) unwrap(checkKeptEnv(body.env, rx.config.forwardable));
     if (body.args !== undefined) unwrap(checkWords(body.args, "args"));
     await rx.audit(agent.name);
     const row = await updateAgent(rx.db, rx.fleet, agent.id, body, rx.nowMs);
