@@ -148,6 +148,7 @@ function refusing(welcomed: (serverTimeMs: number) => void): HostActions {
     refuseWatch: () => undefined,
     sendInput: no,
     ensureWorkspace: no,
+    resetWorkspace: no,
     detect: no,
     welcome: ({ serverTimeMs }) => welcomed(serverTimeMs),
     registry: () => undefined,

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { json, refusal } from "./access-fleet.ts";
 import { linkedFleet } from "./support/linked-fleet.ts";
 import type { Text } from "./support/relay-frames.ts";
+import { workingFleet } from "./support/working-fleet.ts";
 
 describe("agents", () => {
   test("one is assigned, started once, seen working, stopped and removed", async () => {
@@ -37,6 +38,47 @@ describe("agents", () => {
     expect((await api("/api/v1/agents/team-a-shell", { method: "DELETE" })).status).toBe(204);
   });
 
+  test("[SKILL9] one is reset: stopped first, its workspace emptied by the host, and nothing left of how it ended", async () => {
+    const { link, api } = await linkedFleet();
+    await json(
+      api("/api/v1/agent-types", { body: { slug: "linter", argv: ["lint", "{{prompt}}"], workspace_template: "/srv/templates/node" } }),
+    );
+    const { id } = await json(api("/api/v1/agents", { body: { type: "linter", workspace: "/tmp/w" } }));
+    await json(api("/api/v1/agents/linter/start", { body: {} }));
+    const reset = await json(api("/api/v1/agents/linter/reset", { body: { force: true } }));
+    expect(reset).toMatchObject({ agent: { id, status: "idle" }, removed: 2, template: "/srv/templates/node" });
+    expect(reset.agent).not.toHaveProperty("lastExit");
+    expect(link.asked.map(({ t }) => t).filter((t) => t === "session.kill" || t === "workspace.reset")).toEqual([
+      "session.kill",
+      "workspace.reset",
+    ]);
+    expect(link.asked.find(({ t }) => t === "session.kill")).toMatchObject({ force: true });
+    expect(link.asked.find(({ t }) => t === "workspace.reset")).toMatchObject({
+      path: "/tmp/w",
+      agent: { id, name: "linter", type: "linter", definition: { workspace_template: "/srv/templates/node" } },
+    });
+    link.answers.set("workspace.reset", () => ({ code: "workspace_busy", detail: "'/tmp/w' is in use.", field: "workspace" }));
+    expect(await refusal(api("/api/v1/agents/linter/reset", { body: {} }), "workspace_busy")).toMatchObject({ field: "workspace" });
+    await refusal(api("/api/v1/agents/nobody/reset", { body: {} }), "agent_not_found");
+    await refusal(api("/api/v1/agents/linter/reset", { body: { forse: true } }), "unknown_field");
+  });
+
+  test("[SKILL9] one that works at a task, or whose host is away, is not reset, and not stopped", async () => {
+    const { link, api, submit, running, asked } = await workingFleet();
+    const task = await submit({ prompt: "x", to: ["rev"] });
+    await running(task.id);
+    const busy = await refusal(api("/api/v1/agents/rev/reset", { body: {} }), "agent_running");
+    expect(busy).toMatchObject({
+      detail: `Agent 'rev' works at ${task.id}.`,
+      hint: expect.stringContaining(`maestro task cancel ${task.id}`),
+    });
+    expect(asked("workspace.reset")).toEqual([]);
+    await json(api("/api/v1/agents", { body: { type: "shell", name: "other", workspace: "/tmp/o" } }));
+    link.socket.close(4000, "cut");
+    await expect.poll(async () => (await json(api("/api/v1/agents/other/health"))).status).toBe("unhealthy");
+    await refusal(api("/api/v1/agents/other/reset", { body: {} }), "host_unreachable");
+  });
+
   test("an agent whose program failed is failed; with the host away it is unknown", async () => {
     const { link, api } = await linkedFleet();
     await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w" } }));
@@ -63,6 +105,15 @@ describe("agents", () => {
     await refusal(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w", env: { LD_PRELOAD: "x" } } }), "env_denied");
   });
 
+  test("[TK5] a credential is not kept as an agent's or a type's plain variable", async () => {
+    const { api } = await linkedFleet();
+    const env = { GH_TOKEN: "ghp_plain" };
+    await refusal(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w", env } }), "env_denied");
+    await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w", env: { CI: "1" } } }));
+    await refusal(api("/api/v1/agents/shell", { method: "PATCH", body: { env } }), "env_denied");
+    await refusal(api("/api/v1/agent-types", { body: { slug: "linter", argv: ["lint"], env } }), "env_denied");
+  });
+
   test("a start that the host refuses leaves the agent as it was", async () => {
     const { link, api } = await linkedFleet();
     await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w" } }));
@@ -86,12 +137,3 @@ describe("agents", () => {
     });
   });
 });
-  test("[TK5] a credential is not kept as an agent's or a type's plain variable", async () => {
-    const { api } = await linkedFleet();
-    const env = { GH_TOKEN: "ghp_plain" };
-    await refusal(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w", env } }), "env_denied");
-    await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w", env: { CI: "1" } } }));
-    await refusal(api("/api/v1/agents/shell", { method: "PATCH", body: { env } }), "env_denied");
-    await refusal(api("/api/v1/agent-types", { body: { slug: "linter", argv: ["lint"], env } }), "env_denied");
-  });
-

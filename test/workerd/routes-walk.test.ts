@@ -57,6 +57,7 @@ const MAY: Record<RouteName, readonly Who[]> = {
   agentStart: operator,
   agentStop: operator,
   agentRestart: operator,
+  agentReset: operator,
   sessions: viewer,
   sessionCreate: operator,
   session: viewer,

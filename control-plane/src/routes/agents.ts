@@ -120,11 +120,7 @@ export const agentRoutes = defineRoutes({
             : `Stop it once host '${host.name}' is back; a host that is gone for good takes its agents along: maestro host remove ${host.name}`,
         },
       );
-    const { running } = await schedulerOf(rx).agentWork(agent.id);
-    if (running.length > 0)
-      throw fail("agent_running", `Agent '${agent.name}' works at ${running.join(", ")}.`, {
-        hint: `Wait for it, or cancel it first: maestro task cancel ${running[0] ?? ""}`,
-      });
+    await refuseAtWork(rx, agent);
     await rx.audit(agent.name);
     await removeAgent(rx.db, rx.fleet, agent.id);
     await rx.feed.append([
@@ -189,7 +185,47 @@ export const agentRoutes = defineRoutes({
     await stop(rx, agent, false);
     return start(rx, await findAgent(rx.db, rx.fleet, agent.id), rx.body, () => rx.newId("session"));
   },
+
+  /** [SKILL9] */
+  async agentReset(rx) {
+    const agent = await agentFor(rx, rx.params.id);
+    const host = await hostOf(rx, agent);
+    const definition = await agentTypeBySlug(rx.db, rx.fleet, agent.type);
+    await refuseAtWork(rx, agent);
+    const relay = relayOf(rx.env, rx.fleet, host.id);
+    // Asked before anything is stopped: without its host no workspace is emptied.
+    if (!(await relay.linked())) throw hostAway(host, (await presentOf(rx, host.id))[0]?.facts.lastSeenMs);
+    await rx.audit(agent.name);
+    await stop(rx, agent, rx.body.force === true);
+    const { id, name, type, workspace: path } = agent;
+    const { removed, template } = await askHost(relay, "workspace.reset", {
+      t: "workspace.reset",
+      path,
+      agent: { id, name, type, ...(definition === undefined ? {} : { definition: { ...definition.definition } }) },
+    });
+    // How its last session ended is of the life before.
+    const stopped = await findAgent(rx.db, rx.fleet, id);
+    if (stopped.session !== null) await setAgentSession(rx.db, rx.fleet, id, null, stopped.session, rx.nowMs);
+    await rx.feed.append([
+      {
+        type: "agent.updated",
+        subject: id,
+        summary: `Agent '${name}' was reset: its workspace on host '${host.name}' was emptied.`,
+        data: { name, host: host.name },
+      },
+    ]);
+    const shown = await show(rx, await findAgent(rx.db, rx.fleet, id));
+    return { agent: shown, removed, ...(template === undefined ? {} : { template }) };
+  },
 });
+
+async function refuseAtWork(rx: Asking, agent: AgentRow): Promise<void> {
+  const { running } = await schedulerOf(rx).agentWork(agent.id);
+  if (running.length > 0)
+    throw fail("agent_running", `Agent '${agent.name}' works at ${running.join(", ")}.`, {
+      hint: `Wait for it, or cancel it first: maestro task cancel ${running[0] ?? ""}`,
+    });
+}
 
 async function agentFor(rx: Asking, ref: string): Promise<AgentRow> {
   return agentWithinReach(rx, await findAgent(rx.db, rx.fleet, ref));

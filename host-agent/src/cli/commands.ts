@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 import * as access from "./commands/access.ts";
 import * as agent from "./commands/agent.ts";
 import { agentHealth } from "./commands/agent-health.ts";
+import { agentReset } from "./commands/agent-reset.ts";
 import { cleanup, workspaceClean } from "./commands/cleanup.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { doctor } from "./commands/doctor.ts";
@@ -49,6 +50,7 @@ export const COMMANDS: readonly Command[] = [
   agent.agentStart,
   agent.agentStop,
   agent.agentRestart,
+  agentReset,
   agent.agentAttach,
   agent.agentRemove,
   agentHealth,

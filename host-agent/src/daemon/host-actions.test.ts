@@ -266,3 +266,37 @@ test("a holder that went is found again, and the session can be watched", async 
   await link.until(() => (holder.connected ? true : undefined), "the new connection");
   expect(await link.request({ t: "watch", id: link.nextId(), session: "ses_a" })).toMatchObject({ t: "reply" });
 });
+
+test("[SKILL9] an agent's workspace is reset from its type as its file says now, once nothing works there", async () => {
+  const { home, start, link, work } = await setUp();
+  const type = path.join(home.paths.home, "agents.d/reviewer.yaml");
+  const template = path.join(home.dir, "template");
+  mkdirSync(template);
+  writeFileSync(path.join(template, "README"), "hi");
+  writeFileSync(type, "slug: reviewer\nadapter: kilo\n");
+  const reset = (more: object = {}) =>
+    link.request({ t: "workspace.reset", id: link.nextId(), path: work, agent: { id: "agt_1", name: "rev", type: "reviewer", ...more } });
+  expect(await start({ type: "reviewer" })).toMatchObject({ t: "reply" });
+  writeFileSync(path.join(work, "mine"), "1");
+  expect(await reset()).toMatchObject({
+    t: "reply-error",
+    error: { code: "workspace_busy", detail: expect.stringContaining("rev works there") },
+  });
+  expect(existsSync(path.join(work, "mine"))).toBe(true);
+  await link.request({ t: "session.kill", id: link.nextId(), session: SESSION });
+  writeFileSync(type, `slug: reviewer\nadapter: kilo\nworkspace_template: ${template}\n`);
+  expect(await reset({ type: "nobody" })).toMatchObject({ error: { code: "agent_type_not_found" } });
+  expect(await reset()).toMatchObject({ t: "reply", value: { path: work, removed: 1, template } });
+  expect(readFileSync(path.join(work, "README"), "utf8")).toBe("hi");
+  expect(existsSync(path.join(work, "mine"))).toBe(false);
+});
+
+test("[SKILL9] with `shell: deny` a definition from elsewhere empties no workspace", async () => {
+  const { link, work } = await setUp("shell: deny\n");
+  mkdirSync(work);
+  const agent = { id: "agt_1", name: "rev", type: "x", definition: { slug: "x", adapter: "kilo" } };
+  expect(await link.request({ t: "workspace.reset", id: link.nextId(), path: work, agent })).toMatchObject({
+    t: "reply-error",
+    error: { code: "policy_denied", field: "type" },
+  });
+});

@@ -18,7 +18,8 @@ import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
 import { refuseAgent, refuseBinary, refuseSession, refuseReach } from "./shell-policy.ts";
-import { ensureWorkspace, resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
+import { resetWorkspace } from "./workspace-reset.ts";
+import { ensureWorkspace, isInside, resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
 
 export interface ActionDeps {
   keeper: HolderKeeper;
@@ -28,6 +29,8 @@ export interface ActionDeps {
   rules: WorkspaceRules;
   /** Where programs are looked for. */
   searchPath(): string;
+  /** The attempt of a task that works in this directory or below it. */
+  attemptIn(dir: string): string | undefined;
   /** Tasks ask it too. */
   drain: { draining: boolean };
   log: Log;
@@ -118,6 +121,11 @@ export function createHostActions(deps: ActionDeps): HostActions {
       return ensureWorkspace(frame.path, rules);
     },
 
+    async resetWorkspace(frame) {
+      const refusal = refuseSecond(frame.agent.name, "", starting.get(frame.agent.id));
+      return refusal === undefined ? resetAgent(frame, deps) : err(refusal);
+    },
+
     async detect() {
       return ok({ types: await deps.detect() });
     },
@@ -196,6 +204,29 @@ async function startAgent(
     agent: agent.id,
   });
   return made.ok ? ok({ session: made.value }) : made;
+}
+
+/** [SKILL9] */
+async function resetAgent(
+  { path: asked, agent }: FrameOf<"workspace.reset">,
+  { keeper, catalogue, policy, rules, attemptIn }: ActionDeps,
+): ReturnType<HostActions["resetWorkspace"]> {
+  catalogue.refresh();
+  const type = catalogue.resolve(agent.type, agent.definition);
+  if (!type.ok) return type;
+  const refusal = refuseAgent(policy, { ...agent, workspace: asked, args: [], env: {} }, type.value);
+  if (refusal !== undefined) return err(refusal);
+  const holder = keeper.client();
+  if (!holder.ok) return holder;
+  // The holder's own list: ours does not know yet of one that was killed a moment ago.
+  const sessions = await holder.value.list();
+  if (!sessions.ok) return sessions;
+  const ended = new Set(sessions.value.filter(({ end }) => end !== undefined).map(({ id }) => id));
+  const living = () => keeper.sessions.filter(({ id, end }) => end === undefined && !ended.has(id));
+  return resetWorkspace(asked, type.value.workspace_template, {
+    rules,
+    busy: (dir) => living().find((session) => session.agent === agent.id || isInside(session.cwd, dir))?.name ?? attemptIn(dir),
+  });
 }
 
 /** The user's home, unless the policy keeps sessions out of it. */

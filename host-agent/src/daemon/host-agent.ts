@@ -146,6 +146,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     policy,
     rules,
     searchPath,
+    attemptIn: (dir) => tasks.workingIn(dir),
     drain,
     log,
     detect: () => reporter.detect(),

@@ -113,7 +113,7 @@ function outside(text: string, why: string, { roots }: WorkspaceRules): MaestroE
   });
 }
 
-const isInside = (target: string, dir: string): boolean => target === dir || target.startsWith(dir.endsWith("/") ? dir : `${dir}/`);
+export const isInside = (target: string, dir: string): boolean => target === dir || target.startsWith(dir.endsWith("/") ? dir : `${dir}/`);
 
 function realIfThere(dir: string): string {
   try {

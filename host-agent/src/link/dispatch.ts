@@ -21,6 +21,7 @@ export interface HostActions {
   readScreen(frame: FrameOf<"session.screen">, blob: (bytes: Uint8Array) => void): Promise<Result<RequestResult<"session.screen">>>;
   sendInput: Action<"session.input">;
   ensureWorkspace: Action<"workspace.ensure">;
+  resetWorkspace: Action<"workspace.reset">;
   detect: Action<"detect">;
   welcome(frame: LinkWelcome): void;
   registry(version: number): void;
@@ -92,6 +93,8 @@ export function dispatch(frame: RelayFrame, { actions, tasks, terminals, request
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.sendInput(frame)));
     case "workspace.ensure":
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.ensureWorkspace(frame)));
+    case "workspace.reset":
+      return requests.answer(frame.id, frame.t, async (done) => done(await actions.resetWorkspace(frame)));
     case "detect":
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.detect(frame)));
     case "task.offer": {

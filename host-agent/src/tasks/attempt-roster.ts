@@ -2,6 +2,7 @@
 import { maestroError } from "@maestro/shared/errors";
 import type { AttemptReport, AttemptSpec, AttemptStatus } from "@maestro/shared/protocol/tasks";
 import { err, ok, type Result } from "@maestro/shared/result";
+import { isInside } from "../daemon/workspace.ts";
 import { stale, type Entry, type EntryState } from "./attempt-entry.ts";
 import type { AttemptStore } from "./attempt-store.ts";
 
@@ -62,6 +63,14 @@ export class AttemptRoster {
         }),
       );
     return known.ok ? ok({ status: known.value }) : known;
+  }
+
+  /** Whatever works in this directory or below it, or is about to. */
+  worksBelow(dir: string): string | undefined {
+    return this.all().find(({ state, spec }) => {
+      if (state.type === "live") return isInside(state.launch.workspace, dir);
+      return state.type !== "ended" && spec.workspace.mode === "path" && isInside(spec.workspace.path, dir);
+    })?.attempt;
   }
 
   /** Another one that works in a workspace. */

@@ -143,6 +143,8 @@ export const AgentPatch = z.strictObject({
 });
 export const AgentStart = z.strictObject({ cols: Cols.optional(), rows: Rows.optional(), backend: z.enum(["auto", "tmux", "pty"]).optional() });
 export const AgentStop = z.strictObject({ force: z.boolean().optional() });
+/** `template`: what its workspace was filled from again; `removed`: how many entries of it were there before. */
+export const AgentReset = z.object({ agent: Agent, removed: z.int(), template: z.string().optional() });
 
 // ---- sessions -------------------------------------------------------------------------------
 

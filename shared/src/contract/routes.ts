@@ -88,6 +88,7 @@ export const ROUTES = {
   agentStart: { method: "POST", path: "/api/v1/agents/:id/start", access: user("operator", "agents:write"), summary: "Start the agent's CLI in a session", body: r.AgentStart, result: r.Session, tag: "agents" },
   agentStop: { method: "POST", path: "/api/v1/agents/:id/stop", access: user("operator", "agents:write"), summary: "End the agent's session", body: r.AgentStop, result: r.Agent, tag: "agents" },
   agentRestart: { method: "POST", path: "/api/v1/agents/:id/restart", access: user("operator", "agents:write"), summary: "Stop, then start", body: r.AgentStart, result: r.Session, tag: "agents" },
+  agentReset: { method: "POST", path: "/api/v1/agents/:id/reset", access: user("operator", "agents:write"), summary: "Stop the agent, empty its workspace, fill it again from its type's template", body: r.AgentStop, result: r.AgentReset, tag: "agents" },
 
   // sessions
   sessions: { method: "GET", path: "/api/v1/sessions", access: user("viewer", "terminals:read"), summary: "List sessions", query: smallPage.extend({ host: z.string().max(63).optional() }), result: r.list(r.Session), tag: "sessions" },

@@ -231,6 +231,27 @@ export const SendInputResult = z.object({ accepted: z.int().min(0) });
 /** Resolves and creates (0700) a workspace inside the host's allowed roots. */
 export const EnsureWorkspace = z.object({ t: z.literal("workspace.ensure"), id: RequestId, path: z.string().max(4096) });
 export const EnsureWorkspaceResult = z.object({ path: z.string().max(4096), created: z.boolean() });
+/**
+ * [SKILL9] Empties an agent's workspace and fills it again from its type's template, as the type is now; made if missing. Refused
+ * while anything works in it, and for a directory that holds more than one agent's work.
+ */
+export const ResetWorkspace = z.object({
+  t: z.literal("workspace.reset"),
+  id: RequestId,
+  path: z.string().max(4096),
+  agent: z.object({
+    id: z.string().max(40),
+    name: z.string().max(128),
+    type: z.string().max(64),
+    definition: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
+export const ResetWorkspaceResult = z.object({
+  path: z.string().max(4096),
+  /** Entries of the directory itself that were there. */
+  removed: z.int().min(0),
+  template: z.string().max(4096).optional(),
+});
 /** Looks again for agent CLIs and type files; the inventory follows as a frame. */
 export const Detect = z.object({ t: z.literal("detect"), id: RequestId });
 export const DetectResult = z.object({ types: z.int().min(0) });
@@ -258,6 +279,7 @@ export const RelayFrames = {
   "session.screen": ReadScreen,
   "session.input": SendInput,
   "workspace.ensure": EnsureWorkspace,
+  "workspace.reset": ResetWorkspace,
   detect: Detect,
   sync: Sync,
   registry: Registry,
@@ -283,6 +305,7 @@ export const RequestResults = {
   "session.screen": ReadScreenResult,
   "session.input": SendInputResult,
   "workspace.ensure": EnsureWorkspaceResult,
+  "workspace.reset": ResetWorkspaceResult,
   detect: DetectResult,
   "task.offer": tasks.OfferResult,
   "task.start": tasks.AttemptResult,
