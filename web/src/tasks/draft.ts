@@ -1,7 +1,7 @@
 /** A task as it is being written in the dialog, and the request it becomes, or what is wrong with which field. Pure. */
 import { maestroError, type ErrorCode, type MaestroError } from "@maestro/shared/errors";
 import { TaskBody } from "@maestro/shared/contract/tasks";
-import { MAX_PROMPT_CHARS, MAX_TASK_TIMEOUT_MS, MIN_TASK_TIMEOUT_MS } from "@maestro/shared/limits";
+import { MAX_PROMPT_CHARS, MAX_TASK_RETRIES, MAX_TASK_TIMEOUT_MS, MIN_TASK_TIMEOUT_MS } from "@maestro/shared/limits";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type * as z from "zod";
 import { splitArgv } from "./argv.ts";
@@ -59,7 +59,7 @@ export function bodyOf(draft: Draft): Result<Body, FieldErrors> {
       ? { prompt: take("prompt", promptOf(draft.prompt)), to: take("to", agentsOf(draft.agents)) }
       : { command: take("command", splitArgv(draft.command)), on: draft.host === "" ? {} : { host: draft.host } };
   const timeoutMs = take("timeoutMs", timeoutOf(draft.timeout));
-  const retries = take("retries", wholeNumber(draft.retries, 20));
+  const retries = take("retries", wholeNumber(draft.retries, MAX_TASK_RETRIES));
   const dependsOn = idsOf(draft.dependsOn).map((task) => ({ task, on: draft.dependsWhen }));
   if (Object.keys(errors).length > 0) return err(errors);
   const body = {

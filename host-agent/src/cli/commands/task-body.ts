@@ -4,7 +4,7 @@ import * as path from "node:path";
 import { EnvName } from "@maestro/shared/contract/agent-types";
 import type { TaskBody } from "@maestro/shared/contract/tasks";
 import { fail, maestroError } from "@maestro/shared/errors";
-import { MAX_PROMPT_CHARS, MAX_TASK_TIMEOUT_MS } from "@maestro/shared/limits";
+import { MAX_PROMPT_CHARS, MAX_TASK_RETRIES, MAX_TASK_TIMEOUT_MS } from "@maestro/shared/limits";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type * as z from "zod";
 import { errnoOf } from "../../daemon/durable-file.ts";
@@ -33,7 +33,7 @@ export const bodyFlags = {
   mode: flag.text("the mode of the agent's CLI, where it has modes", "mode"),
   description: flag.text("a few words for lists", "text"),
   priority: flag.integer("1 is first; default 3", { min: 1, max: 5, example: 2, placeholder: "1-5" }),
-  retries: flag.integer("how often it is tried again after a passing failure", { min: 0, max: 20, example: 2 }),
+  retries: flag.integer("how often it is tried again after a passing failure", { min: 0, max: MAX_TASK_RETRIES, example: 2 }),
   idempotent: flag.toggle("may run twice without harm"),
   "on-lost": flag.choice("when its host is lost; default wait", ["wait", "fail", "retry"]),
   env: flag.each("K takes the value from here, as a credential; K=V is no secret", "K[=V]", variable),
