@@ -12,6 +12,7 @@ import { sealForHost } from "../../crypto/sealed.ts";
 import { openSecret } from "../../crypto/secret-box.ts";
 import { makeAttemptToken } from "../../crypto/attempt-token.ts";
 import type { Keys } from "../../crypto/keys.ts";
+import { errorText } from "../../log-text.ts";
 import type { RelayReply } from "./host-requests.ts";
 import type { LinkSocket } from "./link-socket.ts";
 import type { StateOf } from "./store.ts";
@@ -89,7 +90,7 @@ export class TaskRequests {
       if (box?.ok === false) throw new Error(box.error.detail);
       if (this.#link.ready) this.#link.send({ t: "task.secrets", attempt, fence, ...(box === undefined ? {} : { sealed: box.value }) });
     } catch (cause) {
-      console.warn(JSON.stringify({ message: "a host's question for secrets cannot be answered", attempt, cause: String(cause) }));
+      console.warn(JSON.stringify({ message: "a host's question for secrets cannot be answered", attempt, cause: errorText(cause) }));
     }
   }
 
