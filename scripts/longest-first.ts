@@ -30,6 +30,8 @@ const LONG = [
   "host-agent/src/tasks/runner",
   "host-agent/src/daemon/stop",
   "control-plane/src/domain/relay/channel.fuzz",
+  "host-agent/src/holder/tmux-backend",
+  "host-agent/src/holder/pty-backend",
 ];
 
 /** Its place among those that take long; after all of them for any other. */
