@@ -18,6 +18,8 @@ const OBJECT_GIGABYTES = 0.128;
 
 const TASKS_PER_ROUND = 20;
 const WATCH_MS = 10_000;
+/** What is told of a program that nobody watches comes once a minute. */
+const QUIET_MS = 60_000;
 const SETTLE_MS = 8_000;
 /** As an agent's screen moves: a spinner and some text, ten times a second. */
 const AGENT = [
@@ -30,6 +32,13 @@ const WORK = ["/bin/sh", "-c", 'seq -f "line %g of what a task says about itself
 
 type Figures = Omit<Counts, "by" | "statements">;
 
+/** One host's: a task, and seconds. */
+interface Round {
+  task: Figures;
+  watched: Figures;
+  unwatched: Figures;
+}
+
 export const p16: Gate = {
   id: "P16",
   title: `a month of ${FLEET.hosts} hosts, modelled from what was counted`,
@@ -40,8 +49,9 @@ export const p16: Gate = {
     product.bundle = counted.bundle;
     await product.upAgain();
     const credentials = await Credentials.for(product, 5 * TASKS_PER_ROUND * rig.rounds);
-    const { id } = await product.api.createSession({ argv: AGENT, backend: "pty" });
-    const rounds: { task: Figures; watched: Figures; unwatched: Figures }[] = [];
+    const sessions: string[] = [];
+    for (let n = 0; n < FLEET.agents; n++) sessions.push((await product.api.createSession({ argv: AGENT, backend: "pty" })).id);
+    const rounds: Round[] = [];
     const named: ReturnType<typeof perTask>[] = [];
     await tasks(credentials, 5);
     await rig.interleave({
@@ -52,20 +62,22 @@ export const p16: Gate = {
           await elapse(SETTLE_MS);
         });
         named.push(perTask(work));
-        const idle = await during(product, () => elapse(WATCH_MS));
-        const viewer = await product.attach(id);
+        const unwatched = await during(product, () => elapse(QUIET_MS));
+        const viewer = await product.attach(sessions[0] ?? "");
         await elapse(SETTLE_MS);
         const watched = await during(product, () => elapse(WATCH_MS));
         await viewer[Symbol.asyncDispose]();
         rounds.push({
           task: share(work, TASKS_PER_ROUND),
           watched: share(watched, WATCH_MS / 1000),
-          unwatched: share(idle, WATCH_MS / 1000),
+          unwatched: share(unwatched, QUIET_MS / 1000),
         });
       },
     });
-    await product.api.killSession(id);
-    const months = rounds.map(month);
+    for (const id of sessions) await product.api.killSession(id);
+    await elapse(SETTLE_MS);
+    const silent = share(await during(product, () => elapse(QUIET_MS)), QUIET_MS / 1000);
+    const months = rounds.map((round) => month(round, silent));
     const list = months.map((figures) => dollars(figures, false));
     const last = rounds.at(-1);
     return {
@@ -83,7 +95,8 @@ export const p16: Gate = {
         "rows per task": rounded(median(rounds.map(({ task }) => task.rows + task.d1Rows))),
         "a task": JSON.stringify(last?.task),
         "a watched second": JSON.stringify(last?.watched),
-        "a second that nobody watches": JSON.stringify(last?.unwatched),
+        "a second of output that nobody watches": JSON.stringify(last?.unwatched),
+        "a second without output": JSON.stringify(silent),
         "a task, by object and call": named.at(-1)?.calls ?? "",
         "rows of a task, by statement": named.at(-1)?.rows ?? "",
       },
@@ -127,12 +140,13 @@ function perTask({ by, statements }: Counts): { calls: string; rows: string } {
   return { calls: told(by), rows: told(statements) };
 }
 
-/** Of the whole fleet. */
-function month({ task, watched, unwatched }: { task: Figures; watched: Figures; unwatched: Figures }): Figures {
+/** Of the whole fleet. Its agents speak at the same time, and are watched while they do. */
+function month({ task, watched, unwatched }: Round, silent: Figures): Figures {
   const hostDays = FLEET.hosts * FLEET.days;
-  const watchedSeconds = FLEET.watchedHours * 3600;
-  const sum = (name: keyof Figures) =>
-    hostDays * (FLEET.tasks * task[name] + watchedSeconds * watched[name] + (24 * 3600 - watchedSeconds) * unwatched[name]);
+  const { watchedHours, outputHours } = FLEET;
+  const hours = (name: keyof Figures) =>
+    watchedHours * watched[name] + (outputHours - watchedHours) * unwatched[name] + (24 - outputHours) * silent[name];
+  const sum = (name: keyof Figures) => hostDays * (FLEET.tasks * task[name] + 3600 * hours(name));
   return {
     workerRequests: sum("workerRequests"),
     objectRequests: sum("objectRequests"),

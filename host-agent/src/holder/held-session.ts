@@ -15,8 +15,8 @@ import type { ScreenState } from "./screen-terminal.ts";
 
 /** How long an ended session can still be replayed; then only its last screen is kept. */
 const ENDED_RING_MS = 10 * 60_000;
-/** How fine `lastActivityMs` is told. */
-const ACTIVITY_STEP_MS = 10_000;
+/** How fine `lastActivityMs` is told: each step of a program that nobody watches wakes its relay. */
+const ACTIVITY_STEP_MS = 60_000;
 const CWD_FRESH_MS = 2_000;
 export const EPOCHS = 0x1_0000;
 
