@@ -21,11 +21,14 @@ const BEGINNINGS = [
 const MIN_REST = 12;
 /** The longest beginning and what must follow it. */
 const MAX_UNDECIDED = 12 + MIN_REST;
-const TOKEN = new RegExp(`(?<![A-Za-z0-9])(?:${BEGINNINGS})[A-Za-z0-9_.-]{${MIN_REST},}`, "g");
 const PART_OF_TOKEN = /^[A-Za-z0-9_.-]*/;
 const UNDECIDED = new RegExp(`[A-Za-z0-9_.-]{1,${MAX_UNDECIDED}}$`);
 
-const KEY_BEGINS = /-----BEGIN [A-Z ]{0,24}PRIVATE KEY-----/g;
+/** Where a private key begins, or a token: in one pass, however many there are. */
+const FOUND = new RegExp(
+  `(?<key>-----BEGIN [A-Z ]{0,24}PRIVATE KEY-----)|(?<![A-Za-z0-9])(?:${BEGINNINGS})[A-Za-z0-9_.-]{${MIN_REST},}`,
+  "g",
+);
 const KEY_ENDS = /-----END [A-Z ]{0,24}PRIVATE KEY-----/;
 /** Longer than either line. */
 const MARKER = 64;
@@ -52,10 +55,11 @@ export class Shapes {
     this.#blots.push(...blots);
     const bytes = Buffer.concat([this.#held, more]);
     const text = bytes.toString("latin1");
+    const shown = this.#before + text;
     const found: Range[] = [];
     let at = this.#goOn(text, found, all);
     while (this.#within.type === "text" && at < text.length) {
-      const next = this.#next(text, at);
+      const next = nextIn(shown, this.#before.length, at);
       if (next === undefined) break;
       found.push({ from: next.from, to: next.to });
       this.#within = next.within;
@@ -91,23 +95,6 @@ export class Shapes {
     }
   }
 
-  #next(text: string, at: number): { from: number; to: number; within: Within } | undefined {
-    const shown = this.#before + text;
-    const shift = this.#before.length;
-    TOKEN.lastIndex = at + shift;
-    KEY_BEGINS.lastIndex = at + shift;
-    const token = TOKEN.exec(shown);
-    const key = KEY_BEGINS.exec(shown);
-    if (key !== null && (token === null || key.index < token.index)) {
-      const from = key.index - shift;
-      return { from, to: from + key[0].length, within: { type: "key", left: MAX_KEY } };
-    }
-    if (token === null) return undefined;
-    const from = token.index - shift;
-    const to = from + token[0].length;
-    return { from, to, within: to === text.length ? { type: "token" } : { type: "text" } };
-  }
-
   #giveOut(bytes: Buffer, end: number, found: readonly Range[]): Redacted {
     const given = bytes.subarray(0, end);
     for (const { from, to } of found) for (let at = from; at < to; at += 1) if (!LINE_BREAKS.has(given[at] ?? 0)) given[at] = BLOT;
@@ -121,6 +108,17 @@ export class Shapes {
     const blots = [...here, ...found.map(({ from, to }) => ({ from: base + from, to: base + to }))];
     return { bytes: given, blots };
   }
+}
+
+/** @param shift what `shown` has before the text. */
+function nextIn(shown: string, shift: number, at: number): { from: number; to: number; within: Within } | undefined {
+  FOUND.lastIndex = at + shift;
+  const match = FOUND.exec(shown);
+  if (match === null) return undefined;
+  const from = match.index - shift;
+  const to = from + match[0].length;
+  if (match.groups?.["key"] !== undefined) return { from, to, within: { type: "key", left: MAX_KEY } };
+  return { from, to, within: to === shown.length - shift ? { type: "token" } : { type: "text" } };
 }
 
 /** Where a token or the line before a key may have begun. */
