@@ -2,6 +2,7 @@
 import {
   closeSync,
   fchownSync,
+  fsync,
   fsyncSync,
   lchownSync,
   lstatSync,
@@ -14,6 +15,7 @@ import {
   type Stats,
 } from "node:fs";
 import * as path from "node:path";
+import { promisify } from "node:util";
 import { fail } from "@maestro/shared/errors";
 
 /**
@@ -33,8 +35,38 @@ export function writeDurably(file: string, text: string, like = file): void {
   }
 }
 
+/** The same, while others go on: only the disk is waited for. One at a time for each file. */
+export async function writeDurablyBeside(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    const fd = openNew(temporary, text, file);
+    try {
+      await sync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, file);
+    await syncDirectoryBeside(path.dirname(file));
+  } catch (cause) {
+    removeIfThere(temporary);
+    throw describeWriteFailure(file, cause);
+  }
+}
+
 /** A new file that nobody reads half: a crash may leave it torn. 0600, and of the same owner as `writeDurably` gives. */
 export function writeSynced(file: string, text: string, like = file): void {
+  const fd = openNew(file, text, like);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const sync = promisify(fsync);
+
+/** Written, and not on disk yet. */
+function openNew(file: string, text: string, like: string): number {
   removeIfThere(file);
   const owner = ownerFor(like);
   // Never through what lies there: the directory may be another user's, and a link of theirs could lead root anywhere.
@@ -42,9 +74,10 @@ export function writeSynced(file: string, text: string, like = file): void {
   try {
     if (owner !== undefined) ignoringNoOwners(() => fchownSync(fd, owner.uid, owner.gid));
     writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
+    return fd;
+  } catch (cause) {
     closeSync(fd);
+    throw cause;
   }
 }
 
@@ -149,6 +182,19 @@ function syncDirectory(dir: string): void {
     const fd = openSync(dir, "r");
     try {
       fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return;
+  }
+}
+
+async function syncDirectoryBeside(dir: string): Promise<void> {
+  try {
+    const fd = openSync(dir, "r");
+    try {
+      await sync(fd);
     } finally {
       closeSync(fd);
     }

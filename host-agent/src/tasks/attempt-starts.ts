@@ -7,9 +7,11 @@ import type { AttemptEnds, EndDeps } from "./attempt-ends.ts";
 import type { Entry, Own } from "./attempt-entry.ts";
 import { because, type Standing } from "./attempt-state.ts";
 import type { AttemptTelling } from "./attempt-telling.ts";
+import { makeCgroups } from "./cgroup-places.ts";
 import { knownSecrets } from "./log-file.ts";
 import { reasonOf } from "./reasons.ts";
 import { startRunner, type Orders } from "./runner.ts";
+import { isScope } from "./scope.ts";
 import type { WorkPlan } from "./work-plan.ts";
 
 export interface StartDeps extends EndDeps {
@@ -89,11 +91,17 @@ export class AttemptStarts {
   async #spawn(entry: Entry, plan: WorkPlan): Promise<void> {
     const { store, logs, bootId, runner, shells, uptimeCs, passed } = this.#deps;
     const { attempt, fence, spec } = entry;
-    store.noteLaunch(attempt, { ...plan.note, bootId }, plan.stdin);
+    // On disk before the child may begin: after a reboot it tells that the attempt may have run.
+    const noted = store.noteLaunch(attempt, { ...plan.note, bootId }, plan.stdin);
+    noted.catch(() => {});
     if (spec.stopAfterMs !== undefined) store.touchLease(attempt, uptimeCs());
     let refusal = because("spawn_failed", "The runner could not be started on this host.");
     for (const shell of shells(attempt)) {
-      const started = await startRunner(runner, this.#orders(spec, plan), shell);
+      const started = await startRunner(runner, this.#orders(spec, plan), shell, async () => {
+        const groups = isScope(shell) ? [] : makeCgroups(attempt, plan.limits);
+        await noted;
+        return groups;
+      });
       passed("spawned");
       if (!started.ok) {
         refusal = reasonOf(started.error);

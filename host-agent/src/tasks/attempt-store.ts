@@ -5,7 +5,7 @@ import * as path from "node:path";
 import type * as z from "zod";
 import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { parseJson } from "../config/json.ts";
-import { errnoOf, writeDurably } from "../daemon/durable-file.ts";
+import { errnoOf, writeDurably, writeDurablyBeside } from "../daemon/durable-file.ts";
 import { isAlive } from "../daemon/process-identity.ts";
 import {
   CancelNote,
@@ -98,10 +98,11 @@ export class AttemptStore {
     }
   }
 
-  noteLaunch(attempt: string, note: LaunchNote, stdin: string | undefined): void {
+  /** On disk for good when it resolves. */
+  async noteLaunch(attempt: string, note: LaunchNote, stdin: string | undefined): Promise<void> {
     if (stdin !== undefined) writeFileSync(this.#file(attempt, "stdin"), stdin, { mode: 0o600 });
     this.#passed("stdin");
-    writeDurably(this.#file(attempt, "launch.json"), `${JSON.stringify(note)}\n`);
+    await writeDurablyBeside(this.#file(attempt, "launch.json"), `${JSON.stringify(note)}\n`);
     this.#passed("launch");
   }
 

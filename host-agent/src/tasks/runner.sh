@@ -5,7 +5,7 @@
 #   sh runner.sh <attempt directory> <attempt id>     orders on standard input, secrets among them:
 #
 #   opt <name> <value>        boot, timeout, stop_after (centiseconds), grace (seconds), log_limit, memory (bytes), pids,
-#                             cpus (hundredths), trace
+#                             cpus (hundredths); group: a cgroup of its own that was made already, once for each
 #   cwd, arg, env <name>      the next line is the value; with % behind (arg%) it is escaped as `printf %b` reads it, for
 #                             values of several lines
 #   go                        without it nothing is started: whoever gave the orders died in the middle
@@ -73,7 +73,14 @@ set_limit() {
 }
 
 make_groups() {
-  groups= places= unified=
+  groups= places=$given unified=
+  [ -z "$given" ] || use_places
+  [ -n "$groups" ] || find_places
+  each_group limit_group
+}
+
+find_places() {
+  places=
   [ -r /proc/self/cgroup ] || return 0
   while read -r _ mount type options _; do
     case $type,$options, in
@@ -86,14 +93,15 @@ make_groups() {
   # Beside the old hierarchies the unified one has no controllers, and would tell nothing that they do not.
   [ -n "$places" ] || [ -z "$unified" ] || { own_group "" && { open_scope "$unified"; add_place "$unified"; }; }
   [ -n "$places" ] || return 0
-  make_places
-  each_group limit_group
-}
-
-make_places() {
   IFS='
 '
   mkdir $places 2>/dev/null
+  use_places
+}
+
+use_places() {
+  IFS='
+'
   for place in $places; do [ ! -w "$place/cgroup.procs" ] || groups="$groups$place
 "; done
   IFS=$fields
@@ -290,7 +298,7 @@ run() {
   dir=$1 attempt=$2
   shift 2
   fields=$IFS
-  boot=unknown timeout= stop_after= grace=10 log_limit=1099511627776 memory= pids= cpus=
+  boot=unknown timeout= stop_after= grace=10 log_limit=1099511627776 memory= pids= cpus= given=
   cwd=/ complete=
   setsid=
   for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || setsid=$one; done
@@ -310,6 +318,8 @@ run() {
           memory) memory=${line#* } ;;
           pids) pids=${line#* } ;;
           cpus) cpus=${line#* } ;;
+          group) given="$given${line#* }
+" ;;
         esac
         ;;
       cwd | cwd%) take "$line" || exit 74; cwd=$value ;;

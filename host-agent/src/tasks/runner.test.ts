@@ -10,6 +10,7 @@ import { readBootId } from "../daemon/process-identity.ts";
 import { readStat } from "../holder/processes.ts";
 import { noMounts, noRoot, titled } from "../daemon/testing/needs.ts";
 import { Exit, parseStarted, cpuOf } from "./attempt-files.ts";
+import { makeCgroups } from "./cgroup-places.ts";
 import { killAll, membersOf } from "./members.ts";
 import { orderText, RUNNER_INCOMPLETE, RUNNER_SECOND, startRunner, type Orders } from "./runner.ts";
 
@@ -278,6 +279,57 @@ test.skipIf(ownsMemory !== undefined)(
     expect(exit.peakMemoryBytes).toBeGreaterThan(50 * 1024 * 1024);
   },
 );
+
+describe.concurrent.each([["dash"], ["busybox", "sh"]].map((shell) => ({ name: shell[0], shell })))(
+  "cgroups made before, $name",
+  ({ shell }) => {
+    const reason = ownsMemory ?? missing(shell);
+
+    test.skipIf(reason !== undefined)(titled("[TK4] hold the child and its limits, and go with it", reason), async () => {
+      const orders = order(["sh", "-c", "cat /proc/self/cgroup; sleep 0.1"], { limits: { pids: 40 } });
+      const made = makeCgroups(orders.attempt, orders.limits);
+      expect(made.length).toBeGreaterThan(0);
+      const started = await startRunner(PROGRAM, orders, shell, async () => made);
+      if (!started.ok) throw new Error(started.error.detail);
+      await started.value.child;
+      expect(file(orders, "cgroups").split("\n").filter(Boolean).toSorted()).toEqual(made.toSorted());
+      const caps = made.map((group) => path.join(group, "pids.max")).filter((cap) => existsSync(cap));
+      expect(caps.map((cap) => readFileSync(cap, "utf8").trim())).toEqual(caps.map(() => "40"));
+      await started.value.exited;
+      expect(file(orders, "agent.log").match(new RegExp(`/maestro-${orders.attempt}$`, "gm"))).toHaveLength(made.length);
+      expect(made.filter((group) => existsSync(group))).toEqual([]);
+    });
+
+    test.skipIf(reason !== undefined)(titled("[TK4] where they are not there, it makes its own", reason), async () => {
+      const orders = order(["true"]);
+      const started = await startRunner(PROGRAM, orders, shell, async () => ["/sys/fs/cgroup/nowhere/maestro-x"]);
+      if (!started.ok) throw new Error(started.error.detail);
+      await started.value.exited;
+      expect(file(orders, "cgroups")).toContain(`/maestro-${orders.attempt}\n`);
+    });
+  },
+);
+
+test("[TK1] what must stand before the child does not: nothing is started, and nothing left", async () => {
+  const orders = order(["true"]);
+  const failing = startRunner(PROGRAM, orders, ["/bin/sh"], () => Promise.reject(new Error("no space")));
+  await expect(failing).rejects.toThrow("no space");
+  expect(readdirSync(orders.dir)).toEqual([]);
+});
+
+test("[TK1] the child waits for what must stand before it", async () => {
+  const orders = order(["true"]);
+  const stands = Promise.withResolvers<readonly string[]>();
+  const starting = startRunner(PROGRAM, orders, ["/bin/sh"], () => stands.promise);
+  // Another one is through with everything meanwhile.
+  await run(["/bin/sh"], order(["true"]));
+  expect(readdirSync(orders.dir)).toEqual([]);
+  stands.resolve([]);
+  const started = await starting;
+  if (!started.ok) throw new Error(started.error.detail);
+  await started.value.exited;
+  expect(Exit.parse(JSON.parse(file(orders, "exit.json")))).toMatchObject({ status: 0 });
+});
 
 test.skipIf(ownsMemory !== undefined)(titled("[F27] a fork bomb is held by its cap, and goes with the attempt", ownsMemory), async () => {
   // A shell that may not fork gives up.

@@ -22,6 +22,8 @@ export interface Orders {
   graceMs: number;
   logLimitBytes: number;
   limits: Limits;
+  /** Cgroups that were made for it; with none, the runner looks where it can make some. */
+  groups?: readonly string[] | undefined;
 }
 
 /** Where cgroups allow. */
@@ -80,7 +82,16 @@ function copyRunner(dir: string): string {
   return file;
 }
 
-export async function startRunner(program: string, orders: Orders, shell: readonly string[] = [SHELL]): Promise<Result<RunnerProcess>> {
+/**
+ * @param ready what must stand before the child may begin, and the cgroups made for it: it is waited for beside the shell,
+ *   which takes a while to begin. When it fails, so does this, and nothing was started.
+ */
+export async function startRunner(
+  program: string,
+  orders: Orders,
+  shell: readonly string[] = [SHELL],
+  ready: (shell: readonly string[]) => Promise<readonly string[]> = async () => [],
+): Promise<Result<RunnerProcess>> {
   const refusal = refuseOrders(orders);
   if (refusal !== undefined) return err(refusal);
   const [file = SHELL, ...before] = shell;
@@ -104,9 +115,15 @@ export async function startRunner(program: string, orders: Orders, shell: readon
   void child.then(() => runner.stdout.destroy());
   // It ended before it had read all: the exit says so.
   runner.stdin.on("error", () => {});
-  runner.stdin.end(orderText(orders));
   // It outlives us, and must not keep us.
   runner.unref();
+  try {
+    runner.stdin.end(orderText({ ...orders, groups: await ready(shell) }));
+  } catch (cause) {
+    // Without `go` it starts nothing.
+    runner.stdin.destroy();
+    throw cause;
+  }
   return ok({ pid: runner.pid, child, exited });
 }
 
@@ -122,7 +139,7 @@ function refuseOrders({ argv, env, cwd }: Orders): MaestroError | undefined {
 }
 
 export function orderText(orders: Orders): string {
-  const { bootId, argv, env, cwd, timeoutMs, stopAfterMs, graceMs, logLimitBytes, limits } = orders;
+  const { bootId, argv, env, cwd, timeoutMs, stopAfterMs, graceMs, logLimitBytes, limits, groups = [] } = orders;
   const options: [string, string | number | undefined][] = [
     ["boot", bootId],
     ["timeout", Math.ceil(timeoutMs / 10)],
@@ -132,6 +149,7 @@ export function orderText(orders: Orders): string {
     ["memory", limits.memoryBytes],
     ["pids", limits.pids],
     ["cpus", limits.cpus === undefined ? undefined : Math.max(1, Math.round(limits.cpus * 100))],
+    ...groups.map((group): [string, string] => ["group", group]),
   ];
   return [
     ...options.flatMap(([name, value]) => (value === undefined ? [] : [`opt ${name} ${value}`])),

@@ -43,3 +43,6 @@ export function runnerShells({ booted, systemdRun, uid, runtimeDir }: ScopeFacts
   ];
   return [scoped, SHELL];
 }
+
+/** What it runs is in other cgroups than we are. */
+export const isScope = (shell: readonly string[]): boolean => shell[0] !== SHELL[0];
