@@ -66,6 +66,9 @@ export class PtyBackend implements TerminalBackend {
   }
 }
 
+/** One for all: what a read brought is in the ring before that read returns, and nobody keeps it. */
+const scratch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+
 type Phase =
   | { type: "running" }
   /** The program exited; its tail is being read. */
@@ -86,7 +89,6 @@ class PtyTerminal implements Terminal {
   readonly #input: WriteQueue;
   readonly #whenEnded = Promise.withResolvers<void>();
   #phase: Phase = { type: "running" };
-  #batch: Buffer | undefined;
   #paused = false;
   #killing = false;
 
@@ -101,8 +103,16 @@ class PtyTerminal implements Terminal {
       (bytes) => writeNow(master, bytes),
       () => undefined,
     );
-    this.#stream = new ReadStream(master);
-    this.#stream.on("data", (chunk: Buffer) => this.#read(chunk));
+    this.#stream = new ReadStream(master, {
+      onread: {
+        buffer: scratch,
+        callback: (length) => {
+          this.#read(length);
+          return true;
+        },
+      },
+    });
+    this.#stream.resume();
     this.#stream.on("error", () => this.#finish());
     child.once("exit", (code, signal) => this.#exited(code, signal));
     // It may have exited before anybody listened.
@@ -158,10 +168,11 @@ class PtyTerminal implements Terminal {
     void this.kill(false);
   }
 
-  #read(chunk: Buffer): void {
-    if (this.#phase.type === "running") return this.#events.output(chunk.byteLength < FULL_READ_BYTES ? chunk : this.#readOn(chunk));
+  /** @param length bytes that lie at the front of `scratch`. */
+  #read(length: number): void {
+    if (this.#phase.type === "running") return this.#events.output(scratch.subarray(0, this.#readOn(length)));
     if (this.#phase.type === "ended") return;
-    const drained = this.#phase.scanner.push(chunk);
+    const drained = this.#phase.scanner.push(scratch.subarray(0, length));
     if (drained.bytes.byteLength > 0) this.#events.output(drained.bytes);
     if (drained.type === "end") this.#finish("found");
   }
@@ -170,13 +181,10 @@ class PtyTerminal implements Terminal {
    * libuv reads a PTY once per turn of the event loop, and a PTY gives 4 KiB at most. After a full read more
    * is there for certain: it is taken now, up to what is worth a turn.
    */
-  #readOn(chunk: Buffer): Buffer {
-    this.#batch ??= Buffer.allocUnsafeSlow(BATCH_BYTES);
-    let length = chunk.copy(this.#batch);
-    for (let got = FULL_READ_BYTES; got >= FULL_READ_BYTES && length < BATCH_BYTES; length += got) {
-      got = readNow(this.#master, this.#batch, length);
-    }
-    return this.#batch.subarray(0, length);
+  #readOn(length: number): number {
+    let all = length;
+    for (let got = length; got >= FULL_READ_BYTES && all < BATCH_BYTES; all += got) got = readNow(this.#master, scratch, all);
+    return all;
   }
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
