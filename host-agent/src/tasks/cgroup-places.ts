@@ -20,7 +20,7 @@ export interface Place {
 
 /** Undefined: let the runner look for itself. The same choice as `make_groups` of the runner makes. */
 export function chooseCgroupPlaces({ own, mounts }: CgroupFacts, cpus: boolean): Place[] | undefined {
-  // Escaped names: the shell knows what to make of none of them either, and has its own answer.
+  // Escaped names are rare: they are left to it.
   if (mounts.includes("\\")) return undefined;
   const wanted = ["memory", "pids", ...(cpus ? ["cpu"] : [])];
   const places: Place[] = [];
@@ -41,7 +41,10 @@ function ownIn(own: string, controller: string): string | undefined {
   return undefined;
 }
 
-/** Those that could be made; none: the runner looks for itself. What stands already is of an earlier try of the same attempt, and does as well. */
+/**
+ * Those that could be made; none: the runner looks for itself. What stands already is of an earlier try of the same
+ * attempt, and does as well.
+ */
 export function makeCgroups(attempt: string, { cpus }: Limits): string[] {
   const facts = factsHere();
   const places = facts === undefined ? undefined : chooseCgroupPlaces(facts, cpus !== undefined);
