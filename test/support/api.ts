@@ -1,7 +1,6 @@
 /** The HTTP API as a script uses it: bearer token, JSON, and the answer checked against the contract when asked. */
 import * as z from "zod";
 import * as r from "@maestro/shared/contract/resources";
-import { maxPageItems } from "@maestro/shared/contract/routes";
 import { poll } from "./wait.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -83,12 +82,8 @@ export class Api {
   async all<T>(item: z.ZodType<T>, path: string): Promise<T[]> {
     const items: T[] = [];
     for (let cursor: string | undefined = ""; cursor !== undefined;) {
-      const from: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-      const page: { items: T[]; nextCursor?: string | undefined } = await this.call(
-        r.list(item),
-        "GET",
-        `${path}?limit=${maxPageItems(path)}${from}`,
-      );
+      const from: string = cursor === "" ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+      const page: { items: T[]; nextCursor?: string | undefined } = await this.call(r.list(item), "GET", `${path}${from}`);
       items.push(...page.items);
       cursor = page.nextCursor;
     }

@@ -36,10 +36,11 @@ export interface RouteSpec {
   tag: string;
 }
 
-const pageOf = (items: number) =>
-  z.strictObject({ limit: z.coerce.number().int().min(1).max(items).optional(), cursor: z.string().max(512).optional() });
-const page = pageOf(MAX_PAGE_ITEMS);
-const smallPage = pageOf(MAX_SMALL_PAGE_ITEMS);
+const limit = (items: number) => z.coerce.number().int().min(1).max(items);
+const cursor = z.string().max(512).optional();
+const page = z.strictObject({ limit: limit(MAX_PAGE_ITEMS).optional(), cursor });
+/** Of small rows that are wanted whole: whoever names no limit gets all that a page may have. */
+const smallPage = z.strictObject({ limit: limit(MAX_SMALL_PAGE_ITEMS).default(MAX_SMALL_PAGE_ITEMS), cursor });
 // The narrow return types let a handler's principal be derived from its row.
 const user = (role: Role, scope: Scope): { kind: "user"; role: Role; scope: Scope } => ({ kind: "user", role, scope });
 const stepUp = (role: Role, scope: Scope): { kind: "user"; role: Role; scope: Scope; stepUp: true } => ({ kind: "user", role, scope, stepUp: true });
@@ -134,11 +135,6 @@ export const ROUTES = {
 } as const satisfies Record<string, RouteSpec>;
 
 export type RouteName = keyof typeof ROUTES;
-
-const SMALL_PAGES: ReadonlySet<string> = new Set([ROUTES.hosts.path, ROUTES.agents.path, ROUTES.sessions.path]);
-
-/** How many items of a list a page may have, by the path of its route: for whoever wants all of them. */
-export const maxPageItems = (path: string): number => (SMALL_PAGES.has(path) ? MAX_SMALL_PAGE_ITEMS : MAX_PAGE_ITEMS);
 
 export const HEADER_KEY = "x-maestro-key";
 export const HEADER_CSRF = "x-maestro-csrf";

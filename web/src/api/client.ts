@@ -1,6 +1,6 @@
 /** The API, called through the route table: paths, bodies and answers are what `ROUTES` says. */
 import { isErrorCode, maestroError, type MaestroError } from "@maestro/shared/errors";
-import { HEADER_CSRF, HEADER_KEY, maxPageItems, ROUTES } from "@maestro/shared/contract/routes";
+import { HEADER_CSRF, HEADER_KEY, ROUTES } from "@maestro/shared/contract/routes";
 import { err, ok, type Result } from "@maestro/shared/result";
 import * as z from "zod";
 import { readSessionKey, signInDone, type SessionKey } from "./session-key.ts";
@@ -65,14 +65,11 @@ export const open = <B>(route: Route<B>, args: CallArgs<B> & { signal: AbortSign
 /** Every item of a list, page by page. */
 export async function callAll<T>(
   route: Answering<{ items: T[]; nextCursor?: string | undefined }, unknown>,
-  paged = true,
 ): Promise<Result<T[], ApiError>> {
   const items: T[] = [];
   let cursor: string | undefined;
   do {
-    const page = await call(route, {
-      query: { ...(paged ? { limit: String(maxPageItems(route.path)) } : {}), ...(cursor === undefined ? {} : { cursor }) },
-    });
+    const page = await call(route, cursor === undefined ? {} : { query: { cursor } });
     if (!page.ok) return page;
     items.push(...page.value.items);
     cursor = page.value.nextCursor;

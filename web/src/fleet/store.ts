@@ -180,7 +180,7 @@ async function fetchPart(part: Part): Promise<Result<Partial<FleetView>, ApiErro
     case "sessions":
       return into(await callAll(ROUTES.sessions), (sessions) => ({ sessions }));
     case "types":
-      return into(await callAll(ROUTES.agentTypes, false), (types) => ({ types }));
+      return into(await callAll(ROUTES.agentTypes), (types) => ({ types }));
     case "me":
       return into(await call(ROUTES.me), (me) => ({ me }));
   }

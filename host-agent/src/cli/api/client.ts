@@ -1,7 +1,7 @@
 /** The API as functions: every call goes through the shared route table, every answer is checked against it. */
 import { randomBytes } from "node:crypto";
 import * as z from "zod";
-import { maxPageItems, ROUTES, type RouteName, type RouteSpec } from "@maestro/shared/contract/routes";
+import { ROUTES, type RouteName, type RouteSpec } from "@maestro/shared/contract/routes";
 import { fail, type MaestroError, MaestroFailure } from "@maestro/shared/errors";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
 import { parseJson } from "../../config/json.ts";
@@ -71,10 +71,9 @@ export class ApiClient {
   /** All pages. */
   async all<N extends ListRoute>(name: N, input: CallInput = {}): Promise<Item<N>[]> {
     const items: Item<N>[] = [];
-    const limit = maxPageItems(ROUTES[name].path);
     let cursor: string | undefined;
     do {
-      const page = Page.parse(await this.#checked(name, { ...input, query: { limit, ...input.query, cursor } }));
+      const page = Page.parse(await this.#checked(name, { ...input, query: { ...input.query, cursor } }));
       // oxlint-disable-next-line typescript/consistent-type-assertions -- each item was checked as part of its page
       items.push(...(page.items as Item<N>[]));
       cursor = page.nextCursor;
