@@ -114,6 +114,40 @@ describe("a task", () => {
     );
   });
 
+  test("[LK8] shows what it takes of its machine while it runs, as its host said last; nothing of that is written down", async () => {
+    const { api, submit, running, ended, detail, link, stored, evict } = await workingFleet();
+    const { id } = await submit({ prompt: "x" });
+    const attempt = await running(id);
+    expect(attempt).not.toHaveProperty("load");
+    const told = async (cpu: number, memoryBytes: number): Promise<void> => {
+      const status = { state: "running", startedMs: Date.now(), pid: 7, workspace: "/tmp/w/t", logBytes: 0, cpu, memoryBytes };
+      link.say({ t: "task.status", report: { attempt: attempt.id, fence: attempt.fence, status } });
+      await expect.poll(async () => (await detail(id)).attempts[0]?.load).toMatchObject({ cpu, memoryBytes });
+    };
+    const before = await stored();
+    await told(0.5, 123_456_789);
+    await told(1.25, 987_654_321);
+    expect(await stored()).toBe(before);
+    expect(Date.parse((await detail(id)).attempts[0]?.load?.at ?? "")).toBeGreaterThan(Date.now() - 60_000);
+    await evict();
+    expect((await detail(id)).attempts[0]).not.toHaveProperty("load");
+    await told(0.25, 1_000);
+    ended(attempt);
+    await json(api(`/api/v1/tasks/${id}/wait`));
+    expect((await detail(id)).attempts[0]).not.toHaveProperty("load");
+  });
+
+  test("a cancellation with a grace of its own passes it to the host, also when it is asked again", async () => {
+    const { api, submit, running, asked } = await workingFleet();
+    const { id } = await submit({ prompt: "x" });
+    await running(id);
+    expect(await refusal(api(`/api/v1/tasks/${id}/cancel`, { body: { graceMs: 60_000 } }), "field_invalid")).toMatchObject({
+      field: "graceMs",
+    });
+    await json(api(`/api/v1/tasks/${id}/cancel`, { body: { graceMs: 2500 } }));
+    await expect.poll(() => asked("task.cancel")).toMatchObject([{ graceMs: 2500, why: "cancelled" }]);
+  });
+
   test("whose host is away waits and says why; so does one whose host is draining", async () => {
     const { submit, detail, link, api } = await workingFleet();
     await api("/api/v1/hosts/builder/drain", { method: "POST" });

@@ -67,7 +67,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     return this.#parts.lists.tasks(query);
   }
 
-  async cancel(ref: string, reach: Reach, by: Actor, why: string): Promise<Result<Task>> {
+  async cancel(ref: string, reach: Reach, by: Actor, why: string, graceMs?: number): Promise<Result<Task>> {
     const found = this.#parts.finder.find(ref, reach);
     if (!found.ok) return found;
     const core = found.value;
@@ -75,7 +75,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
       return err(
         maestroError("task_final", `Task '${core.id}' is ${overall(core.targets)} already.`, { hint: "There is nothing left to cancel." }),
       );
-    this.#engine.decide((board, nowMs) => board.cancel(core, by.name, why, nowMs));
+    this.#engine.decide((board, nowMs) => board.cancel(core, by.name, why, nowMs, graceMs));
     return ok(this.#parts.lists.view(core));
   }
 

@@ -40,10 +40,10 @@ export const taskRoutes = defineRoutes({
   },
 
   async taskCancel(rx) {
-    const { reason = "" } = rx.body;
+    const { reason = "", graceMs } = rx.body;
     const task = await seen(rx);
     await rx.audit(reason === "" ? task.id : `${task.id}: ${escapeUnsafe(reason)}`);
-    return unwrap(await schedulerOf(rx).cancel(task.id, reachOf(rx.principal), actorFor(rx.principal), reason));
+    return unwrap(await schedulerOf(rx).cancel(task.id, reachOf(rx.principal), actorFor(rx.principal), reason, graceMs));
   },
 
   async taskRetry(rx) {

@@ -62,10 +62,9 @@ export class Attempts {
       this.#secrets.look();
       const lives = this.#roster.all().flatMap(({ state }) => (state.type === "live" ? [state.live] : []));
       for (const live of lives) live.look();
-      if (lives.length > 0 && clock.monotonicMs() - toldMs >= TELL_USAGE_MS * timeScale) {
-        toldMs = clock.monotonicMs();
-        this.#telling.tellUsage();
-      }
+      const isTime = clock.monotonicMs() - toldMs >= TELL_USAGE_MS * timeScale;
+      if (isTime) toldMs = clock.monotonicMs();
+      if (lives.length > 0) this.#telling.tellUsage(isTime);
       this.#removal.forget();
       if (this.#roster.all().length > 0) await pause(clock, LOOK_MS * timeScale, signal);
       else await this.#roster.woken(signal);

@@ -13,7 +13,7 @@ import { startTestAgent } from "../daemon/testing/host-home.ts";
 import { MemoryHolder } from "../daemon/testing/memory-holder.ts";
 import { readStat } from "../holder/processes.ts";
 import { killAll, membersOf } from "./members.ts";
-import { attemptFile, Dialogue, specOf, startTaskHost, type TaskHost } from "./testing/task-host.ts";
+import { attemptFile, Dialogue, reportsOn, specOf, startTaskHost, type TaskHost } from "./testing/task-host.ts";
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -294,6 +294,23 @@ describe("ends", () => {
     expect(timedOut).toMatchObject({ outcome: "timed_out", reason: { code: "timeout" } });
     expect(fellSilent).toMatchObject({ outcome: "timed_out", reason: { code: "heartbeat_timeout" } });
     expect(flooded).toMatchObject({ outcome: "failed", reason: { code: "log_limit", hint: expect.stringContaining("log_limit") } });
+  });
+
+  test("[LK8] what a program takes is told with its first sample", async () => {
+    const { dialogue } = await setUp({ settings: { timeScale: 1 } });
+    const busy = dialogue(["sh", "-c", "while :; do :; done"]);
+    expect(await busy.offer()).toEqual({ answer: "accepted" });
+    await busy.start();
+    const measured = await busy.link.until(
+      () =>
+        reportsOn(busy.link).flatMap(({ status }) => (status.state === "running" && status.memoryBytes !== undefined ? [status] : []))[0],
+      "the first sample",
+      20_000,
+    );
+    expect(measured.memoryBytes).toBeGreaterThan(0);
+    expect(measured.cpu).toBeGreaterThan(0.05);
+    await busy.cancel();
+    expect(await busy.ended()).toMatchObject({ outcome: "cancelled" });
   });
 
   test("a signal, and what a program used", async () => {

@@ -3,7 +3,14 @@ import * as z from "zod";
 import { EnvMap, Labels } from "./maps.ts";
 import { EnvName, Slug } from "./agent-types.ts";
 import { TASK_REASON_CODES, WAITING_CODES } from "./task-reasons.ts";
-import { MAX_PROMPT_CHARS, MAX_TASK_RETRIES, MAX_TASKS_BENEATH, MAX_TASK_TIMEOUT_MS, MIN_TASK_TIMEOUT_MS } from "../limits.ts";
+import {
+  MAX_PROMPT_CHARS,
+  MAX_TASK_RETRIES,
+  MAX_TASKS_BENEATH,
+  MAX_TASK_TIMEOUT_MS,
+  MIN_TASK_TIMEOUT_MS,
+  STOP_GRACE_MS,
+} from "../limits.ts";
 
 const Time = z.iso.datetime();
 const Path = z.string().min(1).max(4096);
@@ -149,6 +156,15 @@ export const LogInfo = z.object({
 });
 export type LogInfo = z.infer<typeof LogInfo>;
 
+/** What an attempt takes of its machine while it runs, as its host said last: told every half minute, kept nowhere. */
+export const Load = z.object({
+  /** Processors in use. */
+  cpu: z.number().min(0),
+  memoryBytes: z.number().min(0),
+  at: Time,
+});
+export type Load = z.infer<typeof Load>;
+
 /** One execution by one agent on one host. */
 export const Attempt = z.object({
   id: z.string(),
@@ -169,6 +185,7 @@ export const Attempt = z.object({
   branch: z.string().optional(),
   session: z.string().optional(),
   usage: Usage.optional(),
+  load: Load.optional(),
   log: LogInfo.optional(),
 });
 export type Attempt = z.infer<typeof Attempt>;
@@ -232,7 +249,11 @@ export type Task = z.infer<typeof Task>;
 export const TaskDetail = Task.extend({ attempts: z.array(Attempt) });
 export type TaskDetail = z.infer<typeof TaskDetail>;
 
-export const TaskCancel = z.strictObject({ reason: z.string().max(512).optional() });
+/** `graceMs`: between SIGINT and SIGTERM, and again until SIGKILL; default 10,000. */
+export const TaskCancel = z.strictObject({
+  reason: z.string().max(512).optional(),
+  graceMs: z.int().min(0).max(STOP_GRACE_MS).optional(),
+});
 export const TaskCleanup = z.strictObject({ keepLogs: z.boolean().optional() });
 /** What cleanup did on each host. */
 export const CleanupResult = z.object({

@@ -2,7 +2,7 @@
 import type { ReactNode } from "react";
 import type { TaskDetail } from "@maestro/shared/contract/tasks";
 import { escapeUnsafe, stripUnsafe } from "@maestro/shared/sanitize";
-import { roundDuration, usageFigures } from "../tasks/figures.ts";
+import { loadFigures, roundDuration, usageFigures, type Figure } from "../tasks/figures.ts";
 import { reasonWord, stateWord } from "../tasks/words.ts";
 import { Dependencies } from "./task-why.tsx";
 
@@ -12,18 +12,16 @@ export function TaskFacts({ task }: { task: TaskDetail }) {
   const labels = Object.entries(task.labels);
   return (
     <aside className="stack facts-side" aria-label="Details">
-      {usage.length > 0 && (
-        <section className="section" aria-label="Usage">
-          <h2>Usage</h2>
-          <dl className="figures card">
-            {usage.map(({ name, value, exact }) => (
-              <div key={name} title={exact}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-          </dl>
-        </section>
+      <Figures title="Usage" figures={usage} />
+      {task.attempts.map(
+        ({ id, load, agent, host }) =>
+          load !== undefined && (
+            <Figures
+              key={id}
+              title={task.targets.length > 1 ? `Running: ${agent?.name ?? host.name}` : "Running"}
+              figures={loadFigures(load)}
+            />
+          ),
       )}
       <section className="section" aria-label="Asked">
         <h2>{task.command === undefined ? "Prompt" : "Command"}</h2>
@@ -53,6 +51,22 @@ export function TaskFacts({ task }: { task: TaskDetail }) {
       </section>
       {task.attempts.length > 1 && <Attempts task={task} />}
     </aside>
+  );
+}
+
+function Figures({ title, figures }: { title: string; figures: readonly Figure[] }) {
+  return figures.length === 0 ? null : (
+    <section className="section" aria-label={title}>
+      <h2>{title}</h2>
+      <dl className="figures card">
+        {figures.map(({ name, value, exact }) => (
+          <div key={name} title={exact}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   );
 }
 

@@ -1,5 +1,5 @@
 /** Numbers as people read them: how long, how much, how many, what it cost. Pure. */
-import type { Usage } from "@maestro/shared/contract/tasks";
+import type { Load, Usage } from "@maestro/shared/contract/tasks";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -69,3 +69,9 @@ export function usageFigures(usage: Usage | undefined): Figure[] {
   add("Peak memory", usage.peakMemoryBytes, byteCount);
   return figures;
 }
+
+/** What it takes of its machine while it runs. */
+export const loadFigures = ({ cpu, memoryBytes }: Pick<Load, "cpu" | "memoryBytes">): Figure[] => [
+  { name: "CPU now", value: `${(cpu * 100).toFixed(0)} %`, exact: `${cpu.toFixed(2)} processors in use` },
+  { name: "Memory now", value: byteCount(memoryBytes), exact: `${memoryBytes.toLocaleString("en-US")} bytes` },
+];

@@ -7,7 +7,7 @@ import type { Answer, BoardPort, BoardTimes } from "./board-port.ts";
 import { Ground, type Due, type Place } from "./ground.ts";
 import { HostDesk, type Acknowledged, type HostChange } from "./host-desk.ts";
 import type { Waiter } from "./lineup.ts";
-import type { HostState, TaskCore } from "./model.ts";
+import type { Attempt, HostState, Load, TaskCore } from "./model.ts";
 import { isUncertain, lost, reasonOfError, stoppedVerdict } from "./outcome.ts";
 import { Refusing } from "./refusing.ts";
 import { Targets } from "./targets.ts";
@@ -32,6 +32,10 @@ export class Board {
 
   get hosts(): ReadonlyMap<string, HostState> {
     return this.#ground.hosts;
+  }
+
+  loadOf(attempt: Attempt): Load | undefined {
+    return this.#ground.loads.get(attempt);
   }
 
   get lineup() {
@@ -81,14 +85,15 @@ export class Board {
     this.#settle(nowMs);
   }
 
-  cancel(task: TaskCore, by: string, why: string, nowMs: number): void {
-    this.#cancel(task, by, why, nowMs);
+  /** @param graceMs of what runs, when it is not the usual one. */
+  cancel(task: TaskCore, by: string, why: string, nowMs: number, graceMs?: number): void {
+    this.#cancel(task, by, why, nowMs, graceMs);
     this.#settle(nowMs);
   }
 
-  #cancel(task: TaskCore, by: string, why: string, nowMs: number): void {
+  #cancel(task: TaskCore, by: string, why: string, nowMs: number, graceMs?: number): void {
     if (task.finishedMs !== undefined) return;
-    task.cancel ??= { atMs: nowMs, by, reason: why };
+    task.cancel ??= { atMs: nowMs, by, reason: why, ...(graceMs === undefined ? {} : { graceMs }) };
     const verdict = stoppedVerdict("cancelled", why === "" ? `Cancelled by ${by}.` : why);
     for (const target of task.targets) {
       switch (target.phase.at) {

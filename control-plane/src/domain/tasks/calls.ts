@@ -94,7 +94,8 @@ export interface SchedulerCalls {
   submit(task: NewTask): Promise<Result<Task>>;
   task(ref: string, reach: Reach): Promise<Result<TaskDetail>>;
   tasks(query: TaskQuery): Promise<{ items: Task[]; next?: string | undefined }>;
-  cancel(ref: string, reach: Reach, by: Actor, reason: string): Promise<Result<Task>>;
+  /** `graceMs` of what runs, between two signals; default STOP_GRACE_MS. */
+  cancel(ref: string, reach: Reach, by: Actor, reason: string, graceMs?: number): Promise<Result<Task>>;
   retry(ref: string, reach: Reach, by: Actor): Promise<Result<Task>>;
   cleanup(ref: string, reach: Reach, by: Actor, keepLogs: boolean): Promise<Result<CleanupResult>>;
   /** Not `queue`: the platform keeps that name for a handler of its own. */

@@ -2,7 +2,7 @@
 import type { BoardPort, BoardTimes } from "./board-port.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Lineup, type Waiter } from "./lineup.ts";
-import { silentSinceMs, type Attempt, type HostState, type Started, type Target, type TaskCore } from "./model.ts";
+import { silentSinceMs, type Attempt, type HostState, type Load, type Started, type Target, type TaskCore } from "./model.ts";
 
 export type Due =
   | { kind: "offer" | "timeout" | "start" | "stop"; attempt: string }
@@ -28,6 +28,8 @@ export class Ground {
   readonly times: BoardTimes;
   /** By attempt. */
   readonly places = new Map<string, Place>();
+  /** Of what runs; gone with the attempt, or with this object, until its host tells it again. */
+  readonly loads = new WeakMap<Attempt, Load>();
   /** Hosts where a place may have come free, and targets that may have become ready. */
   readonly touched = new Set<string>();
   readonly fresh = new Set<Waiter>();

@@ -29,6 +29,13 @@ export interface Attempt {
   children?: number | undefined;
 }
 
+/** What it takes of its machine, as it was said last. Not a part of the attempt, which is written down. */
+export interface Load {
+  cpu: number;
+  memoryBytes: number;
+  atMs: number;
+}
+
 export interface EndedAttempt extends Attempt {
   outcome: FinalState;
   reason?: TaskReason | undefined;
@@ -114,7 +121,7 @@ export interface TaskCore {
   /** The last one given out. */
   fence: number;
   targets: Target[];
-  cancel?: { atMs: number; by: string; reason: string } | undefined;
+  cancel?: { atMs: number; by: string; reason: string; graceMs?: number | undefined } | undefined;
   startedMs?: number | undefined;
   finishedMs?: number | undefined;
   changes: Changes;

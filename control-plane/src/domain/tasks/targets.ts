@@ -96,6 +96,12 @@ export class Targets {
           attempt.startedMs = Math.min(nowMs, Math.max(phase.committedMs, status.startedMs));
           attempt.workspace = status.workspace;
         }
+        if (status.state === "running" && status.memoryBytes !== undefined)
+          this.#ground.loads.set(attempt, {
+            cpu: Math.max(0, status.cpu ?? 0),
+            memoryBytes: Math.max(0, status.memoryBytes),
+            atMs: nowMs,
+          });
         if (!phase.confirmed) this.#confirmed(place.task, phase, nowMs);
         return;
       case "ended": {

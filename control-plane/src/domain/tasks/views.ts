@@ -1,7 +1,7 @@
 /** Tasks, targets and attempts as the API shows them. */
 import type { Attempt as AttemptView, Task, TaskDetail, TaskTarget, Usage } from "@maestro/shared/contract/tasks";
 import { budgetView } from "./budget.ts";
-import { attemptOf, type Attempt, type EndedAttempt, type Target, type TaskCore } from "./model.ts";
+import { attemptOf, type Attempt, type EndedAttempt, type Load, type Target, type TaskCore } from "./model.ts";
 import { targetStatus, taskStatus } from "./status.ts";
 import type { TaskSpec } from "./submission.ts";
 import { hostOf } from "./telling.ts";
@@ -72,12 +72,18 @@ export function taskView(whole: WholeTask, scene: Scene, statusOf: (key: string)
   };
 }
 
-export function taskDetail(whole: WholeTask, scene: Scene, statusOf: (key: string) => Task["status"] | undefined): TaskDetail {
+/** @param loadOf an attempt that runs, as its host said last. */
+export function taskDetail(
+  whole: WholeTask,
+  scene: Scene,
+  statusOf: (key: string) => Task["status"] | undefined,
+  loadOf: (attempt: Attempt) => Load | undefined,
+): TaskDetail {
   const attempts = whole.core.targets.flatMap((target, index) => {
     const now = attemptOf(target);
     return [
       ...target.past.map((past) => endedView(whole.core, index, target, past)),
-      ...(now === undefined ? [] : [attemptView(whole.core, index, target, now, targetStatus(whole.core, target, scene))]),
+      ...(now === undefined ? [] : [liveView(whole.core, index, target, now, targetStatus(whole.core, target, scene), loadOf(now))]),
     ];
   });
   return { ...taskView(whole, scene, statusOf), attempts: attempts.sort((a, b) => a.fence - b.fence) };
@@ -124,6 +130,21 @@ function attemptView(
     ...given("startedAt", startedMs === undefined ? undefined : time(startedMs)),
     ...given("workspace", workspace),
   };
+}
+
+/** Of one that may not run any more nobody knows what it takes. */
+function liveView(
+  core: TaskCore,
+  index: number,
+  target: Target,
+  now: Attempt,
+  status: AttemptView["status"],
+  load: Load | undefined,
+): AttemptView {
+  const view = attemptView(core, index, target, now, status);
+  if (load === undefined || (status !== "running" && status !== "cancelling")) return view;
+  const { cpu, memoryBytes, atMs } = load;
+  return { ...view, load: { cpu, memoryBytes, at: time(atMs) } };
 }
 
 function endedView(core: TaskCore, index: number, target: Target, past: EndedAttempt): AttemptView {

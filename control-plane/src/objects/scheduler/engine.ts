@@ -278,7 +278,8 @@ export class Engine {
       ended: (task) => void this.#over.push(task),
       offer: (task, target, attempt) => void this.#after.push(() => void orders.offer(task, target, attempt)),
       start: (task, _target, attempt, again) => void this.#after.push(() => void orders.start(task, attempt, again)),
-      cancel: (attempt, why) => void this.#after.push(() => void orders.cancel(attempt, why)),
+      cancel: (attempt, why) =>
+        void this.#after.push(() => void orders.cancel(attempt, why, this.taskOfAttempt(attempt.id)?.cancel?.graceMs)),
       look: (host) => void this.#after.push(() => void orders.look(host)),
     };
   }

@@ -38,8 +38,13 @@ export class Lists {
   }
 
   detail(core: TaskCore): TaskDetail {
-    const { scene } = this.#engine;
-    return taskDetail(this.#whole(core), scene, (key) => this.#statusOf(key, scene));
+    const { scene, board } = this.#engine;
+    return taskDetail(
+      this.#whole(core),
+      scene,
+      (key) => this.#statusOf(key, scene),
+      (attempt) => board.loadOf(attempt),
+    );
   }
 
   tasks(query: TaskQuery): { items: Task[]; next?: string | undefined } {

@@ -76,8 +76,8 @@ export class Orders {
     return Object.assign(sealed, work.sealed);
   }
 
-  async cancel(attempt: Pick<Attempt, "id" | "fence" | "host">, why: StopWhy): Promise<void> {
-    const frame = { t: "task.cancel", attempt: attempt.id, fence: attempt.fence, graceMs: STOP_GRACE_MS, why } as const;
+  async cancel(attempt: Pick<Attempt, "id" | "fence" | "host">, why: StopWhy, graceMs = STOP_GRACE_MS): Promise<void> {
+    const frame = { t: "task.cancel", attempt: attempt.id, fence: attempt.fence, graceMs, why } as const;
     const answer = await this.#ask("task.cancel", attempt, (relay) => relay.request(frame));
     this.#port.decide((board, nowMs) => board.cancelAnswered(attempt.id, statusOf(answer), nowMs));
   }

@@ -1,5 +1,5 @@
 /** How tasks are shown. */
-import { isFinal, type Attempt, type Task, type TaskTarget, type Usage } from "@maestro/shared/contract/tasks";
+import { isFinal, type Attempt, type Load, type Task, type TaskTarget, type Usage } from "@maestro/shared/contract/tasks";
 import type { Output } from "../render/output.ts";
 import { renderFields, renderTable, type Column } from "../render/table.ts";
 import { duration } from "../render/time.ts";
@@ -38,8 +38,10 @@ export function whyText({ status, waiting, reason }: Why): string {
 
 const shortWhy = (task: Task): string => whyText(task) || (task.targets.map(whyText).find((text) => text !== "") ?? "");
 
-export function taskText(out: Output, task: Task, nowMs: number): string[] {
+/** @param task with its attempts, where they are known. */
+export function taskText(out: Output, task: Task & { attempts?: Attempt[] }, nowMs: number): string[] {
   const [only] = task.targets.length === 1 ? task.targets : [];
+  const load = only === undefined ? undefined : task.attempts?.at(-1)?.load;
   const fields = renderFields([
     ["id", task.id],
     ["status", task.status],
@@ -50,6 +52,7 @@ export function taskText(out: Output, task: Task, nowMs: number): string[] {
     ["result", firstLine(task.result)],
     ["usage", usageText(task.usage)],
     ["took up", machineText(task.usage)],
+    ["takes up", load === undefined ? undefined : `${loadText(load)}, ${out.time(load.at)}`],
     ["priority", String(task.priority)],
     [
       "depends on",
@@ -66,15 +69,18 @@ export function taskText(out: Output, task: Task, nowMs: number): string[] {
 
 /** Each execution: where something was tried again they tell how it went. */
 export const attemptsText = (out: Output, attempts: readonly Attempt[]): string[] =>
-  attempts.length < 2 && !out.verbose ? [] : ["", ...renderTable(attempts, attemptColumns(out), out)];
+  attempts.length < 2 && !out.verbose ? [] : ["", ...renderTable(attempts, attemptColumns(out, attempts), out)];
 
-const attemptColumns = (out: Output): Column<Attempt>[] => [
+const loadColumn: Column<Attempt> = { header: "takes up", value: ({ load }) => (load === undefined ? "" : loadText(load)) };
+
+const attemptColumns = (out: Output, attempts: readonly Attempt[]): Column<Attempt>[] => [
   { header: "attempt", value: ({ id }) => id },
   { header: "to", value: ({ agent, host }) => agent?.name ?? host.name },
   { header: "host", value: ({ host }) => host.name, detail: true },
   { header: "status", value: ({ status }) => status },
   { header: "exit", value: ({ exitCode, signal }) => signal ?? (exitCode === undefined ? "" : String(exitCode)) },
   { header: "started", value: ({ startedAt }) => (startedAt === undefined ? "" : out.time(startedAt)) },
+  ...(attempts.some(({ load }) => load !== undefined) ? [loadColumn] : []),
   { header: "log", value: logText, detail: true },
   { header: "workspace", value: ({ workspace }) => workspace ?? "", detail: true },
   { header: "note", value: ({ reason }) => (reason === undefined ? "" : reason.detail || reason.code), max: 48 },
@@ -142,6 +148,8 @@ function machineText({ cpuMs, peakMemoryBytes }: Usage = {}): string | undefined
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? undefined : parts.join(", ");
 }
+
+const loadText = ({ cpu, memoryBytes }: Load): string => `${cpu.toFixed(2)} CPUs, ${(memoryBytes / MiB).toFixed(1)} MiB`;
 
 const MiB = 1024 * 1024;
 const count = (n: number): string => n.toLocaleString("en-US");

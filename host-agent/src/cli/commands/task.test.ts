@@ -1,7 +1,7 @@
 /** [SKILL11] [SKILL12] [SKILL13] `maestro task status|list|wait|cancel|retry`, `cleanup`, `queue status`. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { fakeAgent, FakeServer, json, list, refused, TOKEN, type Answer, type Asked } from "../testing/fake-server.ts";
-import { fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
+import { fakeAttempt, fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
 import { problemOf, runCli, type RunOptions } from "../testing/run-cli.ts";
 
 const agent = fakeAgent("reviewer");
@@ -26,6 +26,17 @@ const asked = () =>
   );
 
 describe("task status", { timeout: 30_000 }, () => {
+  test("of one that runs, what it takes of its machine now; of several each in its row", async () => {
+    const load = { cpu: 1.254, memoryBytes: 100 * 1024 * 1024, at: new Date().toISOString() };
+    const attempts = [{ ...fakeAttempt, status: "running", load }];
+    answer = () => json(fakeTask({ attempts }, fakeTarget("reviewer", { status: "running" })));
+    const shown = await cli(`task status ${TASK}`, atTerminal);
+    expect(shown.stdout).toMatch(/takes up +1\.25 CPUs, 100\.0 MiB, /);
+    expect(JSON.parse((await cli(`task status ${TASK} --json`)).stdout)).toMatchObject({ attempts: [{ load }] });
+    answer = () => json(fakeTask({ attempts: [...attempts, ...attempts] }, fakeTarget("a"), fakeTarget("b")));
+    expect((await cli(`task status ${TASK}`, atTerminal)).stdout.match(/1\.25 CPUs, 100\.0 MiB/g)).toHaveLength(2);
+  });
+
   test("[57] piped it is one JSON object with .status; at a terminal fields, with why it waits", async () => {
     answer = () =>
       json(
