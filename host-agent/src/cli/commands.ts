@@ -16,6 +16,7 @@ import { logs } from "./commands/logs.ts";
 import { queueStatus } from "./commands/queue.ts";
 import * as secret from "./commands/secret.ts";
 import * as session from "./commands/session.ts";
+import { shutdown } from "./commands/shutdown.ts";
 import * as state from "./commands/state.ts";
 import * as task from "./commands/task.ts";
 import { taskDispatch } from "./commands/task-dispatch.ts";
@@ -25,6 +26,7 @@ import { down, up } from "./commands/up.ts";
 export const COMMANDS: readonly Command[] = [
   up,
   down,
+  shutdown,
   access.login,
   access.open,
   status,

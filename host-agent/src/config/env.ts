@@ -17,6 +17,8 @@ export interface Settings {
   kilocodeBin: string;
   /** Below it no task is taken: `disk_low`. */
   minFreeMb: number;
+  /** Days after which workspaces of ended tasks go with a `shutdown`. */
+  snapshotRetention: number;
   /** Waits are multiplied by it, deadlines for an answer too, but not below some seconds; 1 but in tests. */
   timeScale: number;
   /** Networks (CIDR) that plain http may be spoken to besides loopback. */
@@ -29,6 +31,7 @@ export const DEFAULT_SETTINGS: Settings = {
   maxConcurrent: 4,
   kilocodeBin: "/usr/local/bin/kilo",
   minFreeMb: 16,
+  snapshotRetention: 7,
   timeScale: 1,
   allowHttp: [],
 };
@@ -42,17 +45,20 @@ export const SettingsFile = z.strictObject({
   maxConcurrent: z.int().min(1).max(1000).optional(),
   kilocodeBin: z.string().min(1).max(4096).optional(),
   minFreeMb: z.number().min(0).max(1_000_000).optional(),
+  snapshotRetention: z.number().min(0).max(3650).optional(),
   timeScale: z.number().min(0.0001).max(100).optional(),
   allowHttp: Cidrs.optional(),
 });
 export type SettingsFile = z.infer<typeof SettingsFile>;
 
-const VARIABLES = {
+/** Where each may stand in the environment. */
+export const VARIABLES = {
   MAESTRO_LOG_LEVEL: "logLevel",
   MAESTRO_WORKSPACE_ROOT: "workspaceRoot",
   MAESTRO_MAX_CONCURRENT: "maxConcurrent",
   MAESTRO_KILOCODE_BIN: "kilocodeBin",
   MAESTRO_MIN_FREE_MB: "minFreeMb",
+  MAESTRO_SNAPSHOT_RETENTION: "snapshotRetention",
   MAESTRO_TIME_SCALE: "timeScale",
   MAESTRO_ALLOW_HTTP: "allowHttp",
 } as const satisfies Record<string, keyof Settings>;
@@ -76,6 +82,12 @@ export function readSettings(configFile: string, env: SettingsSources["env"], fl
   return parseSettings({ flags, env, file: readIfThere(configFile) });
 }
 
+/** What stands in the file, and nothing else. */
+export function readSettingsFile(configFile: string): Result<SettingsFile> {
+  const file = readIfThere(configFile);
+  return file === undefined ? ok({}) : parseFile(file.name, file.text);
+}
+
 function parseFile(name: string, text: string): Result<SettingsFile> {
   let json: unknown;
   try {
@@ -91,13 +103,7 @@ function parseEnv(env: SettingsSources["env"]): Result<SettingsFile> {
   for (const [variable, key] of Object.entries(VARIABLES)) {
     const text = env[variable];
     if (text === undefined || text === "") continue;
-    const value =
-      key === "maxConcurrent" || key === "timeScale" || key === "minFreeMb"
-        ? Number(text)
-        : key === "allowHttp"
-          ? text.split(",").map((part) => part.trim())
-          : text;
-    const checked = check(variable, { [key]: value });
+    const checked = parseSetting(variable, key, text);
     if (!checked.ok)
       return err(
         maestroError("field_invalid", `${variable}='${text.slice(0, 64)}' is not usable: ${checked.error.detail}`, { field: variable }),
@@ -105,6 +111,14 @@ function parseEnv(env: SettingsSources["env"]): Result<SettingsFile> {
     Object.assign(values, checked.value);
   }
   return check("environment", values);
+}
+
+const NUMBERS: ReadonlySet<keyof Settings> = new Set(["maxConcurrent", "timeScale", "minFreeMb", "snapshotRetention"]);
+
+/** One setting as it is typed. @param place for the words of a refusal. */
+export function parseSetting(place: string, key: keyof Settings, text: string): Result<SettingsFile> {
+  if (NUMBERS.has(key)) return check(place, { [key]: text.trim() === "" ? Number.NaN : Number(text) });
+  return check(place, { [key]: key === "allowHttp" ? text.split(",").map((part) => part.trim()) : text });
 }
 
 function check(place: string, value: unknown): Result<SettingsFile> {

@@ -1,11 +1,9 @@
 /** `maestro agent reset` [SKILL9] */
-import { isFinal, TASK_STATES, type Task } from "@maestro/shared/contract/tasks";
 import { EXIT, fail } from "@maestro/shared/errors";
-import type { ApiClient } from "../api/client.ts";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import { resolveAgent } from "../resolve.ts";
-import { cancelAndAwait } from "./cancel-tasks.ts";
+import { cancelAndAwait, openTasks } from "./cancel-tasks.ts";
 
 export const agentReset = defineCommand({
   group: "agent",
@@ -19,7 +17,7 @@ export const agentReset = defineCommand({
     const client = context.api();
     const { id, name, host, workspace } = await resolveAgent(client, params.agent);
     await confirm(`Stop agent '${name}', cancel its tasks, and delete everything in ${workspace} on ${host.name}?`);
-    const tasks = await openTasks(client, id);
+    const tasks = await openTasks(client, { agent: id });
     const shared = tasks.find(({ targets }) => targets.some((target) => target.agent?.id !== id));
     if (shared !== undefined)
       throw fail("agent_running", `Task ${shared.id} of '${name}' is of other agents as well.`, {
@@ -40,7 +38,3 @@ export const agentReset = defineCommand({
     return EXIT.ok;
   },
 });
-
-const OPEN = TASK_STATES.filter((state) => !isFinal(state)).join(",");
-
-const openTasks = (client: ApiClient, agent: string): Promise<Task[]> => client.all("tasks", { query: { agent, status: OPEN } });
