@@ -5,6 +5,7 @@ import * as agent from "./commands/agent.ts";
 import { agentHealth } from "./commands/agent-health.ts";
 import { agentReset } from "./commands/agent-reset.ts";
 import { cleanup, workspaceClean } from "./commands/cleanup.ts";
+import * as config from "./commands/config.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { doctor } from "./commands/doctor.ts";
 import * as host from "./commands/host.ts";
@@ -33,6 +34,9 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   api,
   completionCommand(() => COMMANDS),
+  config.configGet,
+  config.configSet,
+  config.configReset,
   hostJoin,
   host.hostInvite,
   hostRun,

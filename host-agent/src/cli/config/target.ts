@@ -60,7 +60,7 @@ function matching(url: URL, preferred: Profile | undefined, { profiles }: Profil
   );
 }
 
-function unknownProfile(name: string, { profiles }: Profiles) {
+export function unknownProfile(name: string, { profiles }: Profiles) {
   const known = Object.keys(profiles);
   const near = nearest(name, known);
   const hint =
