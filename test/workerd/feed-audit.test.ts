@@ -109,9 +109,12 @@ describe("tampering is found", () => {
     expect(await verify()).toMatchObject({ intact: false, ...found });
   });
 
-  it("in a dropped end that others wrote on after, across evictions; no record takes the place of one that is gone", async () => {
+  it.each([
+    ["in a dropped end that others wrote on after", async () => {}],
+    ["the same across evictions; no record takes the place of one that is gone", async () => evictDurableObject(feed)],
+  ])("%s", async (_, meanwhile) => {
     await tamper("DELETE FROM audit WHERE seq > 2");
-    await evictDurableObject(feed);
+    await meanwhile();
     await makeToken(fleet, { name: "d" });
     expect((await records()).map(({ seq }) => seq)).toEqual([1, 2, 5]);
     expect(await verify()).toEqual({ intact: false, seq: 3, problem: "missing" });
@@ -123,7 +126,17 @@ describe("tampering is found", () => {
     const { hash: _, ...forged } = { ...last, target: "z" };
     await tamper(`UPDATE audit SET target = 'z', hash = '${await sha256Hex(auditChainText(third.hash, forged))}' WHERE seq = 4`);
     expect(await verify()).toMatchObject({ intact: false, seq: 5 });
+    await evictDurableObject(feed);
     await makeToken(fleet, { name: "d" });
+    expect(await verify()).toEqual({ intact: false, seq: 5, problem: "edited" });
+  });
+
+  it("in what was written there by another hand meanwhile: a record is refused rather than put beside it, and goes on after it", async () => {
+    await tamper(
+      "INSERT INTO audit SELECT 5, at, actor, credential, ip, action, 'z', outcome, code, request_id, hash FROM audit WHERE seq = 4",
+    );
+    await refusal(call("/api/v1/tokens", { token: fleet.owner.token, body: { name: "d" } }), "audit_unavailable");
+    await makeToken(fleet, { name: "e" });
     expect(await verify()).toEqual({ intact: false, seq: 5, problem: "edited" });
   });
 
@@ -132,6 +145,7 @@ describe("tampering is found", () => {
     const last = all.at(-1);
     if (last === undefined) throw new Error("records were made");
     await tamper("UPDATE audit_head SET seq = 2, hash = (SELECT hash FROM audit WHERE seq = 2)");
+    await evictDurableObject(feed);
     await makeToken(fleet, { name: "d" });
     expect(await verify()).toMatchObject({ intact: true, records: 5 });
     await tamper("DELETE FROM audit_head");

@@ -22,6 +22,8 @@ type Link = { seq: number; hash: string };
 
 export class AuditLog {
   readonly #storage: DurableObjectStorage;
+  /** What the next record follows; looked up when first needed after a wake. */
+  #head: Link | undefined;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -30,10 +32,10 @@ export class AuditLog {
   /** Hashing is asynchronous, so another record may get in between: then this one is hashed again over that. */
   async append(entry: AuditEntry, atMs: number): Promise<AuditRecord> {
     for (;;) {
-      const head = this.#head();
+      const head = (this.#head ??= this.#look());
       const open = { seq: head.seq + 1, at: new Date(atMs).toISOString(), ...entry };
       const record: AuditRecord = { ...open, hash: await sha256Hex(auditChainText(head.hash, open)) };
-      if (this.#insertAfter(head.seq, record)) return record;
+      if (this.#head === head) return this.#write(record);
     }
   }
 
@@ -46,8 +48,8 @@ export class AuditLog {
     return lost === undefined || lost.seq <= after ? records : [...records, lost];
   }
 
-  /** What the next record follows. */
-  #head(): Link {
+  /** Where the rows say that the chain ends. */
+  #look(): Link {
     const { tail, noted } = this.#ends();
     if (noted === undefined || this.#holds(noted)) return tail;
     // What was written last is gone or is another: whatever follows must not fit what stands there now.
@@ -78,9 +80,11 @@ export class AuditLog {
     };
   }
 
-  #insertAfter(headSeq: number, r: AuditRecord): boolean {
-    if (this.#head().seq !== headSeq) return false;
-    this.#storage.sql.exec(
+  #write(r: AuditRecord): AuditRecord {
+    const { sql } = this.#storage;
+    // What cannot be written is not followed: the rows are asked again.
+    this.#head = undefined;
+    sql.exec(
       "INSERT INTO audit (seq, at, actor, credential, ip, action, target, outcome, code, request_id, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       r.seq,
       r.at,
@@ -94,7 +98,8 @@ export class AuditLog {
       r.requestId,
       r.hash,
     );
-    this.#storage.sql.exec("INSERT OR REPLACE INTO audit_head (one, seq, at, hash) VALUES (1, ?, ?, ?)", r.seq, r.at, r.hash);
-    return true;
+    sql.exec("INSERT OR REPLACE INTO audit_head (one, seq, at, hash) VALUES (1, ?, ?, ?)", r.seq, r.at, r.hash);
+    this.#head = { seq: r.seq, hash: r.hash };
+    return r;
   }
 }
