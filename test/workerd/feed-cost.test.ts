@@ -22,7 +22,7 @@ test("an event of a task is two rows; one of a session three, by which the last 
     const ring = new EventRing(counting);
     const rows = (type: EventType, subject: string, host: string): number => {
       const before = written;
-      ring.add((seq) => toFleetEvent({ type, subject, summary: "" }, seq, `evt_${seq}`, 0), { host });
+      ring.add([{ make: (seq) => toFleetEvent({ type, subject, summary: "" }, seq, `evt_${seq}`, 0), placeOf: () => ({ host }) }]);
       return written - before;
     };
     expect(rows("task.created", "tsk_1", "a")).toBe(2);

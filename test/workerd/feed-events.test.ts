@@ -62,6 +62,7 @@ describe("[EV1] following", () => {
         EVENT_RING_ROWS + 5,
       );
     });
+    await evict();
     await tell("last");
     await evict();
     expect(await runInDurableObject(feed, (_, state) => state.storage.sql.exec("SELECT count(*) AS n FROM events").one()["n"])).toBe(

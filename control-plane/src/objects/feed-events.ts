@@ -17,12 +17,21 @@ export interface PlacedEvent extends StoredEvent {
   place: Place;
 }
 
+export interface Unnumbered {
+  /** Builds it once its sequence is known. */
+  make(seq: number): FleetEvent;
+  /** Whose it is; asked once those before it are written. */
+  placeOf(): Place;
+}
+
 /** Rows that are read at once on behalf of somebody who may hear only some of them. */
 const READ_ROWS = 500;
 
 export class EventRing {
   readonly #sql: SqlStorage;
   readonly #rows: number;
+  /** Looked up when first needed after a wake. */
+  #last: number | undefined;
 
   constructor(sql: SqlStorage, rows: number = EVENT_RING_ROWS) {
     this.#sql = sql;
@@ -30,26 +39,42 @@ export class EventRing {
   }
 
   bounds(): Ring {
-    const row = this.#sql
-      .exec<{ first: number | null; last: number | null }>("SELECT min(seq) AS first, max(seq) AS last FROM events")
-      .one();
-    return { first: row.first ?? 0, last: row.last ?? 0 };
+    const { last } = this;
+    return {
+      first: last === 0 ? 0 : (this.#sql.exec<{ first: number | null }>("SELECT min(seq) AS first FROM events").one().first ?? 0),
+      last,
+    };
   }
 
-  /** @param make builds the event once its sequence is known. */
-  add(make: (seq: number) => FleetEvent, place: Place): PlacedEvent {
-    const event = make(this.bounds().last + 1);
-    const json = JSON.stringify(event);
-    this.#sql.exec(
-      "INSERT INTO events (seq, id, json, host, agent) VALUES (?, ?, ?, ?, ?)",
-      event.seq,
-      event.id,
-      json,
-      place.host ?? null,
-      place.agent ?? null,
-    );
-    this.#sql.exec("DELETE FROM events WHERE seq <= ?", event.seq - this.#rows);
-    return { seq: event.seq, id: event.id, type: event.type, json, place };
+  /** The sequence of the last event; 0: nothing has happened yet. */
+  get last(): number {
+    this.#last ??= this.#sql.exec<{ last: number | null }>("SELECT max(seq) AS last FROM events").one().last ?? 0;
+    return this.#last;
+  }
+
+  /** In order, within a transaction. */
+  add(events: readonly Unnumbered[]): PlacedEvent[] {
+    if (events.length === 0) return [];
+    let seq = this.last;
+    // What cannot be written did not happen: then the rows are asked again.
+    this.#last = undefined;
+    const added = events.map(({ make, placeOf: whose }): PlacedEvent => {
+      const event = make(++seq);
+      const place = whose();
+      const json = JSON.stringify(event);
+      this.#sql.exec(
+        "INSERT INTO events (seq, id, json, host, agent) VALUES (?, ?, ?, ?, ?)",
+        seq,
+        event.id,
+        json,
+        place.host ?? null,
+        place.agent ?? null,
+      );
+      return { seq, id: event.id, type: event.type, json, place };
+    });
+    this.#sql.exec("DELETE FROM events WHERE seq <= ?", seq - this.#rows);
+    this.#last = seq;
+    return added;
   }
 
   /** @param since an event's id, its sequence in digits, or undefined for "from now on". */

@@ -42,8 +42,10 @@ export class Followers {
 
   /** Those who are there; who is found gone, too far behind or expired is let go. */
   living(nowMs: number): Follower[] {
+    const open = this.#open();
+    if (open.length === 0) return [];
     const behindMs = this.#behindMs();
-    return this.#open().filter((follower) => {
+    return open.filter((follower) => {
       const code = this.#endOf(follower, behindMs, nowMs);
       if (code !== undefined) this.close(follower.socket, code);
       return code === undefined;
@@ -65,7 +67,7 @@ export class Followers {
     // One more than is sent tells that more are missing; what this one may not hear is not missing.
     const missed = this.#ring.after(resume.after, EVENT_REPLAY_ROWS + 1, at);
     const reset = resume.kind === "reset" || missed.length > EVENT_REPLAY_ROWS;
-    socket.send(JSON.stringify({ t: "hello", seq: this.#ring.bounds().last }));
+    socket.send(JSON.stringify({ t: "hello", seq: this.#ring.last }));
     if (reset) socket.send(JSON.stringify({ t: "reset" }));
     else for (const event of missed) socket.send(eventFrame(event));
   }
@@ -126,7 +128,7 @@ export class Followers {
 
   /** Who gave no sign of life since then has not confirmed more events than may be on their way to one. */
   #behindMs(): number {
-    const id = this.#ring.idAt(this.#ring.bounds().last - FOLLOWER_UNCONFIRMED_EVENTS);
+    const id = this.#ring.idAt(this.#ring.last - FOLLOWER_UNCONFIRMED_EVENTS);
     return id === undefined ? 0 : idTime(id);
   }
 }

@@ -57,22 +57,28 @@ export class Feed extends DurableObject<Env> {
     const foreign = ({ type, subject }: NewEvent) =>
       from !== undefined && type.startsWith("session.") && this.#present.isOthers(from, subject);
     const stored = this.ctx.storage.transactionSync(() =>
-      events.flatMap((event, i) => {
-        if (foreign(event)) return [];
-        const id = makeId("event", nowMs, crypto.getRandomValues(new Uint8Array(10)));
-        // A session that is gone is whose it was.
-        const place = (event.type === "session.removed" ? this.#ring.lastPlace(event.subject) : undefined) ?? places[i] ?? {};
-        return [this.#ring.add((seq) => toFleetEvent(event, seq, id, nowMs), place)];
-      }),
+      this.#ring.add(
+        events.flatMap((event, i) => {
+          if (foreign(event)) return [];
+          const id = makeId("event", nowMs, crypto.getRandomValues(new Uint8Array(10)));
+          return [
+            {
+              make: (seq) => toFleetEvent(event, seq, id, nowMs),
+              // A session that is gone is whose it was.
+              placeOf: () => (event.type === "session.removed" ? this.#ring.lastPlace(event.subject) : undefined) ?? places[i] ?? {},
+            },
+          ];
+        }),
+      ),
     );
     this.#followers.tell(stored, nowMs);
-    return this.#ring.bounds().last;
+    return this.#ring.last;
   }
 
   /** What happened after `since` (an event's id or sequence) within reach; `reset` when that is no longer complete. */
   events(since: string | undefined, limit: number, reach: Reach = {}): { reset: boolean; head: number; items: StoredEvent[] } {
     const resume = this.#ring.resume(since);
-    return { reset: resume.kind === "reset", head: this.#ring.bounds().last, items: this.#ring.after(resume.after, limit, reach) };
+    return { reset: resume.kind === "reset", head: this.#ring.last, items: this.#ring.after(resume.after, limit, reach) };
   }
 
   /** Whether anybody looks: presence changes are only noticed actively while someone does. */
