@@ -2,8 +2,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test } from "vitest";
+import { makeId } from "@maestro/shared/ids";
 import { MAX_DEPTH, MAX_FAN_OUT } from "@maestro/shared/limits";
-import type { NewTarget } from "../../control-plane/src/domain/tasks/calls.ts";
+import type { NewTarget, NewTask } from "../../control-plane/src/domain/tasks/calls.ts";
 import { COLLECT_WITHIN_MS } from "../../control-plane/src/objects/scheduler/collect-log.ts";
 import { ADA, ANYBODY, taskFleet, type TaskFleet } from "./support/task-fleet.ts";
 
@@ -18,6 +19,13 @@ const agentOn = (host: { id: string; name: string }, name: string): NewTarget =>
   agent: { id: `agt_${name}`, name, type: "shell", workspace: "/tmp/w", args: [], env: {} },
   host,
 });
+
+const REQUEST = {
+  body: { command: ["true"], dependsOn: [] },
+  sealed: {},
+  targets: [{ kind: "host", selector: {} }],
+  by: ADA,
+} satisfies NewTask;
 
 describe("a task is found", () => {
   test("by its id, by a chosen one, and by a beginning that only one has", async () => {
@@ -132,6 +140,54 @@ describe("of somebody who reaches some hosts only", () => {
       value: { status: "queued", waiting: { code: "host_draining" } },
     });
   });
+});
+
+describe("an id that was made", () => {
+  const made = (): string => makeId("task", Date.now(), crypto.getRandomValues(new Uint8Array(10)));
+
+  test("is the same request once more, open or ended, over an eviction too", async () => {
+    const id = made();
+    expect(await world.submit({ id, description: "first" })).toBe(id);
+    const [first, again] = [await world.task(id), async () => world.scheduler().submit({ ...REQUEST, body: { ...REQUEST.body, id } })];
+    expect(await again()).toMatchObject({ ok: true, value: { id, createdAt: first.createdAt, description: "first" } });
+    await world.scheduler().cancel(id, ANYBODY, ADA, "");
+    await world.evict();
+    expect(await again()).toMatchObject({ ok: true, value: { id, status: "cancelled" } });
+    expect((await world.scheduler().tasks({ limit: 10, reach: ANYBODY })).items).toHaveLength(1);
+  });
+
+  test("that begins as another one's key does leads to its own task, and its attempts do", async () => {
+    const builder = await world.join("builder");
+    const one = made();
+    const other = `${one.slice(0, -1)}${one.endsWith("0") ? "1" : "0"}`;
+    for (const id of [one, other]) {
+      expect(await world.submit({ id, description: id })).toBe(id);
+      const attempt = String((await builder.asked("task.start"))["attempt"]);
+      expect(await world.scheduler().attempt(attempt, ANYBODY)).toMatchObject({ ok: true, value: { task: id } });
+    }
+    await world.evict();
+    const again = await world.scheduler().submit({ ...REQUEST, body: { ...REQUEST.body, id: other } });
+    expect(again).toMatchObject({ ok: true, value: { id: other, description: other } });
+    expect((await world.scheduler().tasks({ limit: 10, reach: ANYBODY })).items).toHaveLength(2);
+  });
+});
+
+test("what is answered of a new task is what is read of it afterwards", async () => {
+  const body = {
+    prompt: "do it",
+    description: "job",
+    dependsOn: [],
+    env: { A: "1" },
+    labels: { team: "x" },
+    timeoutMs: 5_000,
+    group: { name: "g", limit: 2 },
+  };
+  const targets = [agentOn({ id: "hst_1", name: "one" }, "a"), agentOn({ id: "hst_2", name: "two" }, "b")];
+  const submitted = await world.scheduler().submit({ ...REQUEST, body, targets, sealed: { TOKEN: "sealed" } });
+  if (!submitted.ok) throw new Error(submitted.error.code);
+  const { attempts, ...read } = await world.task(submitted.value.id);
+  expect(attempts).toEqual([]);
+  expect(submitted.value).toEqual(read);
 });
 
 test("a queue that is full takes no new task, nor one that has ended", async () => {

@@ -2,20 +2,22 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import { makeId } from "@maestro/shared/ids";
 import { taskFleet } from "./support/task-fleet.ts";
 
 const TASKS = 10;
 
-type Counted = { rows: number; alarms: number };
+type Counted = { rows: number; alarms: number; statements: number };
 
 /** Everything that this object writes from now on. */
 function count(stub: DurableObjectStub<undefined>): Promise<() => Counted> {
   return runInDurableObject(stub, (_instance, state) => {
-    const counted: Counted = { rows: 0, alarms: 0 };
+    const counted: Counted = { rows: 0, alarms: 0, statements: 0 };
     const { sql } = state.storage;
     const exec = sql.exec.bind(sql);
     sql.exec = ((query: string, ...bindings: unknown[]) => {
       const cursor = exec(query, ...(bindings as SqlStorageValue[]));
+      counted.statements += 1;
       // Known once it is read; writes are not.
       counted.rows += cursor.rowsWritten;
       return cursor;
@@ -53,6 +55,27 @@ test("a task that runs at once writes at most 17 rows in the Scheduler, the Feed
   expect(perTask[0]).toBeLessThanOrEqual(6.5);
   expect(perTask.reduce((sum, rows) => sum + rows, 0)).toBeLessThanOrEqual(17.5);
   expect(counts.reduce((sum, counted) => sum + counted().alarms, 0)).toBeLessThan(TASKS);
+});
+
+/** [P13] Beside what is written, one look whether its id is free: everything else is known. */
+test("a task that waits takes two statements of the Scheduler, its event and its audit record two each of the Feed", async () => {
+  const world = await taskFleet();
+  const feed = env.FEED.getByName(world.fleet.id);
+  const submit = async (): Promise<void> => {
+    const id = makeId("task", Date.now(), crypto.getRandomValues(new Uint8Array(10)));
+    await feed.audit({ actor: "a", credential: "c", ip: "-", action: "taskCreate", target: id, outcome: "ok", requestId: "r" });
+    await world.submit({ id });
+  };
+  await submit();
+  await expect.poll(async () => (await feed.events("0", 100)).items.map(({ type }) => type)).toEqual(["task.created"]);
+  const [scheduler, told] = [await count(untyped(world.scheduler())), await count(untyped(feed))];
+  for (let n = 1; n <= TASKS; n++) {
+    await submit();
+    // Events of several together would take fewer.
+    await expect.poll(() => told().statements, { interval: 5 }).toBe(4 * n);
+  }
+  // Up to which one they were told is written once for many.
+  expect(scheduler().statements).toBeLessThanOrEqual(2 * TASKS + 1);
 });
 
 /** Whatever it is, it has a state. */

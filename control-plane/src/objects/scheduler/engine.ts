@@ -245,10 +245,12 @@ export class Engine {
   #close(tasks: readonly TaskCore[]): void {
     // One that runs again stays open.
     const over = tasks.filter(({ key }) => !this.board.tasks.has(key));
-    if (over.length > 0) this.#port.closed(over);
-    this.#port.ctx.storage.transactionSync(() => {
-      for (const { key } of over) this.#port.rows.close(key);
-    });
+    if (over.length > 0) {
+      this.#port.closed(over);
+      this.#port.ctx.storage.transactionSync(() => {
+        for (const { key } of over) this.#port.rows.close(key);
+      });
+    }
     if (this.teller.told > this.#writtenTold && this.board.tasks.size > 0) this.#flushMs ??= this.#port.nowMs() + FLUSH_MS;
   }
 

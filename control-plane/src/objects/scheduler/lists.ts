@@ -9,7 +9,7 @@ import { taskDetail, taskView, type WholeTask } from "../../domain/tasks/views.t
 import type { Scene } from "../../domain/tasks/waiting.ts";
 import type { Engine } from "./engine.ts";
 import { inReach, type TaskFinder } from "./task-finder.ts";
-import type { TaskRows } from "./task-rows.ts";
+import type { TaskRows, Work } from "./task-rows.ts";
 
 /** Rows that are looked through for one page; then the page is shorter, and says where to go on. */
 const MAX_SEEN = 5_000;
@@ -32,9 +32,12 @@ export class Lists {
     this.#finder = finder;
   }
 
-  view(core: TaskCore): Task {
+  /** @param work of one that was just taken in: it is not read again. */
+  view(core: TaskCore, work?: Pick<Work, "spec" | "prompt">): Task {
     const { scene } = this.#engine;
-    return taskView(this.#whole(core), scene, (key) => this.#statusOf(key, scene));
+    const whole =
+      work === undefined ? this.#whole(core) : { core, spec: work.spec, prompt: work.prompt, results: new Map<string, string>() };
+    return taskView(whole, scene, (key) => this.#statusOf(key, scene));
   }
 
   detail(core: TaskCore): TaskDetail {

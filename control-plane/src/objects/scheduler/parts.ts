@@ -74,7 +74,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number,
   engine.restore();
   ready = true;
   rearm();
-  const submitting: SubmitPort = { engine, rows, finder, nowMs, maxOpen, view: (core) => lists.view(core) };
+  const submitting: SubmitPort = { engine, rows, finder, nowMs, maxOpen, view: (core, work) => lists.view(core, work) };
   return { engine, rows, finder, lists, waiters, retention, state, followers, secrets, alarm, submitting, rearm };
 }
 

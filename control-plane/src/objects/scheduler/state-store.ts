@@ -26,6 +26,8 @@ export class StateStore {
   readonly #maxKeys: number;
   /** Rows, expired ones too; counted when first needed after a wake. */
   #count: number | undefined;
+  /** When the next entry's time is over; looked up again after a change. */
+  #next: { dueMs: number | undefined } | undefined;
 
   /** @param changed is told of each change in turn. */
   constructor(sql: SqlStorage, changed: (change: StateChange) => void, maxKeys: number = MAX_STATE_KEYS) {
@@ -68,6 +70,7 @@ export class StateStore {
       updated_by: by,
       expires_ms: ttlS === undefined ? null : nowMs + Math.round(ttlS * 1000),
     };
+    this.#next = undefined;
     this.#sql.exec(
       `INSERT INTO state (key, version, bytes, updated_ms, updated_by, expires_ms, value) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (key) DO UPDATE SET version = excluded.version, bytes = excluded.bytes, updated_ms = excluded.updated_ms,
@@ -97,6 +100,7 @@ export class StateStore {
   /** @returns how many keys there were. */
   flush(nowMs: number): number {
     const rows = this.#sql.exec<Gone>("SELECT key, version, expires_ms FROM state").toArray();
+    this.#next = undefined;
     this.#raiseFloor(rows);
     this.#sql.exec("DELETE FROM state");
     this.#count = 0;
@@ -107,7 +111,8 @@ export class StateStore {
 
   /** When the next entry's time is over. */
   nextDueMs(): number | undefined {
-    return this.#sql.exec<{ due: number | null }>("SELECT min(expires_ms) AS due FROM state").one().due ?? undefined;
+    this.#next ??= { dueMs: this.#sql.exec<{ due: number | null }>("SELECT min(expires_ms) AS due FROM state").one().due ?? undefined };
+    return this.#next.dueMs;
   }
 
   /** Deletes what is over; what is left, when it is very much, is due at once. */
@@ -119,6 +124,7 @@ export class StateStore {
   }
 
   #drop(rows: readonly Gone[], op: "delete" | "expire"): void {
+    this.#next = undefined;
     this.#raiseFloor(rows);
     for (const { key, version } of rows) {
       this.#sql.exec("DELETE FROM state WHERE key = ?", key);

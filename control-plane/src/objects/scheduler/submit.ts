@@ -12,7 +12,7 @@ import { overall } from "../../domain/tasks/status.ts";
 import { childAllowed, namesAllowed, newCore, specOf } from "../../domain/tasks/submission.ts";
 import { SHARED_CHARS, type Engine } from "./engine.ts";
 import type { TaskFinder } from "./task-finder.ts";
-import type { TaskRows } from "./task-rows.ts";
+import type { TaskRows, Work } from "./task-rows.ts";
 
 export interface SubmitPort {
   engine: Engine;
@@ -21,22 +21,24 @@ export interface SubmitPort {
   nowMs(): number;
   /** Of one fleet. */
   maxOpen(): number;
-  view(core: TaskCore): Task;
+  /** @param work what its row says beside it; read where it is not at hand. */
+  view(core: TaskCore, work?: Pick<Work, "spec" | "prompt">): Task;
 }
 
 const PREFIX_CHARS = 4;
 
 export function submit(task: NewTask, port: SubmitPort): Result<Task> {
   const { engine, rows, finder } = port;
+  const fresh = freshId(task.body.id, rows);
   // Nobody chooses an id that was made: it is the same request once more.
-  const made = task.body.id !== undefined && isId("task", task.body.id) ? finder.exact(task.body.id) : undefined;
+  const made = fresh === undefined && task.body.id !== undefined && isId("task", task.body.id) ? finder.exact(task.body.id) : undefined;
   if (made !== undefined) return ok(port.view(made));
   const full = fullProblem(port);
   if (full !== undefined) return err(full);
   const place = placeOf(task, engine, rows);
   if (!place.ok) return place;
   const nowMs = port.nowMs();
-  const key = keyFor(task.body.id, rows, nowMs);
+  const key = fresh ?? keyFor(task.body.id, rows, nowMs);
   const dependsOn = resolveDependencies(
     task.body.id ?? key,
     task.body.dependsOn,
@@ -51,20 +53,18 @@ export function submit(task: NewTask, port: SubmitPort): Result<Task> {
     },
   );
   if (!dependsOn.ok) return dependsOn;
-  if (task.body.id !== undefined && finder.exact(task.body.id) !== undefined)
+  if (fresh === undefined && task.body.id !== undefined && finder.exact(task.body.id) !== undefined)
     return err(
       maestroError("task_exists", `There is a task '${task.body.id}' already.`, { field: "id", hint: "Choose another id, or none." }),
     );
-  return ok(
-    port.view(
-      engine.decide((board) => {
-        const core = newCore(task, { key, changes: engine.nextChange(), dependsOn: dependsOn.value, ...place.value }, nowMs);
-        engine.take(core, { spec: specOf(task), prompt: task.body.prompt ?? null, sealed: task.sealed });
-        board.add(core, nowMs);
-        return core;
-      }),
-    ),
-  );
+  const work: Work = { spec: specOf(task), prompt: task.body.prompt ?? null, sealed: task.sealed };
+  const taken = engine.decide((board) => {
+    const core = newCore(task, { key, changes: engine.nextChange(), dependsOn: dependsOn.value, ...place.value }, nowMs);
+    engine.take(core, work);
+    board.add(core, nowMs);
+    return core;
+  });
+  return ok(port.view(taken, work));
 }
 
 /** What did not succeed of it runs again. */
@@ -129,6 +129,11 @@ function mayRetry(core: TaskCore, rows: TaskRows) {
     : maestroError("secret_not_found", `The values of ${gone.join(", ")} were deleted when it ended.`, {
         hint: "Dispatch it again with them, or keep them as secrets of the fleet: maestro secret set <name>",
       });
+}
+
+/** The usual case, by one statement: an id that was made and that nothing here has, or begins as. */
+function freshId(id: string | undefined, rows: TaskRows): string | undefined {
+  return id !== undefined && isId("task", id) && rows.isFree(id, id.slice(0, PREFIX_CHARS + SHARED_CHARS)) ? id : undefined;
 }
 
 /** Its own id where that is one that was made, and leads to it alone. */

@@ -101,6 +101,20 @@ export class TaskRows {
     return this.#sql.exec<{ key: string }>("SELECT key FROM aliases WHERE id = ?", id).toArray()[0]?.key;
   }
 
+  /** No task is called so, and the key of none begins so. */
+  isFree(id: string, prefix: string): boolean {
+    return (
+      this.#sql
+        .exec(
+          "SELECT 1 FROM tasks WHERE open IN (0, 1) AND key >= ? AND key < ? UNION ALL SELECT 1 FROM aliases WHERE id = ? LIMIT 1",
+          prefix,
+          `${prefix}${AFTER_KEYS}`,
+          id,
+        )
+        .next().done === true
+    );
+  }
+
   aliasesFrom(prefix: string, limit: number): { id: string; key: string }[] {
     return this.#sql
       .exec<{ id: string; key: string }>(
