@@ -9,6 +9,8 @@ export interface QueueItem {
   sinceMs: number;
   credential: string;
   lane: string;
+  /** The one place that it names; absent: it names none. */
+  place?: string | undefined;
 }
 
 /** Each so-manieth turn is given by age alone. */
@@ -35,7 +37,52 @@ class Shares<T> {
   }
 }
 
-type Lanes<I> = Shares<I[]>;
+/** Those of a lane by age; apart by the place they name, so that who asks for one place passes over none of the others'. */
+class Line<I extends QueueItem> {
+  readonly #places = new Map<string, { item: I; n: number }[]>();
+  #added = 0;
+
+  get isEmpty(): boolean {
+    return this.#places.size === 0;
+  }
+
+  add(item: I): void {
+    const { place = NOWHERE } = item;
+    const those = this.#places.get(place) ?? [];
+    this.#places.set(place, those);
+    let at = those.length;
+    while (at > 0 && (those[at - 1]?.item.sinceMs ?? 0) > item.sinceMs) at -= 1;
+    those.splice(at, 0, { item, n: this.#added++ });
+  }
+
+  /** False: it was not in it. */
+  remove(item: I): boolean {
+    const { place = NOWHERE } = item;
+    const those = this.#places.get(place) ?? [];
+    const at = those.findIndex((one) => one.item === item);
+    if (at === -1) return false;
+    those.splice(at, 1);
+    if (those.length === 0) this.#places.delete(place);
+    return true;
+  }
+
+  /** @param places of those that name one; undefined: all of them. */
+  oldest(admits: (item: I) => boolean, places: readonly string[] | undefined): I | undefined {
+    let oldest: { item: I; n: number } | undefined;
+    for (const those of places === undefined ? this.#places.values() : [NOWHERE, ...places].map((place) => this.#places.get(place) ?? [])) {
+      const found = those.find(({ item }) => admits(item));
+      if (found !== undefined && (oldest === undefined || isBefore(found, oldest))) oldest = found;
+    }
+    return oldest?.item;
+  }
+}
+
+const NOWHERE = "";
+
+const isBefore = <I extends QueueItem>(a: { item: I; n: number }, b: { item: I; n: number }): boolean =>
+  a.item.sinceMs === b.item.sinceMs ? a.n < b.n : a.item.sinceMs < b.item.sinceMs;
+
+type Lanes<I extends QueueItem> = Shares<Line<I>>;
 
 export class FairQueue<I extends QueueItem> {
   readonly #priorities = new Map<number, Shares<Lanes<I>>>();
@@ -48,10 +95,7 @@ export class FairQueue<I extends QueueItem> {
 
   add(item: I): void {
     this.#size += 1;
-    const line = this.#line(item);
-    let at = line.length;
-    while (at > 0 && (line[at - 1]?.sinceMs ?? 0) > item.sinceMs) at -= 1;
-    line.splice(at, 0, item);
+    this.#line(item).add(item);
   }
 
   /** False: it was not in it. */
@@ -59,28 +103,29 @@ export class FairQueue<I extends QueueItem> {
     const credentials = this.#priorities.get(item.priority);
     const lanes = credentials?.entries.get(item.credential)?.value;
     const line = lanes?.entries.get(item.lane)?.value;
-    const at = line?.indexOf(item) ?? -1;
-    if (credentials === undefined || lanes === undefined || line === undefined || at === -1) return false;
-    line.splice(at, 1);
+    if (credentials === undefined || lanes === undefined || line === undefined || !line.remove(item)) return false;
     this.#size -= 1;
     // What is empty is forgotten, its turn included: nobody saves up turns by not asking.
-    if (line.length === 0) lanes.entries.delete(item.lane);
+    if (line.isEmpty) lanes.entries.delete(item.lane);
     if (lanes.entries.size === 0) credentials.entries.delete(item.credential);
     if (credentials.entries.size === 0) this.#priorities.delete(item.priority);
     return true;
   }
 
-  /** Whose turn it is among those that `admits` lets through. It stays in the queue until it is removed. */
-  next(admits: (item: I) => boolean, nowMs: number): I | undefined {
+  /**
+   * Whose turn it is among those that `admits` lets through. It stays in the queue until it is removed.
+   * @param places what it may name, if it names one; `admits` is asked of no others.
+   */
+  next(admits: (item: I) => boolean, nowMs: number, places?: readonly string[]): I | undefined {
     if (this.#size === 0) return undefined;
     if ((this.#turn + 1) % AGE_TURN === 0) {
-      const oldest = this.#oldest(admits);
+      const oldest = this.#oldest(admits, places);
       if (oldest !== undefined && nowMs - oldest.sinceMs >= PATIENCE_MS) return oldest;
     }
     for (const priority of [...this.#priorities.keys()].sort((a, b) => a - b))
       for (const { value: lanes } of this.#priorities.get(priority)?.inTurn() ?? [])
         for (const { value: line } of lanes.inTurn()) {
-          const found = line.find(admits);
+          const found = line.oldest(admits, places);
           if (found !== undefined) return found;
         }
     return undefined;
@@ -96,20 +141,20 @@ export class FairQueue<I extends QueueItem> {
     if (lane !== undefined) lane.served = turn;
   }
 
-  #oldest(admits: (item: I) => boolean): I | undefined {
+  #oldest(admits: (item: I) => boolean, places: readonly string[] | undefined): I | undefined {
     let oldest: I | undefined;
     for (const credentials of this.#priorities.values())
       for (const { value: lanes } of credentials.entries.values())
         for (const { value: line } of lanes.entries.values()) {
-          const found = line.find(admits);
+          const found = line.oldest(admits, places);
           if (found !== undefined && (oldest === undefined || found.sinceMs < oldest.sinceMs)) oldest = found;
         }
     return oldest;
   }
 
-  #line({ priority, credential, lane }: I): I[] {
+  #line({ priority, credential, lane }: I): Line<I> {
     let credentials = this.#priorities.get(priority);
     if (credentials === undefined) this.#priorities.set(priority, (credentials = new Shares()));
-    return credentials.at(credential, () => new Shares()).at(lane, () => []);
+    return credentials.at(credential, () => new Shares()).at(lane, () => new Line<I>());
   }
 }

@@ -30,7 +30,8 @@ export class Lineup {
   add(task: TaskCore, target: Target, sinceMs: number): void {
     if (this.#waiters.has(target)) return;
     const { priority, credential, lane } = task;
-    const waiter: Waiter = { priority, credential, lane, sinceMs, task, target };
+    const place = target.host === undefined ? target.selector?.host : undefined;
+    const waiter: Waiter = { priority, credential, lane, sinceMs, place, task, target };
     this.#waiters.set(target, waiter);
     this.#line(target).add(waiter);
   }
@@ -91,7 +92,8 @@ export class Lineup {
   nextOn(host: HostState, nowMs: number): Waiter | undefined {
     if (!this.#hasPlace(host)) return undefined;
     const admits = ({ task, target }: Waiter): boolean => this.#free(task, target, host, nowMs);
-    const [own, any] = [this.#lines.get(host.id)?.next(admits, nowMs), this.#lines.get(ANYWHERE)?.next(admits, nowMs)];
+    const own = this.#lines.get(host.id)?.next(admits, nowMs);
+    const any = this.#lines.get(ANYWHERE)?.next(admits, nowMs, [host.id, host.name]);
     if (own === undefined || any === undefined) return own ?? any;
     return any.priority < own.priority || (any.priority === own.priority && any.sinceMs < own.sinceMs) ? any : own;
   }
