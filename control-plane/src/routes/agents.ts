@@ -1,26 +1,23 @@
 /** Agents: named instances of a type in a workspace on a host; started, they have a session. */
-import { fail, maestroError, MaestroFailure } from "@maestro/shared/errors";
-import type { SessionId } from "@maestro/shared/ids";
+import { fail, MaestroFailure } from "@maestro/shared/errors";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
-import { agentTypeBySlug, listAgentTypes } from "../db/agent-types.ts";
+import { agentTypeBySlug } from "../db/agent-types.ts";
 import { findAgent, insertAgent, listAgents, removeAgent, setAgentSession, updateAgent, type AgentRow } from "../db/agents.ts";
-import { findHost, listHosts, type HostRow } from "../db/hosts.ts";
+import { listHosts, type HostRow } from "../db/hosts.ts";
 import { WHOLE } from "../db/page.ts";
 import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
 import { healthOf } from "../domain/dispatch/readiness.ts";
 import { inStatusGroup, isAwaited, sessionOfAgent, toAgent } from "../domain/fleet/agent-view.ts";
 import { iso } from "../domain/fleet/host-view.ts";
-import { checkKeptEnv, checkLaunchable, checkPath, checkWords } from "../domain/fleet/launch.ts";
-import { isDefinite, NeverSent } from "../domain/fleet/outcome.ts";
-import { toSession } from "../domain/fleet/session-view.ts";
+import { checkKeptEnv, checkPath, checkWords } from "../domain/fleet/launch.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
-import { agentNameWithinReach, agentWithinReach, hostFor, refuseDraining, withinReach, type Asking } from "./placed-sessions.ts";
+import { hostAway, hostOf, launchProblem, start, stop } from "./agent-runs.ts";
+import { agentNameWithinReach, agentWithinReach, hostFor, refuseDraining, type Asking } from "./placed-sessions.ts";
 import { presentOf, someGone } from "./present-hosts.ts";
 
-const DEFAULT_SIZE = { cols: 80, rows: 24 };
 const DEFAULT_PRIORITY = 3;
 
 export const agentRoutes = defineRoutes({
@@ -231,10 +228,6 @@ async function agentFor(rx: Asking, ref: string): Promise<AgentRow> {
   return agentWithinReach(rx, await findAgent(rx.db, rx.fleet, ref));
 }
 
-async function hostOf(rx: Asking, agent: AgentRow): Promise<HostRow> {
-  return withinReach(rx, await findHost(rx.db, rx.fleet, agent.host));
-}
-
 /** For people to read: with what is true now of the hosts of the agents they are shown. */
 async function confirmed(rx: Asking, present: PresentHost[], agents: readonly AgentRow[]): Promise<PresentHost[]> {
   const at = new Map(present.map((here) => [here.host, here]));
@@ -271,21 +264,6 @@ function viewOf(agent: AgentRow, host: { id: string; name: string }, present: Pr
   return toAgent(agent, host, sessionOfAgent(agent, present?.sessions ?? []), present?.facts.connected ?? false, nowMs);
 }
 
-async function launchProblem(rx: Asking, host: HostRow, slug: string) {
-  const [[present], registered] = await Promise.all([presentOf(rx, host.id), listAgentTypes(rx.db, rx.fleet)]);
-  const types = present?.types ?? [];
-  // A host that has just come has not told yet what it can run: it says so itself when the agent is started.
-  if (types.length === 0) return undefined;
-  const known = [...types.map((type) => type.slug), ...registered.map((type) => type.slug)];
-  return checkLaunchable(
-    slug,
-    types.find((type) => type.slug === slug),
-    registered.some((type) => type.slug === slug),
-    host.name,
-    known,
-  );
-}
-
 /** Before anything is made on the host. `defaulted`: nobody chose the name, so the hint shows how to. */
 async function refuseTaken(rx: Asking, name: string, defaulted: boolean): Promise<void> {
   const { rows } = await listAgents(rx.db, rx.fleet, WHOLE);
@@ -298,112 +276,3 @@ async function refuseTaken(rx: Asking, name: string, defaulted: boolean): Promis
     hint: defaulted ? `It was named after its type; give a name: --name ${name}-${n}` : `Try --name ${name}-${n}`,
   });
 }
-
-async function start(
-  rx: Asking,
-  agent: AgentRow,
-  body: { cols?: number | undefined; rows?: number | undefined; backend?: "auto" | "tmux" | "pty" | undefined },
-  newId: () => SessionId,
-) {
-  const host = await hostOf(rx, agent);
-  refuseDraining(host);
-  const [[present], definition] = await Promise.all([presentOf(rx, host.id), agentTypeBySlug(rx.db, rx.fleet, agent.type)]);
-  const before = sessionOfAgent(agent, present?.sessions ?? []);
-  if (before !== undefined && before.end === undefined)
-    throw fail("agent_running", `Agent '${agent.name}' is running in session ${before.id}.`, {
-      hint: `Attach to it: maestro agent attach ${agent.name}`,
-    });
-  const relay = relayOf(rx.env, rx.fleet, host.id);
-  // Asked before anything is noted: of a host that is not there it is certain that it started nothing.
-  if (!(await relay.linked())) throw hostAway(host, present?.facts.lastSeenMs);
-  if (isAwaited(agent, before, rx.nowMs)) throw beingStarted(agent);
-  const problem = await launchProblem(rx, host, agent.type);
-  if (problem !== undefined) throw new MaestroFailure(problem);
-  const session = newId();
-  // Of two starts at once only one gets to take the place of the session before.
-  if (!(await setAgentSession(rx.db, rx.fleet, agent.id, session, agent.session, rx.nowMs))) throw beingStarted(agent);
-  const { id, name, type, workspace, model, args, env } = agent;
-  const started = await askHost(relay, "agent.start", {
-    t: "agent.start",
-    session,
-    agent: {
-      id,
-      name,
-      type,
-      workspace,
-      args,
-      env,
-      ...(model === null ? {} : { model }),
-      ...(definition === undefined ? {} : { definition: { ...definition.definition } }),
-    },
-    size: { cols: body.cols ?? DEFAULT_SIZE.cols, rows: body.rows ?? DEFAULT_SIZE.rows },
-    backend: body.backend ?? "auto",
-  }).catch(async (error: unknown) => {
-    // It may be starting all the same: it stays noted, and is awaited until the host tells of it or time is up.
-    if (!isDefinite(error)) throw unanswered(error, agent);
-    await setAgentSession(rx.db, rx.fleet, agent.id, agent.session, session, rx.nowMs);
-    throw error;
-  });
-  await rx.feed.append([
-    {
-      type: "agent.started",
-      subject: id,
-      summary: `Agent '${name}' was started on host '${host.name}'.`,
-      data: { name, host: host.name, session },
-    },
-  ]);
-  return toSession({
-    info: started.session,
-    host: { id: host.id, name: host.name, status: "online", connected: true },
-    agent: { id, name },
-  });
-}
-
-/** False: nothing ran. */
-async function stop(rx: Asking, agent: AgentRow, force: boolean): Promise<boolean> {
-  const [host, [present]] = await Promise.all([hostOf(rx, agent), presentOf(rx, agent.host)]);
-  const session = sessionOfAgent(agent, present?.sessions ?? []);
-  const kill = (id: string) =>
-    askHost(relayOf(rx.env, rx.fleet, host.id), "session.kill", { t: "session.kill", session: id, ...(force ? { force } : {}) });
-  if (session !== undefined && session.end === undefined) {
-    const { killed } = await kill(session.id);
-    // It had ended, and its host has forgotten it now: noted still, it would be taken for one that is coming.
-    if (!killed && agent.session === session.id) await setAgentSession(rx.db, rx.fleet, agent.id, null, agent.session, rx.nowMs);
-  } else if (agent.session !== null && isAwaited(agent, session, rx.nowMs)) await stopAwaited(rx, agent, agent.session, kill);
-  else return false;
-  await rx.feed.append([
-    {
-      type: "agent.stopped",
-      subject: agent.id,
-      summary: `Agent '${agent.name}' was stopped.`,
-      data: { name: agent.name, host: host.name },
-    },
-  ]);
-  return true;
-}
-
-/** Its host has been asked to start it and has not told of it yet: the session may be there, or come after all. */
-async function stopAwaited(rx: Asking, agent: AgentRow, session: SessionId, kill: (id: string) => Promise<unknown>): Promise<void> {
-  await kill(session).catch((error: unknown) => {
-    throw error instanceof MaestroFailure && error.error.code === "session_not_found" ? beingStarted(agent) : error;
-  });
-  // Killed, or ended before that and forgotten now: either way none is coming any more.
-  await setAgentSession(rx.db, rx.fleet, agent.id, null, session, rx.nowMs);
-}
-
-const beingStarted = ({ name }: AgentRow): Error =>
-  fail("agent_running", `Agent '${name}' is being started.`, { hint: `Look again in a moment: maestro agent show ${name}` });
-
-const unanswered = (error: unknown, { name }: AgentRow): unknown =>
-  error instanceof MaestroFailure
-    ? fail(error.error.code, error.error.detail, { hint: `It may be starting all the same; look: maestro agent show ${name}` }, error)
-    : error;
-
-const hostAway = ({ name }: HostRow, seenMs: number | undefined): Error =>
-  new NeverSent(
-    maestroError(
-      "host_unreachable",
-      `Host '${name}' is not connected. ${seenMs === undefined ? "It has never connected." : `Last seen ${new Date(seenMs).toISOString()}.`}`,
-      { hint: "Is the machine on, and `maestro host run` running there?" },
-    ),
-  );
