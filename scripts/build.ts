@@ -86,7 +86,7 @@ interface Manifest {
   compatibilityFlags: string[];
   workerFirst: string[];
   objects: { binding: string; className: string }[];
-  rateLimits: { binding: string; namespaceId: string; limit: number; periodSeconds: number }[];
+  rateLimits: { binding: string; limit: number; periodSeconds: number }[];
   vars: Record<string, string>;
 }
 
@@ -99,9 +99,8 @@ async function readWrangler(): Promise<Manifest> {
     compatibilityFlags: config.compatibility_flags,
     workerFirst: config.assets.run_worker_first,
     objects: config.durable_objects.bindings.map(({ name, class_name }) => ({ binding: name, className: class_name })),
-    rateLimits: config.ratelimits.map(({ name, namespace_id, simple }) => ({
+    rateLimits: config.ratelimits.map(({ name, simple }) => ({
       binding: name,
-      namespaceId: namespace_id,
       limit: simple.limit,
       periodSeconds: simple.period,
     })),

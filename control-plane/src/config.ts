@@ -3,6 +3,7 @@ import * as z from "zod";
 import { EnvName } from "@maestro/shared/contract/agent-types";
 import { fromBase64Url } from "./crypto/encoding.ts";
 import { deriveKeys, type Keys } from "./crypto/keys.ts";
+import { LimitSpecs, windowLimits, type Limiters } from "./domain/access/window-limits.ts";
 
 export interface Config {
   keys: Keys;
@@ -19,6 +20,8 @@ export interface Config {
   plainHttp: boolean;
   /** Names that callers may bring from their environment to a task, beside those everybody may. */
   forwardable: readonly string[];
+  /** Counted here instead of by the platform, by the names of its bindings; none where it counts. */
+  limiters: Limiters;
   /** Every wait of the protocol is multiplied by this; 1 outside tests. */
   timeScale: number;
 }
@@ -50,6 +53,11 @@ const Bindings = z.object({
   TLS_PIN: optional(z.string().regex(/^sha256\/\/[A-Za-z0-9+/]{43}=$/, "must be sha256//<base64>")),
   PLAIN_HTTP: z.enum(["", "0", "1"]).default(""),
   FORWARD_ENV: list.pipe(z.array(EnvName)),
+  RATE_LIMITS: z
+    .string()
+    .default("[]")
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(LimitSpecs),
   TIME_SCALE: z.coerce.number().positive().max(1).default(1),
 });
 
@@ -70,6 +78,7 @@ export async function readConfig(env: Env): Promise<Config> {
     tlsPin: bindings.TLS_PIN,
     plainHttp: bindings.PLAIN_HTTP === "1",
     forwardable: bindings.FORWARD_ENV,
+    limiters: windowLimits(bindings.RATE_LIMITS, () => Date.now()),
     timeScale: bindings.TIME_SCALE,
   };
 }

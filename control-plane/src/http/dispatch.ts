@@ -99,13 +99,14 @@ const DENIALS: ReadonlySet<string> = new Set([
   "clock_skew",
 ]);
 
-async function limitByAddress({ c, spec, ip }: Call): Promise<void> {
-  if (spec.rate === "login") await takeAllowance(c.env.RATE_LOGIN, `login:${ip}`, "logins");
-  if (spec.rate === "join") await takeAllowance(c.env.RATE_JOIN, `join:${ip}`, "enrolments");
+async function limitByAddress({ c, config, spec, ip }: Call): Promise<void> {
+  if (spec.rate === "login") await takeAllowance({ env: c.env, config }, "RATE_LOGIN", `login:${ip}`, "logins");
+  if (spec.rate === "join") await takeAllowance({ env: c.env, config }, "RATE_JOIN", `join:${ip}`, "enrolments");
 }
 
 async function whoMay(call: Call): Promise<Exclude<Principal, { kind: "agent" }> | AgentPrincipal | undefined> {
   const { c, name, spec, db, config, url, nowMs, trail } = call;
+  const limits = { env: c.env, config };
   if (spec.access.kind === "open") {
     if (NEEDS_FLEET.includes(name)) await requireFleet(db);
     return undefined;
@@ -116,7 +117,7 @@ async function whoMay(call: Call): Promise<Exclude<Principal, { kind: "agent" }>
     config,
     db,
     nowMs,
-    countFailure: (credential) => takeAllowance(c.env.RATE_FAILED, `failed:${credential}`, "failed authentications"),
+    countFailure: (credential) => takeAllowance(limits, "RATE_FAILED", `failed:${credential}`, "failed authentications"),
     identified: (identity) => {
       trail.identity = identity;
     },
@@ -124,12 +125,12 @@ async function whoMay(call: Call): Promise<Exclude<Principal, { kind: "agent" }>
     if (!(error instanceof MaestroFailure)) throw error;
     if (trail.identity === undefined) await requireFleet(db);
     // Each of its refusals is a record of the audit log: one that ended writes no more of them than one that stands.
-    else await takeAllowance(c.env.RATE_CREDENTIAL, trail.identity.credential, "requests with this credential");
+    else await takeAllowance(limits, "RATE_CREDENTIAL", trail.identity.credential, "requests with this credential");
     throw error;
   });
   const { principal, touch } = who;
   trail.identity = { fleet: principal.fleet, ...actorOf(principal) };
-  await takeAllowance(c.env.RATE_CREDENTIAL, principal.id, "requests with this credential");
+  await takeAllowance(limits, "RATE_CREDENTIAL", principal.id, "requests with this credential");
   await touch?.();
   requireTicketFits(call, principal);
   unwrap(authorise(spec.access, principal, nowMs));

@@ -121,7 +121,7 @@ async function grantOfToken(rx: RouteContext<"login">, url: URL, text: string): 
     config: rx.config,
     db: rx.db,
     nowMs: rx.nowMs,
-    countFailure: (credential) => takeAllowance(rx.env.RATE_FAILED, `failed:${credential}`, "failed logins"),
+    countFailure: (credential) => takeAllowance(rx, "RATE_FAILED", `failed:${credential}`, "failed logins"),
     identified: rx.identify,
   });
   await rx.audit("token");

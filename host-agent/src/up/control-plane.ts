@@ -74,15 +74,15 @@ async function startRuntime(
           modules: [{ type: "ESModule", path: "worker.js", contents: readFileSync(config.worker, "utf8") }],
           compatibilityDate: manifest.compatibilityDate,
           compatibilityFlags: manifest.compatibilityFlags,
-          bindings: { ...manifest.vars, ...config.bindings, EMBEDDED_FRONT: guarded ? "1" : "" },
+          bindings: {
+            ...manifest.vars,
+            ...config.bindings,
+            // There is one isolate: it counts itself, where an emulated binding would write each request down.
+            RATE_LIMITS: JSON.stringify(manifest.rateLimits),
+            EMBEDDED_FRONT: guarded ? "1" : "",
+          },
           d1Databases: { DB: NAME },
           durableObjects: Object.fromEntries(manifest.objects.map(({ binding, className }) => [binding, { className, useSQLite: true }])),
-          ratelimits: Object.fromEntries(
-            manifest.rateLimits.map(({ binding, namespaceId, limit, periodSeconds }) => [
-              binding,
-              { namespace_id: namespaceId, simple: { limit, period: periodSeconds } },
-            ]),
-          ),
           assets: {
             directory: config.console,
             binding: "ASSETS",
