@@ -98,12 +98,12 @@ describe("task status", { timeout: 30_000 }, () => {
     expect(asked()).toEqual([
       "GET tasks?limit=1",
       `GET tasks/${TASK}`,
-      "GET agents?limit=1000",
+      "GET agents",
       `GET tasks?agent=${agent.id}&limit=1`,
       `GET tasks/${TASK}`,
       "GET tasks/reviewer",
-      "GET agents?limit=1000",
-      "GET agents?limit=1000",
+      "GET agents",
+      "GET agents",
       `GET tasks?agent=${agent.id}&limit=1`,
       `GET tasks/${TASK}`,
     ]);
@@ -348,9 +348,9 @@ describe("task cancel, task retry, cleanup", { timeout: 30_000 }, () => {
       stderr: "",
     });
     expect(asked()).toEqual([
-      "GET agents?limit=1000",
+      "GET agents",
       `POST agents/${agent.id}/stop`,
-      `GET tasks?limit=200&agent=${agent.id}`,
+      `GET tasks?agent=${agent.id}`,
       `POST tasks/${TASK}/cleanup`,
     ]);
   });
