@@ -54,6 +54,8 @@ export class Engine {
   readonly #dirty = new Set<TaskCore>();
   readonly #soft = new Set<TaskCore>();
   readonly #over: TaskCore[] = [];
+  /** Other rows that the decision changes. */
+  readonly #writes: (() => void)[] = [];
   #after: (() => void)[] = [];
   #change: number;
   #writtenTold: number;
@@ -111,16 +113,13 @@ export class Engine {
     return sealed === undefined ? undefined : { task: place.task.id, sealed };
   }
 
-  /** One transaction. What fails in it leaves memory ahead of the rows, so the object begins anew from these. */
+  /** What it changes is one transaction. Where that fails memory is ahead of the rows, so the object begins anew from these. */
   decide<T>(decision: (board: Board, nowMs: number) => T): T {
     const { ctx } = this.#port;
     let value: T;
     try {
-      value = ctx.storage.transactionSync(() => {
-        const decided = decision(this.board, this.#port.nowMs());
-        this.#write();
-        return decided;
-      });
+      value = decision(this.board, this.#port.nowMs());
+      this.#write();
     } catch (cause) {
       ctx.abort(`a decision about tasks could not be kept: ${errorText(cause)}`);
       throw cause;
@@ -206,11 +205,30 @@ export class Engine {
     this.decide((board) => board.restore(open, rows.hosts(), nowMs()));
   }
 
-  /** Within the transaction. */
+  /** Within a decision: one that had ended is open again. */
+  reopen(task: TaskCore): void {
+    this.#writes.push(() => this.#port.rows.reopen(task));
+  }
+
+  /** Much of what is told changes no row. */
   #write(): void {
-    const { rows, state, nowMs } = this.#port;
     const changed = [...this.#dirty];
+    const over = this.#over.splice(0);
+    const writes = this.#writes.splice(0);
     this.#dirty.clear();
+    if (changed.length + over.length + writes.length > 0)
+      this.#port.ctx.storage.transactionSync(() => {
+        for (const write of writes) write();
+        this.#writeTasks(changed, over);
+      });
+    if (changed.length > 0) this.#after.push(() => this.#port.waiters.changed(changed));
+    this.teller.add([...changed, ...this.#soft]);
+    if (this.#soft.size > 0 || (this.teller.told > this.#writtenTold && this.board.tasks.size > 0))
+      this.#flushMs ??= this.#port.nowMs() + FLUSH_MS;
+  }
+
+  #writeTasks(changed: readonly TaskCore[], over: readonly TaskCore[]): void {
+    const { rows, state, nowMs } = this.#port;
     for (const task of changed) {
       this.#soft.delete(task);
       this.#keepResults(task);
@@ -219,7 +237,6 @@ export class Engine {
       else rows.insert(task, work);
     }
     this.#new.clear();
-    const over = this.#over.splice(0);
     for (const task of over) {
       const [only, ...others] = task.targets;
       const result = others.length === 0 && overall(task.targets) === "completed" ? only?.past.at(-1)?.result : undefined;
@@ -227,9 +244,6 @@ export class Engine {
       if (result !== undefined) state.put({ key: resultKey(task.id), value: result, ttlS: STATE_TTL_S, by: "task" }, nowMs());
       this.#after.push(() => this.#port.waiters.ended(task));
     }
-    if (changed.length > 0) this.#after.push(() => this.#port.waiters.changed(changed));
-    this.teller.add([...changed, ...this.#soft]);
-    if (this.#soft.size > 0 || (this.teller.told > this.#writtenTold && this.board.tasks.size > 0)) this.#flushMs ??= nowMs() + FLUSH_MS;
   }
 
   /** Those of many targets would not fit in one row together. */
@@ -274,9 +288,9 @@ export class Engine {
       task: (key) => this.core(key),
       save: (task) => void this.#dirty.add(task),
       soften: (task) => void this.#soft.add(task),
-      saveHost: (host) => rows.saveHost(host),
-      forgetHost: (host) => rows.forgetHost(host),
-      evidence: (host, report) => rows.keepEvidence(report.attempt, host, nowMs(), JSON.stringify(report)),
+      saveHost: (host) => void this.#writes.push(() => rows.saveHost(host)),
+      forgetHost: (host) => void this.#writes.push(() => rows.forgetHost(host)),
+      evidence: (host, report) => void this.#writes.push(() => rows.keepEvidence(report.attempt, host, nowMs(), JSON.stringify(report))),
       ended: (task) => void this.#over.push(task),
       offer: (task, target, attempt) => void this.#after.push(() => void orders.offer(task, target, attempt)),
       start: (task, _target, attempt, again) => void this.#after.push(() => void orders.start(task, attempt, again)),

@@ -95,7 +95,7 @@ export function retry(ref: string, reach: Reach, by: Actor, port: SubmitPort): R
               : target,
           ),
         };
-        rows.reopen(again);
+        engine.reopen(again);
         board.reopen(again, nowMs);
         return again;
       }),

@@ -60,7 +60,11 @@ export class TaskRows {
   }
 
   reopen(core: TaskCore): void {
-    this.#sql.exec("UPDATE tasks SET open = 1, status = NULL, core = ? WHERE key = ? AND open IN (0, 1)", JSON.stringify(core), core.key);
+    this.#sql.exec(
+      "UPDATE tasks SET open = 1, status = NULL, core = ? WHERE key = ? AND open IN (0, 1)",
+      JSON.stringify(stored(core)),
+      core.key,
+    );
   }
 
   *open(): Generator<TaskCore> {
