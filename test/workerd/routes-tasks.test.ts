@@ -295,6 +295,13 @@ describe("bad inputs", () => {
       "workspace.path",
       /Inside one of \/tmp/,
     ],
+    [
+      "API 26: outside the roots of the host that a command is for",
+      { command: ["true"], on: { host: "builder" }, workspace: { mode: "path", path: "/tmp/../etc" } },
+      "path_outside_roots",
+      "workspace.path",
+      /Inside one of \/tmp/,
+    ],
     ["API 26: a cwd that climbs out", { prompt: "x", cwd: "../.." }, "path_outside_roots", "cwd", /inside the workspace/],
     ["API 27: LD_PRELOAD", { prompt: "x", env: { LD_PRELOAD: "x" } }, "env_denied", "env.LD_PRELOAD", /./],
     ["API 27: NODE_OPTIONS", { prompt: "x", credentials: { NODE_OPTIONS: "x" } }, "env_denied", "credentials.NODE_OPTIONS", /./],

@@ -3,7 +3,7 @@ import { fail, MaestroFailure } from "@maestro/shared/errors";
 import type { TaskId } from "@maestro/shared/ids";
 import { SECRET_IV_BYTES, sealSecret } from "../crypto/secret-box.ts";
 import { addresseesNamed, allAddressees, type AddresseeRow } from "../db/addressees.ts";
-import { findHost } from "../db/hosts.ts";
+import { findHost, type HostRow } from "../db/hosts.ts";
 import { mayTouchAgent, mayTouchHost, reachOf } from "../domain/access/permissions.ts";
 import { checkRoots, checkTask, pathOf } from "../domain/dispatch/check-task.ts";
 import { readinessProblem } from "../domain/dispatch/readiness.ts";
@@ -20,7 +20,8 @@ type Submission = RouteContext<"taskCreate">;
 /** Throws what is wrong with it. */
 export async function newTask(rx: Submission, by: Actor): Promise<NewTask & { body: { id: string } }> {
   const body = unwrap(checkTask(rx.body, rx.config.forwardable));
-  const on = await placeOf(rx, unwrap(selectorOf(body.on, body.labels)));
+  const { on, host } = await placeOf(rx, unwrap(selectorOf(body.on, body.labels)));
+  if (host !== undefined) await requireWithinRoots(rx, host);
   const targets = await targetsOf(rx, { to: body.to ?? [], on, command: body.command !== undefined });
   await requireSecrets(rx, body.secrets ?? []);
   const id = body.id ?? (await rx.repeatableId("task"));
@@ -82,15 +83,22 @@ function commandWithinReach({ principal }: Submission): void {
 }
 
 /** With the name of the host that it names. An agent that names neither host nor agent means its own host. */
-async function placeOf(rx: Submission, on: Selector | undefined): Promise<Selector | undefined> {
+async function placeOf(rx: Submission, on: Selector | undefined): Promise<{ on: Selector | undefined; host?: HostRow }> {
   if (on?.host === undefined)
-    return rx.principal.kind === "agent" && (rx.body.to ?? []).length === 0 ? { ...on, host: rx.principal.host.name } : on;
+    return { on: rx.principal.kind === "agent" && (rx.body.to ?? []).length === 0 ? { ...on, host: rx.principal.host.name } : on };
   const field = rx.body.on?.host === undefined ? "labels.target" : "on.host";
   const host = await findHost(rx.db, rx.fleet, on.host).catch((error: unknown) => {
     throw error instanceof MaestroFailure ? new MaestroFailure({ ...error.error, field }) : error;
   });
   if (rx.principal.kind !== "agent") hostNameWithinReach({ principal: rx.principal }, host.name, field);
-  return { ...on, host: host.name };
+  return { on: { ...on, host: host.name }, host };
+}
+
+/** What its host would refuse anyway is refused now, as far as the host has told. */
+async function requireWithinRoots(rx: Submission, { id, name }: HostRow): Promise<void> {
+  if (pathOf(rx.body.workspace) === undefined) return;
+  const [here] = await rx.feed.hostsNow([id]);
+  unwrap(checkRoots(rx.body.workspace, { name, roots: here?.facts.roots ?? [] }));
 }
 
 /** [SKILL34] An agent that could not run it is said so now. One whose host is away is not: it waits. */
