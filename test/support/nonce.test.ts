@@ -43,6 +43,10 @@ describe("invariant I", () => {
       file: undefined,
     };
     expect(violations({ ...expected, allowed: false }, refused)).toEqual([]);
+    // Its user was quicker than what it waited for.
+    const cancelled = { ...refused, status: "cancelled", reason: "cancelled" };
+    expect(violations({ ...expected, allowed: false, excuses: new Set(["cancelled"]) }, cancelled)).toEqual([]);
+    expect(violations({ ...expected, allowed: false }, cancelled)).not.toEqual([]);
   });
 
   test.each<[string, Partial<Observed>, Partial<Expected>]>([
