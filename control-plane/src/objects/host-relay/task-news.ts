@@ -15,7 +15,10 @@ const TRIES = 2;
 /** More than a host that is believed makes; past it the link ends, and all is told anew. */
 const MAX_JOBS = 1_000;
 
-export type SchedulerForRelay = Pick<SchedulerCalls, "hostUp" | "hostAttempts" | "attemptStatus" | "hostDown" | "hostChanged" | "attempt" | "secretsOf">;
+export type SchedulerForRelay = Pick<
+  SchedulerCalls,
+  "hostUp" | "hostAttempts" | "attemptStatus" | "hostDown" | "hostChanged" | "attempt" | "secretsOf"
+>;
 
 export interface AttemptPage {
   items: AttemptReport[];
