@@ -93,7 +93,7 @@ export const ERRORS = {
   frame_invalid: row(400, 1, "Frame invalid"),
   frame_kind: row(400, 1, "Frame kind wrong"),
   frame_too_large: row(413, 1, "Frame too large"),
-  offset_invalid: row(400, 1, "Offset invalid"),
+  offset_invalid: row(400, 2, "Offset invalid"),
   hello_timeout: row(408, 5, "No hello in time", true),
   superseded: row(409, 10, "Superseded", true),
   seq_conflict: row(409, 10, "Sequence conflict"),

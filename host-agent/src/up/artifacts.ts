@@ -9,9 +9,7 @@ export const Manifest = z.object({
   compatibilityDate: z.string(),
   compatibilityFlags: z.array(z.string()),
   objects: z.array(z.object({ binding: z.string(), className: z.string() })),
-  rateLimits: z.array(
-    z.object({ binding: z.string(), limit: z.number(), periodSeconds: z.union([z.literal(10), z.literal(60)]) }),
-  ),
+  rateLimits: z.array(z.object({ binding: z.string(), limit: z.number(), periodSeconds: z.union([z.literal(10), z.literal(60)]) })),
   vars: z.record(z.string(), z.string()),
 });
 export type Manifest = z.infer<typeof Manifest>;

@@ -347,12 +347,7 @@ describe("task cancel, task retry, cleanup", { timeout: 30_000 }, () => {
       stdout: `reviewer is stopped; 1 workspace removed.\nTask ${other} is of other agents as well: maestro cleanup ${other}\n`,
       stderr: "",
     });
-    expect(asked()).toEqual([
-      "GET agents",
-      `POST agents/${agent.id}/stop`,
-      `GET tasks?agent=${agent.id}`,
-      `POST tasks/${TASK}/cleanup`,
-    ]);
+    expect(asked()).toEqual(["GET agents", `POST agents/${agent.id}/stop`, `GET tasks?agent=${agent.id}`, `POST tasks/${TASK}/cleanup`]);
   });
 
   test("workspace clean says once of a directory that it is kept, however many tasks worked there", async () => {
