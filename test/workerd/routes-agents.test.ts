@@ -105,15 +105,6 @@ describe("agents", () => {
     await refusal(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w", env: { LD_PRELOAD: "x" } } }), "env_denied");
   });
 
-  test("[TK5] a credential is not kept as an agent's or a type's plain variable", async () => {
-    const { api } = await linkedFleet();
-    const env = { GH_TOKEN: "ghp_plain" };
-    await refusal(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w", env } }), "env_denied");
-    await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w", env: { CI: "1" } } }));
-    await refusal(api("/api/v1/agents/shell", { method: "PATCH", body: { env } }), "env_denied");
-    await refusal(api("/api/v1/agent-types", { body: { slug: "linter", argv: ["lint"], env } }), "env_denied");
-  });
-
   test("a start that the host refuses leaves the agent as it was", async () => {
     const { link, api } = await linkedFleet();
     await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w" } }));

@@ -37,7 +37,7 @@ export const agentTypeRoutes = defineRoutes({
   },
 
   async agentTypeCreate(rx) {
-    const type = unwrap(checkAgentType(rx.body, rx.config.forwardable));
+    const type = unwrap(checkAgentType(rx.body));
     const reporters = (await presentOf(rx)).filter(({ types }) => types.some(({ slug, source }) => slug === type.slug && source !== "api"));
     if (reporters.length > 0) {
       throw new MaestroFailure(

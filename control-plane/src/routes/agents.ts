@@ -9,7 +9,7 @@ import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
 import { healthOf } from "../domain/dispatch/readiness.ts";
 import { inStatusGroup, isAwaited, sessionOfAgent, toAgent } from "../domain/fleet/agent-view.ts";
 import { iso } from "../domain/fleet/host-view.ts";
-import { checkKeptEnv, checkPath, checkWords } from "../domain/fleet/launch.ts";
+import { checkEnv, checkPath, checkWords } from "../domain/fleet/launch.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
@@ -49,7 +49,7 @@ export const agentRoutes = defineRoutes({
     refuseDraining(host);
     const name = body.name ?? body.type;
     agentNameWithinReach(rx, name, "name");
-    const env = unwrap(checkKeptEnv(body.env, rx.config.forwardable));
+    const env = unwrap(checkEnv(body.env));
     const args = unwrap(checkWords(body.args ?? [], "args"));
     const path = unwrap(checkPath(body.workspace, "workspace"));
     const problem = await launchProblem(rx, host, body.type);
@@ -88,7 +88,7 @@ export const agentRoutes = defineRoutes({
     const agent = await agentFor(rx, rx.params.id);
     const { body } = rx;
     if (body.name !== undefined) agentNameWithinReach(rx, body.name, "name");
-    if (body.env !== undefined) unwrap(checkKeptEnv(body.env, rx.config.forwardable));
+    if (body.env !== undefined) unwrap(checkEnv(body.env));
     if (body.args !== undefined) unwrap(checkWords(body.args, "args"));
     await rx.audit(agent.name);
     const row = await updateAgent(rx.db, rx.fleet, agent.id, body, rx.nowMs);

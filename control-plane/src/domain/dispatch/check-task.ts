@@ -6,7 +6,7 @@ import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { idKind } from "@maestro/shared/ids";
 import { MAX_PROMPT_CHARS, MAX_SEALED_BYTES } from "@maestro/shared/limits";
 import { err, ok, type Result } from "@maestro/shared/result";
-import { checkEnv, checkPath, plainCredential } from "../fleet/launch.ts";
+import { checkEnv, checkPath } from "../fleet/launch.ts";
 import { utf8Bytes } from "../state/entry.ts";
 
 /** @param forwardable names that this deployment lets callers bring beside the usual ones. */
@@ -77,13 +77,7 @@ function envProblem(body: TaskBody, forwardable: readonly string[]): MaestroErro
   for (const { name, field } of named) {
     if (DENIED.has(name)) return denied(name, field, "It would change what other programs do; set it in the agent's own configuration.");
     if (name.startsWith("MAESTRO_")) return denied(name, field, "Names that begin with MAESTRO_ are set by Maestro itself.");
-    // [TK5] `env` is kept as it stands, for as long as the task is.
-    if (field.startsWith("env.") && allowed.includes(name))
-      return plainCredential(
-        name,
-        field,
-        `Leave the value out (--env ${name}) and it is taken from your environment and sealed; or keep it as a secret: maestro secret set ${name}`,
-      );
+    if (field.startsWith("env.") && allowed.includes(name)) return plainCredential(name, field);
     if (field.startsWith("credentials.") && !allowed.includes(name))
       return denied(
         name,
@@ -105,6 +99,13 @@ function envProblem(body: TaskBody, forwardable: readonly string[]): MaestroErro
 const DENIED: ReadonlySet<string> = new Set(DENIED_ENV);
 const denied = (name: string, field: string, hint: string): MaestroError =>
   maestroError("env_denied", `The environment name ${name} is not forwarded.`, { field, hint });
+
+/** [TK5] `env` is kept as it stands, for as long as the task is. */
+const plainCredential = (name: string, field: string): MaestroError =>
+  maestroError("env_denied", `${name} is a credential, and a plain variable is kept as it stands.`, {
+    field,
+    hint: `Leave the value out (--env ${name}) and it is taken from your environment and sealed; or keep it as a secret: maestro secret set ${name}`,
+  });
 
 function workspaceProblem({ workspace, cwd }: TaskBody): MaestroError | undefined {
   const path = pathOf(workspace);

@@ -4,7 +4,7 @@ import { makeId } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { agentStatus, inStatusGroup, sessionOfAgent } from "./agent-view.ts";
 import { decodeInput, MAX_INPUT_BYTES } from "./input.ts";
-import { checkAgentType, checkEnv, checkKeptEnv, checkPath } from "./launch.ts";
+import { checkAgentType, checkEnv, checkPath } from "./launch.ts";
 import { findSession, freeSessionName, programName, toSession, type PlacedSession } from "./session-view.ts";
 
 const info = (more: Partial<SessionInfo> = {}): SessionInfo => ({
@@ -104,18 +104,6 @@ test("row 26 and 27: relative paths and dangerous names are refused", () => {
   expect(checkPath("~/x", "cwd").ok).toBe(true);
   expect(checkEnv({ BASH_ENV: "x" })).toMatchObject({ ok: false, error: { code: "env_denied", field: "env.BASH_ENV" } });
   expect(checkEnv(undefined)).toEqual({ ok: true, value: {} });
-});
-
-test("[TK5] what is kept with an agent or a type has no credentials, the deployment's own names neither", () => {
-  const refused = (name: string) => ({
-    ok: false,
-    error: { code: "env_denied", field: `env.${name}`, hint: expect.stringContaining(`--env ${name}`) },
-  });
-  expect(checkKeptEnv({ A: "b", GH_TOKEN: "ghp_x" }, [])).toMatchObject(refused("GH_TOKEN"));
-  expect(checkKeptEnv({ NPM_TOKEN: "x" }, ["NPM_TOKEN"])).toMatchObject(refused("NPM_TOKEN"));
-  expect(checkKeptEnv({ NPM_TOKEN: "x" }, [])).toEqual({ ok: true, value: { NPM_TOKEN: "x" } });
-  expect(checkKeptEnv({ BASH_ENV: "x" }, [])).toMatchObject({ ok: false, error: { field: "env.BASH_ENV" } });
-  expect(checkAgentType({ slug: "a", mode: "m", env: { OPENAI_API_KEY: "sk-x" } })).toMatchObject(refused("OPENAI_API_KEY"));
 });
 
 test.each([

@@ -1,6 +1,5 @@
 /** What may be handed to a host to launch: paths, environment, types. */
 import { DENIED_ENV, type AgentTypeFile, type AgentTypeReport } from "@maestro/shared/contract/agent-types";
-import { FORWARDABLE_ENV } from "@maestro/shared/contract/state";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -21,27 +20,6 @@ export function checkEnv(env: Readonly<Record<string, string>> | undefined): Res
   return ok({ ...env });
 }
 
-/**
- * [TK5] Of what is kept as it stands, for as long as it is there: no credentials.
- *
- * @param forwardable names of credentials that this deployment knows beside the usual ones.
- */
-export function checkKeptEnv(
-  env: Readonly<Record<string, string>> | undefined,
-  forwardable: readonly string[],
-): Result<Record<string, string>> {
-  const checked = checkEnv(env);
-  const name = Object.keys(env ?? {}).find((of) => isCredential(of, forwardable));
-  if (!checked.ok || name === undefined) return checked;
-  const hint = `Leave it out, and let the agent's CLI log in on its host; tasks bring it sealed: maestro task dispatch --env ${name}`;
-  return err(plainCredential(name, `env.${name}`, hint));
-}
-
-const isCredential = (name: string, forwardable: readonly string[]): boolean => [...FORWARDABLE_ENV, ...forwardable].includes(name);
-
-export const plainCredential = (name: string, field: string, hint: string): MaestroError =>
-  maestroError("env_denied", `${name} is a credential, and a plain variable is kept as it stands.`, { field, hint });
-
 /** A relative path has no meaning on another machine. Whether an absolute one is inside the roots the host says. */
 export function checkPath(path: string, field: string): Result<string> {
   if (path.includes("\0")) return err(nulByte(field));
@@ -60,7 +38,7 @@ export function checkWords(words: readonly string[], field: string): Result<stri
 }
 
 /** Cross-field rules of a type that no schema says. */
-export function checkAgentType(type: AgentTypeFile, forwardable: readonly string[] = []): Result<AgentTypeFile> {
+export function checkAgentType(type: AgentTypeFile): Result<AgentTypeFile> {
   const adapter = type.adapter ?? (type.argv === undefined ? "kilo" : "custom");
   const invalid = (field: string, detail: string, hint: string) => err(maestroError("agent_type_invalid", detail, { field, hint }));
   if (adapter === "custom" && type.argv === undefined)
@@ -71,7 +49,7 @@ export function checkAgentType(type: AgentTypeFile, forwardable: readonly string
     return invalid("prompt", "prompt belongs to custom types.", "Leave it out, or set adapter to custom.");
   if (type.resources !== undefined && type.resource_limits !== undefined)
     return invalid("resources", "resources and resource_limits are the same thing.", "Keep resource_limits.");
-  const denied = checkKeptEnv(type.env, forwardable);
+  const denied = checkEnv(type.env);
   if (!denied.ok) return denied;
   return ok({ ...type, adapter });
 }
