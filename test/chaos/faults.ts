@@ -142,6 +142,8 @@ async function copiedIdentity({ world, random, timeScale }: ChaosWorld): Promise
   const home = new TestHome("c");
   cpSync(host.home.path, home.path, { recursive: true, filter: (path) => !/\.(sock|lock|pid)$|\/(run|attempts|logs)(\/|$)/.test(path) });
   const clone = SecondHost.clone("clone", home, { MAESTRO_TIME_SCALE: String(timeScale) });
+  // The copy knows nothing of what runs on the other, and says so: that ends as lost before the two are told apart.
+  await world.excuse("host_gone", host);
   try {
     clone.run();
     const locked = async () =>
@@ -150,7 +152,7 @@ async function copiedIdentity({ world, random, timeScale }: ChaosWorld): Promise
   } finally {
     await clone[Symbol.asyncDispose]();
   }
-  // Nobody knows which of the two is the copy: its work may be lost to the fleet meanwhile, and is never run twice.
+  // Nobody knows which of the two is the copy: what began meanwhile may be lost to the fleet too, and is never run twice.
   await world.excuse("host_gone", host);
   const unlocked = await world.product.cli(["host", "unlock", host.name, "--yes"]);
   if (unlocked.code !== 0) throw new Error(`host unlock: ${unlocked.stderr}`);
