@@ -5,7 +5,7 @@ import { agentTypeBySlug, listAgentTypes } from "../db/agent-types.ts";
 import { findHost, type HostRow } from "../db/hosts.ts";
 import { setAgentSession, type AgentRow } from "../db/agents.ts";
 import { isAwaited, sessionOfAgent } from "../domain/fleet/agent-view.ts";
-import { checkLaunchable } from "../domain/fleet/launch.ts";
+import { checkLaunchable, launchedAgent } from "../domain/fleet/launch.ts";
 import { isDefinite, NeverSent } from "../domain/fleet/outcome.ts";
 import { toSession } from "../domain/fleet/session-view.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
@@ -56,20 +56,11 @@ export async function start(
   const session = newId();
   // Of two starts at once only one gets to take the place of the session before.
   if (!(await setAgentSession(rx.db, rx.fleet, agent.id, session, agent.session, rx.nowMs))) throw beingStarted(agent);
-  const { id, name, type, workspace, model, args, env } = agent;
+  const { id, name } = agent;
   const started = await askHost(relay, "agent.start", {
     t: "agent.start",
     session,
-    agent: {
-      id,
-      name,
-      type,
-      workspace,
-      args,
-      env,
-      ...(model === null ? {} : { model }),
-      ...(definition === undefined ? {} : { definition: { ...definition.definition } }),
-    },
+    agent: launchedAgent(agent, definition?.definition ?? null),
     size: { cols: body.cols ?? DEFAULT_SIZE.cols, rows: body.rows ?? DEFAULT_SIZE.rows },
     backend: body.backend ?? "auto",
   }).catch(async (error: unknown) => {

@@ -7,9 +7,10 @@ import { findHost, type HostRow } from "../db/hosts.ts";
 import { mayTouchAgent, mayTouchHost, reachOf } from "../domain/access/permissions.ts";
 import { checkRoots, checkTask, pathOf } from "../domain/dispatch/check-task.ts";
 import { readinessProblem } from "../domain/dispatch/readiness.ts";
+import { launchedAgent } from "../domain/fleet/launch.ts";
 import { chooseTargets, selectorOf, type Addressee, type Addressing, type Selector } from "../domain/dispatch/targets.ts";
 import type { PresentHost } from "../domain/events/present.ts";
-import type { Actor, AgentOfTask, NewTarget, NewTask } from "../domain/tasks/calls.ts";
+import type { Actor, NewTarget, NewTask } from "../domain/tasks/calls.ts";
 import { unwrap, type RouteContext } from "../http/define-route.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
 import { secretNotFound } from "../objects/scheduler/secret-store.ts";
@@ -44,7 +45,7 @@ async function targetsOf(rx: Submission, addressing: Addressing): Promise<NewTar
   await requireReady(rx, addressing, rows);
   return rows.map(({ agent, host, definition }) => ({
     kind: "agent",
-    agent: agentOf(agent, definition),
+    agent: launchedAgent(agent, definition),
     host: { id: host.id, name: host.name },
   }));
 }
@@ -136,20 +137,4 @@ async function sealed(
     return [name, await sealSecret(rx.config.keys.secrets, place, value, rx.random(SECRET_IV_BYTES))];
   });
   return Object.fromEntries(await Promise.all(entries));
-}
-
-function agentOf(
-  { id, name, type, workspace, model, args, env }: AddresseeRow["agent"],
-  definition: AddresseeRow["definition"],
-): AgentOfTask {
-  return {
-    id,
-    name,
-    type,
-    workspace,
-    args,
-    env,
-    ...(model === null ? {} : { model }),
-    ...(definition === null ? {} : { definition: { ...definition } }),
-  };
 }

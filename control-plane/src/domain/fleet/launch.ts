@@ -3,6 +3,7 @@ import { DENIED_ENV, type AgentTypeFile, type AgentTypeReport } from "@maestro/s
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
 import { err, ok, type Result } from "@maestro/shared/result";
+import type { AgentRecord } from "./agent-view.ts";
 
 /** Names that would run somebody's code inside another program. The host checks again, by its own policy. */
 export function checkEnv(env: Readonly<Record<string, string>> | undefined): Result<Record<string, string>> {
@@ -90,3 +91,20 @@ export function checkLaunchable(
 
 const DENIED: ReadonlySet<string> = new Set(DENIED_ENV);
 const nulByte = (field: string): MaestroError => maestroError("nul_byte", `'${field}' contains a NUL byte.`, { field });
+
+/** An agent as its host is told to launch it; a definition where its type is one of the fleet's own. */
+export function launchedAgent(
+  { id, name, type, workspace, model, args, env }: Pick<AgentRecord, "id" | "name" | "type" | "workspace" | "model" | "args" | "env">,
+  definition: AgentTypeFile | null,
+) {
+  return {
+    id,
+    name,
+    type,
+    workspace,
+    args,
+    env,
+    ...(model === null ? {} : { model }),
+    ...(definition === null ? {} : { definition: { ...definition } }),
+  };
+}
