@@ -189,6 +189,21 @@ describe("when the audit log cannot be written", () => {
     ).toBe(2);
   });
 
+  it("no task is taken", async () => {
+    await tamper("ALTER TABLE lost RENAME TO audit");
+    await joinHost(fleet, "web");
+    const submit = () => call("/api/v1/tasks", { token: fleet.owner.token, body: { command: ["true"], on: { host: "web" } } });
+    await tamper("ALTER TABLE audit RENAME TO lost");
+    await refusal(submit(), "audit_unavailable");
+    await tamper("ALTER TABLE lost RENAME TO audit");
+    const tasks = () => json(call("/api/v1/tasks", { token: fleet.owner.token }));
+    expect((await tasks()).items).toEqual([]);
+    const { id } = await json(submit());
+    expect((await tasks()).items).toMatchObject([{ id }]);
+    const ofTasks = (await records()).filter(({ action }) => action === "taskCreate");
+    expect(ofTasks).toMatchObject([{ outcome: "ok", target: id }]);
+  });
+
   it("reading goes on", async () => {
     expect((await call("/api/v1/tokens", { token: fleet.owner.token })).status).toBe(200);
   });

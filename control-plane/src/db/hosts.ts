@@ -5,6 +5,7 @@ import type { FleetId, HostId } from "@maestro/shared/ids";
 import type { Db } from "./client.ts";
 import { findBy } from "./find.ts";
 import { toPage, type Page, type PageAsk } from "./page.ts";
+import { Remembered } from "./remembered.ts";
 import { agents, fleets, hosts } from "./schema.ts";
 import { isUniqueViolation } from "./unique.ts";
 
@@ -43,6 +44,19 @@ export function findHost(db: Db, fleet: FleetId, ref: string): Promise<HostRow> 
     names: async () => (await db.select({ name: hosts.name }).from(hosts).where(eq(hosts.fleet, fleet)).limit(1000)).map((row) => row.name),
     label: (row) => `${row.name} (${row.id})`,
   });
+}
+
+const meant = new Remembered<HostRow>("hosts");
+
+/** The same for what is asked many times a second. */
+export async function findHostAgain(db: Db, fleet: FleetId, ref: string): Promise<HostRow> {
+  const nowMs = Date.now();
+  const known = meant.get(`${fleet} ${ref}`, nowMs);
+  if (known !== undefined) return known;
+  const found = await findHost(db, fleet, ref);
+  // The beginning of an id may soon be the beginning of two.
+  if (found.name === ref || found.id === ref) meant.set(`${fleet} ${ref}`, found, nowMs);
+  return found;
 }
 
 /** By whole id alone, of any fleet: for authentication, where the fleet is not known yet. */

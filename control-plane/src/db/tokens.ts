@@ -4,6 +4,7 @@ import { fail } from "@maestro/shared/errors";
 import type { FleetId, TokenId } from "@maestro/shared/ids";
 import type { Db } from "./client.ts";
 import { toPage, type Page, type PageAsk } from "./page.ts";
+import { Remembered } from "./remembered.ts";
 import { browserSessions, loginLinks, members, tokens } from "./schema.ts";
 import { isUniqueViolation } from "./unique.ts";
 
@@ -11,13 +12,23 @@ export type TokenRow = typeof tokens.$inferSelect;
 /** With the member as they are now; null when they were removed. */
 export type TokenWithMember = { token: TokenRow; member: typeof members.$inferSelect | null };
 
-export const LAST_USED_GRAIN_MS = 3_600_000;
+const LAST_USED_GRAIN_MS = 3_600_000;
 
 const withMember = (db: Db) => db.select({ token: tokens, member: members }).from(tokens).leftJoin(members, eq(members.id, tokens.member));
 
+const used = new Remembered<TokenWithMember>("tokens", "members");
+
 export async function tokenByLookup(db: Db, lookup: string): Promise<TokenWithMember | undefined> {
-  return withMember(db).where(eq(tokens.lookup, lookup)).get();
+  const nowMs = Date.now();
+  const known = used.get(lookup, nowMs);
+  if (known !== undefined) return known;
+  const found = await withMember(db).where(eq(tokens.lookup, lookup)).get();
+  // One whose use is not noted yet is read again once it is.
+  if (found !== undefined && !isTouchDue(found.token, nowMs)) used.set(lookup, found, nowMs);
+  return found;
 }
+
+export const isTouchDue = ({ lastUsedMs }: TokenRow, nowMs: number): boolean => (lastUsedMs ?? 0) < nowMs - LAST_USED_GRAIN_MS;
 
 export async function tokenById(db: Db, id: TokenId): Promise<TokenWithMember | undefined> {
   return withMember(db).where(eq(tokens.id, id)).get();

@@ -1,7 +1,9 @@
 /** One request's audit: written before privileged effects, and for refusals once it is known who was refused. */
-import { ERRORS, fail, type ErrorCode } from "@maestro/shared/errors";
+import { ERRORS, MaestroFailure, type ErrorCode, type MaestroError } from "@maestro/shared/errors";
+import type { Result } from "@maestro/shared/result";
+import type { AuditEntry } from "../domain/access/audit-entry.ts";
+import { unrecorded } from "../domain/access/unrecorded.ts";
 import { errorText } from "../log-text.ts";
-import type { AuditEntry } from "../objects/feed-audit.ts";
 import type { Feed } from "../objects/feed.ts";
 import type { Identity } from "./auth-input.ts";
 
@@ -32,14 +34,16 @@ export class AuditTrail {
     try {
       await this.feed().audit(this.#entry(action, target, "ok"));
     } catch (cause) {
-      throw fail(
-        "audit_unavailable",
-        "The audit log cannot be written, so nothing was done.",
-        { hint: "Try again; if it stays so, look at the server's log." },
-        cause,
-      );
+      throw new MaestroFailure(unrecorded(), { cause });
     }
     this.written = true;
+  }
+
+  /** By an object that writes the record itself before it acts, and refuses with `audit_unavailable` when it cannot. */
+  async by<T>(target: string, act: (entry: AuditEntry) => Promise<Result<T, MaestroError>>): Promise<Result<T, MaestroError>> {
+    const result = await act(this.#entry(this.#place.action, target, "ok"));
+    this.written = result.ok || result.error.code !== "audit_unavailable";
+    return result;
   }
 
   /** Never in the way of the refusal itself: a log that fails here is reported to the server's own log. */

@@ -3,7 +3,7 @@ import { fail } from "@maestro/shared/errors";
 import { ATTEMPT_TOKEN } from "@maestro/shared/token";
 import { HOST_SCHEME } from "@maestro/shared/protocol/link-auth";
 import { touchSession, LAST_SEEN_GRAIN_MS } from "../db/browser-sessions.ts";
-import { touchToken, LAST_USED_GRAIN_MS } from "../db/tokens.ts";
+import { isTouchDue, touchToken } from "../db/tokens.ts";
 import type { Principal } from "../domain/access/principal.ts";
 import { principalOfAttempt } from "./auth-attempt.ts";
 import type { AuthInput } from "./auth-input.ts";
@@ -34,7 +34,7 @@ export async function authenticate(input: AuthInput): Promise<Authenticated> {
       });
     if (bearer.startsWith(ATTEMPT_TOKEN)) return { principal: await principalOfAttempt(bearer, input), touch: undefined };
     const { principal, token } = await principalOfBearer(bearer, input);
-    return { principal, touch: (token.lastUsedMs ?? 0) < nowMs - LAST_USED_GRAIN_MS ? () => touchToken(db, token.id, nowMs) : undefined };
+    return { principal, touch: isTouchDue(token, nowMs) ? () => touchToken(db, token.id, nowMs) : undefined };
   }
   const upgrades = request.headers.get("upgrade") !== null;
   const ticket = offeredTicket(request);

@@ -31,6 +31,7 @@ import type { Result } from "@maestro/shared/result";
 import type { Config } from "../config.ts";
 import type { Db } from "../db/client.ts";
 import type { Page, PageAsk } from "../db/page.ts";
+import type { AuditEntry } from "../domain/access/audit-entry.ts";
 import type { AgentPrincipal, HostPrincipal, UserPrincipal } from "../domain/access/principal.ts";
 import type { Feed } from "../objects/feed.ts";
 import type { Identity } from "./auth-input.ts";
@@ -95,6 +96,8 @@ export interface RouteContext<N extends RouteName> {
    * throws `audit_unavailable` when it cannot be, so that nothing privileged happens unrecorded.
    */
   audit(target: string, action?: string): Promise<void>;
+  /** The same by an object that writes the record itself before it acts: one call less. */
+  auditedBy<T>(target: string, act: (record: AuditEntry) => Promise<Result<T, MaestroError>>): Promise<Result<T, MaestroError>>;
   /** The page asked for by `limit` and `cursor`; a cursor of another query is refused. */
   page(): Promise<PageAsk>;
   list<Row, Item>(page: Page<Row>, item: (row: Row) => Item): Promise<{ items: Item[]; nextCursor?: string }>;

@@ -62,6 +62,7 @@ export function contextOf<N extends RouteName>(call: Call, name: N, principal: P
       trail.identity = who;
     },
     audit: (target: string, action?: string) => trail.ok(target, action),
+    auditedBy: trail.by.bind(trail),
     page: async () => {
       const { limit, cursor } = query;
       return {

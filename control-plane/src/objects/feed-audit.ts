@@ -5,38 +5,62 @@
 import { AUDIT_GENESIS, auditChainText } from "@maestro/shared/contract/audit-chain";
 import { AuditRecord } from "@maestro/shared/contract/resources";
 import { sha256Hex } from "../crypto/digest.ts";
-
-export interface AuditEntry {
-  actor: string;
-  credential: string;
-  ip: string;
-  action: string;
-  target: string;
-  outcome: "ok" | "denied" | "failed";
-  code?: string;
-  requestId: string;
-}
+import type { AuditEntry } from "../domain/access/audit-entry.ts";
 
 /** A type and not an interface: rows of SQLite are records. */
 type Link = { seq: number; hash: string };
+
+interface Waiting {
+  entry: AuditEntry;
+  atMs: number;
+  written: PromiseWithResolvers<AuditRecord>;
+}
 
 export class AuditLog {
   readonly #storage: DurableObjectStorage;
   /** What the next record follows; looked up when first needed after a wake. */
   #head: Link | undefined;
+  readonly #waiting: Waiting[] = [];
+  #busy = false;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
   }
 
-  /** Hashing is asynchronous, so another record may get in between: then this one is hashed again over that. */
-  async append(entry: AuditEntry, atMs: number): Promise<AuditRecord> {
-    for (;;) {
-      const head = (this.#head ??= this.#look());
-      const open = { seq: head.seq + 1, at: new Date(atMs).toISOString(), ...entry };
-      const record: AuditRecord = { ...open, hash: await sha256Hex(auditChainText(head.hash, open)) };
-      if (this.#head === head) return this.#write(record);
+  /** In order, together or none. Hashing is asynchronous: what comes meanwhile waits, and is then written together. */
+  append(entries: readonly AuditEntry[], atMs: number): Promise<AuditRecord[]> {
+    const coming = entries.map((entry) => ({ entry, atMs, written: Promise.withResolvers<AuditRecord>() }));
+    this.#waiting.push(...coming);
+    if (!this.#busy) void this.#writeAll();
+    return Promise.all(coming.map(({ written }) => written.promise));
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#busy = true;
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0);
+      try {
+        const records = await this.#linked(group);
+        this.#write(records);
+        for (const [i, record] of records.entries()) group[i]?.written.resolve(record);
+      } catch (error) {
+        for (const { written } of group) written.reject(error);
+      }
     }
+    this.#busy = false;
+  }
+
+  /** Each follows the one before it. */
+  async #linked(group: readonly Waiting[]): Promise<AuditRecord[]> {
+    const records: AuditRecord[] = [];
+    let { seq, hash } = (this.#head ??= this.#look());
+    for (const { entry, atMs } of group) {
+      const open = { seq: seq + 1, at: new Date(atMs).toISOString(), ...entry };
+      hash = await sha256Hex(auditChainText(hash, open));
+      seq = open.seq;
+      records.push({ ...open, hash });
+    }
+    return records;
   }
 
   list(after: number, limit: number): AuditRecord[] {
@@ -80,26 +104,30 @@ export class AuditLog {
     };
   }
 
-  #write(r: AuditRecord): AuditRecord {
+  #write(records: readonly AuditRecord[]): void {
     const { sql } = this.#storage;
+    const last = records.at(-1);
+    if (last === undefined) return;
     // What cannot be written is not followed: the rows are asked again.
     this.#head = undefined;
-    sql.exec(
-      "INSERT INTO audit (seq, at, actor, credential, ip, action, target, outcome, code, request_id, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      r.seq,
-      r.at,
-      r.actor,
-      r.credential,
-      r.ip,
-      r.action,
-      r.target,
-      r.outcome,
-      r.code ?? null,
-      r.requestId,
-      r.hash,
-    );
-    sql.exec("INSERT OR REPLACE INTO audit_head (one, seq, at, hash) VALUES (1, ?, ?, ?)", r.seq, r.at, r.hash);
-    this.#head = { seq: r.seq, hash: r.hash };
-    return r;
+    this.#storage.transactionSync(() => {
+      for (const r of records)
+        sql.exec(
+          "INSERT INTO audit (seq, at, actor, credential, ip, action, target, outcome, code, request_id, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          r.seq,
+          r.at,
+          r.actor,
+          r.credential,
+          r.ip,
+          r.action,
+          r.target,
+          r.outcome,
+          r.code ?? null,
+          r.requestId,
+          r.hash,
+        );
+      sql.exec("INSERT OR REPLACE INTO audit_head (one, seq, at, hash) VALUES (1, ?, ?, ?)", last.seq, last.at, last.hash);
+    });
+    this.#head = { seq: last.seq, hash: last.hash };
   }
 }

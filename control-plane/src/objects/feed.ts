@@ -9,12 +9,13 @@ import { makeId } from "@maestro/shared/ids";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { SUBPROTOCOL } from "@maestro/shared/protocol/version";
 import { openDb } from "../db/client.ts";
+import type { AuditEntry } from "../domain/access/audit-entry.ts";
 import { CONTEXT_HEADER, FeedContext } from "../domain/access/socket-context.ts";
 import { toFleetEvent, type NewEvent } from "../domain/events/event.ts";
 import type { HostUpdate, PresentHost } from "../domain/events/present.ts";
 import type { Reach } from "../domain/events/reach.ts";
 import { problemResponse } from "../problem.ts";
-import { AuditLog, type AuditEntry } from "./feed-audit.ts";
+import { AuditLog } from "./feed-audit.ts";
 import { EventRing, type StoredEvent } from "./feed-events.ts";
 import { Followers, MAX_FOLLOWERS } from "./feed-followers.ts";
 import { SocketGate } from "./feed-gate.ts";
@@ -113,8 +114,8 @@ export class Feed extends DurableObject<Env> {
 
   // ---- audit --------------------------------------------------------------------------------
 
-  audit(entry: AuditEntry): Promise<AuditRecord> {
-    return this.#audit.append(entry, this.now());
+  async audit(...entries: AuditEntry[]): Promise<void> {
+    await this.#audit.append(entries, this.now());
   }
 
   auditList(after: number, limit: number): AuditRecord[] {

@@ -12,6 +12,7 @@ import type { AttemptReport } from "@maestro/shared/protocol/tasks";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { openDb } from "../db/client.ts";
 import { hostById } from "../db/hosts.ts";
+import type { AuditEntry } from "../domain/access/audit-entry.ts";
 import { CONTEXT_HEADER, SchedulerContext } from "../domain/access/socket-context.ts";
 import type { Reach } from "../domain/events/reach.ts";
 import type { Actor, AttemptOwner, HostForTasks, NewTask, QueueQuery, SchedulerCalls, TaskQuery } from "../domain/tasks/calls.ts";
@@ -54,8 +55,9 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
 
   // ---- tasks --------------------------------------------------------------------------------
 
-  async submit(task: NewTask): Promise<Result<Task>> {
-    return submit(task, this.#parts.submitting);
+  async submit(task: NewTask, record: AuditEntry): Promise<Result<Task>> {
+    const recorded = await this.#parts.recorder.record(record);
+    return recorded.ok ? submit(task, this.#parts.submitting) : recorded;
   }
 
   async task(ref: string, reach: Reach): Promise<Result<TaskDetail>> {

@@ -3,7 +3,7 @@ import { fail, MaestroFailure } from "@maestro/shared/errors";
 import type { TaskId } from "@maestro/shared/ids";
 import { SECRET_IV_BYTES, sealSecret } from "../crypto/secret-box.ts";
 import { addresseesNamed, allAddressees, type AddresseeRow } from "../db/addressees.ts";
-import { findHost, type HostRow } from "../db/hosts.ts";
+import { findHostAgain, type HostRow } from "../db/hosts.ts";
 import { mayTouchAgent, mayTouchHost, reachOf } from "../domain/access/permissions.ts";
 import { checkRoots, checkTask, pathOf } from "../domain/dispatch/check-task.ts";
 import { readinessProblem } from "../domain/dispatch/readiness.ts";
@@ -88,7 +88,7 @@ async function placeOf(rx: Submission, on: Selector | undefined): Promise<{ on: 
   if (on?.host === undefined)
     return { on: rx.principal.kind === "agent" && (rx.body.to ?? []).length === 0 ? { ...on, host: rx.principal.host.name } : on };
   const field = rx.body.on?.host === undefined ? "labels.target" : "on.host";
-  const host = await findHost(rx.db, rx.fleet, on.host).catch((error: unknown) => {
+  const host = await findHostAgain(rx.db, rx.fleet, on.host).catch((error: unknown) => {
     throw error instanceof MaestroFailure ? new MaestroFailure({ ...error.error, field }) : error;
   });
   if (rx.principal.kind !== "agent") hostNameWithinReach({ principal: rx.principal }, host.name, field);

@@ -31,8 +31,7 @@ export const taskRoutes = defineRoutes({
 
   async taskCreate(rx) {
     const task = await newTask(rx, actorFor(rx.principal));
-    await rx.audit(task.body.id);
-    return unwrap(await schedulerOf(rx).submit(task));
+    return unwrap(await rx.auditedBy(task.body.id, (record) => schedulerOf(rx).submit(task, record)));
   },
 
   async task(rx) {

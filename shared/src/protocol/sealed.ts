@@ -4,9 +4,9 @@
  *   ephemeral X25519 public key (32 bytes) ‖ nonce (12 bytes) ‖ AES-256-GCM ciphertext and tag (16 bytes)
  *
  * The AES key is HKDF-SHA256 (empty salt, `info` below) of the X25519 secret of the ephemeral key and the host's sealing key.
- * `info` is the additional data as well, so that what was sealed for one attempt and fence opens for no other. Inside is the
- * JSON of a flat object, name → value, in UTF-8. The two ends of it: `crypto/sealed.ts` of the control plane, `tasks/unseal.ts`
- * of the host.
+ * `info` is the additional data as well, so that what was sealed for one attempt and fence opens for no other; one ephemeral
+ * key may serve several of them within a minute. Inside is the JSON of a flat object, name → value, in UTF-8. The two ends of
+ * it: `crypto/sealed.ts` of the control plane, `tasks/unseal.ts` of the host.
  */
 import * as z from "zod";
 

@@ -2,6 +2,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect } from "vitest";
+import type { AuditEntry } from "../../../control-plane/src/domain/access/audit-entry.ts";
 import type { TaskDetail } from "@maestro/shared/contract/tasks";
 import type { AttemptEnd, AttemptReport, AttemptStatus } from "@maestro/shared/protocol/tasks";
 import type { Scheduler } from "../../../control-plane/src/objects/scheduler.ts";
@@ -14,6 +15,8 @@ import { evict } from "./object-life.ts";
 
 export const ANYBODY = {};
 export const ADA = { name: "ada", credential: "tok_ada" };
+/** Of whatever is submitted. */
+export const RECORD: AuditEntry = { actor: "a", credential: "c", ip: "-", action: "taskCreate", target: "", outcome: "ok", requestId: "r" };
 
 /** One host-agent that accepts what it is offered and starts what it is told to. */
 export class TaskHost {
@@ -141,13 +144,16 @@ export async function taskFleet(): Promise<TaskFleet> {
       await runDurableObjectAlarm(scheduler());
     },
     async submit(body = {}, targets = [{ kind: "host", selector: {} }], rest = {}) {
-      const submitted = await scheduler().submit({
-        body: { command: ["true"], dependsOn: [], ...body },
-        sealed: {},
-        targets,
-        by: ADA,
-        ...rest,
-      });
+      const submitted = await scheduler().submit(
+        {
+          body: { command: ["true"], dependsOn: [], ...body },
+          sealed: {},
+          targets,
+          by: ADA,
+          ...rest,
+        },
+        RECORD,
+      );
       if (!submitted.ok) throw new Error(`${submitted.error.code}: ${submitted.error.detail}`);
       return submitted.value.id;
     },

@@ -8,6 +8,7 @@ import type { MaestroError } from "@maestro/shared/errors";
 import type { AttemptReport } from "@maestro/shared/protocol/tasks";
 import type { Result } from "@maestro/shared/result";
 import type * as z from "zod";
+import type { AuditEntry } from "../access/audit-entry.ts";
 import type { Reach } from "../events/reach.ts";
 
 /** Who did it. `parent`: an agent, with the token of its attempt; checked against the fence in the Scheduler. */
@@ -91,7 +92,8 @@ export interface AttemptOwner {
 
 export interface SchedulerCalls {
   // routes; `ref` is an id or a unique prefix of one. What is out of reach is not found.
-  submit(task: NewTask): Promise<Result<Task>>;
+  /** `record` is written before anything is done. */
+  submit(task: NewTask, record: AuditEntry): Promise<Result<Task>>;
   task(ref: string, reach: Reach): Promise<Result<TaskDetail>>;
   tasks(query: TaskQuery): Promise<{ items: Task[]; next?: string | undefined }>;
   /** `graceMs` of what runs, between two signals; default STOP_GRACE_MS. */

@@ -86,6 +86,7 @@ export function taskParts({ env, sql, store, link, inventory, requests, nowMs, s
     overrun: () => link.drop(CLOSE.tooManyRequests, "rate_limited"),
   });
   const taskRequests = new TaskRequests(link, {
+    nowMs,
     unreachable: () => requests.unreachable(),
     identity: () => store.get("identity"),
     config: () => configOf(env),

@@ -8,7 +8,7 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import type * as z from "zod";
 import { sha256Hex } from "../../crypto/digest.ts";
 import { utf8 } from "../../crypto/encoding.ts";
-import { sealForHost } from "../../crypto/sealed.ts";
+import { Sealer } from "../../crypto/sealed.ts";
 import { openSecret } from "../../crypto/secret-box.ts";
 import { makeAttemptToken } from "../../crypto/attempt-token.ts";
 import type { Keys } from "../../crypto/keys.ts";
@@ -22,6 +22,7 @@ const BLOB_FRAME_BYTES = 64 * 1024;
 const MAX_BLOB_CHANNEL = 0x7fff_ffff;
 
 export interface TaskRequestsPort {
+  nowMs(): number;
   unreachable(): MaestroError;
   identity(): StateOf<"identity"> | undefined;
   config(): Promise<{ keys: Keys; publicOrigin: string | undefined }>;
@@ -40,10 +41,12 @@ export interface TaskRequestsPort {
 export class TaskRequests {
   readonly #link: LinkSocket;
   readonly #port: TaskRequestsPort;
+  readonly #sealer: Sealer;
 
   constructor(link: LinkSocket, port: TaskRequestsPort) {
     this.#link = link;
     this.#port = port;
+    this.#sealer = new Sealer(port.nowMs);
   }
 
   /** Never kept: it dies with its link. */
@@ -115,7 +118,7 @@ export class TaskRequests {
     env["MAESTRO_TOKEN"] = await makeAttemptToken(keys.attempt, { fleet, task, attempt, fence });
     const url = publicOrigin ?? this.#port.origin();
     if (url !== undefined) env["MAESTRO_URL"] = url;
-    const box = await sealForHost(sealingKey, { attempt, fence }, env);
+    const box = await this.#sealer.seal(sealingKey, { attempt, fence }, env);
     return box === undefined
       ? err(maestroError("internal", `The sealing key of host '${identity.name}' is none.`, { hint: "Let the host join anew." }))
       : ok(box);

@@ -1,0 +1,11 @@
+/** One line of the audit log, before it has its place in the chain. */
+export interface AuditEntry {
+  actor: string;
+  credential: string;
+  ip: string;
+  action: string;
+  target: string;
+  outcome: "ok" | "denied" | "failed";
+  code?: string;
+  requestId: string;
+}

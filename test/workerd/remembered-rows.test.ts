@@ -1,0 +1,61 @@
+/** What the Worker remembers of its database for a moment: it saves the reading, and never hides what was changed here. */
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, test, vi } from "vitest";
+import { call, json, makeToken, refusal } from "./access-fleet.ts";
+import { workingFleet, type WorkingFleet } from "./support/working-fleet.ts";
+
+let world: WorkingFleet;
+let user: { id: string; token: string };
+/** Past the time for which tables that were written to are read each time. */
+const SETTLED_MS = 6_000;
+const later = (ms: number): void => void vi.setSystemTime(Date.now() + ms);
+
+const command = ["true"];
+const submit = (body: object) => call("/api/v1/tasks", { token: user.token, body: { command, ...body } });
+const toHost = () => submit({ on: { host: "builder" } });
+const toAgent = () => submit({ to: ["rev"] });
+
+beforeEach(async () => {
+  world = await workingFleet();
+  user = await makeToken(world.fleet, { name: "ci", role: "operator" });
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+  later(SETTLED_MS);
+  // Its first use is noted, and is no reason to read it again.
+  for (let n = 0; n < 2; n++) {
+    await json(toHost());
+    await json(toAgent());
+  }
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test("what another isolate changed is seen a second later", async () => {
+  await env.DB.prepare("update hosts set name = 'renamed'").run();
+  await env.DB.prepare("update agents set name = 'gone'").run();
+  await env.DB.prepare("update tokens set revoked_ms = 1 where id = ?").bind(user.id).run();
+  await json(toHost());
+  await json(toAgent());
+  later(1_000);
+  await refusal(toHost(), "token_revoked");
+  await env.DB.prepare("update tokens set revoked_ms = null").run();
+  later(1_000);
+  await refusal(toHost(), "host_not_found");
+  await refusal(toAgent(), "agent_not_found");
+});
+
+test("what was changed here counts at once", async () => {
+  await json(world.api("/api/v1/agents/rev", { method: "PATCH", body: { name: "next" } }));
+  await refusal(toAgent(), "agent_not_found");
+  await json(toHost());
+  await json(world.api("/api/v1/hosts/builder", { method: "PATCH", body: { name: "renamed" } }));
+  await refusal(toHost(), "host_not_found");
+  await world.api(`/api/v1/tokens/${user.id}`, { method: "DELETE" });
+  await refusal(toHost(), "token_revoked");
+});
+
+test("a name that nobody had is asked for each time", async () => {
+  await refusal(submit({ to: ["soon"] }), "agent_not_found");
+  await env.DB.prepare("update agents set name = 'soon'").run();
+  await json(submit({ to: ["soon"] }));
+});
