@@ -1,0 +1,20 @@
+/**
+ * A machine whose load does not move, whatever else goes on on this one: what the kernel tells its processes of CPU, memory
+ * and load stands still, by mounts of their own over three files of /proc. Root only; ask `canStandStill` first.
+ */
+import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
+import { copyFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+const FIGURES = ["stat", "meminfo", "loadavg"];
+
+export const canStandStill = (): boolean => process.platform === "linux" && process.getuid?.() === 0;
+
+/** @param dir where the figures are kept as they are now. */
+export function stillMachine(dir: string): (argv: readonly string[], options: SpawnOptions) => ChildProcess {
+  mkdirSync(dir, { recursive: true });
+  for (const name of FIGURES) copyFileSync(join("/proc", name), join(dir, name));
+  const mounts = FIGURES.map((name) => `mount --bind "$0/${name}" /proc/${name}`).join(" && ");
+  return (argv, options) =>
+    spawn("unshare", ["--mount", "--propagation", "private", "sh", "-c", `${mounts} && exec "$@"`, dir, ...argv], options);
+}
