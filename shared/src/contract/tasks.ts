@@ -146,6 +146,7 @@ export type TaskBody = z.infer<typeof TaskBody>;
 
 const Named = z.object({ id: z.string(), name: z.string() });
 
+/** As its host told it at the end: `complete` is the log that it wrote. How much of it is stored, LOG_HEADERS of the log itself say. */
 export const LogInfo = z.object({
   bytes: z.int().min(0),
   sha256: z.string().optional(),
