@@ -378,6 +378,8 @@ describe("what a program may be started with", () => {
   it.each([
     ["API 26: a relative cwd", { cwd: "src" }, "path_outside_roots", "cwd", "Give a path on that host, beginning with /."],
     ["API 27: LD_PRELOAD", { env: { LD_PRELOAD: "x" } }, "env_denied", "env.LD_PRELOAD", DENIED],
+    ["API 27: another of the loader's", { env: { DYLD_FRAMEWORK_PATH: "x" } }, "env_denied", "env.DYLD_FRAMEWORK_PATH", DENIED],
+    ["API 27: git's configuration", { env: { GIT_CONFIG_COUNT: "1" } }, "env_denied", "env.GIT_CONFIG_COUNT", DENIED],
     ["API 27: NODE_OPTIONS", { env: { NODE_OPTIONS: "x" } }, "env_denied", "env.NODE_OPTIONS", DENIED],
     [
       "API 27: a name with =",

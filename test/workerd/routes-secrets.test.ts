@@ -43,6 +43,7 @@ const CASES: [string, unknown, ErrorCode, string][] = [
   ["__proto__", { value: "x" }, "env_name_invalid", "name"],
   ["N".repeat(129), { value: "x" }, "env_name_invalid", "name"],
   ["LD_PRELOAD", { value: "x" }, "env_denied", "name"],
+  ["GIT_CONFIG_VALUE_0", { value: "x" }, "env_denied", "name"],
   ["MAESTRO_TOKEN", { value: "x" }, "env_denied", "name"],
   ["A", { value: "" }, "field_invalid", "value"],
   ["A", { value: "x".repeat(16_385) }, "field_invalid", "value"],

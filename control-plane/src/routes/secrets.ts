@@ -1,5 +1,5 @@
 /** [TK5] The fleet's secrets: values go in and never come out again; tasks name them. */
-import { DENIED_ENV } from "@maestro/shared/contract/agent-types";
+import { isDeniedEnv } from "@maestro/shared/contract/check-agent-type";
 import { SecretName, type Secret } from "@maestro/shared/contract/state";
 import { fail } from "@maestro/shared/errors";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
@@ -8,7 +8,6 @@ import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { actorFor, schedulerOf } from "../objects/scheduler-call.ts";
 
 const MAX_NAME_CHARS = 128;
-const DENIED: ReadonlySet<string> = new Set(DENIED_ENV);
 
 export const secretRoutes = defineRoutes({
   async secrets(rx) {
@@ -43,7 +42,7 @@ function nameOf(name: string): string {
       field: "name",
       hint: `Letters, digits and _, not beginning with a digit; ${MAX_NAME_CHARS} at most.`,
     });
-  if (DENIED.has(name) || name.startsWith("MAESTRO_"))
+  if (isDeniedEnv(name) || name.startsWith("MAESTRO_"))
     throw fail("env_denied", `The environment name ${name} is not forwarded.`, {
       field: "name",
       hint: "It would change what other programs do, or what Maestro itself tells an agent.",

@@ -37,6 +37,8 @@ describe("what a task may say", () => {
       "field_invalid workspace.branch",
     ],
     ["API 27: LD_PRELOAD", { prompt: "x", env: { LD_PRELOAD: "/x" } }, "env_denied env.LD_PRELOAD"],
+    ["API 27: another of the loader's", { prompt: "x", env: { LD_BIND_NOW: "1" } }, "env_denied env.LD_BIND_NOW"],
+    ["API 27: git's configuration", { prompt: "x", hostEnv: ["GIT_CONFIG_KEY_0"] }, "env_denied hostEnv[0]"],
     ["API 27: NODE_OPTIONS as a secret", { prompt: "x", secrets: ["A", "NODE_OPTIONS"] }, "env_denied secrets[1]"],
     ["a name of ours", { prompt: "x", env: { MAESTRO_TOKEN: "x" } }, "env_denied env.MAESTRO_TOKEN"],
     ["a credential that may be forwarded", { prompt: "x", credentials: { GH_TOKEN: "x" } }, "ok"],

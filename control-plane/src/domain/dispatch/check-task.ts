@@ -1,5 +1,5 @@
 /** What a task may say of itself, before anybody is asked: each mistake with its field. */
-import { DENIED_ENV } from "@maestro/shared/contract/agent-types";
+import { isDeniedEnv } from "@maestro/shared/contract/check-agent-type";
 import { FORWARDABLE_ENV } from "@maestro/shared/contract/state";
 import type { TaskBody } from "@maestro/shared/contract/tasks";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
@@ -75,7 +75,7 @@ function envProblem(body: TaskBody, forwardable: readonly string[]): MaestroErro
   ];
   const seen = new Set<string>();
   for (const { name, field } of named) {
-    if (DENIED.has(name)) return denied(name, field, "It would change what other programs do; set it in the agent's own configuration.");
+    if (isDeniedEnv(name)) return denied(name, field, "It would change what other programs do; set it in the agent's own configuration.");
     if (name.startsWith("MAESTRO_")) return denied(name, field, "Names that begin with MAESTRO_ are set by Maestro itself.");
     if (field.startsWith("env.") && allowed.includes(name)) return plainCredential(name, field);
     if (field.startsWith("credentials.") && !allowed.includes(name))
@@ -96,7 +96,6 @@ function envProblem(body: TaskBody, forwardable: readonly string[]): MaestroErro
       });
 }
 
-const DENIED: ReadonlySet<string> = new Set(DENIED_ENV);
 const denied = (name: string, field: string, hint: string): MaestroError =>
   maestroError("env_denied", `The environment name ${name} is not forwarded.`, { field, hint });
 

@@ -1,5 +1,6 @@
 /** What may be handed to a host to launch: paths, environment, types. */
-import { DENIED_ENV, type AgentTypeFile, type AgentTypeReport } from "@maestro/shared/contract/agent-types";
+import type { AgentTypeFile, AgentTypeReport } from "@maestro/shared/contract/agent-types";
+import { isDeniedEnv } from "@maestro/shared/contract/check-agent-type";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -9,7 +10,7 @@ import type { AgentRecord } from "./agent-view.ts";
 export function checkEnv(env: Readonly<Record<string, string>> | undefined): Result<Record<string, string>> {
   for (const [name, value] of Object.entries(env ?? {})) {
     const field = `env.${name}`;
-    if (DENIED.has(name))
+    if (isDeniedEnv(name))
       return err(
         maestroError("env_denied", `The environment name ${name} is not forwarded.`, {
           field,
@@ -89,7 +90,6 @@ export function checkLaunchable(
   }
 }
 
-const DENIED: ReadonlySet<string> = new Set(DENIED_ENV);
 const nulByte = (field: string): MaestroError => maestroError("nul_byte", `'${field}' contains a NUL byte.`, { field });
 
 /** An agent as its host is told to launch it; a definition where its type is one of the fleet's own. */
