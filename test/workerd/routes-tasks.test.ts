@@ -233,6 +233,9 @@ describe("a task", () => {
     const queue = await json(api("/api/v1/queue?limit=1"));
     expect(queue).toMatchObject({ counts: { completed: 1 }, hosts: [{ name: "builder", online: true }], items: [expect.anything()] });
     expect((await json(api(`/api/v1/queue?limit=1&cursor=${queue.nextCursor}`))).items).toHaveLength(1);
+    expect((await json(api("/api/v1/queue?task=t2"))).items).toMatchObject([{ task: "t2" }]);
+    expect(await refusal(api("/api/v1/queue?task=nosuch"), "task_not_found")).toMatchObject({ hint: expect.stringContaining("task list") });
+    expect((await refusal(api("/api/v1/queue?task=t"), "ambiguous")).detail).toContain("t1");
   });
 
   test("leaves a retry and a cleanup to people", async () => {
@@ -304,6 +307,8 @@ describe("bad inputs", () => {
     ],
     ["API 26: a cwd that climbs out", { prompt: "x", cwd: "../.." }, "path_outside_roots", "cwd", /inside the workspace/],
     ["API 27: LD_PRELOAD", { prompt: "x", env: { LD_PRELOAD: "x" } }, "env_denied", "env.LD_PRELOAD", /./],
+    ["API 27: of the loader's", { prompt: "x", env: { LD_DEBUG: "all" } }, "env_denied", "env.LD_DEBUG", /agent's own configuration/],
+    ["API 27: of git's configuration", { prompt: "x", secrets: ["GIT_CONFIG_COUNT"] }, "env_denied", "secrets[0]", /agent's own/],
     ["API 27: NODE_OPTIONS", { prompt: "x", credentials: { NODE_OPTIONS: "x" } }, "env_denied", "credentials.NODE_OPTIONS", /./],
     ["API 27: A=B", { prompt: "x", env: { "A=B": "x" } }, "env_name_invalid", "env.A=B", /Letters, digits and _/],
     [
