@@ -72,9 +72,14 @@ describe("[LG3] a followed log of a task that has not begun", () => {
     const id = await world.submit();
     const answer = follow(id);
     await waited();
-    await world.scheduler().cancel(id, ANYBODY, ADA, "");
-    await refusal(answer, "log_not_found");
-    await refusal(follow(id), "log_not_found");
+    await world.scheduler().cancel(id, ANYBODY, ADA, "Not wanted any more.");
+    const told = {
+      detail: `Task '${id}' ended as cancelled without having run: Not wanted any more.`,
+      hint: `maestro task status ${id} shows it.`,
+    };
+    expect(await refusal(answer, "log_not_found")).toMatchObject(told);
+    expect(await refusal(follow(id), "log_not_found")).toMatchObject(told);
+    expect(await refusal(call(`/api/v1/tasks/${id}/log`, { token: world.fleet.owner.token }), "log_not_found")).toMatchObject(told);
   });
 
   test("[LG3] ends without a byte when nothing came for long: the reader comes again", async () => {

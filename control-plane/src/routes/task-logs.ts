@@ -1,5 +1,5 @@
 /** [LG3] Logs over HTTP: the bytes from any offset or the last lines, as they are stored or as they come. */
-import { isFinal, LOG_HEADERS } from "@maestro/shared/contract/tasks";
+import { isFinal, LOG_HEADERS, type TaskDetail } from "@maestro/shared/contract/tasks";
 import { fail } from "@maestro/shared/errors";
 import { formatGap, type LogGap } from "@maestro/shared/log-marker";
 import { reachOf } from "../domain/access/permissions.ts";
@@ -20,8 +20,11 @@ export const taskLogRoutes = defineRoutes({
   async taskLog(rx) {
     requireOneStart(rx);
     const owner = await schedulerOf(rx).attemptFor(rx.params.id, reachOf(rx.principal), rx.query.agent);
-    if (owner.ok || owner.error.code !== "log_not_found" || rx.query.follow !== "true") return logAnswer(rx, unwrap(owner));
-    return firstLog(rx);
+    if (owner.ok || owner.error.code !== "log_not_found") return logAnswer(rx, unwrap(owner));
+    if (rx.query.follow === "true") return firstLog(rx);
+    const task = await schedulerOf(rx).task(rx.params.id, reachOf(rx.principal));
+    if (task.ok) mayStillRun(task.value, rx.query.agent);
+    return unwrap(owner);
   },
 
   async attemptLog(rx) {
@@ -30,12 +33,25 @@ export const taskLogRoutes = defineRoutes({
   },
 });
 
+/** Of what ended without having run there will never be one. */
+function mayStillRun({ id, targets }: TaskDetail, agent: string | undefined): void {
+  const target = targets.find((one) => agent === undefined || one.agent?.name === agent || one.agent?.id === agent);
+  if (target === undefined || !isFinal(target.status) || target.attempt !== undefined) return;
+  const { status, reason } = target;
+  const why = reason?.detail.trim() ?? "";
+  const told = why === "" ? "" : `: ${why.replace(/\.$/, "")}`;
+  throw fail("log_not_found", `Task '${id}' ended as ${status} without having run${told}.`, {
+    hint: reason?.hint ?? `maestro task status ${id} shows it.`,
+  });
+}
+
 /** In a task that has not begun, the first log is waited for as long as a log may be silent; then the reader comes again. */
 async function firstLog(rx: RouteContext<"taskLog">): Promise<Response> {
   const { principal, query } = rx;
   const untilMs = Date.now() + SILENT_MS * rx.config.timeScale;
   for (let tries = 0; ; tries++) {
     const task = unwrap(await schedulerOf(rx).task(rx.params.id, reachOf(principal)));
+    mayStillRun(task, query.agent);
     const context: SchedulerContext = { kind: "taskLog", task: task.id, ...(query.agent === undefined ? {} : { agent: query.agent }) };
     const waiting = await schedulerOf(rx).fetch("https://scheduler/", {
       headers: { upgrade: "websocket", [CONTEXT_HEADER]: JSON.stringify(context) },

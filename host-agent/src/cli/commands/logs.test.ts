@@ -191,6 +191,19 @@ describe("maestro logs", { timeout: 30_000 }, () => {
     expect(run.stderr).toBe("reviewer: queued, waits: reviewer is busy\nIt is tried again: attempt 2.\n");
   });
 
+  test("--follow of one that ended without having run is told how, as without", async () => {
+    const queued = fakeTarget("reviewer", { status: "queued", attempts: 0, waiting: { code: "agent_busy", detail: "reviewer is busy" } });
+    delete queued.attempt;
+    const states = [fakeTask({}, queued), fakeTask({}, { ...queued, status: "cancelled" })];
+    answer = ({ path: at }) => {
+      if (at.endsWith("/log")) return refused(404, "log_not_found", { hint: "It ended as cancelled." });
+      return json(states.length > 1 && !at.endsWith("/wait") ? states.shift() : states[0]);
+    };
+    const run = await cli([TASK, "--follow"]);
+    expect(run).toMatchObject({ code: 9, stdout: "", stderr: expect.stringContaining("It ended as cancelled.") });
+    expect(asked()).toEqual([`${TASK}?`]);
+  });
+
   test("of an agent that the task was not sent to is refused, with those that it was", async () => {
     answer = () => json(fakeTask({}, fakeTarget("a"), fakeTarget("b")));
     const run = await cli([TASK, "--follow", "--agent", "c", "--json"]);
