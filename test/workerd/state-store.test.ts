@@ -126,6 +126,29 @@ describe("shared state", () => {
       });
     }));
 
+  test("pages are full of what is within reach, however much lies between; what is looked through for one is bounded", () =>
+    inside(({ store }) => {
+      for (let i = 0; i < 30; i++) store.put(set(`task:${String(i).padStart(2, "0")}:x`), 0);
+      for (const key of ["a", "b", "z1", "z2", "z3"]) store.put(set(key), 0);
+      const sees = (key: string): boolean => !key.startsWith("task:") || key === "task:17:x";
+      const page = (after?: string) => {
+        const { items, next } = store.list("", 2, after, 0, sees);
+        return [items.map(({ key }) => key), next];
+      };
+      expect(page()).toEqual([["a", "b"], "b"]);
+      expect(page("b")).toEqual([["task:17:x", "z1"], "z1"]);
+      expect(page("z1")).toEqual([["z2", "z3"], undefined]);
+      let looked = 0;
+      for (let i = 0; i < 6_000; i++) store.put(set(`y:${String(i).padStart(4, "0")}`), 0);
+      const first = store.list("y:", 100, undefined, 0, () => {
+        looked += 1;
+        return false;
+      });
+      expect(first.items).toEqual([]);
+      expect(looked).toBeLessThan(5_200);
+      expect(store.list("y:", 100, first.next, 0, (key) => key > "y:5998").items).toMatchObject([{ key: "y:5999" }]);
+    }));
+
   test("is full at its bound, where what is over makes room and what is there may change", () =>
     inside(({ store }) => {
       store.put(set("a", "v", { ttlS: 1 }), 0);

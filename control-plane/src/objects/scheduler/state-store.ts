@@ -19,6 +19,8 @@ export interface StateSet {
 
 /** Deleted at once by an alarm; what is left then is due at once again. */
 const EXPIRED_AT_ONCE = 1_000;
+/** Rows that are looked through for one page; then the page is shorter, and says where to go on. */
+const MAX_SEEN = 5_000;
 
 export class StateStore {
   readonly #sql: SqlStorage;
@@ -36,20 +38,43 @@ export class StateStore {
     this.#maxKeys = maxKeys;
   }
 
-  list(prefix: string, limit: number, after: string | undefined, nowMs: number): { items: StateEntry[]; next?: string | undefined } {
-    const rows = this.#sql
+  /** @param sees leaves out what is beyond reach, so that a page of what is within is full. */
+  list(
+    prefix: string,
+    limit: number,
+    after: string | undefined,
+    nowMs: number,
+    sees: (key: string) => boolean = () => true,
+  ): { items: StateEntry[]; next?: string | undefined } {
+    const items: StateEntry[] = [];
+    let last = after ?? "";
+    for (let seen = 0; seen < MAX_SEEN;) {
+      const rows = this.#after(prefix, last, limit + 1, nowMs);
+      for (const row of rows) {
+        if (sees(row.key)) {
+          if (items.length === limit) return { items, next: items.at(-1)?.key };
+          items.push(toEntry(row));
+        }
+        last = row.key;
+      }
+      if (rows.length <= limit) return { items };
+      seen += rows.length;
+    }
+    return { items, next: last };
+  }
+
+  #after(prefix: string, after: string, limit: number, nowMs: number): Row[] {
+    return this.#sql
       .exec<Row>(
         `SELECT key, version, bytes, updated_ms, updated_by, expires_ms FROM state
          WHERE key >= ? AND key > ? AND key < ? AND (expires_ms IS NULL OR expires_ms > ?) ORDER BY key LIMIT ?`,
         prefix,
-        after ?? "",
+        after,
         `${prefix}${AFTER_KEYS}`,
         nowMs,
-        limit + 1,
+        limit,
       )
       .toArray();
-    const items = rows.slice(0, limit).map(toEntry);
-    return rows.length > limit ? { items, next: items.at(-1)?.key } : { items };
   }
 
   get(key: string, nowMs: number): Result<StateEntry> {
