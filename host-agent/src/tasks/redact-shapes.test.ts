@@ -32,6 +32,7 @@ describe("[LG4] what looks like a secret", () => {
     `sk-ant-api03-${"x".repeat(90)}`,
     `AKIA${"ABCD".repeat(4)}`,
     `mst_att_${"q".repeat(40)}`,
+    `npm_${"aB3".repeat(12)}`,
     `eyJ${"a".repeat(20)}.${"b".repeat(20)}.c-_d`,
     KEY,
   ])("%s is blotted out, its neighbours are not", (secret) => {
@@ -49,6 +50,9 @@ describe("[LG4] what looks like a secret", () => {
     "sk-short",
     "mask-abcdefghijklmnop",
     "-----BEGIN CERTIFICATE-----",
+    "npm_config_registry=https://registry.npmjs.org/",
+    "npm_package_devDependencies_typescript",
+    `npm_${"a".repeat(35)}`,
   ])("ordinary '%s' stays", (text) => expect(shaped(`${text}\n`)).toBe(`${text}\n`));
 
   test("a key without an end is blotted out so far, and what follows is read on", () => {
@@ -60,9 +64,9 @@ describe("[LG4] what looks like a secret", () => {
   });
 
   test("wherever it is cut", () => {
-    const text = `one ghp_${"a1".repeat(18)} two\n${KEY}\nthree sk-${"b".repeat(30)},task-of-the-weekend-shift\n`;
+    const text = `one ghp_${"a1".repeat(18)} two\n${KEY}\nthree sk-${"b".repeat(30)},task-of-the-weekend-shift\nnpm_config_registry npm_${"c".repeat(36)}\n`;
     const whole = shaped(text);
-    expect(whole).toMatch(/^one \*{40} two\n[*\n]+\nthree \*{33},task-of-the-weekend-shift\n$/);
+    expect(whole).toMatch(/^one \*{40} two\n[*\n]+\nthree \*{33},task-of-the-weekend-shift\nnpm_config_registry \*{40}\n$/);
     for (let cut = 1; cut < text.length; cut += 1) expect(shaped(text, [cut])).toBe(whole);
     const random = seededRandom(7);
     for (let round = 0; round < 200; round += 1) {

@@ -4,29 +4,21 @@
  */
 import type { Redacted, Range } from "./redact.ts";
 
-/** As they begin: GitHub, GitLab, OpenAI and Anthropic, Slack, AWS, Google, npm, Hugging Face, ours, and JSON web tokens. */
-const BEGINNINGS = [
-  "gh[pousr]_",
-  "github_pat_",
-  "glpat-",
-  "sk-",
-  "xox[abprs]-",
-  "A[KS]IA",
-  "AIza",
-  "npm_",
-  "hf_",
-  "mst_[a-z]{3}_",
-  "eyJ",
-].join("|");
+/** As they begin: GitHub, GitLab, OpenAI and Anthropic, Slack, AWS, Google, Hugging Face, ours, and JSON web tokens. */
+const BEGINNINGS = ["gh[pousr]_", "github_pat_", "glpat-", "sk-", "xox[abprs]-", "A[KS]IA", "AIza", "hf_", "mst_[a-z]{3}_", "eyJ"].join(
+  "|",
+);
 const MIN_REST = 12;
-/** The longest beginning and what must follow it. */
-const MAX_UNDECIDED = 12 + MIN_REST;
+/** npm's begin as its variables do (`npm_config_registry`), and are told from them by what follows. */
+const NPM = "npm_[A-Za-z0-9]{36}[A-Za-z0-9_.-]*";
+/** The longest that may be needed to know: npm's. */
+const MAX_UNDECIDED = 4 + 36;
 const PART_OF_TOKEN = /^[A-Za-z0-9_.-]*/;
 const UNDECIDED = new RegExp(`[A-Za-z0-9_.-]{1,${MAX_UNDECIDED}}$`);
 
 /** Where a private key begins, or a token: in one pass, however many there are. */
 const FOUND = new RegExp(
-  `(?<key>-----BEGIN [A-Z ]{0,24}PRIVATE KEY-----)|(?<![A-Za-z0-9])(?:${BEGINNINGS})[A-Za-z0-9_.-]{${MIN_REST},}`,
+  `(?<key>-----BEGIN [A-Z ]{0,24}PRIVATE KEY-----)|(?<![A-Za-z0-9])(?:(?:${BEGINNINGS})[A-Za-z0-9_.-]{${MIN_REST},}|${NPM})`,
   "g",
 );
 const KEY_ENDS = /-----END [A-Z ]{0,24}PRIVATE KEY-----/;
