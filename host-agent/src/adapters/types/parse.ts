@@ -37,7 +37,8 @@ function checkTypeFile(yaml: Extract<StrictYaml, { type: "value" }>): ParsedType
   }
   const checked = checkAgentType(parsed.data);
   if (checked.ok) return { type: "type", value: checked.value };
-  return bad(checked.error.detail, yaml.lineOf((checked.error.field ?? "").split(".")));
+  // What is told behind a place is no sentence.
+  return bad(checked.error.detail.replace(/\.$/, ""), yaml.lineOf((checked.error.field ?? "").split(".")));
 }
 
 const knownKeys = (path: readonly (string | number)[]): string[] =>

@@ -103,8 +103,10 @@ function readType(file: string | number, shown: string): AgentType {
   }
   const parsed = parseTypeFile(bytes);
   if (parsed.type === "type") return parsed.value;
-  throw fail("agent_type_invalid", `${placed(shown, parsed.line, parsed.problem)}.`, { field: "file" });
+  throw fail("agent_type_invalid", sentence(placed(shown, parsed.line, parsed.problem)), { field: "file" });
 }
+
+const sentence = (text: string): string => (/[.?!]$/.test(text) ? text : `${text}.`);
 
 export const agentAssign = defineCommand({
   group: "agent",
