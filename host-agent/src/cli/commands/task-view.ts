@@ -38,10 +38,11 @@ export function whyText({ status, waiting, reason }: Why): string {
 
 const shortWhy = (task: Task): string => whyText(task) || (task.targets.map(whyText).find((text) => text !== "") ?? "");
 
-/** @param task with its attempts, where they are known. */
-export function taskText(out: Output, task: Task & { attempts?: Attempt[] }, nowMs: number): string[] {
+/** @param task with its attempts, where they are known. @param stored so much of the last one's log has come from its host. */
+export function taskText(out: Output, task: Task & { attempts?: Attempt[] }, nowMs: number, stored?: number): string[] {
   const [only] = task.targets.length === 1 ? task.targets : [];
-  const load = only === undefined ? undefined : task.attempts?.at(-1)?.load;
+  const last = only === undefined ? undefined : task.attempts?.at(-1);
+  const load = last?.load;
   const fields = renderFields([
     ["id", task.id],
     ["status", task.status],
@@ -63,6 +64,7 @@ export function taskText(out: Output, task: Task & { attempts?: Attempt[] }, now
     ["started", task.startedAt === undefined ? undefined : out.time(task.startedAt)],
     ["took", tookText(task, nowMs)],
     ["attempts", only === undefined ? undefined : String(only.attempts)],
+    ["log", last === undefined ? undefined : logText(last, stored)],
   ]);
   return task.targets.length < 2 ? fields : [...fields, "", ...renderTable(task.targets, targetColumns, out)];
 }
@@ -81,14 +83,17 @@ const attemptColumns = (out: Output, attempts: readonly Attempt[]): Column<Attem
   { header: "exit", value: ({ exitCode, signal }) => signal ?? (exitCode === undefined ? "" : String(exitCode)) },
   { header: "started", value: ({ startedAt }) => (startedAt === undefined ? "" : out.time(startedAt)) },
   ...(attempts.some(({ load }) => load !== undefined) ? [loadColumn] : []),
-  { header: "log", value: logText, detail: true },
+  { header: "log", value: (attempt) => logText(attempt), detail: true },
   { header: "workspace", value: ({ workspace }) => workspace ?? "", detail: true },
   { header: "note", value: ({ reason }) => (reason === undefined ? "" : reason.detail || reason.code), max: 48 },
 ];
 
 /** [LG4] With the secrets that may stand in it. */
-const logText = ({ log }: Attempt): string =>
-  log === undefined ? "" : `${count(log.bytes)} bytes${log.unredacted === undefined ? "" : `, may show ${log.unredacted.join(", ")}`}`;
+function logText({ log }: Attempt, stored: number = log?.bytes ?? 0): string {
+  if (log === undefined) return "";
+  const part = stored < log.bytes ? ` on its host, ${count(stored)} of them have come so far` : "";
+  return `${count(log.bytes)} bytes${part}${log.unredacted === undefined ? "" : `, may show ${log.unredacted.join(", ")}`}`;
+}
 
 const targetColumns: Column<TaskTarget>[] = [
   { header: "to", value: targetName },

@@ -1,7 +1,7 @@
 /** [SKILL11] [SKILL12] [SKILL13] `maestro task status|list|wait|cancel|retry`, `cleanup`, `queue status`. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { fakeAgent, FakeServer, json, list, refused, TOKEN, type Answer, type Asked } from "../testing/fake-server.ts";
-import { fakeAttempt, fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
+import { ATTEMPT, fakeAttempt, fakeLog, fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
 import { problemOf, runCli, type RunOptions } from "../testing/run-cli.ts";
 
 const agent = fakeAgent("reviewer");
@@ -35,6 +35,20 @@ describe("task status", { timeout: 30_000 }, () => {
     expect(JSON.parse((await cli(`task status ${TASK} --json`)).stdout)).toMatchObject({ attempts: [{ load }] });
     answer = () => json(fakeTask({ attempts: [...attempts, ...attempts] }, fakeTarget("a"), fakeTarget("b")));
     expect((await cli(`task status ${TASK}`, atTerminal)).stdout.match(/1\.25 CPUs, 100\.0 MiB/g)).toHaveLength(2);
+  });
+
+  test("[LG2] of one whose log is still on its way, how much of it has come", async () => {
+    const attempts = [{ ...fakeAttempt, log: { bytes: 12_345, complete: true } }];
+    let stored = 12_345;
+    answer = ({ path: at }) => (at.endsWith("/log") ? fakeLog("", { start: stored, bytes: 12_345 }) : json(fakeTask({ attempts })));
+    expect((await cli(`task status ${TASK}`, atTerminal)).stdout).toMatch(/\nlog +12,345 bytes\n/);
+    stored = 678;
+    expect((await cli(`task status ${TASK}`, atTerminal)).stdout).toMatch(
+      /\nlog +12,345 bytes on its host, 678 of them have come so far\n/,
+    );
+    expect(asked()).toContain(`GET attempts/${ATTEMPT}/log?tailLines=0`);
+    answer = ({ path: at }) => (at.endsWith("/log") ? refused(404, "log_not_found") : json(fakeTask({ attempts })));
+    expect(await cli(`task status ${TASK}`, atTerminal)).toMatchObject({ code: 0, stdout: expect.stringMatching(/\nlog +12,345 bytes\n/) });
   });
 
   test("[57] piped it is one JSON object with .status; at a terminal fields, with why it waits", async () => {

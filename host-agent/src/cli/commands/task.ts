@@ -8,6 +8,7 @@ import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { Interruption } from "../interruption.ts";
+import { openLog } from "../logs/read.ts";
 import { asProblem, renderProblem, ServerRefusal } from "../render/failure.ts";
 import { resolveAgent } from "../resolve.ts";
 import { awaitTask, patienceOf, progressFor, wentAway } from "./task-await.ts";
@@ -32,7 +33,7 @@ export const taskStatus = defineCommand({
       throw fail("usage", "Which task?", { field: "task", hint: "Give its id, or --last, or --last <agent>. See: maestro task list" });
     }
     const task = await (flags.last ? newestDetail(client, params.task) : taskOrNewestOf(client, params.task ?? ""));
-    if (!flags.command) showOne(context, task);
+    if (!flags.command) await showOne(context, client, task);
     else if (context.out.mode === "table") context.out.foreign(`${workText(task)}\n`, false);
     else context.out.one({ id: task.id, prompt: task.prompt, command: task.command }, () => "", task.id);
     return EXIT.ok;
@@ -45,9 +46,30 @@ const workText = ({ prompt, command }: Task): string => prompt ?? (command ?? []
 const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 /** What a script reads is an object, whatever it is told by flags. */
-function showOne({ out, io }: Context, task: Task & { attempts?: Attempt[] }): void {
-  if (out.mode === "table" && !io.stdout.isTTY) out.record(task, undefined);
-  else out.one(task, () => [...taskText(out, task, io.nowMs()), ...attemptsText(out, task.attempts ?? [])], task.id);
+async function showOne({ out, io }: Context, client: ApiClient, task: Task & { attempts?: Attempt[] }): Promise<void> {
+  if (out.mode === "table" && !io.stdout.isTTY) return out.record(task, undefined);
+  const stored = out.mode === "table" && task.targets.length === 1 ? await storedOf(client, task.attempts?.at(-1)) : undefined;
+  out.one(task, () => [...taskText(out, task, io.nowMs(), stored), ...attemptsText(out, task.attempts ?? [])], task.id);
+}
+
+/** [LG2] How much of a log has come from its host: what a task tells of it is what the host said it will be. */
+async function storedOf(client: ApiClient, attempt: Attempt | undefined): Promise<number | undefined> {
+  if (attempt?.log === undefined) return undefined;
+  try {
+    // No lines from its end begin where it ends.
+    const { start, body } = await openLog(
+      client,
+      { kind: "attempt", id: attempt.id },
+      { tailLines: 0 },
+      false,
+      new AbortController().signal,
+    );
+    body.destroy();
+    return start;
+  } catch {
+    // Only beside what was asked for.
+    return undefined;
+  }
 }
 
 const newestDetail = async (client: ApiClient, agent: string | undefined): Promise<TaskDetail> =>
@@ -125,7 +147,7 @@ export const taskList = defineCommand({
     const client = context.api();
     const status = flags.status.length === 0 ? undefined : flags.status.flat().join(",");
     if (flags.last) {
-      showOne(context, await newest(client, { agent: flags.agent, status }));
+      await showOne(context, client, await newest(client, { agent: flags.agent, status }));
       return EXIT.ok;
     }
     const limit = flags.limit ?? DEFAULT_LIMIT;
