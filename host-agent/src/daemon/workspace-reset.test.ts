@@ -73,18 +73,16 @@ describe("[SKILL9] a workspace is reset", () => {
     expect(await reset(at("root/maestro"))).toMatchObject({ error: { code: "path_outside_roots" } });
   });
 
-  test("one that is in use is refused, also when that begins while the template is copied", async () => {
-    expect(await reset(at("root/w"), undefined, () => "build")).toMatchObject({
-      error: {
-        code: "workspace_busy",
-        detail: `'${at("root/w")}' is in use: build works there.`,
-        hint: expect.stringContaining("session kill"),
-      },
+  test("CLI 59: one that is in use is refused, also when that begins while the template is copied", async () => {
+    const busy = (who: string, hint: string) => ({
+      ok: false,
+      error: { code: "workspace_busy", detail: `'${at("root/w")}' is in use: ${who} works there.`, field: "workspace", hint },
     });
+    expect(await reset(at("root/w"), undefined, () => "build")).toEqual(busy("build", "End that session first: maestro session kill."));
     const answers = [undefined, "att_1"];
-    expect(await reset(at("root/w"), at("root/template"), () => answers.shift())).toMatchObject({
-      error: { code: "workspace_busy", hint: "Wait for its task, or cancel it." },
-    });
+    expect(await reset(at("root/w"), at("root/template"), () => answers.shift())).toEqual(
+      busy("att_1", "Wait for its task, or cancel it."),
+    );
     expect(readdirSync(at("root/w")).toSorted()).toEqual(["mine", "sub"]);
   });
 });

@@ -45,7 +45,10 @@ export function runnerOf(standing: Standing, own: Own | undefined): Following["r
 }
 
 export const stale = (attempt: string, fence: number): MaestroError =>
-  maestroError("stale_fence", `Attempt ${attempt} has fence ${fence} here.`, { field: "fence" });
+  maestroError("stale_fence", `Attempt ${attempt} has fence ${fence} here.`, {
+    field: "fence",
+    hint: "Whoever has the newer fence decides; ask for the attempts anew.",
+  });
 
 export const isNoSpace = (cause: unknown): boolean =>
   (cause instanceof MaestroFailure && cause.error.code === "disk_full") || ["ENOSPC", "EDQUOT"].includes(errnoOf(cause) ?? "");

@@ -58,6 +58,19 @@ describe("agent reset", { timeout: 30_000 }, () => {
     expect(server.asked.map(({ path: at }) => at.split("/").at(-1))).toEqual(["agents", "tasks", "cancel", "wait", "reset"]);
   });
 
+  test.each([
+    ["rev works there", "End that session first: maestro session kill."],
+    ["att_01 works there", "Wait for its task, or cancel it."],
+  ])("CLI 59: of a workspace in use exits 10, with what is to be done: %s", async (who, hint) => {
+    reset = refused(409, "workspace_busy", { detail: `'/tmp' is in use: ${who}.`, field: "workspace", hint });
+    const run = await cli("agent reset reviewer --yes --json");
+    expect(run).toMatchObject({ code: 10, stdout: "" });
+    expect(problemOf(run)).toMatchObject({ code: "workspace_busy", field: "workspace", hint, detail: expect.stringContaining(who) });
+    const shown = await cli("agent reset reviewer --yes");
+    expect(shown).toMatchObject({ code: 10, stdout: "", stderr: expect.stringContaining(hint) });
+    expect(shown.stderr).not.toMatch(/\bat .*\.ts/);
+  });
+
   test("a task of other agents as well is not its to end; a refusal of the host comes through", async () => {
     tasks = [fakeTask({}, fakeTarget("reviewer"), fakeTarget("b", { agent: { id: "agt_b", name: "b", type: "shell" } }))];
     const shared = await cli("agent reset reviewer --yes --json");
