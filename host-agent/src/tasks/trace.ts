@@ -63,5 +63,8 @@ export const traced = (argv: readonly string[], nonce: string): string[] => ["/b
 
 const STAMP = /^TRACE: \[[^\]]{0,40}\] step: /;
 
+/** Empty where there is none. */
+export const stampOf = (line: string): string => STAMP.exec(line)?.[0] ?? "";
+
 /** What the child wrote. */
 export const withoutStamp = (line: string): string => line.replace(STAMP, "");

@@ -21,13 +21,13 @@ const VARIABLE = "REMOTE_DISPATCH_LOG_DIR";
 export const logs = defineCommand({
   group: "task",
   name: "logs",
-  summary: "Print a task's log, made safe for a terminal; --follow goes on until it ends",
+  summary: "Print a task's log as a person reads it; --follow goes on until it ends",
   flags: {
     agent: flag.text("of this one of several agents; default: the first", "agent"),
     follow: flag.toggle("go on until it ends, over lost connections and further attempts", "f"),
     tail: flag.integer("only the last lines", { min: 0, max: 100_000, example: 100, placeholder: "lines" }),
     offset: flag.integer("from this byte on", { min: 0, max: Number.MAX_SAFE_INTEGER, example: 4096, placeholder: "bytes" }),
-    raw: flag.toggle("the very bytes, whatever they do to a terminal"),
+    raw: flag.toggle("the very bytes: what an agent's CLI wrote for programs too, whatever it does to a terminal"),
     output: flag.optional(`into a file, and print its path; default: in ${VARIABLE}, else here`, "file"),
   },
   params: { id: param.required("a task's id or a unique beginning of it, or the id of an attempt (att_…)") },
@@ -100,7 +100,11 @@ async function followTask(
         continue;
       }
     }
-    if (over) return;
+    if (over) {
+      // It never ran: the server says how it ended.
+      if (attempt === undefined) await passOn(readLog(client, { kind: "task", id, agent }, {}, false, patience), sink, over);
+      return;
+    }
     if (attempt === undefined && !told) {
       out.note(`${targetName(target)}: ${target.status}${target.waiting === undefined ? "" : `, waits: ${target.waiting.detail}`}`);
       told = true;

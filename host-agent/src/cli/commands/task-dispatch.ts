@@ -10,6 +10,7 @@ import type { Context } from "../context.ts";
 import { Interruption } from "../interruption.ts";
 import { readableText } from "../logs/log-filter.ts";
 import { readLog } from "../logs/read.ts";
+import { withoutEvents } from "../logs/talk-filter.ts";
 import { asProblem, renderProblem } from "../render/failure.ts";
 import { duration } from "../render/time.ts";
 import { resolveHost } from "../resolve.ts";
@@ -32,8 +33,9 @@ export const taskDispatch = defineCommand({
   params: { prompt: param.optional("what to do, in one word for the shell: quoted") },
   conflicts: [
     ["sync", "async"],
-    ["to-workspace", "worktree"],
+    ["new-workspace", "to-workspace", "worktree"],
     ["to-workspace", "branch"],
+    ["new-workspace", "branch"],
   ],
   passthrough: true,
   examples: [
@@ -137,7 +139,7 @@ async function lastOutput(client: ApiClient, attempt: string | undefined, patien
     // It never wrote one, or it may not be read.
     return "";
   }
-  return readableText(Buffer.concat(parts).toString("utf8"));
+  return readableText(withoutEvents(Buffer.concat(parts)).toString("utf8"));
 }
 
 const endedLine = (text: string): string => (text.endsWith("\n") ? text : `${text}\n`);

@@ -84,6 +84,12 @@ test.each([
   ['{"type":"system","subtype":"init"}', "system"],
   ['{"result":"ok","type":"result"}', "ok"],
   ["{broken", "{broken"],
+  [
+    '{"type":"assistant","session_id":"s","message":{"content":[{"type":"tool_use","name":"Bash","input":{"command":"npm test"}}]}}',
+    "> Bash npm test",
+  ],
+  ['{"type":"system","subtype":"hook","session_id":"s"}', ""],
+  ['TRACE: [2026-01-01T00:00:00.000Z] step: {"type":"text","sessionID":"s","part":{"text":"Done."}}', "Done."],
 ])("of the line %s a person sees %s", (line, shown) => {
   expect(readableLine(line)).toBe(shown);
 });

@@ -1,6 +1,9 @@
 /** What a person sees while `--sync` waits. Pure. */
 import { isFinal, type Task, type TaskTarget } from "@maestro/shared/contract/tasks";
 import { escapeUnsafe, stripUnsafe } from "@maestro/shared/sanitize";
+import { anyTalk } from "@maestro/shared/talk/talk";
+import { parseObject } from "../../adapters/headless/output.ts";
+import { withoutStamp } from "../../tasks/trace.ts";
 import { duration } from "../render/time.ts";
 import { cut, padEnd } from "../render/width.ts";
 import { targetName, whyText } from "./task-view.ts";
@@ -61,19 +64,17 @@ function newsOf(target: TaskTarget): string {
 
 /** Of a line that agents write for programs, what a person would want of it. */
 export function readableLine(line: string): string {
-  const text = line.trimStart().startsWith("{") ? (spoken(line) ?? line) : line;
-  return stripUnsafe(text.trim(), 400);
+  const bare = withoutStamp(line).trim();
+  return stripUnsafe(((bare.startsWith("{") ? spoken(bare) : undefined) ?? bare).trim(), 400);
 }
 
 function spoken(line: string): string | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  const text = textIn(value, 0);
-  return text?.trim().split("\n")[0];
+  const event = parseObject(line);
+  if (event === undefined) return undefined;
+  const talk = anyTalk();
+  const told = talk.lines(event);
+  // Of a CLI that nobody knows, what looks most like speech.
+  return told === undefined ? textIn(event, 0)?.trim().split("\n")[0] : ([...told, ...talk.rest()].at(-1) ?? "");
 }
 
 const SPOKEN = ["result", "text", "message", "content", "part", "item", "name", "type"] as const;

@@ -8,6 +8,7 @@ import { errnoOf } from "../../daemon/durable-file.ts";
 import type { Io } from "../io.ts";
 import { LogFilter } from "./log-filter.ts";
 import { LineSplitter, type LogLine } from "./lines.ts";
+import { TalkFilter } from "./talk-filter.ts";
 import type { LogChunk } from "./read.ts";
 
 export interface LogSink {
@@ -30,8 +31,12 @@ export const rawSink = ({ stdout }: Io): LogSink => ({
 });
 
 export function readableSink({ stdout, env }: Io): LogSink {
+  const talk = new TalkFilter();
   const filter = new LogFilter({ colours: stdout.isTTY && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb" });
-  return { write: ({ bytes }) => writeAll(stdout, filter.write(bytes)), end: () => writeAll(stdout, filter.end()) };
+  return {
+    write: ({ bytes }) => writeAll(stdout, filter.write(talk.write(bytes))),
+    end: () => writeAll(stdout, filter.write(talk.end()) + filter.end()),
+  };
 }
 
 /** [57] */
@@ -46,7 +51,8 @@ export class FileSink implements LogSink, AsyncDisposable {
   readonly #file: string;
   readonly #temporary: string;
   readonly #handle: FileHandle;
-  readonly #filter: LogFilter | undefined;
+  /** Undefined: the very bytes. */
+  readonly #readable: { talk: TalkFilter; filter: LogFilter } | undefined;
   readonly #digest = createHash("sha256");
   #bytes = 0;
 
@@ -54,7 +60,7 @@ export class FileSink implements LogSink, AsyncDisposable {
     this.#file = file;
     this.#temporary = temporary;
     this.#handle = handle;
-    this.#filter = raw ? undefined : new LogFilter({ colours: false });
+    this.#readable = raw ? undefined : { talk: new TalkFilter(), filter: new LogFilter({ colours: false }) };
   }
 
   static async create(file: string, raw: boolean): Promise<FileSink> {
@@ -69,7 +75,10 @@ export class FileSink implements LogSink, AsyncDisposable {
   async write({ bytes }: LogChunk): Promise<void> {
     this.#digest.update(bytes);
     this.#bytes += bytes.byteLength;
-    const data = this.#filter === undefined ? bytes : Buffer.from(this.#filter.write(bytes));
+    await this.#put(this.#readable === undefined ? bytes : this.#readable.filter.write(this.#readable.talk.write(bytes)));
+  }
+
+  async #put(data: Uint8Array | string): Promise<void> {
     try {
       await this.#handle.writeFile(data);
     } catch (cause) {
@@ -83,6 +92,7 @@ export class FileSink implements LogSink, AsyncDisposable {
   }
 
   async end(): Promise<void> {
+    if (this.#readable !== undefined) await this.#put(this.#readable.filter.write(this.#readable.talk.end()));
     try {
       await this.#handle.sync();
       await this.#handle.close();
