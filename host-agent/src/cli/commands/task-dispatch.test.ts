@@ -54,6 +54,7 @@ describe("what is sent", { timeout: 30_000 }, () => {
       { prompt: "x", idempotent: true, onLost: "retry", model: "m", description: "d", trace: true, labels: { target: "gpu-1" } },
     ],
     [["x", "--to-workspace", "/w"], { prompt: "x", workspace: { mode: "path", path: "/w" } }],
+    [["x", "--new-workspace"], { prompt: "x", workspace: { mode: "default" } }],
     [["x", "--worktree", "/r", "--branch", "b"], { prompt: "x", workspace: { mode: "worktree", repo: "/r", branch: "b" } }],
     [["x", "--group", "deploys:2"], { prompt: "x", group: { name: "deploys", limit: 2 } }],
     [
@@ -86,6 +87,8 @@ describe("bad inputs", { timeout: 30_000 }, () => {
     [["x", "--prompt-file", "f"], 2, "conflicting_flags", "prompt-file"],
     [["--exec", "--prompt-file", "f", "--", "ls"], 2, "conflicting_flags", "exec"],
     [["--to-workspace", "/a", "--worktree", "/b", "x"], 2, "conflicting_flags", "to-workspace"],
+    [["--new-workspace", "--to-workspace", "/a", "x"], 2, "conflicting_flags", "new-workspace"],
+    [["--worktree", "/a", "--new-workspace", "x"], 2, "conflicting_flags", "new-workspace"],
     [[], 2, "usage", "prompt"],
     [["  "], 2, "usage", "prompt"],
     [["fix", "the", "bug"], 2, "usage", undefined],
