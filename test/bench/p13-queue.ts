@@ -31,7 +31,8 @@ export const p13: Gate = {
     const agents = seedAgents(product.home, [away], BATCH);
     await product.upAgain();
     await using queue = await ReferenceQueue.start();
-    const credentials = await Credentials.for(product, 2 * (ENQUEUES_PER_ROUND + BATCHES_PER_ROUND + CLAIMS_PER_ROUND));
+    // All rounds may be over within one minute.
+    const credentials = await Credentials.for(product, (rig.rounds + 1) * (ENQUEUES_PER_ROUND + BATCHES_PER_ROUND + CLAIMS_PER_ROUND));
     const figures: Record<"enqueue" | "batch" | "claim", { product: number[]; queue: number[] }> = {
       enqueue: { product: [], queue: [] },
       batch: { product: [], queue: [] },
