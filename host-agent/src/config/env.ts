@@ -38,15 +38,21 @@ export const DEFAULT_SETTINGS: Settings = {
 
 const Cidrs = z.array(z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, "must be networks such as 100.64.0.0/10")).max(32);
 
+/** In the same words whatever is wrong with it. */
+function within(min: number, max: number, type: typeof z.int | typeof z.number = z.number) {
+  const words = `must be a ${type === z.int ? "whole " : ""}number from ${min} to ${max}`;
+  return type(words).min(min, words).max(max, words).optional();
+}
+
 /** `config.json`; one schema for every source, so each is refused in the same words. */
 export const SettingsFile = z.strictObject({
   logLevel: z.enum(LOG_LEVELS).optional(),
   workspaceRoot: z.string().startsWith("/", "must be an absolute path").max(1024).optional(),
-  maxConcurrent: z.int().min(1).max(1000).optional(),
+  maxConcurrent: within(1, 1000, z.int),
   kilocodeBin: z.string().min(1).max(4096).optional(),
-  minFreeMb: z.number().min(0).max(1_000_000).optional(),
-  snapshotRetention: z.number().min(0).max(3650).optional(),
-  timeScale: z.number().min(0.0001).max(100).optional(),
+  minFreeMb: within(0, 1_000_000),
+  snapshotRetention: within(0, 3650),
+  timeScale: within(0.0001, 100),
   allowHttp: Cidrs.optional(),
 });
 export type SettingsFile = z.infer<typeof SettingsFile>;

@@ -56,6 +56,17 @@ describe("config", { timeout: 30_000 }, () => {
     expect(existsSync(file())).toBe(false);
   });
 
+  test.each([
+    ["maxConcurrent", "many", "must be a whole number from 1 to 1000."],
+    ["maxConcurrent", "1.5", "must be a whole number from 1 to 1000."],
+    ["maxConcurrent", "0", "must be a whole number from 1 to 1000."],
+    ["minFreeMb", "2000000", "must be a number from 0 to 1000000."],
+    ["timeScale", "fast", "must be a number from 0.0001 to 100."],
+  ])("%s is told what it may be: %s", async (name, value, words) => {
+    const run = await cli(`config set ${name} ${value} --json`);
+    expect(problemOf(run)).toMatchObject({ code: "field_invalid", field: name, detail: `'${value}': ${name}: ${words}` });
+  });
+
   test("reset sets one or all back, also a file that cannot be read, and touches nothing else", async () => {
     mkdirSync(path.join(home, "host"));
     writeFileSync(path.join(home, "host", "identity.json"), "{}");

@@ -139,7 +139,7 @@ export function usageText(usage: Usage | undefined): string | undefined {
   const parts = [
     inputTokens === undefined ? undefined : `${count(inputTokens)} tokens in`,
     outputTokens === undefined ? undefined : `${count(outputTokens)} out`,
-    turns === undefined ? undefined : `${count(turns)} turns`,
+    turns === undefined ? undefined : `${count(turns)} ${turns === 1 ? "turn" : "turns"}`,
     costUsd === undefined ? undefined : `$${costUsd.toFixed(4)}`,
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? undefined : parts.join(", ");
