@@ -1,7 +1,9 @@
 /** The log of one of the attempts, and which. */
 import { isFinal, type Attempt, type TaskDetail } from "@maestro/shared/contract/tasks";
+import { stripUnsafe } from "@maestro/shared/sanitize";
 import { LogPanel } from "../log/log-panel.tsx";
 import { stateWord } from "../tasks/words.ts";
+import { Icon } from "../ui/icons.tsx";
 
 interface TaskLogProps {
   task: TaskDetail;
@@ -24,6 +26,7 @@ export function TaskLog({ task, attempt, onAttempt }: TaskLogProps) {
           </select>
         )}
       </div>
+      <Unredacted names={attempt?.log?.unredacted ?? []} />
       {attempt === undefined ? (
         <div className="log card">
           <p className="log-empty muted">
@@ -34,6 +37,21 @@ export function TaskLog({ task, attempt, onAttempt }: TaskLogProps) {
         <LogPanel key={attempt.id} attempt={attempt.id} label={`Log of ${nameOf(attempt, true)}`} lives={!isFinal(attempt.status)} />
       )}
     </section>
+  );
+}
+
+/** [LG4] */
+function Unredacted({ names }: { names: readonly string[] }) {
+  if (names.length === 0) return null;
+  return (
+    <p className="banner warn" data-testid="unredacted">
+      <Icon name="warning" />
+      <span>
+        This log may show {names.length === 1 ? "the value" : "values"} of{" "}
+        <span className="mono">{stripUnsafe(names.join(", "), 1024)}</span>: its host had lost them when it sent the log, and blotted out
+        only what looks like a secret.
+      </span>
+    </p>
   );
 }
 
