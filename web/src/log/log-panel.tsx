@@ -7,6 +7,7 @@ import { DownloadLog } from "./download-log.tsx";
 import { lineOf, LogBox, type Spot } from "./log-box.tsx";
 import { LogSearch } from "./log-search.ts";
 import { logStateText } from "./log-state-text.ts";
+import { TalkLines } from "./talk-lines.ts";
 import { useLog, type UsedLog } from "./use-log.ts";
 
 export function LogPanel({ attempt, label, lives }: { attempt: string; label: string; lives: boolean }) {
@@ -16,7 +17,10 @@ export function LogPanel({ attempt, label, lives }: { attempt: string; label: st
   const [pinned, setPinned] = useState(true);
   const input = useRef<HTMLInputElement>(null);
   const search = useMemo(() => new LogSearch(text), [text]);
-  const { lines } = log;
+  const [raw, setRaw] = useState(false);
+  const talk = useMemo(() => new TalkLines(), []);
+  const told = useMemo(() => talk.of(log.lines), [talk, log.lines]);
+  const lines = raw ? log.lines : told;
   const count = useMemo(() => search.count(lines), [search, lines]);
   const { tone, text: words } = logStateText(log.state, log.end, lives);
 
@@ -82,6 +86,17 @@ export function LogPanel({ attempt, label, lives }: { attempt: string; label: st
         >
           <Icon name="down" />
         </button>
+        {talk.found && (
+          <button
+            type="button"
+            className="button small"
+            aria-pressed={raw}
+            title="What the agent's CLI wrote, event by event"
+            onClick={() => setRaw(!raw)}
+          >
+            Raw
+          </button>
+        )}
         <button type="button" className="button small to-end" aria-pressed={pinned} onClick={() => setPinned(!pinned)}>
           <Icon name="end" /> {log.state.type === "complete" ? "End" : "Follow"}
         </button>
@@ -93,7 +108,7 @@ export function LogPanel({ attempt, label, lives }: { attempt: string; label: st
           <Problem error={log.state.error} title="The log could not be read" onRetry={log.retry} />
         </div>
       )}
-      {lines.length === 0 && log.state.type !== "failed" ? (
+      {log.lines.length === 0 && log.state.type !== "failed" ? (
         <p className="log-empty muted">{emptyText(log, lives)}</p>
       ) : (
         <LogBox
