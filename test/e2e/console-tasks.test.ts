@@ -82,6 +82,10 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
       await journey(`tasks-list-${name}`, tab, async (page) => {
         await page.getByRole("list", { name: "Tasks" }).getByText("waits for its turn").waitFor();
         await screenshot(page, `tasks-${name}`);
+        // Every state is in sight: nothing tells that a row of them could be moved.
+        const states = page.getByRole("search", { name: "Tasks" }).getByRole("group", { name: "State" });
+        expect(await states.evaluate((row) => row.scrollWidth - row.clientWidth)).toBeLessThanOrEqual(0);
+        for (const label of ["All", "Cancelled"]) expect(await states.getByText(label, { exact: true }).isVisible()).toBe(true);
         await page.goto(`${product.url}/queue`);
         await page.getByRole("list", { name: "Queue" }).getByText("waits for its turn").waitFor();
         await page
@@ -141,6 +145,70 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
       await page.getByRole("button", { name: "Run again" }).waitFor({ state: "detached" });
       expectClean(tab);
     });
+  });
+
+  test("the log of an agent's CLI reads as what it said; Raw shows what it wrote", { timeout: 60_000 }, async () => {
+    const events = [
+      { type: "system", subtype: "init", session_id: "s1", model: "m1" },
+      { type: "assistant", session_id: "s1", message: { content: [{ type: "text", text: "I look at it.\nThen I write." }] } },
+      {
+        type: "assistant",
+        session_id: "s1",
+        message: { content: [{ type: "tool_use", name: "Write", input: { file_path: "/w/a", content: "x".repeat(40_000) } }] },
+      },
+      { type: "result", session_id: "s1", subtype: "error_max_turns", is_error: true, num_turns: 2 },
+    ];
+    const file = join(work, "events.jsonl");
+    writeFileSync(file, `starting\n${events.map((event) => JSON.stringify(event)).join("\n")}\n`);
+    const { id } = await dispatchTask(product.api, { command: ["cat", file], on: {}, description: "wrote events" });
+    await taskEnds(product.api, id);
+    await using tab = await user.open(`/tasks/${id}`);
+    await journey("task-events", tab, async (page) => {
+      const log = page.getByTestId("log");
+      await log.getByText("= error max turns after 2 turns").waitFor();
+      const lines = (await log.innerText()).trim().split(/\n+/);
+      expect(lines).toEqual([
+        "starting",
+        "= session s1, m1",
+        "I look at it.",
+        "Then I write.",
+        "> Write /w/a",
+        "= error max turns after 2 turns",
+      ]);
+      await page.getByLabel("Search the log").fill("write");
+      await page.getByTestId("log-hits").getByText("2 of 2").waitFor();
+      await page.getByRole("button", { name: "Raw" }).click();
+      await log.getByText('"subtype":"init"').waitFor();
+      await screenshot(page, "task-events-raw");
+      await page.getByRole("button", { name: "Raw" }).click();
+      await log.getByText("> Write /w/a").waitFor();
+      expectClean(tab);
+    });
+  });
+
+  test("[LG4] whose log may show secrets says so, and of which", { timeout: 60_000 }, async () => {
+    const { id } = await dispatchTask(product.api, { command: ["/bin/true"], on: {}, description: "was sent after a crash" });
+    await taskEnds(product.api, id);
+    for (const [size, viewport] of Object.entries({ desktop: undefined, phone: { ...PHONE } })) {
+      await using tab = await user.open("/tasks", viewport === undefined ? {} : { viewport });
+      await journey(`task-unredacted-${size}`, tab, async (page) => {
+        await page.goto(`${product.url}/tasks/${id}`);
+        await page.getByTestId("log").or(page.getByText("It wrote nothing.")).first().waitFor();
+        expect(await page.getByTestId("unredacted").count()).toBe(0);
+        // What its host would tell after it was killed at the wrong moment, which `[LG4]` of the host's own tests brings about.
+        await page.route(`**/api/v1/tasks/${id}`, async (route) => {
+          const answer = await route.fetch();
+          const task = await answer.json();
+          for (const attempt of task.attempts) attempt.log = { ...attempt.log, unredacted: ["GH_TOKEN", "NPM\u202eKEY"] };
+          await route.fulfill({ response: answer, json: task });
+        });
+        await page.reload();
+        const warning = page.getByTestId("unredacted");
+        await warning.waitFor();
+        expect(await warning.innerText()).toContain("may show values of GH_TOKEN, NPMKEY");
+        await screenshot(page, `task-unredacted-${size}`);
+      });
+    }
   });
 
   test("the dialog keeps its buttons in sight, and a long name leaves room for where its agent is", { timeout: 60_000 }, async () => {

@@ -76,6 +76,11 @@ describe.skipIf(missing !== undefined)(`agents headless${missing === undefined ?
         expect(failed.code).not.toBe(0);
         const shown = Task.loose().parse(JSON.parse(failed.stdout));
         expect(shown).toMatchObject({ status: "failed", reason: { code: reason } });
+        // A person reads what went wrong, not events.
+        const read = await product.cli(["logs", shown.id]);
+        expect(read.stdout).toMatch(/^[!=] /m);
+        expect(read.stdout).not.toMatch(/^\{/m);
+        expect((await product.cli(["logs", shown.id, "--raw"])).stdout).toMatch(/^\{"/m);
       }
     },
   );
