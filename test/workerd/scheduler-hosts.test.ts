@@ -1,6 +1,11 @@
 /** What hosts that come and go do to their tasks, over real relays. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LEASE_MS, LOST_AFTER_MS } from "@maestro/shared/limits";
+import { call } from "./access-fleet.ts";
+import { FakeHost } from "./support/fake-host.ts";
+import { helloOf } from "./support/host-words.ts";
+import { LINK, upgrade } from "./support/linked-fleet.ts";
+import { socketOf } from "./support/relay-fixture.ts";
 import { ADA, ANYBODY, taskFleet, type TaskFleet, type TaskHost } from "./support/task-fleet.ts";
 
 let world: TaskFleet;
@@ -32,7 +37,37 @@ describe("[TK3] after its link came back", () => {
     builder.attempts.set("att_nobody", { attempt: "att_nobody", fence: 4, status: { state: "accepted" } });
     await builder.redial();
     expect(await builder.link.next("task.ack")).toMatchObject({ attempt: "att_nobody", fence: 4, unknown: true });
+    await builder.asked("task.start", attempt);
+    await world.until(id, "unknown");
+    await world.later(LEASE_MS + 1_000);
     expect(await world.until(id, "lost")).toMatchObject({ reason: { code: "host_lost" }, attempts: [{ id: attempt, status: "lost" }] });
+  });
+
+  test("[LK2] [F22] a copy of it knows nothing of what runs there, and nothing is lost for that", async () => {
+    const builder = await world.join("builder");
+    const id = await world.submit();
+    const attempt = String((await builder.asked("task.start"))["attempt"]);
+    await world.until(id, "running");
+    const claim = { instance: "instance-copy", epoch: { start: 2, connect: 1 } };
+    const copy = new FakeHost(socketOf(await upgrade(LINK, { authorization: await builder.host.authorization("GET", LINK, claim) })), []);
+    copy.answers.set("task.start", () => ({ code: "attempt_not_found", detail: "No such attempt." }));
+    copy.say(helloOf(claim.instance, []));
+    await copy.next("welcome");
+    copy.say({ t: "attempts", items: [], first: true, more: false });
+    expect(await copy.next("task.start")).toMatchObject({ attempt });
+    await world.until(id, "unknown");
+    // The one that was replaced dials again, and both are shut out.
+    const back = await upgrade(LINK, { authorization: await builder.host.authorization("GET", LINK) });
+    expect(back.status).toBe(403);
+    expect(await copy.closed).toMatchObject({ reason: "host_locked" });
+    await world.later(LEASE_MS + 1_000);
+    expect((await world.task(id)).status).toBe("unknown");
+    const unlocked = await call(`/api/v1/hosts/${builder.host.id}/unlock`, { method: "POST", token: world.fleet.owner.token });
+    expect(unlocked.status, await unlocked.text()).toBe(200);
+    await builder.redial();
+    await world.until(id, "running");
+    builder.end(attempt);
+    expect(await world.until(id, "completed")).toMatchObject({ attempts: [{ id: attempt, status: "completed" }] });
   });
 
   test("a reboot is why it is lost", async () => {

@@ -259,6 +259,71 @@ test("[SKILL38] an enrolled host that has not connected yet is offline; one that
   expect(waiting({ host: "a", labels: { zone: "us" } })?.code).toBe("no_capable_host");
 });
 
+describe("[TK3] [LK2] a host that says it does not have what runs there", () => {
+  const NONE = { ok: false, error: { code: "attempt_not_found", detail: "no such attempt" } } as const;
+  /** A link on which nothing is named, as a copy of the host brings it. */
+  const denied = () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    const task = rig.task("task", { timeoutMs: 3_600_000 });
+    const { id, fence } = rig.run(task);
+    rig.host("a", { link: "a-2" });
+    expect(rig.starts.at(-1)).toMatchObject({ attempt: { id }, again: true });
+    rig.board.startAnswered(id, NONE, true, rig.nowMs);
+    return { rig, task, id, fence };
+  };
+
+  test("may be a copy of it: nothing is lost before the other had a lease to show itself, and it goes on there", () => {
+    const { rig, task, id, fence } = denied();
+    expect(taskStatus(task, sceneOf(rig))).toBe("unknown");
+    expect(waitingOf(task, task.targets[0] ?? anywhere(), sceneOf(rig))).toMatchObject({ code: "host_unreachable" });
+    // Both are shut out, and the right one is let in again.
+    rig.board.hostDown("a", "a-2", rig.nowMs, rig.nowMs);
+    rig.later(TIMES.lostMs - 1);
+    rig.board.hostUp(
+      { id: "a", name: "a", link: "a-3", maxConcurrent: 1, draining: false, capabilities: [], types: [], labels: {} },
+      rig.nowMs,
+    );
+    const status = { state: "running", startedMs: 1, pid: 1, workspace: "/w", logBytes: 0 } as const;
+    rig.board.hostAttempts("a", "a-3", [{ attempt: id, fence, status }], true, false, rig.nowMs);
+    expect(taskStatus(task, sceneOf(rig))).toBe("running");
+    // Another time is another lease.
+    rig.host("a", { link: "a-4" });
+    rig.board.startAnswered(id, NONE, true, rig.nowMs);
+    expect(rig.ended).toEqual([]);
+    rig.board.hostAttempts("a", "a-4", [{ attempt: id, fence, status }], true, false, rig.nowMs);
+    rig.end(task);
+    expect(taskStatus(task, sceneOf(rig))).toBe("completed");
+  });
+
+  test("is asked again until a lease is over, and then it is lost", () => {
+    const { rig, task, id } = denied();
+    const asked = rig.starts.length;
+    for (let ms = 0; ms < TIMES.leaseMs; ms += TIMES.offerMs) {
+      expect(rig.ended).toEqual([]);
+      rig.later(TIMES.offerMs);
+      rig.board.startAnswered(id, NONE, true, rig.nowMs);
+    }
+    expect(rig.starts.length - asked).toBe(TIMES.leaseMs / TIMES.offerMs);
+    expect(task.targets[0]?.phase).toMatchObject({
+      at: "ended",
+      outcome: "lost",
+      reason: { code: "host_lost", detail: "Host 'a' does not have it." },
+    });
+  });
+
+  test("is asked to end it again as well", () => {
+    const { rig, task, id } = denied();
+    rig.board.cancel(task, "ada", "", rig.nowMs);
+    rig.board.cancelAnswered(id, NONE, rig.nowMs);
+    expect(taskStatus(task, sceneOf(rig))).toBe("cancelling");
+    rig.later(TIMES.leaseMs);
+    expect(rig.cancels.length).toBeGreaterThan(1);
+    rig.board.cancelAnswered(id, NONE, rig.nowMs);
+    expect(task.targets[0]?.phase).toMatchObject({ outcome: "lost", reason: { code: "host_lost" } });
+  });
+});
+
 describe("[TK2] a control plane that was away", () => {
   const HOUR = 3_600_000;
   const running = (onLost: "wait" | "fail") => {

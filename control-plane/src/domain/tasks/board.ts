@@ -8,7 +8,7 @@ import { Ground, type Due, type Place } from "./ground.ts";
 import { HostDesk, type Acknowledged, type HostChange } from "./host-desk.ts";
 import type { Waiter } from "./lineup.ts";
 import type { Attempt, HostState, Load, TaskCore } from "./model.ts";
-import { isUncertain, lost, reasonOfError, stoppedVerdict } from "./outcome.ts";
+import { isUncertain, reasonOfError, stoppedVerdict } from "./outcome.ts";
 import { Refusing } from "./refusing.ts";
 import { Targets } from "./targets.ts";
 
@@ -139,7 +139,7 @@ export class Board {
         this.#targets.withdraw(place, nowMs);
         this.#ground.port.save(place.task);
         this.#refusing.avoid(place, place.phase.attempt.host.id, nowMs);
-      } else if (answer.neverSent !== true) this.#targets.finish(place, lost("The host does not have it."), undefined, nowMs);
+      } else if (answer.neverSent !== true) this.#targets.missing(place, nowMs);
     } else if (!isUncertain(answer.error) && !place.phase.confirmed)
       this.#targets.finish(place, { outcome: "failed", reason: reasonOfError(answer.error) }, undefined, nowMs);
     this.#settle(nowMs);
@@ -151,8 +151,9 @@ export class Board {
     const { task, phase } = place;
     if (answer.ok) this.#targets.status(place, answer.value, nowMs);
     else if (answer.error.code === "attempt_not_found" && phase.stop !== undefined) {
-      const never = stoppedVerdict(phase.stop.why, this.#targets.stopDetail(task, phase));
-      this.#targets.finish(place, phase.confirmed ? lost("The host does not have it.") : never, undefined, nowMs);
+      // It may have run if the host ever said so.
+      if (phase.confirmed || phase.missingMs !== undefined) this.#targets.missing(place, nowMs);
+      else this.#targets.finish(place, stoppedVerdict(phase.stop.why, this.#targets.stopDetail(task, phase)), undefined, nowMs);
     }
     this.#settle(nowMs);
   }

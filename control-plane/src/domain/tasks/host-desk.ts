@@ -158,7 +158,7 @@ export class HostDesk {
 
   /**
    * [TK3] What was started and is not named is not there, unless it was started on this very link while the list was on its
-   * way: so it is asked for once more, and what the host does not know then is lost.
+   * way: so it is asked for once more, and again if the host does not know it then.
    */
   #named(host: HostState, named: ReadonlySet<string> | undefined, nowMs: number): void {
     this.#naming.delete(host.id);
@@ -167,6 +167,8 @@ export class HostDesk {
       if (phase.stop !== undefined) this.#ground.port.cancel(phase.attempt, phase.stop.why);
       else if (named?.has(phase.attempt.id) !== true) {
         phase.confirmed = false;
+        // Who says so on this link need not be who said so on another.
+        phase.missingMs = undefined;
         this.#ground.askStart(place, true, nowMs);
       }
     }

@@ -58,8 +58,18 @@ export type StopWhy = "cancelled" | "timeout" | "heartbeat_timeout" | "supersede
 export type Phase =
   | { at: "pending"; sinceMs: number; notBeforeMs?: number | undefined }
   | { at: "offered"; sinceMs: number; attempt: Attempt }
-  /** [TK1] Its start is committed, from here on it may run. `confirmed`: the host said that it does. */
-  | { at: "started"; attempt: Attempt; committedMs: number; confirmed: boolean; stop?: { why: StopWhy; sinceMs: number } | undefined }
+  /**
+   * [TK1] Its start is committed, from here on it may run. `confirmed`: the host said that it does. `missingMs`: since then
+   * it says that it has no such attempt.
+   */
+  | {
+      at: "started";
+      attempt: Attempt;
+      committedMs: number;
+      confirmed: boolean;
+      missingMs?: number | undefined;
+      stop?: { why: StopWhy; sinceMs: number } | undefined;
+    }
   | { at: "ended"; outcome: FinalState; reason?: TaskReason | undefined };
 export type Started = Extract<Phase, { at: "started" }>;
 

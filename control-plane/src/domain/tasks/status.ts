@@ -21,6 +21,7 @@ export function targetStatus(task: TaskCore, target: Target, presence: Presence)
       if (phase.stop !== undefined) return "cancelling";
       if (isSilent(presence.hosts.get(phase.attempt.host.id), presence)) return "unknown";
       if (phase.confirmed) return "running";
+      if (phase.missingMs !== undefined) return "unknown";
       return presence.nowMs - phase.committedMs < presence.leaseMs ? "offered" : "unknown";
     case "ended":
       return phase.outcome;

@@ -6,7 +6,7 @@ import { readiness } from "./dependencies.ts";
 import type { Ground, Place, StartedPlace } from "./ground.ts";
 import type { Waiter } from "./lineup.ts";
 import { isEnded, type Attempt, type HostState, type Started, type StopWhy, type Target, type TaskCore } from "./model.ts";
-import { endedAttempt, reason, retryAtMs, verdictOf, type Verdict } from "./outcome.ts";
+import { endedAttempt, lost, reason, retryAtMs, verdictOf, type Verdict } from "./outcome.ts";
 import { overall } from "./status.ts";
 
 export class Targets {
@@ -82,8 +82,23 @@ export class Targets {
     this.#ground.askStart({ task, target, phase }, false, nowMs);
   }
 
+  /**
+   * [TK3] Its host says that it has no such attempt. That may be a copy of the host, which knows nothing of what runs on the
+   * other [LK2]: the two are told apart once that one dials again, and it has a lease to do so.
+   */
+  missing(place: StartedPlace, nowMs: number): void {
+    const { task, phase } = place;
+    if (phase.missingMs !== undefined && nowMs - phase.missingMs >= this.#ground.times.leaseMs)
+      return this.finish(place, lost(`Host '${phase.attempt.host.name}' does not have it.`), undefined, nowMs);
+    if (phase.missingMs !== undefined) return;
+    phase.missingMs = nowMs;
+    phase.confirmed = false;
+    this.#ground.port.save(task);
+  }
+
   status(place: StartedPlace, status: AttemptStatus, nowMs: number): void {
     const { phase } = place;
+    phase.missingMs = undefined;
     const { attempt } = phase;
     const host = this.#ground.hosts.get(attempt.host.id);
     if (host?.up === true) host.seenMs = nowMs;

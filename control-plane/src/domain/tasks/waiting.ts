@@ -36,7 +36,7 @@ export function waitingOf(task: TaskCore, target: Target, scene: Scene): Waiting
   }
 }
 
-function startedWaiting({ attempt, confirmed, committedMs }: Started, scene: Scene): Waiting | undefined {
+function startedWaiting({ attempt, confirmed, committedMs, missingMs }: Started, scene: Scene): Waiting | undefined {
   const host = scene.hosts.get(attempt.host.id);
   if (isSilent(host, scene)) {
     const since = host === undefined ? "" : ` since ${new Date(host.seenMs).toISOString()}`;
@@ -44,6 +44,12 @@ function startedWaiting({ attempt, confirmed, committedMs }: Started, scene: Sce
     return wait("host_unreachable", `Host '${attempt.host.name}' is silent${since}; nobody knows how it goes there.`, untilMs);
   }
   if (confirmed) return undefined;
+  if (missingMs !== undefined)
+    return wait(
+      "host_unreachable",
+      `Host '${attempt.host.name}' says that it does not have it. It is asked again.`,
+      missingMs + scene.leaseMs,
+    );
   return scene.nowMs - committedMs < scene.leaseMs
     ? wait("offered", `Host '${attempt.host.name}' was asked to start it.`)
     : wait("host_unreachable", `Host '${attempt.host.name}' was asked to start it and has not said that it did.`);

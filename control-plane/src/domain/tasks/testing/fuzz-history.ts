@@ -59,6 +59,7 @@ function act(world: FuzzWorld): void {
   else if (dice < 0.72) restart(world, host, () => host.wipe());
   else if (dice < 0.8) world.wake();
   else if (dice < 0.82) world.away(Math.floor((4 + world.random() * 60) * MINUTE));
+  else if (dice < 0.85) copy(world, host);
   else lie(world, host);
 }
 
@@ -140,6 +141,19 @@ function restart(world: FuzzWorld, host: FuzzHost, how: () => void): void {
   how();
   world.after(Math.floor(world.random() * 3 * MINUTE), () => {
     if (host.link === undefined) world.dial(host);
+  });
+}
+
+/** [LK2] It takes the host's place for as long as the host needs to dial again. */
+function copy(world: FuzzWorld, host: FuzzHost): void {
+  world.cut(host, false);
+  host.copied = true;
+  world.dial(host);
+  world.after(world.int(30_000), () => {
+    world.unlock(host);
+    world.after(world.int(5 * MINUTE), () => {
+      if (host.link === undefined) world.dial(host);
+    });
   });
 }
 

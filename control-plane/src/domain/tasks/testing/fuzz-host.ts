@@ -42,6 +42,8 @@ export class FuzzHost {
   #excusedMs = 0;
   reboots = 0;
   wipes = 0;
+  /** [LK2] A copy has its place, which knows of nothing that is here. */
+  copied = false;
 
   constructor(id: string, world: HostWorld) {
     this.id = id;
@@ -75,6 +77,7 @@ export class FuzzHost {
   }
 
   offer(spec: AttemptSpec, target: number): OfferResult {
+    if (this.copied) return { answer: "refused", reason: { code: "offer_refused", detail: "A copy." } };
     const known = this.disk.get(spec.attempt);
     if (known !== undefined) return { answer: "known", status: known.status };
     if (this.#forgotten.has(spec.attempt)) return { answer: "refused", reason: { code: "offer_refused", detail: "It is over." } };
@@ -85,14 +88,14 @@ export class FuzzHost {
   }
 
   start(attempt: string): AttemptStatus | undefined {
-    const known = this.disk.get(attempt);
+    const known = this.#heard(attempt);
     if (known === undefined) return undefined;
     if (known.status.state === "accepted" || this.#world.spawnsTwice) this.#spawn(known);
     return known.status;
   }
 
   cancel(attempt: string): AttemptStatus | undefined {
-    const known = this.disk.get(attempt);
+    const known = this.#heard(attempt);
     if (known === undefined) return undefined;
     if (known.status.state === "accepted") this.#over(known, ended(this.#world.nowMs, "cancelled", null));
     else if (known.run !== undefined && known.run.endMs === undefined) {
@@ -104,7 +107,7 @@ export class FuzzHost {
 
   /** The end is stored, or nobody knows of it. */
   acked(attempt: string, fence: number, unknown: boolean): void {
-    const known = this.disk.get(attempt);
+    const known = this.#heard(attempt);
     if (known === undefined || known.spec.fence !== fence) return;
     if (known.run !== undefined && known.run.endMs === undefined) {
       if (!unknown) return;
@@ -116,6 +119,7 @@ export class FuzzHost {
   }
 
   reports(): AttemptReport[] {
+    if (this.copied) return [];
     return [...this.disk.values()].map(({ spec, status }) => ({ attempt: spec.attempt, fence: spec.fence, status }));
   }
 
@@ -135,6 +139,11 @@ export class FuzzHost {
         run.outcome = "lost";
       }
     this.disk.clear();
+  }
+
+  /** What somebody asks about comes to whoever has the link. */
+  #heard(attempt: string): OnDisk | undefined {
+    return this.copied ? undefined : this.disk.get(attempt);
   }
 
   #spawn(known: OnDisk): void {

@@ -111,6 +111,7 @@ export class FuzzWorld implements HostWorld {
   settle(): void {
     for (const host of this.hosts) {
       if (host.frozen) this.thaw(host);
+      if (host.copied) this.unlock(host);
       if (host.link === undefined) this.dial(host);
     }
     for (let events = 0; this.board.tasks.size > 0; events++) {
@@ -216,6 +217,13 @@ export class FuzzWorld implements HostWorld {
       });
   }
 
+  /** [LK2] The two are told apart and both shut out; the right one is let in when it dials again. */
+  unlock(host: FuzzHost): void {
+    if (!host.copied) return;
+    this.cut(host, true);
+    host.copied = false;
+  }
+
   freeze(host: FuzzHost): void {
     if (!host.alive) return;
     host.goneSilent();
@@ -230,7 +238,7 @@ export class FuzzWorld implements HostWorld {
   /** What comes late, twice or in another order changes nothing; what a cut link held is gone. */
   say(host: FuzzHost, report: AttemptReport): void {
     const { link } = host;
-    if (link === undefined) return;
+    if (link === undefined || host.copied) return;
     const times = this.random() < 0.15 ? 2 : 1;
     if (times === 2) this.duplicates += 1;
     for (let i = 0; i < times; i++) this.#carry(host, link, this.int(this.random() < 0.1 ? 20_000 : 30), () => this.tell(host, report));
