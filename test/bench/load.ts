@@ -5,7 +5,7 @@ import type { Product } from "../support/maestro.ts";
 /** Requests a minute one credential may make; a few less, for what else it asks. */
 const ALLOWANCE = 550;
 
-/** Operators' tokens, used in turn. */
+/** Operators' tokens, each for as many requests as it may make. */
 export class Credentials {
   readonly #apis: readonly Api[];
   #asked = 0;
@@ -25,7 +25,7 @@ export class Credentials {
   }
 
   get next(): Api {
-    const api = this.#apis[this.#asked++ % this.#apis.length];
+    const api = this.#apis[Math.floor(this.#asked++ / ALLOWANCE) % this.#apis.length];
     if (api === undefined) throw new Error("no credentials");
     return api;
   }

@@ -5,10 +5,19 @@ import * as schema from "./schema.ts";
 
 export type Db = DrizzleD1Database<typeof schema>;
 
-export const openDb = (database: D1Database): Db => drizzle(noting(database), { schema });
+/** One for each binding: making one takes longer than a query does. */
+const opened = new WeakMap<D1Database, Db>();
+
+export function openDb(database: D1Database): Db {
+  const known = opened.get(database);
+  if (known !== undefined) return known;
+  const db = drizzle(noting(database), { schema });
+  opened.set(database, db);
+  return db;
+}
 
 /** Each statement is noted before it runs: what was remembered of the tables it writes to is read anew. */
-export const noting = (database: D1Database): D1Database => ({
+const noting = (database: D1Database): D1Database => ({
   prepare(sql) {
     noteStatement(sql, Date.now());
     return database.prepare(sql);

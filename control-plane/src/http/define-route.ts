@@ -88,6 +88,8 @@ export interface RouteContext<N extends RouteName> {
   newId<K extends IdKind>(kind: K): Id<K>;
   /** Under an Idempotency-Key the same with each repeat: so what was made is found, though the answer was lost before it was kept. */
   repeatableId<K extends IdKind>(kind: K): Promise<Id<K>>;
+  /** Whether it came with an Idempotency-Key. */
+  repeatable: boolean;
   random(bytes: number): Uint8Array;
   /** On open routes: who this turned out to be; what happens from here on, refusals included, is audited as theirs. */
   identify(identity: Identity): void;

@@ -175,6 +175,7 @@ async function maybeOnce<N extends RouteName>(
   return onceOnly(
     { db, key: config.keys.idempotency, id, content: `${c.req.method}\n${url.pathname}${url.search}\n${text}`, nowMs, random: rx.random },
     (firstMs) => {
+      rx.repeatable = true;
       rx.repeatableId = async (kind) => makeId(kind, firstMs, await seedOf(id));
       return act();
     },

@@ -19,11 +19,15 @@ export function mountRoutes(handlers: Handlers<RouteName>): Hono<AppEnv> {
     await next();
     // A socket's answer is the object's and stays as it is.
     if (c.res.status === 101) return;
-    // What came from an object or an asset cannot be written to, so headers go onto a copy.
-    const answer = new Response(c.res.body, c.res);
-    for (const [name, value] of baseHeaders(c)) if (!answer.headers.has(name)) answer.headers.set(name, value);
-    c.res = undefined;
-    c.res = answer;
+    try {
+      addHeaders(c.res, c);
+    } catch {
+      // What came from an object or an asset cannot be written to, so headers go onto a copy.
+      const answer = new Response(c.res.body, c.res);
+      addHeaders(answer, c);
+      c.res = undefined;
+      c.res = answer;
+    }
   });
   for (const name of routeNames()) mount(app, name, handlers);
   app.notFound((c) => problemOf(nothingHere(c), c));
@@ -45,6 +49,10 @@ const baseHeaders = (c: Context<AppEnv>): [string, string][] => [
   ["x-content-type-options", "nosniff"],
   ["referrer-policy", "no-referrer"],
 ];
+
+function addHeaders({ headers }: Response, c: Context<AppEnv>): void {
+  for (const [name, value] of baseHeaders(c)) if (!headers.has(name)) headers.set(name, value);
+}
 
 /** Every route has its problem page, and a wrong method is told apart from a wrong path. */
 function nothingHere(c: Context<AppEnv>): MaestroFailure {

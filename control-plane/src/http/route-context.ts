@@ -57,6 +57,7 @@ export function contextOf<N extends RouteName>(call: Call, name: N, principal: P
       return trail.feed();
     },
     newId: <K extends IdKind>(kind: K): Id<K> => makeId(kind, nowMs, random(10)),
+    repeatable: false,
     repeatableId: async <K extends IdKind>(kind: K): Promise<Id<K>> => makeId(kind, nowMs, random(10)),
     identify: (who: AuditTrail["identity"]) => {
       trail.identity = who;

@@ -8,21 +8,27 @@ import { unwrap } from "./define-route.ts";
 
 /** The body as text, read no further than the limit. Empty when there is none. */
 export async function readBody(request: Request): Promise<string> {
-  const declared = Number(request.headers.get("content-length") ?? "0");
-  if (declared > MAX_BODY_BYTES) throw tooLarge();
+  const length = request.headers.get("content-length");
+  if (Number(length ?? "0") > MAX_BODY_BYTES) throw tooLarge();
   if (request.body === null) return "";
+  // A length that was declared is one that the platform holds the body to.
+  const bytes = length === null ? await readChunks(request.body) : await request.arrayBuffer();
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch (cause) {
+    throw fail("json_invalid", "The body is not UTF-8.", { hint: "Send JSON in UTF-8." }, cause);
+  }
+}
+
+async function readChunks(body: ReadableStream<Uint8Array>): Promise<ArrayBuffer> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request.body) {
+  for await (const chunk of body) {
     bytes += chunk.byteLength;
     if (bytes > MAX_BODY_BYTES) throw tooLarge();
     chunks.push(chunk);
   }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(await new Blob(chunks).arrayBuffer());
-  } catch (cause) {
-    throw fail("json_invalid", "The body is not UTF-8.", { hint: "Send JSON in UTF-8." }, cause);
-  }
+  return new Blob(chunks).arrayBuffer();
 }
 
 const tooLarge = (): MaestroFailure =>

@@ -234,8 +234,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     after: string | undefined,
     reach: Reach,
   ): Promise<{ items: StateEntry[]; next?: string | undefined }> {
-    const { items, ...rest } = this.#parts.state.list(prefix, limit, after, this.now());
-    return { items: items.filter(({ key }) => this.#parts.finder.seesKey(key, reach)), ...rest };
+    return this.#parts.state.list(prefix, limit, after, this.now(), (key) => this.#parts.finder.seesKey(key, reach));
   }
 
   async stateGet(key: string, reach: Reach): Promise<Result<StateEntry>> {

@@ -27,7 +27,8 @@ export async function newTask(rx: Submission, by: Actor): Promise<NewTask & { bo
   await requireSecrets(rx, body.secrets ?? []);
   const id = body.id ?? (await rx.repeatableId("task"));
   const { credentials = {}, to: _to, on: _on, dependsOn = [], ...rest } = body;
-  return { body: { ...rest, id, dependsOn }, sealed: await sealed(rx, id, credentials), targets, by, reach: reachOf(rx.principal) };
+  const isNew = body.id === undefined && !rx.repeatable;
+  return { body: { ...rest, id, dependsOn }, isNew, sealed: await sealed(rx, id, credentials), targets, by, reach: reachOf(rx.principal) };
 }
 
 interface Row extends Addressee {

@@ -38,6 +38,8 @@ export type NewTarget =
 export interface NewTask {
   /** Without `credentials`: those come as `sealed`. */
   body: Omit<TaskBody, "credentials" | "to" | "on" | "dependsOn"> & { dependsOn: z.infer<typeof Dependency>[] };
+  /** Its id was made for this very request: nobody has it, and it needs no looking for. */
+  isNew?: boolean | undefined;
   /** Ciphertext by name, for the Worker's key [TK5]. */
   sealed: Record<string, string>;
   targets: NewTarget[];

@@ -216,11 +216,12 @@ export class Engine {
     const over = this.#over.splice(0);
     const writes = this.#writes.splice(0);
     this.#dirty.clear();
-    if (changed.length + over.length + writes.length > 0)
-      this.#port.ctx.storage.transactionSync(() => {
-        for (const write of writes) write();
-        this.#writeTasks(changed, over);
-      });
+    const write = (): void => {
+      for (const one of writes) one();
+      this.#writeTasks(changed, over);
+    };
+    if (changed.length + over.length + writes.length > 1 || !changed.every(isOneRow)) this.#port.ctx.storage.transactionSync(write);
+    else write();
     if (changed.length > 0) this.#after.push(() => this.#port.waiters.changed(changed));
     this.teller.add([...changed, ...this.#soft]);
     if (this.#soft.size > 0 || (this.teller.told > this.#writtenTold && this.board.tasks.size > 0))
@@ -300,3 +301,7 @@ export class Engine {
     };
   }
 }
+
+/** Written by a single statement, it needs no transaction around that. */
+const isOneRow = ({ id, key, targets }: TaskCore): boolean =>
+  id === key && targets.every(({ past }, _i, { length }) => length === 1 || past.length === 0);

@@ -29,7 +29,7 @@ const PREFIX_CHARS = 4;
 
 export function submit(task: NewTask, port: SubmitPort): Result<Task> {
   const { engine, rows, finder } = port;
-  const fresh = freshId(task.body.id, rows);
+  const fresh = task.isNew === true ? task.body.id : freshId(task.body.id, rows);
   // Nobody chooses an id that was made: it is the same request once more.
   const made = fresh === undefined && task.body.id !== undefined && isId("task", task.body.id) ? finder.exact(task.body.id) : undefined;
   if (made !== undefined) return ok(port.view(made));
