@@ -48,8 +48,11 @@ describe.skipIf(missing !== undefined)(`agents headless${missing === undefined ?
       const workspace = home.directory("work");
       const env = prepare(home.directory("agent"), stub.url, [workspace]);
       await product.api.createAgent({ name: "reviewer", type: "reviewer", workspace, env });
+      // opencode asks a provider that refuses it again and again, for a minute and more.
       const dispatch = (prompt: string, ...flags: string[]) =>
-        product.cli(["task", "dispatch", prompt, "--to", "reviewer", "--sync", "--timeout", "300", ...flags]);
+        product
+          .start(["task", "dispatch", prompt, "--to", "reviewer", "--sync", "--timeout", "300", ...flags], { stdin: "" })
+          .end("task dispatch", 310_000);
 
       const nonce = `n${Date.now().toString(36)}`;
       const file = join(workspace, "nonce.txt");
