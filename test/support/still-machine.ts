@@ -3,7 +3,7 @@
  * and load stands still, by mounts of their own over three files of /proc. Root only; ask `canStandStill` first.
  */
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
-import { copyFileSync, mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const FIGURES = ["stat", "meminfo", "loadavg"];
@@ -13,7 +13,8 @@ export const canStandStill = (): boolean => process.platform === "linux" && proc
 /** @param dir where the figures are kept as they are now. */
 export function stillMachine(dir: string): (argv: readonly string[], options: SpawnOptions) => ChildProcess {
   mkdirSync(dir, { recursive: true });
-  for (const name of FIGURES) copyFileSync(join("/proc", name), join(dir, name));
+  // Read and written: such a file says of itself that it is empty, and would be copied so.
+  for (const name of FIGURES) writeFileSync(join(dir, name), readFileSync(join("/proc", name)));
   const mounts = FIGURES.map((name) => `mount --bind "$0/${name}" /proc/${name}`).join(" && ");
   return (argv, options) =>
     spawn("unshare", ["--mount", "--propagation", "private", "sh", "-c", `${mounts} && exec "$@"`, dir, ...argv], options);
