@@ -7,6 +7,8 @@ import { stampOf } from "../../tasks/trace.ts";
 const MAX_LINE_BYTES = 8 * 1024 * 1024;
 const NEWLINE = 0x0a;
 const OPENING = Buffer.from('{"');
+/** Every event has one; a service's own JSON is passed over without a closer look. */
+const TYPE = Buffer.from('"type"');
 /** How a stamped line begins. */
 const STAMPED = Buffer.from("TRACE: [");
 
@@ -50,6 +52,10 @@ export class TalkFilter {
       this.#passing = newline === -1;
       return end;
     }
+    if (newline !== -1 && this.#heldBytes === 0) {
+      out.push(this.#shown(part));
+      return end;
+    }
     this.#held.push(Buffer.from(part));
     this.#heldBytes += part.byteLength;
     if (newline !== -1) out.push(this.#shown(this.#line()));
@@ -68,6 +74,7 @@ export class TalkFilter {
   }
 
   #shown(line: Buffer): Buffer {
+    if (!line.includes(TYPE)) return line;
     const text = line.toString("utf8");
     const stamp = stampOf(text);
     const event = parseObject(text.slice(stamp.length));
