@@ -11,8 +11,9 @@ const LOOKS_LIKE_TOKEN = /mst_(pat|join|login|boot|att)_/;
 /** A token in a URL is in logs and histories already. */
 export function refuseTokenInUrl(url: URL): void {
   const found =
-    [...url.searchParams].some(([name, value]) => TOKEN_PARAMETERS.has(name.toLowerCase()) || LOOKS_LIKE_TOKEN.test(value)) ||
-    LOOKS_LIKE_TOKEN.test(url.pathname);
+    (url.search === "" ? [] : [...url.searchParams]).some(
+      ([name, value]) => TOKEN_PARAMETERS.has(name.toLowerCase()) || LOOKS_LIKE_TOKEN.test(value),
+    ) || LOOKS_LIKE_TOKEN.test(url.pathname);
   if (found)
     throw fail("token_in_url", "A credential stands in the URL, where logs and histories keep it.", {
       hint: "Treat it as leaked: revoke it, and send a new one in the Authorization header.",

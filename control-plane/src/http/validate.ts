@@ -63,7 +63,7 @@ export function parseShape<T>(schema: z.ZodType<T>, input: unknown): T {
 /** The query as an object; a name given twice is refused rather than half obeyed. */
 export function parseQuery<T>(schema: z.ZodType<T>, url: URL): T {
   const query: Record<string, string> = {};
-  for (const [name, value] of url.searchParams) {
+  for (const [name, value] of url.search === "" ? [] : url.searchParams) {
     if (Object.hasOwn(query, name))
       throw fail("field_invalid", `'${name.slice(0, 64)}' is given twice.`, { field: name.slice(0, 64), hint: "Give it once." });
     Object.defineProperty(query, name, { value, enumerable: true });

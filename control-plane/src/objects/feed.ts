@@ -14,6 +14,7 @@ import { CONTEXT_HEADER, FeedContext } from "../domain/access/socket-context.ts"
 import { toFleetEvent, type NewEvent } from "../domain/events/event.ts";
 import type { HostUpdate, PresentHost } from "../domain/events/present.ts";
 import type { Reach } from "../domain/events/reach.ts";
+import { errorText } from "../log-text.ts";
 import { problemResponse } from "../problem.ts";
 import { AuditLog } from "./feed-audit.ts";
 import { EventRing, type StoredEvent } from "./feed-events.ts";
@@ -22,6 +23,7 @@ import { SocketGate } from "./feed-gate.ts";
 import { EventPlaces } from "./feed-places.ts";
 import { PresentTable } from "./feed-present.ts";
 import { migrateFeed } from "./feed-schema.ts";
+import type { Heard } from "./scheduler/feed-line.ts";
 
 export class Feed extends DurableObject<Env> {
   /** Tests move it; everything here asks it for the time. */
@@ -114,8 +116,20 @@ export class Feed extends DurableObject<Env> {
 
   // ---- audit --------------------------------------------------------------------------------
 
-  async audit(...entries: AuditEntry[]): Promise<void> {
-    await this.#audit.append(entries, this.now());
+  async audit(entry: AuditEntry): Promise<void> {
+    await this.#audit.append([entry], this.now());
+  }
+
+  /** Of the Scheduler, which has much to say: records and events by one call. One of the two may be written without the other. */
+  async hear(entries: AuditEntry[], events: NewEvent[]): Promise<Heard> {
+    const [recorded, told] = await Promise.allSettled([
+      entries.length === 0 ? undefined : this.#audit.append(entries, this.now()),
+      events.length === 0 ? undefined : this.append(events),
+    ]);
+    for (const outcome of [recorded, told])
+      if (outcome.status === "rejected")
+        console.error(JSON.stringify({ message: "the Feed cannot write", cause: errorText(outcome.reason) }));
+    return { recorded: recorded.status === "fulfilled", told: told.status === "fulfilled" };
   }
 
   auditList(after: number, limit: number): AuditRecord[] {

@@ -56,7 +56,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   // ---- tasks --------------------------------------------------------------------------------
 
   async submit(task: NewTask, record: AuditEntry): Promise<Result<Task>> {
-    const recorded = await this.#parts.recorder.record(record);
+    const recorded = await this.#engine.feed.record(record);
     return recorded.ok ? submit(task, this.#parts.submitting) : recorded;
   }
 

@@ -4,7 +4,6 @@
  */
 import { makeId } from "@maestro/shared/ids";
 import { LEASE_MS, LOST_AFTER_MS, OFFER_TIMEOUT_MS, STATE_TTL_S, STOP_GRACE_MS } from "@maestro/shared/limits";
-import type { NewEvent } from "../../domain/events/event.ts";
 import { resultKey } from "../../domain/state/keys.ts";
 import { Board } from "../../domain/tasks/board.ts";
 import type { BoardPort, BoardTimes } from "../../domain/tasks/board-port.ts";
@@ -14,6 +13,7 @@ import { overall } from "../../domain/tasks/status.ts";
 import { lastChange } from "../../domain/tasks/telling.ts";
 import type { Scene } from "../../domain/tasks/waiting.ts";
 import { errorText } from "../../log-text.ts";
+import { FeedLine } from "./feed-line.ts";
 import { Orders } from "./orders.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { StateStore } from "./state-store.ts";
@@ -46,6 +46,7 @@ export interface EnginePort {
 
 export class Engine {
   readonly board: Board;
+  readonly feed: FeedLine;
   readonly teller: Teller;
   readonly #port: EnginePort;
   readonly #times: BoardTimes;
@@ -76,9 +77,10 @@ export class Engine {
     };
     this.#writtenTold = rows.fact(TOLD);
     this.#change = this.#writtenTold;
+    this.feed = new FeedLine((entries, events) => port.env.FEED.getByName(this.fleet).hear(entries, events));
     this.teller = new Teller(
       {
-        append: (events: NewEvent[]) => port.env.FEED.getByName(this.fleet).append(events),
+        append: (events) => this.feed.append(events),
         close: (tasks) => this.#close(tasks),
         nowMs: port.nowMs,
         rearm: port.rearm,

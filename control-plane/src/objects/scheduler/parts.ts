@@ -2,7 +2,6 @@
 import { AlarmClock } from "../host-relay/alarm-clock.ts";
 import { Engine } from "./engine.ts";
 import { Lists } from "./lists.ts";
-import { Recorder } from "./recorder.ts";
 import { Retention } from "./retention.ts";
 import { migrateScheduler } from "./schema.ts";
 import { SecretStore } from "./secret-store.ts";
@@ -25,7 +24,6 @@ export interface Parts {
   followers: StateFollowers;
   secrets: SecretStore;
   alarm: AlarmClock;
-  recorder: Recorder;
   submitting: SubmitPort;
   /** Sets the one alarm to what is due next. */
   rearm(): void;
@@ -76,9 +74,8 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number,
   engine.restore();
   ready = true;
   rearm();
-  const recorder = new Recorder((entries) => env.FEED.getByName(engine.fleet).audit(...entries));
   const submitting: SubmitPort = { engine, rows, finder, nowMs, maxOpen, view: (core, work) => lists.view(core, work) };
-  return { engine, rows, finder, lists, waiters, retention, state, followers, secrets, alarm, recorder, submitting, rearm };
+  return { engine, rows, finder, lists, waiters, retention, state, followers, secrets, alarm, submitting, rearm };
 }
 
 function scaleOf(env: Env): number {
