@@ -51,6 +51,8 @@ test(
       });
       expect(found, reproduce()).toEqual([]);
       for (const id of open) checked.add(id);
+      // Logs that nobody wants any more would fill the small disk, and no fault be to blame for what it refuses then.
+      await Promise.all(open.map((id) => chaos.world.cleanUp(id)));
     }
     // Also what was checked long ago has not run again since.
     const twice = [...chaos.world.ledger.counts()].filter(([, count]) => count > 1);

@@ -1,12 +1,12 @@
 /** What a cycle of chaos does: each fault is done and undone, and says what it did. */
 import { execFileSync } from "node:child_process";
-import { cpSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TestHome } from "../support/home.ts";
 import { SecondHost } from "../support/maestro.ts";
 import type { Random } from "../support/random.ts";
 import type { NonceTask } from "../support/nonce.ts";
-import type { NonceBody, TaskWorld, WorldHost } from "../support/task-world.ts";
+import { attemptsDirectory, type NonceBody, type TaskWorld, type WorldHost } from "../support/task-world.ts";
 import { poll } from "../support/wait.ts";
 import { kill, pickHost, VICTIMS, type Victim } from "./kills.ts";
 
@@ -142,18 +142,16 @@ async function copiedIdentity({ world, random, timeScale }: ChaosWorld): Promise
   const home = new TestHome("c");
   cpSync(host.home.path, home.path, { recursive: true, filter: (path) => !/\.(sock|lock|pid)$|\/(run|attempts|logs)(\/|$)/.test(path) });
   const clone = SecondHost.clone("clone", home, { MAESTRO_TIME_SCALE: String(timeScale) });
-  // The copy knows nothing of what runs on the other, and says so: that ends as lost before the two are told apart.
-  await world.excuse("host_gone", host);
   try {
     clone.run();
     const locked = async () =>
       (await world.product.api.hosts()).some(({ name, locked: lock }) => name === host.name && lock !== undefined) ? true : undefined;
     await poll("the copied identity is locked", locked, { timeoutMs: 120_000, everyMs: 100, detail: () => clone.log });
+    // Until the other showed itself it was the host: what it took is gone with it.
+    for (const attempt of attemptsOf(home)) world.excuseAttempt("host_gone", attempt);
   } finally {
     await clone[Symbol.asyncDispose]();
   }
-  // Nobody knows which of the two is the copy: what began meanwhile may be lost to the fleet too, and is never run twice.
-  await world.excuse("host_gone", host);
   const unlocked = await world.product.cli(["host", "unlock", host.name, "--yes"]);
   if (unlocked.code !== 0) throw new Error(`host unlock: ${unlocked.stderr}`);
   if (host.second !== undefined) {
@@ -163,6 +161,11 @@ async function copiedIdentity({ world, random, timeScale }: ChaosWorld): Promise
   await world.product.api.hostOnline(host.name, 60_000);
   return `of ${host.name}`;
 }
+
+const attemptsOf = (home: TestHome): string[] => {
+  const directory = attemptsDirectory(home);
+  return existsSync(directory) ? readdirSync(directory) : [];
+};
 
 /** Chaos has its own time: what it waits for is nothing but a moment of its seed. */
 export const elapse = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -40,7 +40,9 @@ export async function kill(world: TaskWorld, victim: Victim, random: Random): Pr
 
 export async function killHostAgent(world: TaskWorld, host: WorldHost): Promise<void> {
   if (host.second === undefined) {
+    const killedMs = Date.now();
     await back(world.product, "host-agent", await killPart(world.product, "host-agent"));
+    await heardAgain(world, host, killedMs);
     return;
   }
   await killPart(host.second, "host-agent");
@@ -60,6 +62,20 @@ const back = (of: Product, part: Part, old: number): Promise<number> =>
     everyMs: 25,
     detail: () => of.describe(),
   });
+
+/**
+ * [TK2] The rests of its supervisor are those of the product, whatever the time scale: 15 s each, and at the smallest scale two
+ * of them with no word in between are as long as it takes to be called lost, which is then what the host is.
+ */
+const heardAgain = (world: TaskWorld, { name }: WorldHost, sinceMs: number): Promise<true> =>
+  poll(
+    `host ${name} heard of again`,
+    async () => {
+      const hosts = await world.api.hosts().catch(() => []);
+      return hosts.some((host) => host.name === name && Date.parse(host.lastSeenAt ?? "") > sinceMs) ? true : undefined;
+    },
+    { timeoutMs: BACK_MS, everyMs: 50, detail: () => world.product.describe() },
+  );
 
 /** A runner is killed alone: what it ran is for the host to find and end. Work starts within a moment, if there is any. */
 async function killRunner(world: TaskWorld, random: Random): Promise<string | undefined> {

@@ -100,6 +100,8 @@ export interface Expected {
 export interface Observed {
   status: string;
   reason: string | undefined;
+  /** In its own words, for whoever reads what is wrong. */
+  detail?: string | undefined;
   exitCode: number | undefined;
   /** By the ledger. */
   runs: number;
@@ -124,7 +126,9 @@ export function violations({ id, work, excuses, allowed }: Expected, seen: Obser
     wrong("ended for another reason than its dependency");
   else if (allowed && !own && !excused) wrong(`should have ended by itself with ${exit}`);
   if (own && seen.runs !== 1) wrong(`is said to have run, and left ${seen.runs} marks`);
-  found.push(...logViolations(id, { whole: own && !excuses.has("disk_full"), expected: nonceOutput(work) }, seen));
+  found.push(
+    ...logViolations(id, { whole: own && !excuses.has("disk_full") && !excuses.has("host_gone"), expected: nonceOutput(work) }, seen),
+  );
   return found;
 }
 

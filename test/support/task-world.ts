@@ -4,7 +4,7 @@
  */
 import { accessSync, constants, existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { Task, TaskDetail, isFinal, type TaskBody } from "@maestro/shared/contract/tasks";
+import { CleanupResult, Task, TaskDetail, isFinal, type TaskBody } from "@maestro/shared/contract/tasks";
 import type * as z from "zod";
 import { ApiRefusal, type Api } from "./api.ts";
 import { ChaosProxy } from "./chaos-proxy.ts";
@@ -175,6 +175,7 @@ export class TaskWorld implements AsyncDisposable {
           {
             status: task.status,
             reason: task.reason?.code,
+            detail: task.reason?.detail,
             exitCode: task.exitCode,
             runs: counts.get(work.nonce) ?? 0,
             log: whole,
@@ -184,6 +185,20 @@ export class TaskWorld implements AsyncDisposable {
       );
     }
     return found;
+  }
+
+  /** Its files on hosts are removed, as people do once they have seen how it ended. */
+  async cleanUp(id: string): Promise<void> {
+    await poll(
+      `task ${id} cleaned up`,
+      async () => {
+        const { items } = await this.#patiently(`cleanup of ${id}`, () =>
+          this.api.call(CleanupResult, "POST", `/api/v1/tasks/${id}/cleanup`, {}),
+        );
+        return items.every(({ outcome }) => outcome !== "unreachable") ? true : undefined;
+      },
+      { timeoutMs: AWAY_MS, everyMs: 250 },
+    );
   }
 
   /** Attempts that run on this host now, by its own files. */
