@@ -2,12 +2,13 @@
  * P14: sixty seconds idle with pings. Seen from outside: whenever a HostRelay is constructed anew it sends `sync` to its
  * viewers [VW4]. So while nothing happens no `sync` may come (no handler was invoked), and the first key afterwards must
  * bring one (the object had hibernated). Rows: no file of the embedded state may change. A machine whose load moves is
- * not idle: its host then reports metrics [LK8]. So the host's machine stands still where that can be had; elsewhere a
+ * not idle: its host then reports metrics [LK8]. So the machine stands still where that can be had; elsewhere a
  * report is seen on a tap of the link, and the round is taken again.
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { rawCat } from "../support/flood.ts";
+import { TestHome } from "../support/home.ts";
 import { canStandStill, stillMachine } from "../support/still-machine.ts";
 import type { Viewer } from "../support/viewer.ts";
 import { tapWebSocket, type WsTap } from "../support/ws-tap.ts";
@@ -26,10 +27,11 @@ export const p14: Gate = {
   id: "P14",
   title: "60 s idle with pings: nothing runs, nothing is written, the object hibernates",
   async run(rig) {
-    await using product = await rig.freshProduct();
+    const home = new TestHome();
+    const still = canStandStill() ? { spawn: stillMachine(join(home.path, "still")) } : {};
+    await using product = await rig.freshProduct({ home, ...still });
     const tap = await tapWebSocket({ target: { port: product.port }, log: () => undefined }, []);
     await using _proxy = tap.proxy;
-    const still = canStandStill() ? { spawn: stillMachine(join(product.home.path, "still")) } : {};
     await product.joinHost("idle", { through: tap.proxy.url, ...still });
     const { id } = await product.api.createSession({ host: "idle", argv: [...rawCat], backend: "pty" });
     const viewer = await writer(product, id);

@@ -1,5 +1,5 @@
 /** What gates measure with: the product and the references, started when first asked for, one of each for a run. */
-import { Product } from "../support/maestro.ts";
+import { Product, type UpOptions } from "../support/maestro.ts";
 import type { Viewer } from "../support/viewer.ts";
 import { ReferenceRelay } from "./reference/relay.ts";
 
@@ -25,9 +25,9 @@ export class Rig implements AsyncDisposable {
   }
 
   /** One of its own, for gates that measure memory or leave much behind; the caller disposes of it. */
-  freshProduct(): Promise<Product> {
+  freshProduct(options?: UpOptions): Promise<Product> {
     this.progress("starting the product (maestro up)");
-    return Product.up();
+    return Product.up(options);
   }
 
   relay(): Promise<ReferenceRelay> {

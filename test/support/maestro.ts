@@ -127,6 +127,8 @@ export interface UpOptions {
   env?: Readonly<Record<string, string>>;
   /** More flags for `up`. */
   args?: readonly string[];
+  /** Start it elsewhere: on a still machine, for instance. */
+  spawn?: ChildOptions["spawn"];
 }
 
 const Ready = z.looseObject({ console: z.string(), login: z.string() });
@@ -162,7 +164,7 @@ export class Product extends Installation {
     const scale: Record<string, string> = options.timeScale === undefined ? {} : { MAESTRO_TIME_SCALE: String(options.timeScale) };
     const env = { ...scale, ...options.env };
     const port = options.port === undefined || options.port === 0 ? await freePort() : options.port;
-    const { child, ready } = await startUp(BUNDLE, home.env(env), port, options.args ?? []);
+    const { child, ready } = await startUp(BUNDLE, home.env(env), port, options);
     const product = new Product(home, { ...options, port }, env, child, ready);
     product.api.defaultHost = (await product.api.hostOnline()).name;
     return product;
@@ -181,7 +183,7 @@ export class Product extends Installation {
 
   /** `up` again on the same home and port. */
   async upAgain(args: readonly string[] = this.#options.args ?? []): Promise<void> {
-    const { child, ready } = await startUp(this.bundle, this.env, this.port, args);
+    const { child, ready } = await startUp(this.bundle, this.env, this.port, { ...this.#options, args });
     this.#up = child;
     this.login = ready.login;
     await this.api.hostOnline();
@@ -300,9 +302,10 @@ async function startUp(
   bundle: string,
   env: Readonly<Record<string, string>>,
   port: number,
-  args: readonly string[],
+  { args = [], spawn }: Pick<UpOptions, "args" | "spawn">,
 ): Promise<{ child: Child; ready: z.infer<typeof Ready> }> {
-  const child = new Child([process.execPath, bundle, "up", "--no-open", "--json", "--port", String(port), ...args], { env });
+  const argv = [process.execPath, bundle, "up", "--no-open", "--json", "--port", String(port), ...args];
+  const child = new Child(argv, { env, ...(spawn === undefined ? {} : { spawn }) });
   const ready = await child.output(
     "maestro up ready",
     ({ stdout }) => {
