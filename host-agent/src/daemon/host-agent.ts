@@ -23,6 +23,7 @@ import { HolderKeeper, type OpenHolder } from "./holder-keeper.ts";
 import { lookForNextKey, readIdentity, type Identity, type KeyPair } from "./identity.ts";
 import { untilChanged } from "./identity-watch.ts";
 import { acquireLock } from "./instance-lock.ts";
+import { kept } from "./kept.ts";
 import { KeyRotation } from "./key-rotation.ts";
 import type { Log } from "./log.ts";
 import { trustedOwners } from "./path-owners.ts";
@@ -42,6 +43,8 @@ export interface HostAgentParts {
 
 /** How long the first hello waits for the holder: without it every session would look gone. */
 const HOLDER_PATIENCE_MS = 10_000;
+/** A CLI that was installed is found so soon. */
+const SEARCH_PATH_KEPT_MS = 2_000;
 
 export interface RunningHostAgent {
   link: Link;
@@ -77,7 +80,8 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     forbidden: [paths.home, paths.configDir, paths.runDir],
     userHome,
   };
-  const sessionEnv = () => baseEnv(process.env);
+  // Which directories of the search path there are is asked of the disk.
+  const sessionEnv = kept(() => baseEnv(process.env), SEARCH_PATH_KEPT_MS, clock);
   const searchPath = () => sessionEnv()["PATH"] ?? "";
   const detector = new Detector({ env: sessionEnv, overrides: { kilo: [settings.kilocodeBin] }, clock, signal: abort.signal });
   const catalogue = new TypeCatalogue(paths.agentTypeDirs, detector, searchPath);

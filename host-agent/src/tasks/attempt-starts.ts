@@ -10,7 +10,7 @@ import type { AttemptTelling } from "./attempt-telling.ts";
 import { makeCgroups } from "./cgroup-places.ts";
 import { knownSecrets } from "./log-file.ts";
 import { reasonOf } from "./reasons.ts";
-import { startRunner, type Orders } from "./runner.ts";
+import { RunnerShell, startRunner, type Orders } from "./runner.ts";
 import { isScope } from "./scope.ts";
 import type { WorkPlan } from "./work-plan.ts";
 
@@ -27,6 +27,8 @@ export interface StartDeps extends EndDeps {
 
 /** Of a `start`: what takes longer (a large worktree) is answered with how it stands. */
 const START_PATIENCE_MS = 8_000;
+/** A start comes at once, or this host is not the one that was chosen. */
+const WAIT_FOR_ORDERS_MS = 10_000;
 /** Of the runner's own stopping, for a timeout or an end of its lease. */
 const RUNNER_GRACE_MS = 10_000;
 
@@ -35,12 +37,32 @@ export class AttemptStarts {
   readonly #ends: AttemptEnds;
   readonly #telling: AttemptTelling;
   readonly #stopped: AbortSignal;
+  readonly #waiting = new Map<string, RunnerShell>();
 
   constructor(deps: StartDeps, ends: AttemptEnds, telling: AttemptTelling, stopped: AbortSignal) {
     this.#deps = deps;
     this.#ends = ends;
     this.#telling = telling;
     this.#stopped = stopped;
+  }
+
+  /** While an offer is written down and its start is on the way, the shell begins: that takes as long as both. */
+  prepare(attempt: string): void {
+    const { store, runner, shells, clock } = this.#deps;
+    const [shell] = shells(attempt);
+    // A scope is made for what runs only.
+    if (shell === undefined || isScope(shell)) return;
+    const waiting = new RunnerShell(runner, { dir: store.paths(attempt).dir, attempt }, shell);
+    this.#waiting.set(attempt, waiting);
+    void pause(clock, WAIT_FOR_ORDERS_MS, this.#stopped).then(() => {
+      if (this.#waiting.get(attempt) === waiting) this.dismiss(attempt);
+    });
+  }
+
+  /** It is not to be started, or has its runner. */
+  dismiss(attempt: string): void {
+    this.#waiting.get(attempt)?.dismiss();
+    this.#waiting.delete(attempt);
   }
 
   /** Begins what was only accepted; what has begun goes on. Resolves when it is begun, or patience is at its end. */
@@ -85,6 +107,8 @@ export class AttemptStarts {
       const standing = await this.#ends.settled(attempt);
       if (isUnbegun(standing)) this.#ends.failUnstarted(entry, reasonOf(error));
       else this.#ends.follow(entry, standing, undefined);
+    } finally {
+      this.dismiss(attempt);
     }
   }
 
@@ -96,12 +120,13 @@ export class AttemptStarts {
     noted.catch(() => {});
     if (spec.stopAfterMs !== undefined) store.touchLease(attempt, uptimeCs());
     let refusal = because("spawn_failed", "The runner could not be started on this host.");
-    for (const shell of shells(attempt)) {
-      const started = await startRunner(runner, this.#orders(spec, plan), shell, async () => {
+    for (const { shell, waiting } of this.#runners(attempt, shells(attempt))) {
+      const ready = async (): Promise<string[]> => {
         const groups = isScope(shell) ? [] : makeCgroups(attempt, plan.limits);
         await noted;
         return groups;
-      });
+      };
+      const started = await startRunner(runner, this.#orders(spec, plan), shell, ready, waiting);
       passed("spawned");
       if (!started.ok) {
         refusal = reasonOf(started.error);
@@ -117,6 +142,14 @@ export class AttemptStarts {
       return this.#begun(entry, standing, started.value);
     }
     this.#ends.failUnstarted(entry, refusal);
+  }
+
+  /** The one that waits first: should it be gone, another one is begun. */
+  #runners(attempt: string, shells: readonly (readonly string[])[]): { shell: readonly string[]; waiting?: RunnerShell }[] {
+    const waiting = this.#waiting.get(attempt);
+    this.#waiting.delete(attempt);
+    const [first] = shells;
+    return [...(waiting === undefined || first === undefined ? [] : [{ shell: first, waiting }]), ...shells.map((shell) => ({ shell }))];
   }
 
   #orders({ attempt, timeoutMs, stopAfterMs }: AttemptSpec, { argv, env, cwd, limits }: WorkPlan): Orders {

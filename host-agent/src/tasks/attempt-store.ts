@@ -64,8 +64,12 @@ export class AttemptStore {
     return { dir, log: path.join(dir, "agent.log"), stdin: path.join(dir, "stdin"), lease: path.join(dir, "lease") };
   }
 
-  /** [TK1] On disk for good when it resolves; the intent comes last and makes it one. */
-  async accept(spec: AttemptSpec, acceptedMs: number, bootId: string): Promise<void> {
+  /**
+   * [TK1] On disk for good when it resolves; the intent comes last and makes it one.
+   *
+   * @param meanwhile is done while the disk is at it.
+   */
+  async accept(spec: AttemptSpec, acceptedMs: number, bootId: string, meanwhile: () => void = () => {}): Promise<void> {
     const { attempt, fence } = spec;
     if (!NAME.test(attempt)) throw new Error("an attempt's id is no name");
     const { dir } = this.paths(attempt);
@@ -73,11 +77,14 @@ export class AttemptStore {
       await this.#makeDir(dir);
       this.#passed("directory");
       const intent: Intent = { version: 1, attempt, fence, acceptedMs, bootId };
-      await Promise.all([
+      const written = Promise.all([
         writeNew(path.join(dir, "spec.json"), JSON.stringify(spec), true),
         writeNew(path.join(dir, "exit.tmp"), `${" ".repeat(RESERVED_BYTES - 1)}\n`, false),
         writeNew(path.join(dir, "intent.tmp"), `${JSON.stringify(intent)}\n`, true),
       ]);
+      written.catch(() => {});
+      meanwhile();
+      await written;
       this.#passed("spec");
       await rename(path.join(dir, "intent.tmp"), path.join(dir, "intent.json"));
       await Promise.all([syncDirectory(dir), syncDirectory(this.#root)]);

@@ -40,10 +40,10 @@ export class Attempts {
     this.#deps = deps;
     this.#roster = new AttemptRoster(deps.store);
     this.#telling = new AttemptTelling(this.#roster, deps.send);
-    this.#offers = new AttemptOffers(deps, this.#roster);
     this.#secrets = new AttemptSecrets(deps);
     this.#ends = new AttemptEnds(deps, this.#telling, this.#secrets, this.#abort.signal);
     this.#starts = new AttemptStarts(deps, this.#ends, this.#telling, this.#abort.signal);
+    this.#offers = new AttemptOffers(deps, this.#roster, this.#starts);
     this.#removal = new AttemptRemoval(deps, this.#roster, this.#offers);
   }
 
@@ -86,7 +86,10 @@ export class Attempts {
   async cancel({ attempt, fence, graceMs, why }: Omit<FrameOf<"task.cancel">, "t" | "id">): Promise<Result<RequestResult<"task.cancel">>> {
     while (this.#offers.accepting(attempt) !== undefined) await this.#offers.accepting(attempt);
     const entry = this.#roster.get(attempt);
-    if (entry !== undefined && entry.fence === fence) this.#ends.cancel(entry, { why, atMs: this.#deps.clock.wallMs(), graceMs });
+    if (entry !== undefined && entry.fence === fence) {
+      if (entry.state.type === "accepted") this.#starts.dismiss(attempt);
+      this.#ends.cancel(entry, { why, atMs: this.#deps.clock.wallMs(), graceMs });
+    }
     return this.#roster.answer(attempt, fence);
   }
 

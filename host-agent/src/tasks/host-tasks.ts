@@ -59,7 +59,11 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     logs,
     bootId,
     runner: installRunner(deps.runnerDir, log),
-    shells: (attempt) => runnerShells(readScopeFacts(work.baseEnv()["PATH"] ?? "", process.env), attempt),
+    shells: (attempt) =>
+      runnerShells(
+        readScopeFacts(() => work.baseEnv()["PATH"] ?? "", process.env),
+        attempt,
+      ),
     async outcome(spec, adapter, file, exit) {
       if (!isAdapter(adapter)) return {};
       const type = spec.agent === undefined ? undefined : work.catalogue.resolve(spec.agent.type, spec.agent.definition);

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import * as path from "node:path";
+import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -82,49 +83,80 @@ function copyRunner(dir: string): string {
   return file;
 }
 
+/** A shell that has the runner's program and waits for its orders. Until it has all of them it starts nothing. */
+export class RunnerShell {
+  readonly pid: number | undefined;
+  readonly child: Promise<number | undefined>;
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Why there is none, where there is no pid. */
+  readonly failed: Promise<MaestroError>;
+  readonly #stdin: Writable;
+
+  constructor(program: string, { dir, attempt }: Pick<Orders, "dir" | "attempt">, shell: readonly string[] = [SHELL]) {
+    const [file = SHELL, ...before] = shell;
+    const argv = [...before, program, dir, attempt];
+    const runner = spawn(file, argv, { cwd: "/", detached: true, env: runnerEnv(), stdio: ["pipe", "pipe", "ignore"] });
+    const failed = Promise.withResolvers<MaestroError>();
+    this.failed = failed.promise;
+    this.pid = runner.pid;
+    this.#stdin = runner.stdin;
+    runner.once("error", (cause) => failed.resolve(refuseSpawn({ argv: [file, ...argv], cwd: "/" }, cause)));
+    this.exited = new Promise((resolve) => {
+      runner.once("exit", (code, signal) => resolve({ code, signal }));
+    });
+    this.child = new Promise((resolve) => {
+      let said = "";
+      runner.stdout.on("data", (chunk: Buffer) => {
+        said += chunk.toString("latin1");
+        if (said.includes("\n")) resolve(Number(said.split(" ")[0]) || undefined);
+      });
+      runner.stdout.once("close", () => resolve(undefined));
+      void this.exited.then(() => setImmediate(() => resolve(undefined)));
+    });
+    void this.child.then(() => runner.stdout.destroy());
+    // It ended before it had read all: the exit says so.
+    runner.stdin.on("error", () => {});
+    // It outlives us, and must not keep us.
+    runner.unref();
+  }
+
+  give(orders: Orders): void {
+    this.#stdin.end(orderText(orders));
+  }
+
+  /** Without `go` it starts nothing, and goes. */
+  dismiss(): void {
+    this.#stdin.destroy();
+  }
+}
+
 /**
  * @param ready what must stand before the child may begin, and the cgroups made for it: it is waited for beside the shell,
  *   which takes a while to begin. When it fails, so does this, and nothing was started.
+ * @param runner that began before its orders were known.
  */
 export async function startRunner(
   program: string,
   orders: Orders,
   shell: readonly string[] = [SHELL],
   ready: (shell: readonly string[]) => Promise<readonly string[]> = async () => [],
+  runner?: RunnerShell,
 ): Promise<Result<RunnerProcess>> {
   const refusal = refuseOrders(orders);
-  if (refusal !== undefined) return err(refusal);
-  const [file = SHELL, ...before] = shell;
-  const argv = [...before, program, orders.dir, orders.attempt];
-  const runner = spawn(file, argv, { cwd: "/", detached: true, env: runnerEnv(), stdio: ["pipe", "pipe", "ignore"] });
-  const failed = Promise.withResolvers<MaestroError>();
-  runner.once("error", (cause) => failed.resolve(refuseSpawn({ argv: [file, ...argv], cwd: "/" }, cause)));
-  if (runner.pid === undefined) return err(await failed.promise);
-  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    runner.once("exit", (code, signal) => resolve({ code, signal }));
-  });
-  const child = new Promise<number | undefined>((resolve) => {
-    let said = "";
-    runner.stdout.on("data", (chunk: Buffer) => {
-      said += chunk.toString("latin1");
-      if (said.includes("\n")) resolve(Number(said.split(" ")[0]) || undefined);
-    });
-    runner.stdout.once("close", () => resolve(undefined));
-    void exited.then(() => setImmediate(() => resolve(undefined)));
-  });
-  void child.then(() => runner.stdout.destroy());
-  // It ended before it had read all: the exit says so.
-  runner.stdin.on("error", () => {});
-  // It outlives us, and must not keep us.
-  runner.unref();
+  if (refusal !== undefined) {
+    runner?.dismiss();
+    return err(refusal);
+  }
+  const begun = runner ?? new RunnerShell(program, orders, shell);
+  const { pid, failed, child, exited } = begun;
+  if (pid === undefined) return err(await failed);
   try {
-    runner.stdin.end(orderText({ ...orders, groups: await ready(shell) }));
+    begun.give({ ...orders, groups: await ready(shell) });
   } catch (cause) {
-    // Without `go` it starts nothing.
-    runner.stdin.destroy();
+    begun.dismiss();
     throw cause;
   }
-  return ok({ pid: runner.pid, child, exited });
+  return ok({ pid, child, exited });
 }
 
 /** A shell can keep neither, and an argument with a NUL would end there. */

@@ -38,7 +38,7 @@ test.skipIf(noSystemdRun !== undefined)(
   async () => {
     const dir = mkdtempSync(path.join(tmpdir(), "scope-"));
     try {
-      const facts = { ...readScopeFacts("/usr/bin", {}), booted: true };
+      const facts = { ...readScopeFacts(() => "", {}), booted: true, systemdRun: "/usr/bin/systemd-run" };
       const [scoped = [], plain = []] = runnerShells(facts, "att_scope");
       const orders = {
         attempt: "att_scope",

@@ -17,12 +17,15 @@ export interface ScopeFacts {
 
 const SHELL = ["/bin/sh"] as const;
 
-export const readScopeFacts = (searchPath: string, env: Readonly<Record<string, string | undefined>>): ScopeFacts => ({
-  booted: existsSync("/run/systemd/system"),
-  systemdRun: locateProgram(["systemd-run"], searchPath),
-  uid: process.getuid?.() ?? 0,
-  runtimeDir: env["XDG_RUNTIME_DIR"],
-});
+export function readScopeFacts(searchPath: () => string, env: Readonly<Record<string, string | undefined>>): ScopeFacts {
+  const booted = existsSync("/run/systemd/system");
+  return {
+    booted,
+    systemdRun: booted ? locateProgram(["systemd-run"], searchPath()) : undefined,
+    uid: process.getuid?.() ?? 0,
+    runtimeDir: env["XDG_RUNTIME_DIR"],
+  };
+}
 
 /**
  * What runs the runner, best first: the next one is tried when one starts nothing. `open_scope` of the runner knows a scope
