@@ -312,9 +312,12 @@ describe("[TK3] [LK2] a host that says it does not have what runs there", () => 
     });
   });
 
-  test("is asked to end it again as well", () => {
+  test("is asked to end it again as well, on another link for as long again", () => {
     const { rig, task, id } = denied();
+    rig.board.hostDown("a", "a-2", rig.nowMs, rig.nowMs);
+    rig.later(TIMES.leaseMs);
     rig.board.cancel(task, "ada", "", rig.nowMs);
+    rig.host("a", { link: "a-3" });
     rig.board.cancelAnswered(id, NONE, rig.nowMs);
     expect(taskStatus(task, sceneOf(rig))).toBe("cancelling");
     rig.later(TIMES.leaseMs);

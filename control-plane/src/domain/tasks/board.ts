@@ -152,7 +152,7 @@ export class Board {
     if (answer.ok) this.#targets.status(place, answer.value, nowMs);
     else if (answer.error.code === "attempt_not_found" && phase.stop !== undefined) {
       // It may have run if the host ever said so.
-      if (phase.confirmed || phase.missingMs !== undefined) this.#targets.missing(place, nowMs);
+      if (phase.attempt.startedMs !== undefined || phase.missingMs !== undefined) this.#targets.missing(place, nowMs);
       else this.#targets.finish(place, stoppedVerdict(phase.stop.why, this.#targets.stopDetail(task, phase)), undefined, nowMs);
     }
     this.#settle(nowMs);

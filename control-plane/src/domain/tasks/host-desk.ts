@@ -164,11 +164,12 @@ export class HostDesk {
     this.#naming.delete(host.id);
     for (const place of this.#ground.startedOn(host.id)) {
       const { phase } = place;
+      const isNamed = named?.has(phase.attempt.id) === true;
+      // Who says on this link that it is not there need not be who said so on another.
+      if (!isNamed) phase.missingMs = undefined;
       if (phase.stop !== undefined) this.#ground.port.cancel(phase.attempt, phase.stop.why);
-      else if (named?.has(phase.attempt.id) !== true) {
+      else if (!isNamed) {
         phase.confirmed = false;
-        // Who says so on this link need not be who said so on another.
-        phase.missingMs = undefined;
         this.#ground.askStart(place, true, nowMs);
       }
     }
