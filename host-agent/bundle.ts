@@ -64,14 +64,13 @@ export * from ${JSON.stringify(worker)};
 export default worker;
 const exact = new Set(${JSON.stringify(workerFirst.filter((path) => !path.endsWith("*")))});
 const prefixes = ${JSON.stringify(workerFirst.filter((path) => path.endsWith("*")).map((path) => path.slice(0, -1)))};
+let here;
 export const embedded = {
   fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
     if (!exact.has(pathname) && !prefixes.some((prefix) => pathname.startsWith(prefix))) return env.ASSETS.fetch(request);
     if (env.EMBEDDED_FRONT === "1") return worker.fetch(request, env, ctx);
-    const direct = new Request(request);
-    direct.headers.set("cf-connecting-ip", "127.0.0.1");
-    return worker.fetch(direct, env, ctx);
+    return worker.fetch(request, (here ??= { ...env, CLIENT_ADDRESS: "127.0.0.1" }), ctx);
   },
 };
 `;

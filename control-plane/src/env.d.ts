@@ -4,4 +4,6 @@ interface __BaseEnv_Env {
   MAESTRO_SECRET: string;
   /** Hex SHA-256 of the whole bootstrap token text. */
   BOOTSTRAP_SHA256: string;
+  /** Embedded without a front: the only address that anybody can come from, whatever they say. */
+  CLIENT_ADDRESS?: string;
 }

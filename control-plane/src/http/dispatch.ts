@@ -13,6 +13,7 @@ import { isBootstrapped } from "../db/fleets.ts";
 import { authorise } from "../domain/access/permissions.ts";
 import { actorOf, type AgentPrincipal, type Principal } from "../domain/access/principal.ts";
 import { AuditTrail } from "./audit-trail.ts";
+import { baseHeaders } from "./base-headers.ts";
 import { atWork } from "./auth-attempt.ts";
 import { authenticate, isWrite } from "./authenticate.ts";
 import { unwrap, type AppEnv, type Handler, type RouteContext } from "./define-route.ts";
@@ -28,7 +29,7 @@ const NEEDS_FLEET: readonly RouteName[] = ["login", "hostJoin"];
 
 export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, handler: Handler<N>, c: Context<AppEnv>): Promise<Response> {
   const requestId = c.get("requestId");
-  const ip = c.req.header("cf-connecting-ip") ?? "unknown";
+  const ip = c.env.CLIENT_ADDRESS ?? c.req.header("cf-connecting-ip") ?? "unknown";
   const trail = new AuditTrail(c.env.FEED, { action: name, ip, requestId });
   const call: Call = {
     c,
@@ -184,5 +185,8 @@ async function maybeOnce<N extends RouteName>(
 
 function respond({ c, spec }: Call, value: unknown): Response {
   if (value instanceof Response) return value;
-  return spec.status === 204 ? c.body(null, 204) : c.json(value, spec.status === 201 || spec.status === 202 ? spec.status : 200);
+  if (spec.status === 204) return c.body(null, 204);
+  const status = spec.status === 201 || spec.status === 202 ? spec.status : 200;
+  // What a handler has put beside them, a cookie, stays.
+  return c.json(value, status, baseHeaders(c.get("requestId")));
 }

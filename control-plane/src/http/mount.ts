@@ -8,6 +8,7 @@ import { escapeUnsafe } from "@maestro/shared/sanitize";
 import { checkKey } from "../domain/state/keys.ts";
 import { errorText, stackText } from "../log-text.ts";
 import { problemResponse } from "../problem.ts";
+import { addBaseHeaders } from "./base-headers.ts";
 import type { AppEnv, Handlers } from "./define-route.ts";
 import { dispatch } from "./dispatch.ts";
 import { RETRY_AFTER_SECONDS } from "./rate-limit.ts";
@@ -20,11 +21,11 @@ export function mountRoutes(handlers: Handlers<RouteName>): Hono<AppEnv> {
     // A socket's answer is the object's and stays as it is.
     if (c.res.status === 101) return;
     try {
-      addHeaders(c.res, c);
+      addBaseHeaders(c.res.headers, c.get("requestId"));
     } catch {
       // What came from an object or an asset cannot be written to, so headers go onto a copy.
       const answer = new Response(c.res.body, c.res);
-      addHeaders(answer, c);
+      addBaseHeaders(answer.headers, c.get("requestId"));
       c.res = undefined;
       c.res = answer;
     }
@@ -42,17 +43,6 @@ function mount<N extends RouteName>(app: Hono<AppEnv>, name: N, handlers: Handle
 
 const isRouteName = (name: string): name is RouteName => Object.hasOwn(ROUTES, name);
 export const routeNames = (): RouteName[] => Object.keys(ROUTES).filter(isRouteName);
-
-const baseHeaders = (c: Context<AppEnv>): [string, string][] => [
-  ["x-request-id", c.get("requestId")],
-  ["cache-control", "no-store"],
-  ["x-content-type-options", "nosniff"],
-  ["referrer-policy", "no-referrer"],
-];
-
-function addHeaders({ headers }: Response, c: Context<AppEnv>): void {
-  for (const [name, value] of baseHeaders(c)) if (!headers.has(name)) headers.set(name, value);
-}
 
 /** Every route has its problem page, and a wrong method is told apart from a wrong path. */
 function nothingHere(c: Context<AppEnv>): MaestroFailure {
