@@ -2,7 +2,7 @@ import { chownSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, sym
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { giveToOwnerOf, writeDurably, writeSynced } from "./durable-file.ts";
+import { giveToOwnerOf, writeDurably, writeSynced, writeTogether } from "./durable-file.ts";
 import { acquireLock } from "./instance-lock.ts";
 
 const ADA = { uid: 54_321, gid: 54_322 };
@@ -69,4 +69,28 @@ test("a temporary file that a crash left is in nobody's way", () => {
   writeFileSync(at(`f.${process.pid}.tmp`), "torn");
   writeDurably(at("f"), "whole");
   expect(readFileSync(at("f"), "utf8")).toBe("whole");
+});
+
+describe("files that are written together", () => {
+  test("are all there, each instead of what was there before", async () => {
+    writeFileSync(at("b"), "old");
+    await writeTogether(
+      [
+        [at("a"), "1"],
+        [at("b"), "2"],
+      ],
+      [dir],
+    );
+    expect([readFileSync(at("a"), "utf8"), readFileSync(at("b"), "utf8")]).toEqual(["1", "2"]);
+    expect(owner(at("a")).mode).toBe("600");
+  });
+
+  test("are none when one of them cannot be", async () => {
+    const wanted = [
+      [at("a"), "1"],
+      [at("nowhere/b"), "2"],
+    ] as const;
+    await expect(writeTogether(wanted, [dir])).rejects.toMatchObject({ error: { code: "state_unwritable" } });
+    expect(lstatSync(at("a"), { throwIfNoEntry: false })).toBeUndefined();
+  });
 });

@@ -35,21 +35,23 @@ export function writeDurably(file: string, text: string, like = file): void {
   }
 }
 
-/** The same, while others go on: only the disk is waited for. One at a time for each file. */
-export async function writeDurablyBeside(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
+/**
+ * New files, on disk with the entries of these directories when it resolves, while others go on: one wait for all. A crash
+ * before that may leave any of them torn or not there, so they are for readers who take both for nothing.
+ */
+export async function writeTogether(files: readonly (readonly [file: string, text: string])[], dirs: readonly string[]): Promise<void> {
+  const [first = ""] = files[0] ?? [];
+  const fds: number[] = [];
   try {
-    const fd = openNew(temporary, text, file);
-    try {
-      await sync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, file);
-    await syncDirectoryBeside(path.dirname(file));
+    for (const [file, text] of files) fds.push(openNew(file, text, file));
+    // All of them, also when one fails: what is still being synced must not be closed.
+    const synced = await Promise.allSettled([...fds.map((fd) => sync(fd)), ...dirs.map((dir) => syncDirectoryBeside(dir))]);
+    for (const outcome of synced) if (outcome.status === "rejected") throw outcome.reason;
   } catch (cause) {
-    removeIfThere(temporary);
-    throw describeWriteFailure(file, cause);
+    for (const [file] of files) removeIfThere(file);
+    throw describeWriteFailure(first, cause);
+  } finally {
+    for (const fd of fds) closeSync(fd);
   }
 }
 

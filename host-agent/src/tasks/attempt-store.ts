@@ -1,11 +1,11 @@
 /** The attempt directories: who wrote what, in which order, so that each crash leaves something that `judge` understands. */
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import * as path from "node:path";
 import type * as z from "zod";
 import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { parseJson } from "../config/json.ts";
-import { errnoOf, writeDurably, writeDurablyBeside } from "../daemon/durable-file.ts";
+import { errnoOf, writeDurably, writeTogether } from "../daemon/durable-file.ts";
 import { isAlive } from "../daemon/process-identity.ts";
 import {
   CancelNote,
@@ -65,7 +65,7 @@ export class AttemptStore {
   }
 
   /**
-   * [TK1] On disk for good when it resolves; the intent comes last and makes it one.
+   * [TK1] On disk for good when it resolves; it is one with its intent and its spec, whole.
    *
    * @param meanwhile is done while the disk is at it.
    */
@@ -74,20 +74,20 @@ export class AttemptStore {
     if (!NAME.test(attempt)) throw new Error("an attempt's id is no name");
     const { dir } = this.paths(attempt);
     try {
-      await this.#makeDir(dir);
+      this.#makeDir(dir);
       this.#passed("directory");
       const intent: Intent = { version: 1, attempt, fence, acceptedMs, bootId };
-      const written = Promise.all([
-        writeNew(path.join(dir, "spec.json"), JSON.stringify(spec), true),
-        writeNew(path.join(dir, "exit.tmp"), `${" ".repeat(RESERVED_BYTES - 1)}\n`, false),
-        writeNew(path.join(dir, "intent.tmp"), `${JSON.stringify(intent)}\n`, true),
-      ]);
+      writeFileSync(path.join(dir, "exit.tmp"), `${" ".repeat(RESERVED_BYTES - 1)}\n`, { flag: "wx", mode: 0o600 });
+      const written = writeTogether(
+        [
+          [path.join(dir, "spec.json"), JSON.stringify(spec)],
+          [path.join(dir, "intent.json"), `${JSON.stringify(intent)}\n`],
+        ],
+        [dir, this.#root],
+      );
       written.catch(() => {});
       meanwhile();
       await written;
-      this.#passed("spec");
-      await rename(path.join(dir, "intent.tmp"), path.join(dir, "intent.json"));
-      await Promise.all([syncDirectory(dir), syncDirectory(this.#root)]);
     } catch (cause) {
       await rm(dir, { recursive: true, force: true });
       throw cause;
@@ -95,13 +95,13 @@ export class AttemptStore {
     this.#passed("intent");
   }
 
-  async #makeDir(dir: string): Promise<void> {
+  #makeDir(dir: string): void {
     try {
-      await mkdir(dir, { mode: 0o700 });
+      mkdirSync(dir, { mode: 0o700 });
     } catch (cause) {
       // Left by a crash in the middle of this: nothing in it was promised.
-      if (errnoOf(cause) === "EEXIST") await rm(dir, { recursive: true, force: true });
-      await mkdir(dir, { recursive: true, mode: 0o700 });
+      if (errnoOf(cause) === "EEXIST") rmSync(dir, { recursive: true, force: true });
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
     }
   }
 
@@ -109,7 +109,7 @@ export class AttemptStore {
   async noteLaunch(attempt: string, note: LaunchNote, stdin: string | undefined): Promise<void> {
     if (stdin !== undefined) writeFileSync(this.#file(attempt, "stdin"), stdin, { mode: 0o600 });
     this.#passed("stdin");
-    await writeDurablyBeside(this.#file(attempt, "launch.json"), `${JSON.stringify(note)}\n`);
+    await writeTogether([[this.#file(attempt, "launch.json"), `${JSON.stringify(note)}\n`]], [this.paths(attempt).dir]);
     this.#passed("launch");
   }
 
@@ -215,24 +215,5 @@ export class AttemptStore {
 
   #writtenMs(attempt: string, name: string): number | undefined {
     return statSync(this.#file(attempt, name), { throwIfNoEntry: false })?.mtimeMs;
-  }
-}
-
-async function writeNew(file: string, text: string, durable: boolean): Promise<void> {
-  const handle = await open(file, "wx", 0o600);
-  try {
-    await handle.writeFile(text);
-    if (durable) await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -78,6 +78,23 @@ export function terminalContract(kind: "tmux" | "pty" | "echo"): void {
       expect(await client.send(id, Buffer.from("x"))).toMatchObject({ ok: false, error: { code: "session_ended" } });
     });
 
+    // tmux 3.3a ends with all its sessions when it tells a pane without a program that it lost the focus.
+    test.skipIf(kind === "echo").each(["is killed", "kills itself", "exits"])(
+      "the end of a program that wants to be told of the focus is nobody else's: it %s",
+      async (how) => {
+        const other = await echo();
+        const after = { "is killed": "read wait", "kills itself": "kill -KILL 0", exits: "exit" }[how] ?? "";
+        const { id } = await launch(client, { backend: kind, argv: ["/bin/sh", "-c", `printf '\\033[?1004h'; echo ready; ${after}`] });
+        await ear.until(() => ear.text(id).includes("ready"));
+        await client.kill(id);
+        await ear.ended(id);
+        client.input(other.id, Buffer.from("still here"));
+        await ear.until(() => ear.text(other.id).includes("still here"));
+        expect(told(other.id)?.end).toBeUndefined();
+        value(await client.kill(other.id));
+      },
+    );
+
     // An echo is no process: there is nobody to signal.
     test.skipIf(kind === "echo").each([
       [false, ["hup", "term"]],
