@@ -31,7 +31,12 @@ const OPTIONS: readonly (readonly string[])[] = [
   // tmux 3.3a writes to a dead pane, and ends with all its sessions, when that wanted to be told of the focus and its client
   // goes: it is reset first. Not while no holder is there: the next one has its last screen from here.
   // Renamed by way of `run-shell`: what a hook does by itself is not notified to anybody; and then it has no target of its own.
-  ["set-hook", "-g", "pane-died", `if -F '#{session_attached}' 'send-keys -R' ; run-shell -b -C "rename-window -t '#{hook_pane}' ${DEAD_WINDOW}"`],
+  [
+    "set-hook",
+    "-g",
+    "pane-died",
+    `if -F '#{session_attached}' 'send-keys -R' ; run-shell -b -C "rename-window -t '#{hook_pane}' ${DEAD_WINDOW}"`,
+  ],
 ];
 
 export interface TmuxServer {
