@@ -127,6 +127,7 @@ function Label({
           to={session === undefined ? "/agents" : sessionPath(session.key)}
           current={session !== undefined && session.key === current}
           onFollow={onFollow}
+          title={node.agent.name}
         >
           <Icon name="agents" />
           <span className="name cut">{node.label}</span>

@@ -49,6 +49,36 @@ describe("fleet tree", () => {
     expect(outline(tree)).toEqual(["host laptop", "  agent claude", "    session a", "  session b"]);
   });
 
+  it("puts agents into the groups their names say, on each host by itself", () => {
+    const tree = fleetTree({
+      hosts: [host("laptop"), host("server")],
+      agents: [
+        agent("demo-web-frontend", "laptop", { session: "ses_a" }),
+        agent("demo-web-api", "laptop", { status: "failed" }),
+        agent("claude", "laptop"),
+        agent("demo-web-api", "server"),
+      ],
+      sessions: [session("a", "laptop"), session("b", "laptop")],
+    });
+    expect(outline(tree)).toEqual([
+      "host laptop",
+      "  group demo",
+      "    group web",
+      "      agent api",
+      "      agent frontend",
+      "        session a",
+      "  agent claude",
+      "  session b",
+      "host server",
+      "  group demo",
+      "    group web",
+      "      agent api",
+    ]);
+    const [onLaptop, onServer] = tree.map((node) => node.children[0]);
+    expect([onLaptop?.tone, onServer?.tone]).toEqual(["failed", "idle"]);
+    expect(onLaptop?.key).not.toBe(onServer?.key);
+  });
+
   it("a group shows the worst of its hosts", () => {
     const [group] = fleetTree({ hosts: [host("acme-web-a"), host("acme-web-b", { status: "lost" })], agents: [], sessions: [] });
     expect(group?.tone).toBe("failed");

@@ -1,4 +1,4 @@
-/** The fleet as a tree: groups by name (`level1-level2-name`), hosts in them, agents and sessions on each host. Pure. */
+/** The fleet as a tree: hosts in groups by name (`level1-level2-name`), on each host its agents, grouped likewise, and sessions. Pure. */
 import type { Agent, Host, Session } from "@maestro/shared/contract/resources";
 import type { SessionEnd } from "@maestro/shared/protocol/session";
 import { colourIndex, treePlace } from "@maestro/shared/names";
@@ -47,20 +47,26 @@ export interface Fleet {
   sessions: readonly Session[];
 }
 
-/** Groups with names come first, in order; hosts without a place stand beside them, not under a group of their own. */
-export function fleetTree(fleet: Fleet): TreeNode[] {
-  const loose: HostNode[] = [];
+export const fleetTree = (fleet: Fleet): TreeNode[] =>
+  grouped(
+    "",
+    byName(fleet.hosts).map((host) => ({ name: host.name, node: (label: string) => hostNode(host, label, fleet) })),
+  );
+
+/** Groups come first, in order; what has no place in one stands beside them, not under a group of its own. */
+function grouped(within: string, items: readonly { name: string; node: (label: string) => TreeNode }[]): TreeNode[] {
+  const loose: TreeNode[] = [];
   const groups = new Map<string, GroupNode>();
-  for (const host of byName(fleet.hosts)) {
-    const place = treePlace(host.name);
-    const node = hostNode(host, place.label, fleet);
+  for (const item of items) {
+    const place = treePlace(item.name);
+    const node = item.node(place.label);
     if (place.subgroup === undefined) {
       loose.push(node);
       continue;
     }
-    const group = groupIn(groups, place.group, place.group);
+    const group = groupIn(groups, `${within}${place.group}`, place.group);
     const subgroups = new Map(group.children.flatMap((child) => (child.kind === "group" ? [[child.key, child] as const] : [])));
-    const subgroup = groupIn(subgroups, `${place.group}/${place.subgroup}`, place.subgroup);
+    const subgroup = groupIn(subgroups, `${within}${place.group}/${place.subgroup}`, place.subgroup);
     if (!group.children.includes(subgroup)) group.children.push(subgroup);
     subgroup.children.push(node);
   }
@@ -113,26 +119,27 @@ export function agentTone(agent: Agent): Tone {
 
 function hostNode(host: Host, label: string, fleet: Fleet): HostNode {
   const sessions = fleet.sessions.filter((session) => session.host.id === host.id);
-  const agents = byName(fleet.agents.filter((agent) => agent.host.id === host.id)).map((agent) => agentNode(agent, sessions));
-  const owned = new Set(agents.flatMap((node) => node.children.map((child) => child.key)));
+  const agents = byName(fleet.agents.filter((agent) => agent.host.id === host.id));
+  const owned = new Set(agents.flatMap((agent) => sessionsOf(agent, sessions).map((session) => session.id)));
   const free = sessions
     .filter((session) => !owned.has(session.id))
     .sort(newestFirst)
     .map(sessionNode);
-  return { kind: "host", key: host.id, label, host, tone: hostTone(host), children: [...agents, ...free] };
+  const named = agents.map((agent) => ({ name: agent.name, node: (place: string) => agentNode(agent, place, sessions) }));
+  return { kind: "host", key: host.id, label, host, tone: hostTone(host), children: [...grouped(`${host.id}/`, named), ...free] };
 }
 
-function agentNode(agent: Agent, sessions: readonly Session[]): AgentNode {
-  const own = sessions.filter((session) => session.agent?.id === agent.id || session.id === agent.session);
-  return {
-    kind: "agent",
-    key: agent.id,
-    label: agent.name,
-    agent,
-    tone: agentTone(agent),
-    children: own.sort(newestFirst).map(sessionNode),
-  };
-}
+const agentNode = (agent: Agent, label: string, sessions: readonly Session[]): AgentNode => ({
+  kind: "agent",
+  key: agent.id,
+  label,
+  agent,
+  tone: agentTone(agent),
+  children: sessionsOf(agent, sessions).sort(newestFirst).map(sessionNode),
+});
+
+const sessionsOf = (agent: Agent, sessions: readonly Session[]): Session[] =>
+  sessions.filter((session) => session.agent?.id === agent.id || session.id === agent.session);
 
 const sessionNode = (session: Session): SessionNode => ({
   kind: "session",
