@@ -55,7 +55,9 @@ export function AddMachine({ onClose }: { onClose: () => void }) {
       )}
       {join !== undefined && (
         <>
-          <p>Paste this in a terminal of the other machine. It needs Node 22.12 or newer, and no open port.</p>
+          <p>
+            Paste this in a terminal of the other machine. It needs curl, and Node 22.12 or newer or npm to fetch that; no port is opened.
+          </p>
           <CopyLine text={join.line} label="The line that joins a machine" />
           {onlyHere(join.url) && (
             <div className="banner warn">
