@@ -45,7 +45,7 @@ describe.skipIf(missing !== undefined)(`the first ten minutes${missing === undef
     expect(checks.filter(({ state, remedy }) => state !== "ok" && remedy === undefined)).toEqual([]);
   });
 
-  test("§3–4 an agent is assigned, started, attached to, left running, stopped and removed", async () => {
+  test("§3, §5 an agent is assigned, started, attached to, left running, stopped and removed", async () => {
     const file = join(product.home.directory("types"), "walker.yaml");
     const workspace = join(product.home.directory("work"), "demo");
     writeFileSync(file, `slug: walker\nadapter: custom\nargv: ${JSON.stringify(fakeAgent("--walk"))}\n`);
@@ -82,7 +82,7 @@ describe.skipIf(missing !== undefined)(`the first ten minutes${missing === undef
     expect(await product.cliJson(Things, ["agent", "list"])).toEqual([]);
   });
 
-  test("§4 a session is opened, listed with and without the control plane, shown and ended", async () => {
+  test("§5 a session is opened, listed with and without the control plane, shown and ended", async () => {
     const id = (await ok(["session", "new", "--name", "walk", "-q", "--", ...fakeAgent()])).trim();
     expect(await product.cliJson(Things, ["session", "list"])).toContainEqual(
       expect.objectContaining({ id, name: "walk", status: "running" }),
@@ -101,7 +101,7 @@ describe.skipIf(missing !== undefined)(`the first ten minutes${missing === undef
     expect(await refused("session", "screen", "no-such-session")).toBe(9);
   });
 
-  test("§6 this host is listed, shown, drained, resumed, and another is invited", async () => {
+  test("§7 this host is listed, shown, drained, resumed, and another is invited", async () => {
     const [host] = await product.cliJson(Things, ["host", "list"]);
     const name = host?.name ?? "";
     expect(await ok(["host", "show", name])).toMatch(/^status +online$/m);
@@ -112,7 +112,7 @@ describe.skipIf(missing !== undefined)(`the first ten minutes${missing === undef
     expect((await product.cliJson(z.looseObject({ line: z.string() }), ["host", "invite"])).line).toContain("MAESTRO_JOIN=");
   });
 
-  test("§8 a fresh login link; a token logs another machine's CLI in, until it is revoked", async () => {
+  test("§9 a fresh login link; a token logs another machine's CLI in, until it is revoked", async () => {
     expect(await ok(["open", "--print"])).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/login.*#mst_login_/);
     const { secret } = await product.cliJson(z.looseObject({ secret: z.string() }), ["token", "create", "walker", "--role", "viewer"]);
     expect(await ok(["token", "list"])).toMatch(/^walker +viewer +valid/m);
@@ -128,7 +128,7 @@ describe.skipIf(missing !== undefined)(`the first ten minutes${missing === undef
     expect(await ok(["events", "--limit", "5"])).toContain("\t");
   });
 
-  test("§8 down stops it, once", async () => {
+  test("§9 down stops it, once", async () => {
     expect(await ok(["down"])).toBe("Stopped. Sessions and agents go on; the next `maestro up` finds them.\n");
     expect(await refused("host", "list")).toBe(3);
     expect(await refused("down")).toBe(10);
