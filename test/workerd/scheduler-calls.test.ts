@@ -6,7 +6,7 @@ import { makeId } from "@maestro/shared/ids";
 import { MAX_DEPTH, MAX_FAN_OUT } from "@maestro/shared/limits";
 import type { NewTarget, NewTask } from "../../control-plane/src/domain/tasks/calls.ts";
 import { COLLECT_WITHIN_MS } from "../../control-plane/src/objects/scheduler/collect-log.ts";
-import { ADA, ANYBODY, RECORD, taskFleet, type TaskFleet } from "./support/task-fleet.ts";
+import { ADA, ANYBODY, submitTo, taskFleet, type TaskFleet } from "./support/task-fleet.ts";
 
 let world: TaskFleet;
 beforeEach(async () => {
@@ -148,10 +148,7 @@ describe("an id that was made", () => {
   test("is the same request once more, open or ended, over an eviction too", async () => {
     const id = made();
     expect(await world.submit({ id, description: "first" })).toBe(id);
-    const [first, again] = [
-      await world.task(id),
-      async () => world.scheduler().submit({ ...REQUEST, body: { ...REQUEST.body, id } }, RECORD),
-    ];
+    const [first, again] = [await world.task(id), async () => submitTo(world.scheduler(), { ...REQUEST, body: { ...REQUEST.body, id } })];
     expect(await again()).toMatchObject({ ok: true, value: { id, createdAt: first.createdAt, description: "first" } });
     await world.scheduler().cancel(id, ANYBODY, ADA, "");
     await world.evict();
@@ -169,7 +166,7 @@ describe("an id that was made", () => {
       expect(await world.scheduler().attempt(attempt, ANYBODY)).toMatchObject({ ok: true, value: { task: id } });
     }
     await world.evict();
-    const again = await world.scheduler().submit({ ...REQUEST, body: { ...REQUEST.body, id: other } }, RECORD);
+    const again = await submitTo(world.scheduler(), { ...REQUEST, body: { ...REQUEST.body, id: other } });
     expect(again).toMatchObject({ ok: true, value: { id: other, description: other } });
     expect((await world.scheduler().tasks({ limit: 10, reach: ANYBODY })).items).toHaveLength(2);
   });
@@ -186,7 +183,7 @@ test("what is answered of a new task is what is read of it afterwards", async ()
     group: { name: "g", limit: 2 },
   };
   const targets = [agentOn({ id: "hst_1", name: "one" }, "a"), agentOn({ id: "hst_2", name: "two" }, "b")];
-  const submitted = await world.scheduler().submit({ ...REQUEST, body, targets, sealed: { TOKEN: "sealed" } }, RECORD);
+  const submitted = await submitTo(world.scheduler(), { ...REQUEST, body, targets, sealed: { TOKEN: "sealed" } });
   if (!submitted.ok) throw new Error(submitted.error.code);
   const { attempts, ...read } = await world.task(submitted.value.id);
   expect(attempts).toEqual([]);
@@ -216,7 +213,7 @@ describe("an agent's own tasks", () => {
     await world.until(parent, "running");
     const by = { ...ADA, parent: { task: parent, attempt: String(start["attempt"]), fence: Number(start["fence"]) } };
     const child = (target: NewTarget, from = by) =>
-      world.scheduler().submit({ body: { command: ["true"], dependsOn: [] }, sealed: {}, targets: [target], by: from }, RECORD);
+      submitTo(world.scheduler(), { body: { command: ["true"], dependsOn: [] }, sealed: {}, targets: [target], by: from });
     const refused = async (answer: ReturnType<typeof child>): Promise<string> => {
       const given = await answer;
       return given.ok ? "" : given.error.code;
@@ -242,9 +239,12 @@ describe("an agent's own tasks", () => {
     await world.until(parent, "running");
     const by = { ...ADA, parent: { task: parent, attempt: String(start["attempt"]), fence: Number(start["fence"]) } };
     const child = (id: string) =>
-      world
-        .scheduler()
-        .submit({ body: { id, command: ["true"], dependsOn: [{ task: parent }] }, sealed: {}, targets: [on("builder")], by }, RECORD);
+      submitTo(world.scheduler(), {
+        body: { id, command: ["true"], dependsOn: [{ task: parent }] },
+        sealed: {},
+        targets: [on("builder")],
+        by,
+      });
     await runInDurableObject(world.scheduler(), (object) => {
       const now = Date.now();
       object.now = () => now;
@@ -266,9 +266,12 @@ describe("an agent's own tasks", () => {
     for (let depth = 0; ; depth++) {
       const start = await builder.asked("task.start");
       const by = { ...ADA, parent: { task: id, attempt: String(start["attempt"]), fence: Number(start["fence"]) } };
-      const child = await world
-        .scheduler()
-        .submit({ body: { command: ["true"], dependsOn: [] }, sealed: {}, targets: [on("builder")], by }, RECORD);
+      const child = await submitTo(world.scheduler(), {
+        body: { command: ["true"], dependsOn: [] },
+        sealed: {},
+        targets: [on("builder")],
+        by,
+      });
       if (depth === MAX_DEPTH) {
         expect(child).toMatchObject({ ok: false, error: { code: "depth_exceeded" } });
         return;

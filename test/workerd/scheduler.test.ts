@@ -5,7 +5,7 @@ import { OFFER_TIMEOUT_MS, TASK_RETENTION_MS } from "@maestro/shared/limits";
 import { configOf } from "../../control-plane/src/config.ts";
 import { sealSecret, SECRET_IV_BYTES } from "../../control-plane/src/crypto/secret-box.ts";
 import { socketOf } from "./support/relay-fixture.ts";
-import { ADA, ANYBODY, taskFleet, type TaskFleet, RECORD } from "./support/task-fleet.ts";
+import { ADA, ANYBODY, taskFleet, type TaskFleet, submitTo } from "./support/task-fleet.ts";
 
 let world: TaskFleet;
 beforeEach(async () => {
@@ -153,15 +153,12 @@ describe("dependencies", () => {
 
   test("that cannot be are refused: itself, a circle, an unknown one, one that failed; and an id that is taken", async () => {
     const refused = async (body: object) => {
-      const answer = await world.scheduler().submit(
-        {
-          body: { command: ["true"], dependsOn: [], ...body },
-          sealed: {},
-          targets: [{ kind: "host", selector: {} }],
-          by: ADA,
-        },
-        RECORD,
-      );
+      const answer = await submitTo(world.scheduler(), {
+        body: { command: ["true"], dependsOn: [], ...body },
+        sealed: {},
+        targets: [{ kind: "host", selector: {} }],
+        by: ADA,
+      });
       return answer.ok ? "" : `${answer.error.code} ${answer.error.field ?? ""} ${answer.error.detail}`;
     };
     await world.submit({ id: "b" });

@@ -55,9 +55,12 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
 
   // ---- tasks --------------------------------------------------------------------------------
 
-  async submit(task: NewTask, record: AuditEntry): Promise<Result<Task>> {
+  async submit(task: string, record: AuditEntry): Promise<Result<string>> {
     const recorded = await this.#engine.feed.record(record);
-    return recorded.ok ? submit(task, this.#parts.submitting) : recorded;
+    if (!recorded.ok) return recorded;
+    const made: NewTask = JSON.parse(task);
+    const taken = submit(made, this.#parts.submitting);
+    return taken.ok ? ok(JSON.stringify(taken.value)) : taken;
   }
 
   async task(ref: string, reach: Reach): Promise<Result<TaskDetail>> {

@@ -4,6 +4,7 @@ import { fail } from "@maestro/shared/errors";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
 import { reachOf } from "../domain/access/permissions.ts";
 import { CONTEXT_HEADER, type SchedulerContext } from "../domain/access/socket-context.ts";
+import { baseHeaders } from "../http/base-headers.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
 import { requireStanding } from "../http/sockets.ts";
 import { firstWord } from "../http/socket-word.ts";
@@ -31,7 +32,8 @@ export const taskRoutes = defineRoutes({
 
   async taskCreate(rx) {
     const task = await newTask(rx, actorFor(rx.principal));
-    return unwrap(await rx.auditedBy(task.body.id, (record) => schedulerOf(rx).submit(task, record)));
+    const json = unwrap(await rx.auditedBy(task.body.id, (record) => schedulerOf(rx).submit(JSON.stringify(task), record)));
+    return new Response(json, { status: 201, headers: { "content-type": "application/json", ...baseHeaders(rx.requestId) } });
   },
 
   async task(rx) {

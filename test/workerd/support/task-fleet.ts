@@ -3,7 +3,8 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect } from "vitest";
 import type { AuditEntry } from "../../../control-plane/src/domain/access/audit-entry.ts";
-import type { TaskDetail } from "@maestro/shared/contract/tasks";
+import type { Task, TaskDetail } from "@maestro/shared/contract/tasks";
+import type { Result } from "@maestro/shared/result";
 import type { AttemptEnd, AttemptReport, AttemptStatus } from "@maestro/shared/protocol/tasks";
 import type { Scheduler } from "../../../control-plane/src/objects/scheduler.ts";
 import type { NewTarget, NewTask } from "../../../control-plane/src/domain/tasks/calls.ts";
@@ -15,8 +16,14 @@ import { evict } from "./object-life.ts";
 
 export const ANYBODY = {};
 export const ADA = { name: "ada", credential: "tok_ada" };
+/** As the Worker submits it. */
+export async function submitTo(scheduler: DurableObjectStub<Scheduler>, task: NewTask): Promise<Result<Task>> {
+  const taken = await scheduler.submit(JSON.stringify(task), RECORD);
+  return taken.ok ? { ok: true, value: JSON.parse(taken.value) } : taken;
+}
+
 /** Of whatever is submitted. */
-export const RECORD: AuditEntry = { actor: "a", credential: "c", ip: "-", action: "taskCreate", target: "", outcome: "ok", requestId: "r" };
+const RECORD: AuditEntry = { actor: "a", credential: "c", ip: "-", action: "taskCreate", target: "", outcome: "ok", requestId: "r" };
 
 /** One host-agent that accepts what it is offered and starts what it is told to. */
 export class TaskHost {
@@ -144,16 +151,13 @@ export async function taskFleet(): Promise<TaskFleet> {
       await runDurableObjectAlarm(scheduler());
     },
     async submit(body = {}, targets = [{ kind: "host", selector: {} }], rest = {}) {
-      const submitted = await scheduler().submit(
-        {
-          body: { command: ["true"], dependsOn: [], ...body },
-          sealed: {},
-          targets,
-          by: ADA,
-          ...rest,
-        },
-        RECORD,
-      );
+      const submitted = await submitTo(scheduler(), {
+        body: { command: ["true"], dependsOn: [], ...body },
+        sealed: {},
+        targets,
+        by: ADA,
+        ...rest,
+      });
       if (!submitted.ok) throw new Error(`${submitted.error.code}: ${submitted.error.detail}`);
       return submitted.value.id;
     },

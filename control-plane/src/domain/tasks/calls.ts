@@ -94,8 +94,8 @@ export interface AttemptOwner {
 
 export interface SchedulerCalls {
   // routes; `ref` is an id or a unique prefix of one. What is out of reach is not found.
-  /** `record` is written before anything is done. */
-  submit(task: NewTask, record: AuditEntry): Promise<Result<Task>>;
+  /** A NewTask as JSON, answered by the Task as JSON: both are large, and only passed on. `record` is written before anything is done. */
+  submit(task: string, record: AuditEntry): Promise<Result<string>>;
   task(ref: string, reach: Reach): Promise<Result<TaskDetail>>;
   tasks(query: TaskQuery): Promise<{ items: Task[]; next?: string | undefined }>;
   /** `graceMs` of what runs, between two signals; default STOP_GRACE_MS. */

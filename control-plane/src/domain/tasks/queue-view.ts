@@ -36,8 +36,7 @@ export function queueView(
     if (core.finishedMs === undefined) counts[taskStatus(core, scene)] += 1;
     if (core.group !== undefined && core.finishedMs === undefined)
       groups.set(core.group.name, Math.min(core.group.limit, groups.get(core.group.name) ?? Infinity));
-    if (task === undefined || core.id === task)
-      entries.push(...entriesOf(core, scene).filter((entry) => shown(entry, agent, show)));
+    if (task === undefined || core.id === task) entries.push(...entriesOf(core, scene).filter((entry) => shown(entry, agent, show)));
   }
   const wanted = entries.filter(({ rank }) => before === undefined || rank > before).sort((a, b) => (a.rank < b.rank ? -1 : 1));
   const page = wanted.slice(0, limit);

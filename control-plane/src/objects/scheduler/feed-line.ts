@@ -10,8 +10,6 @@ import { errorText } from "../../log-text.ts";
 
 /** Of one call. */
 const MAX_ENTRIES = 100;
-/** Of many that wait some go first: while these are done and answered, the others are written. */
-const MIN_ENTRIES = 4;
 
 /** Whether each of the two was written. */
 export interface Heard {
@@ -56,8 +54,7 @@ export class FeedLine {
   async #sendAll(): Promise<void> {
     this.#busy = true;
     while (this.#entries.length + this.#events.length > 0) {
-      const some = Math.min(MAX_ENTRIES, Math.max(MIN_ENTRIES, Math.ceil(this.#entries.length / 2)));
-      const entries = this.#entries.splice(0, some);
+      const entries = this.#entries.splice(0, MAX_ENTRIES);
       const events = this.#events.splice(0);
       const { recorded, told } = await this.#heard(
         entries.map(({ item }) => item),
