@@ -36,6 +36,8 @@ export interface OtherHost {
   spawn?: ChildOptions["spawn"];
   /** Its program, when it is not the one that was built. */
   bundle?: string;
+  /** Of its own timers, when they are not the world's. */
+  timeScale?: number;
 }
 
 /** What a task may be submitted with beside its work. */
