@@ -8,24 +8,27 @@ const ALLOWANCE = 550;
 /** Operators' tokens, each for as many requests as it may make. */
 export class Credentials {
   readonly #apis: readonly Api[];
+  readonly #each: number;
   #asked = 0;
 
-  private constructor(apis: readonly Api[]) {
+  private constructor(apis: readonly Api[], each: number) {
     this.#apis = apis;
+    this.#each = each;
   }
 
-  /** Enough for so many requests within one minute. */
-  static async for(product: Product, requests: number): Promise<Credentials> {
+  /** Enough for so many requests within one minute. @param each that are made with what is taken once. */
+  static async for(product: Product, requests: number, each = 1): Promise<Credentials> {
     const apis: Api[] = [];
     for (let n = 0; n < Math.ceil(requests / ALLOWANCE); n++) {
       const { secret } = await product.api.createToken({ name: `load-${Date.now().toString(36)}-${n}`, role: "operator" });
       apis.push(product.api.as(secret));
     }
-    return new Credentials(apis);
+    return new Credentials(apis, each);
   }
 
   get next(): Api {
-    const api = this.#apis[Math.floor(this.#asked++ / ALLOWANCE) % this.#apis.length];
+    const api = this.#apis[Math.floor(this.#asked / ALLOWANCE) % this.#apis.length];
+    this.#asked += this.#each;
     if (api === undefined) throw new Error("no credentials");
     return api;
   }

@@ -44,7 +44,7 @@ export const p11: Gate = {
 
 /** One task after the other: each has ended before the next one is timed. */
 async function taskStarts(product: Product, mark: Mark, count: number): Promise<(count: number) => Promise<number>> {
-  const credentials = await Credentials.for(product, 2 * count);
+  const credentials = await Credentials.for(product, 2 * count, 2);
   const host = product.api.defaultHost ?? "";
   const body = JSON.stringify({ command: mark.argv, on: { host } });
   return async (wanted) => {

@@ -18,7 +18,7 @@ export const p12: Gate = {
   async run(rig) {
     const product = await rig.product();
     await using sshd = await Sshd.start();
-    const credentials = await Credentials.for(product, 8 * (WARM_UP + TASKS_PER_ROUND * rig.rounds));
+    const credentials = await Credentials.for(product, 8 * (WARM_UP + TASKS_PER_ROUND * rig.rounds), 8);
     const figures = { product: new Array<number>(), ssh: new Array<number>() };
     await several(WARM_UP, () => firstByte(product, credentials));
     await rig.interleave({

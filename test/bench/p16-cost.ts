@@ -48,7 +48,7 @@ export const p16: Gate = {
     await product.down();
     product.bundle = counted.bundle;
     await product.upAgain();
-    const credentials = await Credentials.for(product, 5 * TASKS_PER_ROUND * rig.rounds);
+    const credentials = await Credentials.for(product, 5 * TASKS_PER_ROUND * rig.rounds, 5);
     const sessions: string[] = [];
     for (let n = 0; n < FLEET.agents; n++) sessions.push((await product.api.createSession({ argv: AGENT, backend: "pty" })).id);
     const rounds: Round[] = [];
