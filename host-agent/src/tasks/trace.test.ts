@@ -29,6 +29,8 @@ async function run(
   const [program = "sh", ...before] = shell;
   const child = spawn(program, [...before, ...rest], { stdio: ["pipe", out, out], detached: true });
   closeSync(out);
+  // It may have ended before it read anything.
+  child.stdin?.on("error", () => {});
   child.stdin?.end(options.stdin ?? "");
   if (options.signal !== undefined) {
     await expect.poll(() => readFileSync(file, "utf8")).toContain("ready");
