@@ -50,7 +50,7 @@ describe("[LG4] what looks like a secret", () => {
     "sk-short",
     "mask-abcdefghijklmnop",
     "-----BEGIN CERTIFICATE-----",
-    "npm_config_registry=https://registry.npmjs.org/",
+    "npm_config_registry=https://registry.example/",
     "npm_package_devDependencies_typescript",
     `npm_${"a".repeat(35)}`,
   ])("ordinary '%s' stays", (text) => expect(shaped(`${text}\n`)).toBe(`${text}\n`));
