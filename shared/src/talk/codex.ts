@@ -1,6 +1,6 @@
 /** Codex' `exec --json`. */
 import type { Talk } from "./talk.ts";
-import { answered, at, begun, failed, listAt, said, stands, textAt, used, type Event } from "./words.ts";
+import { answered, at, begun, failed, listAt, numberAt, said, stands, textAt, used, type Event } from "./words.ts";
 
 export function codexTalk(): Talk {
   /** Told as it happens, and again when its turn ends for it. */
@@ -45,7 +45,7 @@ function ofItem({ type: when, item }: Event): string[] {
     case "command_execution": {
       const output = textAt(item, "aggregated_output");
       if (textAt(item, "status") !== "failed") return answered(output);
-      return [...failed(`exit code ${String(at(item, "exit_code"))}`), ...answered(output)];
+      return [...failed(`exit code ${numberAt(item, "exit_code")}`), ...answered(output)];
     }
     case "file_change":
       return [

@@ -4,6 +4,9 @@ import { answered, at, begun, failed, said, stands, textAt, used, type Event } f
 
 const TYPES = new Set<unknown>(["init", "message", "tool_use", "tool_result", "error", "result"]);
 
+/** A line that does not end is given in pieces. */
+const MAX_OPEN_CHARS = 64 * 1024;
+
 export function geminiTalk(): Talk {
   let open = "";
   const rest = (): string[] => {
@@ -16,10 +19,12 @@ export function geminiTalk(): Talk {
       if (typeof event["timestamp"] !== "string" || !TYPES.has(event["type"])) return undefined;
       if (event["type"] !== "message") return [...rest(), ...ofOther(event)];
       if (event["role"] !== "assistant") return rest();
-      const text = open + textAt(event, "content");
-      const end = text.lastIndexOf("\n");
-      open = text.slice(end + 1);
-      return end === -1 ? [] : text.slice(0, end).split("\n");
+      const lines = (open + textAt(event, "content")).split("\n");
+      open = lines.pop() ?? "";
+      if (open.length <= MAX_OPEN_CHARS) return lines;
+      lines.push(open);
+      open = "";
+      return lines;
     },
     rest,
   };

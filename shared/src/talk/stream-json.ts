@@ -1,6 +1,6 @@
 /** Claude Code's `stream-json`, which Qwen Code and Amp speak too. */
 import type { Talk } from "./talk.ts";
-import { answered, at, begun, failed, listAt, said, stands, textAt, used, type Event } from "./words.ts";
+import { answered, at, begun, failed, listAt, numberAt, said, stands, textAt, used, type Event } from "./words.ts";
 
 const TYPES = new Set<unknown>(["system", "assistant", "user", "result"]);
 
@@ -45,7 +45,7 @@ function ofSystem(event: Event): string[] {
       return begun(textAt(event, "session_id"), textAt(event, "model"));
     case "api_retry":
       return failed(
-        `the provider is asked again, ${String(event["attempt"])} of ${String(event["max_retries"])}: ${textAt(event, "error")}`,
+        `the provider is asked again, ${numberAt(event, "attempt")} of ${numberAt(event, "max_retries")}: ${textAt(event, "error")}`,
       );
     default:
       return [];
@@ -72,4 +72,4 @@ function contentOf(block: unknown): string {
 }
 
 const limitText = (resetsAt: unknown): string =>
-  `the provider's limit is reached${typeof resetsAt === "number" && resetsAt < 8e12 ? `, until ${new Date(resetsAt * 1000).toISOString()}` : ""}`;
+  `the provider's limit is reached${typeof resetsAt === "number" && Math.abs(resetsAt) < 8e12 ? `, until ${new Date(resetsAt * 1000).toISOString()}` : ""}`;

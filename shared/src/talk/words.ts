@@ -21,6 +21,12 @@ export const listAt = (value: unknown, ...path: readonly string[]): readonly unk
 
 export const said = (text: string): string[] => (text.trim() === "" ? [] : text.trimEnd().split("\n"));
 
+/** What it says of itself may be anything: not all of that has words. */
+export const numberAt = (value: unknown, ...path: readonly string[]): string => {
+  const found = at(value, ...path);
+  return typeof found === "number" ? String(found) : "?";
+};
+
 /** What of a tool's input tells most, the first that is there. */
 const TELLING = ["command", "file_path", "filePath", "path", "pattern", "query", "url", "description", "prompt"];
 const MAX_INPUT_CHARS = 200;

@@ -98,3 +98,25 @@ test.each([
   '{"type":"result","ok":true}',
   '{"type":"text","text":"x"}',
 ])("a program's own %s is left alone", (line) => expect(shown(line)).toEqual([`RAW ${line}`]));
+
+test("what is no number, and no time that there is, stops nobody from reading on", () => {
+  const object = { toString: 1 };
+  const events = [
+    { type: "system", subtype: "api_retry", session_id: "s", attempt: object, max_retries: object, error: "overloaded" },
+    { type: "rate_limit_event", session_id: "s", uuid: "u", rate_limit_info: { status: "rejected", resetsAt: -1e300 } },
+    { type: "item.completed", item: { type: "command_execution", status: "failed", exit_code: object, aggregated_output: "" } },
+  ];
+  expect(shown(events.map((event) => JSON.stringify(event)).join("\n"))).toEqual([
+    "! the provider is asked again, ? of ?: overloaded",
+    "! the provider's limit is reached",
+    "! exit code ?",
+  ]);
+});
+
+test("gemini: a line that does not end is not kept for ever", () => {
+  const talk = anyTalk();
+  const delta = { type: "message", timestamp: "2026-01-01T00:00:00Z", role: "assistant", content: "x".repeat(1000), delta: true };
+  const lines = Array.from({ length: 1000 }, () => talk.lines(delta) ?? []).flat();
+  expect(lines.join("").length).toBeGreaterThan(900_000);
+  expect([...lines, ...talk.rest()].join("")).toBe("x".repeat(1_000_000));
+});
