@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chownSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
@@ -91,6 +92,25 @@ describe("files that are written together", () => {
       [at("nowhere/b"), "2"],
     ] as const;
     await expect(writeTogether(wanted, [dir])).rejects.toMatchObject({ error: { code: "state_unwritable" } });
+    expect(lstatSync(at("a"), { throwIfNoEntry: false })).toBeUndefined();
+  });
+
+  test("are none when an entry cannot be made sure of: it was promised to be on disk", async () => {
+    await expect(writeTogether([[at("a"), "1"]], [at("nowhere")])).rejects.toMatchObject({ error: { code: "state_unwritable" } });
+    expect(lstatSync(at("a"), { throwIfNoEntry: false })).toBeUndefined();
+  });
+
+  // What fits is written, and said to be: only the next write is told that there is no room.
+  test("are none when there is room for a part of one only", () => {
+    const module = new URL("durable-file.ts", import.meta.url).href;
+    const program = `
+      import { writeTogether } from ${JSON.stringify(module)};
+      await writeTogether([[${JSON.stringify(at("a"))}, "x".repeat(4000)]], [${JSON.stringify(dir)}]).then(
+        () => console.log("written"),
+        (cause) => console.log(cause.code),
+      );`;
+    const limited = ["-c", 'ulimit -f 1; exec "$@"', "sh", process.execPath, "--input-type=module", "-e", program];
+    expect(spawnSync("/bin/sh", limited, { encoding: "utf8" }).stdout).toBe("EFBIG\n");
     expect(lstatSync(at("a"), { throwIfNoEntry: false })).toBeUndefined();
   });
 });

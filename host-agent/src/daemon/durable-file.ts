@@ -11,7 +11,7 @@ import {
   renameSync,
   statSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
   type Stats,
 } from "node:fs";
 import * as path from "node:path";
@@ -75,7 +75,8 @@ function openNew(file: string, text: string, like: string): number {
   const fd = openSync(file, "wx", 0o600);
   try {
     if (owner !== undefined) ignoringNoOwners(() => fchownSync(fd, owner.uid, owner.gid));
-    writeSync(fd, text);
+    // All of it: of what `writeSync` writes a part may be on a disk that is full.
+    writeFileSync(fd, text);
     return fd;
   } catch (cause) {
     closeSync(fd);
@@ -192,15 +193,14 @@ function syncDirectory(dir: string): void {
   }
 }
 
+/** What else keeps it from being synced is told: an entry that is not on disk was not written. */
 async function syncDirectoryBeside(dir: string): Promise<void> {
+  const fd = openSync(dir, "r");
   try {
-    const fd = openSync(dir, "r");
-    try {
-      await sync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return;
+    await sync(fd);
+  } catch (cause) {
+    if (!["EINVAL", "ENOSYS", "ENOTSUP"].includes(errnoOf(cause) ?? "")) throw cause;
+  } finally {
+    closeSync(fd);
   }
 }
