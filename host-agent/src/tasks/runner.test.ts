@@ -258,6 +258,25 @@ test("a NUL byte or an impossible name is refused before anything is started", a
   expect(await startRunner(PROGRAM, order([]))).toMatchObject({ ok: false, error: { code: "spawn_failed" } });
 });
 
+test("[F28] where no file descriptor is left, it says so: also a shell that was to wait for its orders", () => {
+  const orders = order(["true"]);
+  const program = `
+    import { openSync } from "node:fs";
+    import { RunnerShell, startRunner } from ${JSON.stringify(new URL("runner.ts", import.meta.url).href)};
+    const orders = ${JSON.stringify(orders)};
+    try {
+      for (;;) openSync("/dev/null", "r");
+    } catch {}
+    const waiting = new RunnerShell(${JSON.stringify(PROGRAM)}, orders);
+    const told = await startRunner(${JSON.stringify(PROGRAM)}, orders, ["/bin/sh"], undefined, waiting);
+    waiting.dismiss();
+    const again = await startRunner(${JSON.stringify(PROGRAM)}, orders);
+    process.stdout.write(JSON.stringify([told, again].map(({ error }) => error?.code)));`;
+  const limited = ["-c", 'ulimit -n 64; exec "$@"', "sh", process.execPath, "--input-type=module", "-e", program];
+  const { stdout } = spawnSync("/bin/sh", limited, { encoding: "utf8" });
+  expect(stdout).toBe(JSON.stringify(["descriptors_exhausted", "descriptors_exhausted"]));
+});
+
 test("an argument longer than a pipe holds arrives whole", async () => {
   const long = "0123456789\n".repeat(10_000);
   const orders = order(["sh", "-c", 'printf %s "$1" | cksum', "sh", long]);

@@ -90,7 +90,7 @@ export class RunnerShell {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** Why there is none, where there is no pid. */
   readonly failed: Promise<MaestroError>;
-  readonly #stdin: Writable;
+  readonly #stdin: Writable | undefined;
 
   constructor(program: string, { dir, attempt }: Pick<Orders, "dir" | "attempt">, shell: readonly string[] = [SHELL]) {
     const [file = SHELL, ...before] = shell;
@@ -99,11 +99,16 @@ export class RunnerShell {
     const failed = Promise.withResolvers<MaestroError>();
     this.failed = failed.promise;
     this.pid = runner.pid;
-    this.#stdin = runner.stdin;
     runner.once("error", (cause) => failed.resolve(refuseSpawn({ argv: [file, ...argv], cwd: "/" }, cause)));
     this.exited = new Promise((resolve) => {
       runner.once("exit", (code, signal) => resolve({ code, signal }));
     });
+    // [F28] There are no pipes either where no file descriptor was left.
+    if (runner.pid === undefined) {
+      this.child = Promise.resolve(undefined);
+      return;
+    }
+    this.#stdin = runner.stdin;
     this.child = new Promise((resolve) => {
       let said = "";
       runner.stdout.on("data", (chunk: Buffer) => {
@@ -121,12 +126,12 @@ export class RunnerShell {
   }
 
   give(orders: Orders): void {
-    this.#stdin.end(orderText(orders));
+    this.#stdin?.end(orderText(orders));
   }
 
   /** Without `go` it starts nothing, and goes. */
   dismiss(): void {
-    this.#stdin.destroy();
+    this.#stdin?.destroy();
   }
 }
 
