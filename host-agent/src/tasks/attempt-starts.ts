@@ -72,7 +72,10 @@ export class AttemptStarts {
       if (secrets.ok) {
         const begun = this.#begin(entry, secrets.value);
         if (entry.state.type === "accepted") entry.state = { type: "preparing", begun, cancelled: false };
-      } else this.#ends.failUnstarted(entry, reasonOf(secrets.error));
+      } else {
+        this.dismiss(entry.attempt);
+        this.#ends.failUnstarted(entry, reasonOf(secrets.error));
+      }
     }
     if (entry.state.type === "preparing") await this.#awaitBegun(entry, entry.state.begun);
   }

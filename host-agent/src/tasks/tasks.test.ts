@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, lstatSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
@@ -228,6 +228,32 @@ describe("refusals", () => {
     expect(await dialogue(["sleep", "60"]).offer()).toMatchObject({ reason: { code: "offer_refused" } });
     const deny = await setUp({ policy: "shell: deny\n" });
     expect(await deny.dialogue(["true"]).offer()).toMatchObject({ reason: { code: "policy_denied" } });
+  });
+});
+
+/** Processes that have this attempt's name among their arguments: the shells of its runner. */
+const shellsOf = (attempt: string): string[] =>
+  readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "latin1").split("\0").includes(attempt);
+    } catch {
+      return false;
+    }
+  });
+
+// With systemd none begins before its scope is wanted.
+describe.skipIf(!existsSync("/proc/self/cmdline") || existsSync("/run/systemd/system"))("a shell that waits for its orders", () => {
+  test.each<[string, (task: Dialogue, host: TaskHost) => Promise<unknown>]>([
+    ["is cancelled", (task) => task.cancel()],
+    ["is started with what cannot be opened", (task) => task.startSealedFor("another")],
+    ["is one of a daemon that goes", (_task, host) => host.agent.stop()],
+  ])("[TK1] goes when its attempt %s", async (_how, end) => {
+    const { host, dialogue } = await setUp();
+    const task = dialogue(["true"]);
+    await task.offer();
+    expect(shellsOf(task.spec.attempt)).toHaveLength(1);
+    await end(task, host);
+    await expect.poll(() => shellsOf(task.spec.attempt), { timeout: 3_000 }).toEqual([]);
   });
 });
 
