@@ -1,7 +1,8 @@
 /** What the Worker remembers of its database for a moment: it saves the reading, and never hides what was changed here. */
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { call, json, makeToken, refusal } from "./access-fleet.ts";
+import { upgrade } from "./support/linked-fleet.ts";
 import { workingFleet, type WorkingFleet } from "./support/working-fleet.ts";
 
 let world: WorkingFleet;
@@ -52,6 +53,18 @@ test("what was changed here counts at once", async () => {
   await refusal(toHost(), "host_not_found");
   await world.api(`/api/v1/tokens/${user.id}`, { method: "DELETE" });
   await refusal(toHost(), "token_revoked");
+});
+
+test("no socket is opened with rights that another isolate took away: it would keep them", async () => {
+  const open = () => upgrade("/api/v1/events", { authorization: `Bearer ${user.token}` });
+  await env.DB.prepare("update members set role = 'viewer'").run();
+  await json(toHost());
+  await refusal(open(), "superseded");
+  later(1_000);
+  const answer = await open();
+  expect(answer.status).toBe(101);
+  answer.webSocket?.accept();
+  answer.webSocket?.close();
 });
 
 test("a name that nobody had is asked for each time", async () => {

@@ -1,10 +1,12 @@
 /** [VW5] Sockets and the credentials they live by: recorded before they open, closed when the credential goes. */
+import type { Role } from "@maestro/shared/contract/access";
 import { fail } from "@maestro/shared/errors";
 import type { FleetId } from "@maestro/shared/ids";
 import type { Db } from "../db/client.ts";
 import { sessionById } from "../db/browser-sessions.ts";
 import { forgetSockets, pruneSockets, recordSocket, socketsOf, type SocketPlace } from "../db/open-sockets.ts";
 import { tokenById } from "../db/tokens.ts";
+import { lowerRole } from "../domain/access/permissions.ts";
 import type { UserPrincipal } from "../domain/access/principal.ts";
 
 // The longest a credential lives, and then some.
@@ -12,22 +14,30 @@ const DEAD_AFTER_MS = 400 * 24 * 3_600_000;
 
 /**
  * Call before forwarding an upgrade. The record stands before the credential is looked at once more, so a
- * revocation either finds the record or is found here; the object refuses what falls in between.
+ * revocation either finds the record or is found here, and so are other rights; the object refuses what falls in between.
  */
 export async function recordOpening(db: Db, fleet: FleetId, who: UserPrincipal, place: SocketPlace, nowMs: number): Promise<void> {
   await recordSocket(db, fleet, who.id, place, nowMs);
-  await requireStanding(db, who);
+  // Who it is may have been remembered, and a socket keeps the rights that it was opened with.
+  if ((await requireStanding(db, who)) !== who.role)
+    throw fail("superseded", "The rights of this credential changed a moment ago.", { hint: "Connect again." });
 }
 
-/** After a wait: throws when the credential was revoked meanwhile. */
-export async function requireStanding(db: Db, who: UserPrincipal): Promise<void> {
-  if (!(await stands(db, who))) throw fail("token_revoked", "The credential ended a moment ago.", { hint: "Log in again." });
+/** After a wait: throws when the credential was revoked meanwhile. The role that it has now. */
+export async function requireStanding(db: Db, who: UserPrincipal): Promise<Role> {
+  const role = await roleNow(db, who);
+  if (role === undefined) throw fail("token_revoked", "The credential ended a moment ago.", { hint: "Log in again." });
+  return role;
 }
 
-async function stands(db: Db, who: UserPrincipal): Promise<boolean> {
-  if (who.kind === "token") return (await tokenById(db, who.id))?.token.revokedMs === null;
-  const found = await sessionById(db, who.id);
-  return found !== undefined && (found.parent === null || found.parent.revokedMs === null);
+async function roleNow(db: Db, who: UserPrincipal): Promise<Role | undefined> {
+  if (who.kind === "token") {
+    const { token, member } = (await tokenById(db, who.id)) ?? { token: undefined, member: null };
+    return token?.revokedMs === null && member !== null ? lowerRole(token.role, member.role) : undefined;
+  }
+  const { session, member, parent } = (await sessionById(db, who.id)) ?? { session: undefined, member: null, parent: null };
+  if (session === undefined || member === null || (parent !== null && parent.revokedMs !== null)) return undefined;
+  return lowerRole(session.role, member.role);
 }
 
 /** An object that is just being moved is there again at once. */
