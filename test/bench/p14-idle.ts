@@ -28,7 +28,8 @@ export const p14: Gate = {
   title: "60 s idle with pings: nothing runs, nothing is written, the object hibernates",
   async run(rig) {
     const home = new TestHome();
-    const still = canStandStill() ? { spawn: stillMachine(join(home.path, "still")) } : {};
+    const stands = canStandStill();
+    const still = stands ? { spawn: stillMachine(join(home.path, "still")) } : {};
     await using product = await rig.freshProduct({ home, ...still });
     const tap = await tapWebSocket({ target: { port: product.port }, log: () => undefined }, []);
     await using _proxy = tap.proxy;
@@ -87,7 +88,7 @@ export const p14: Gate = {
           limit: { atLeast: 1 },
         },
       ],
-      told: { "rounds taken again because the machine was busy": repeats },
+      told: { "the machine stood still": stands ? "yes" : "no", "rounds taken again because the machine was busy": repeats },
     };
   },
 };

@@ -1,14 +1,15 @@
 /**
  * A machine whose load does not move, whatever else goes on on this one: what the kernel tells its processes of CPU, memory
- * and load stands still, by mounts of their own over three files of /proc. Root only; ask `canStandStill` first.
+ * and load stands still, by mounts of their own over three files of /proc. Not everybody may have such; ask `canStandStill` first.
  */
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { lacking } from "./system.ts";
 
 const FIGURES = ["stat", "meminfo", "loadavg"];
 
-export const canStandStill = (): boolean => process.platform === "linux" && process.getuid?.() === 0;
+export const canStandStill = (): boolean => process.platform === "linux" && lacking("mounts") === undefined;
 
 /** @param dir where the figures are kept as they are now. */
 export function stillMachine(dir: string): (argv: readonly string[], options: SpawnOptions) => ChildProcess {
