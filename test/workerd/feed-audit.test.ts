@@ -1,12 +1,14 @@
 /** The audit chain: everything privileged is in it, nothing can be changed in it unseen, and without it nothing happens. */
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { auditChainText, verifyAuditChain } from "@maestro/shared/contract/audit-chain";
 import type { AuditRecord } from "@maestro/shared/contract/resources";
+import { makeId } from "@maestro/shared/ids";
 import { sha256Hex } from "../../control-plane/src/crypto/digest.ts";
 import type { Feed } from "../../control-plane/src/objects/feed.ts";
 import { bootstrap, call, joinHost, json, makeToken, refusal, type Fleet } from "./access-fleet.ts";
+import { kill } from "./support/object-life.ts";
 
 let fleet: Fleet;
 let feed: DurableObjectStub<Feed>;
@@ -189,22 +191,111 @@ describe("when the audit log cannot be written", () => {
     ).toBe(2);
   });
 
-  it("no task is taken", async () => {
-    await tamper("ALTER TABLE lost RENAME TO audit");
-    await joinHost(fleet, "web");
-    const submit = () => call("/api/v1/tasks", { token: fleet.owner.token, body: { command: ["true"], on: { host: "web" } } });
-    await tamper("ALTER TABLE audit RENAME TO lost");
-    await refusal(submit(), "audit_unavailable");
-    await tamper("ALTER TABLE lost RENAME TO audit");
-    const tasks = () => json(call("/api/v1/tasks", { token: fleet.owner.token }));
-    expect((await tasks()).items).toEqual([]);
-    const { id } = await json(submit());
-    expect((await tasks()).items).toMatchObject([{ id }]);
-    const ofTasks = (await records()).filter(({ action }) => action === "taskCreate");
-    expect(ofTasks).toMatchObject([{ outcome: "ok", target: id }]);
-  });
-
   it("reading goes on", async () => {
     expect((await call("/api/v1/tokens", { token: fleet.owner.token })).status).toBe(200);
   });
 });
+
+describe("of a task the audit record is kept with it", () => {
+  const submit = () => call("/api/v1/tasks", { token: fleet.owner.token, body: { command: ["true"], on: { host: "web" } } });
+  const taken = async (): Promise<string> => (await json(submit())).id;
+  const scheduler = () => env.SCHEDULER.getByName(fleet.id);
+  const recorded = async () =>
+    (await records()).filter(({ action, outcome }) => action === "taskCreate" && outcome === "ok").map(({ target }) => target);
+  const untilRecorded = (ids: readonly string[]) => expect.poll(recorded).toEqual(ids);
+  const lose = () => tamper("ALTER TABLE audit RENAME TO lost");
+  const find = () => tamper("ALTER TABLE lost RENAME TO audit");
+  beforeEach(() => joinHost(fleet, "web"));
+
+  it("and follows in the order of the submissions, as of then", async () => {
+    const beforeMs = Date.now();
+    const ids = await Promise.all(Array.from({ length: 5 }, taken));
+    await expect.poll(async () => (await recorded()).length).toBe(5);
+    expect((await recorded()).toSorted()).toEqual(ids.toSorted());
+    const record = (await records()).find(({ target }) => target === ids[0]);
+    expect(record).toMatchObject({
+      actor: `member:${fleet.member}`,
+      credential: fleet.owner.id,
+      requestId: expect.stringMatching(/^req_/),
+    });
+    expect(Date.parse(record?.at ?? "")).toBeGreaterThanOrEqual(beforeMs - 1);
+    expect(await verify()).toMatchObject({ intact: true });
+  });
+
+  it("while the log takes none, further tasks are refused, and none is lost from it", async () => {
+    await lose();
+    const ids = [await taken()];
+    // Until it is seen that the first record was not written.
+    await expect
+      .poll(
+        async () => {
+          const id = makeId("task", Date.now(), crypto.getRandomValues(new Uint8Array(10)));
+          const task = { ...again, body: { ...again.body, id }, isNew: true };
+          const { ok } = await scheduler().submit(JSON.stringify(task), { ...RECORD, target: id });
+          if (ok) ids.push(id);
+          return ok;
+        },
+        { interval: 5 },
+      )
+      .toBe(false);
+    await refusal(submit(), "audit_unavailable");
+    const listed = async () =>
+      (await json(call("/api/v1/tasks?limit=200", { token: fleet.owner.token }))).items.map(({ id }: { id: string }) => id);
+    expect((await listed()).toSorted()).toEqual(ids.toSorted());
+    await find();
+    ids.push(await taken());
+    await untilRecorded(ids);
+    expect(await verify()).toMatchObject({ intact: true });
+  });
+
+  it("a Scheduler that is killed before it was told tells it when it is back, once", async () => {
+    await lose();
+    const id = await taken();
+    await kill(scheduler());
+    await find();
+    await runDurableObjectAlarm(scheduler());
+    await scheduler().tasks({ limit: 1, reach: {} });
+    await untilRecorded([id]);
+    // It was told, and that is not written down yet.
+    for (let n = 0; n < 2; n++) {
+      await kill(scheduler());
+      const another = await taken();
+      await expect.poll(async () => (await recorded()).filter((one) => one === another)).toHaveLength(1);
+      expect((await recorded()).filter((one) => one === id)).toHaveLength(1);
+    }
+    expect(await verify()).toMatchObject({ intact: true });
+  });
+
+  it("a refused one leaves a record of the refusal alone", async () => {
+    const body = { command: ["true"], on: { host: "web" }, dependsOn: [{ task: "nothing-there" }] };
+    await refusal(call("/api/v1/tasks", { token: fleet.owner.token, body }), "dependency_not_found");
+    const ofTasks = (await records()).filter(({ action }) => action === "taskCreate");
+    expect(ofTasks).toMatchObject([{ outcome: "failed", code: "dependency_not_found" }]);
+  });
+
+  it("a request that is made once more does nothing, and is recorded at once", async () => {
+    const made = await scheduler().submit(JSON.stringify(again), { ...RECORD, requestId: "req_1" });
+    expect(made).toMatchObject({ ok: true });
+    await untilRecorded([again.body.id]);
+    await scheduler().submit(JSON.stringify(again), { ...RECORD, requestId: "req_2" });
+    expect(await recorded()).toEqual([again.body.id, again.body.id]);
+    await lose();
+    expect(await scheduler().submit(JSON.stringify(again), RECORD)).toMatchObject({ ok: false, error: { code: "audit_unavailable" } });
+  });
+});
+
+const again = {
+  body: { id: makeId("task", Date.now(), crypto.getRandomValues(new Uint8Array(10))), command: ["true"], dependsOn: [] },
+  sealed: {},
+  targets: [{ kind: "host", selector: {} }],
+  by: { name: "ada", credential: "tok" },
+};
+const RECORD = {
+  actor: "a",
+  credential: "c",
+  ip: "-",
+  action: "taskCreate",
+  target: again.body.id,
+  outcome: "ok",
+  requestId: "r",
+} as const;

@@ -39,10 +39,10 @@ export class AuditTrail {
     this.written = true;
   }
 
-  /** By an object that writes the record itself before it acts, and refuses with `audit_unavailable` when it cannot. */
+  /** By an object that keeps the record with what it does, and refuses with `audit_unavailable` when the log takes none. */
   async by<T>(target: string, act: (entry: AuditEntry) => Promise<Result<T, MaestroError>>): Promise<Result<T, MaestroError>> {
     const result = await act(this.#entry(this.#place.action, target, "ok"));
-    this.written = result.ok || result.error.code !== "audit_unavailable";
+    this.written = result.ok;
     return result;
   }
 

@@ -98,7 +98,7 @@ export interface RouteContext<N extends RouteName> {
    * throws `audit_unavailable` when it cannot be, so that nothing privileged happens unrecorded.
    */
   audit(target: string, action?: string): Promise<void>;
-  /** The same by an object that writes the record itself before it acts: one call less. */
+  /** The same by an object that keeps the record in one transaction with what it does: no call for it alone. */
   auditedBy<T>(target: string, act: (record: AuditEntry) => Promise<Result<T, MaestroError>>): Promise<Result<T, MaestroError>>;
   /** The page asked for by `limit` and `cursor`; a cursor of another query is refused. */
   page(): Promise<PageAsk>;

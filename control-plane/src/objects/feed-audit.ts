@@ -5,16 +5,23 @@
 import { AUDIT_GENESIS, auditChainText } from "@maestro/shared/contract/audit-chain";
 import { AuditRecord } from "@maestro/shared/contract/resources";
 import { sha256Hex } from "../crypto/digest.ts";
-import type { AuditEntry } from "../domain/access/audit-entry.ts";
+import type { DatedEntry } from "../domain/access/audit-entry.ts";
 
 /** A type and not an interface: rows of SQLite are records. */
 type Link = { seq: number; hash: string };
 
+/** How far back one is looked for that may have been written already. */
+const LOOK_BACK = 10_000;
+
 interface Waiting {
-  entry: AuditEntry;
-  atMs: number;
+  entry: DatedEntry;
   written: PromiseWithResolvers<AuditRecord>;
 }
+
+type Named = { requestId: string; action: string; target: string };
+
+/** One request leaves no two alike. */
+const nameOf = ({ requestId, action, target }: Named): string => JSON.stringify([requestId, action, target]);
 
 export class AuditLog {
   readonly #storage: DurableObjectStorage;
@@ -28,8 +35,8 @@ export class AuditLog {
   }
 
   /** In order, together or none. Hashing is asynchronous: what comes meanwhile waits, and is then written together. */
-  append(entries: readonly AuditEntry[], atMs: number): Promise<AuditRecord[]> {
-    const coming = entries.map((entry) => ({ entry, atMs, written: Promise.withResolvers<AuditRecord>() }));
+  append(entries: readonly DatedEntry[]): Promise<AuditRecord[]> {
+    const coming = entries.map((entry) => ({ entry, written: Promise.withResolvers<AuditRecord>() }));
     this.#waiting.push(...coming);
     if (!this.#busy) void this.#writeAll();
     return Promise.all(coming.map(({ written }) => written.promise));
@@ -54,13 +61,23 @@ export class AuditLog {
   async #linked(group: readonly Waiting[]): Promise<AuditRecord[]> {
     const records: AuditRecord[] = [];
     let { seq, hash } = (this.#head ??= this.#look());
-    for (const { entry, atMs } of group) {
+    for (const {
+      entry: { atMs, ...entry },
+    } of group) {
       const open = { seq: seq + 1, at: new Date(atMs).toISOString(), ...entry };
       hash = await sha256Hex(auditChainText(hash, open));
       seq = open.seq;
       records.push({ ...open, hash });
     }
     return records;
+  }
+
+  /** Those that do not stand yet. */
+  missing(entries: readonly DatedEntry[]): DatedEntry[] {
+    const { seq } = (this.#head ??= this.#look());
+    const rows = this.#storage.sql.exec<Named>("SELECT request_id AS requestId, action, target FROM audit WHERE seq > ?", seq - LOOK_BACK);
+    const known = new Set(rows.toArray().map(nameOf));
+    return entries.filter((entry) => !known.has(nameOf(entry)));
   }
 
   list(after: number, limit: number): AuditRecord[] {

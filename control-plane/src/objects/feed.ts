@@ -9,7 +9,7 @@ import { makeId } from "@maestro/shared/ids";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { SUBPROTOCOL } from "@maestro/shared/protocol/version";
 import { openDb } from "../db/client.ts";
-import type { AuditEntry } from "../domain/access/audit-entry.ts";
+import type { AuditEntry, DatedEntry } from "../domain/access/audit-entry.ts";
 import { CONTEXT_HEADER, FeedContext } from "../domain/access/socket-context.ts";
 import { toFleetEvent, type NewEvent } from "../domain/events/event.ts";
 import type { HostUpdate, PresentHost } from "../domain/events/present.ts";
@@ -23,7 +23,7 @@ import { SocketGate } from "./feed-gate.ts";
 import { EventPlaces } from "./feed-places.ts";
 import { PresentTable } from "./feed-present.ts";
 import { migrateFeed } from "./feed-schema.ts";
-import type { Heard } from "./scheduler/feed-line.ts";
+import type { Heard } from "./scheduler/teller.ts";
 
 export class Feed extends DurableObject<Env> {
   /** Tests move it; everything here asks it for the time. */
@@ -117,19 +117,22 @@ export class Feed extends DurableObject<Env> {
   // ---- audit --------------------------------------------------------------------------------
 
   async audit(entry: AuditEntry): Promise<void> {
-    await this.#audit.append([entry], this.now());
+    await this.#audit.append([{ ...entry, atMs: this.now() }]);
   }
 
-  /** Of the Scheduler, which has much to say: records and events by one call. One of the two may be written without the other. */
-  async hear(entries: AuditEntry[], events: NewEvent[]): Promise<Heard> {
-    const [recorded, told] = await Promise.allSettled([
-      entries.length === 0 ? undefined : this.#audit.append(entries, this.now()),
-      events.length === 0 ? undefined : this.append(events),
-    ]);
-    for (const outcome of [recorded, told])
-      if (outcome.status === "rejected")
-        console.error(JSON.stringify({ message: "the Feed cannot write", cause: errorText(outcome.reason) }));
-    return { recorded: recorded.status === "fulfilled", told: told.status === "fulfilled" };
+  /**
+   * Of the Scheduler, which has much to say: records and events by one call and, as they go, one commit. One of the two may be
+   * written without the other.
+   * @param again some of the records may stand already.
+   */
+  async hear(records: DatedEntry[], events: NewEvent[], again: boolean): Promise<Heard> {
+    const recorded = await written(async () => {
+      await this.#audit.append(again ? this.#audit.missing(records) : records);
+    });
+    const told = await written(async () => {
+      if (events.length > 0) await this.append(events);
+    });
+    return { recorded, told };
   }
 
   auditList(after: number, limit: number): AuditRecord[] {
@@ -183,5 +186,15 @@ export class Feed extends DurableObject<Env> {
   async #wakeBy(timeMs: number): Promise<void> {
     const set = await this.ctx.storage.getAlarm();
     if (set === null || timeMs < set) await this.ctx.storage.setAlarm(timeMs);
+  }
+}
+
+async function written(write: () => Promise<void>): Promise<boolean> {
+  try {
+    await write();
+    return true;
+  } catch (cause) {
+    console.error(JSON.stringify({ message: "the Feed cannot write", cause: errorText(cause) }));
+    return false;
   }
 }

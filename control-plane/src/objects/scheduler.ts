@@ -14,6 +14,7 @@ import { openDb } from "../db/client.ts";
 import { hostById } from "../db/hosts.ts";
 import type { AuditEntry } from "../domain/access/audit-entry.ts";
 import { CONTEXT_HEADER, SchedulerContext } from "../domain/access/socket-context.ts";
+import { unrecorded } from "../domain/access/unrecorded.ts";
 import type { Reach } from "../domain/events/reach.ts";
 import type { Actor, AttemptOwner, HostForTasks, NewTask, QueueQuery, SchedulerCalls, TaskQuery } from "../domain/tasks/calls.ts";
 import { loggedOf, targetOf } from "../domain/tasks/log-attempt.ts";
@@ -56,11 +57,25 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   // ---- tasks --------------------------------------------------------------------------------
 
   async submit(task: string, record: AuditEntry): Promise<Result<string>> {
-    const recorded = await this.#engine.feed.record(record);
-    if (!recorded.ok) return recorded;
+    const { teller } = this.#engine;
+    if (teller.stuck && !(await teller.recovers())) return err(unrecorded());
     const made: NewTask = JSON.parse(task);
-    const taken = submit(made, this.#parts.submitting);
-    return taken.ok ? ok(JSON.stringify(taken.value)) : taken;
+    const taken = submit(made, record, this.#parts.submitting);
+    if (!taken.ok) return taken;
+    const { task: answer, isNew } = taken.value;
+    if (!isNew && !(await this.#isRecorded(record))) return err(unrecorded());
+    return ok(JSON.stringify(answer));
+  }
+
+  /** A request that does nothing is recorded as well. */
+  async #isRecorded(record: AuditEntry): Promise<boolean> {
+    try {
+      await this.env.FEED.getByName(this.#engine.fleet).audit(record);
+      return true;
+    } catch (cause) {
+      console.error(JSON.stringify({ message: "audit unavailable", request: record.requestId, cause: errorText(cause) }));
+      return false;
+    }
   }
 
   async task(ref: string, reach: Reach): Promise<Result<TaskDetail>> {

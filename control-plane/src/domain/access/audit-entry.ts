@@ -9,3 +9,8 @@ export interface AuditEntry {
   code?: string;
   requestId: string;
 }
+
+/** One that is written later than it was made. */
+export interface DatedEntry extends AuditEntry {
+  atMs: number;
+}

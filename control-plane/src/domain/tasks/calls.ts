@@ -94,7 +94,7 @@ export interface AttemptOwner {
 
 export interface SchedulerCalls {
   // routes; `ref` is an id or a unique prefix of one. What is out of reach is not found.
-  /** A NewTask as JSON, answered by the Task as JSON: both are large, and only passed on. `record` is written before anything is done. */
+  /** A NewTask as JSON, answered by the Task as JSON: both are large, and only passed on. `record` is kept with it, and is in the audit log soon. */
   submit(task: string, record: AuditEntry): Promise<Result<string>>;
   task(ref: string, reach: Reach): Promise<Result<TaskDetail>>;
   tasks(query: TaskQuery): Promise<{ items: Task[]; next?: string | undefined }>;

@@ -2,6 +2,7 @@
 import { err, ok, type Result } from "@maestro/shared/result";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { MAX_DEPTH, MAX_FAN_OUT, TASK_TIMEOUT_MS } from "@maestro/shared/limits";
+import type { DatedEntry } from "../access/audit-entry.ts";
 import type { AgentOfTask, NewTarget, NewTask } from "./calls.ts";
 import type { DependencyState, Selector, Target, TaskCore } from "./model.ts";
 
@@ -12,6 +13,8 @@ export interface TaskSpec {
   agents: (AgentOfTask | null)[];
   /** Of values that came with it: their names outlive them. */
   sealedNames: string[];
+  /** Of the submission: what the audit log is told of it, once or again. A version before this one kept none. */
+  record?: DatedEntry | undefined;
 }
 
 export interface Made {
@@ -54,8 +57,12 @@ export function newCore({ body, targets, by, reach }: NewTask, { key, changes, d
   };
 }
 
-export function specOf({ body: { prompt: _prompt, dependsOn: _dependsOn, ...body }, targets, sealed }: NewTask): TaskSpec {
-  return { body, agents: targets.map((target) => (target.kind === "agent" ? target.agent : null)), sealedNames: Object.keys(sealed) };
+export function specOf(
+  { body: { prompt: _prompt, dependsOn: _dependsOn, ...body }, targets, sealed }: NewTask,
+  record: DatedEntry,
+): TaskSpec {
+  const agents = targets.map((target) => (target.kind === "agent" ? target.agent : null));
+  return { body, agents, sealedNames: Object.keys(sealed), record };
 }
 
 function newTarget(target: NewTarget, labels: Record<string, string>, nowMs: number): Target {

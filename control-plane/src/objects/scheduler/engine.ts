@@ -4,6 +4,7 @@
  */
 import { makeId } from "@maestro/shared/ids";
 import { LEASE_MS, LOST_AFTER_MS, OFFER_TIMEOUT_MS, STATE_TTL_S, STOP_GRACE_MS } from "@maestro/shared/limits";
+import type { DatedEntry } from "../../domain/access/audit-entry.ts";
 import { resultKey } from "../../domain/state/keys.ts";
 import { Board } from "../../domain/tasks/board.ts";
 import type { BoardPort, BoardTimes } from "../../domain/tasks/board-port.ts";
@@ -13,16 +14,17 @@ import { overall } from "../../domain/tasks/status.ts";
 import { lastChange } from "../../domain/tasks/telling.ts";
 import type { Scene } from "../../domain/tasks/waiting.ts";
 import { errorText } from "../../log-text.ts";
-import { FeedLine } from "./feed-line.ts";
 import { Orders } from "./orders.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { StateStore } from "./state-store.ts";
 import type { TaskRows, Work } from "./task-rows.ts";
 import type { TaskWaiters } from "./task-waiters.ts";
-import { Teller } from "./teller.ts";
+import { Teller, type FoundRecord } from "./teller.ts";
 
 /** What may be written late is written so late. */
 const FLUSH_MS = 5_000;
+/** Of several submissions and ends together the Feed is told by one call and one commit. */
+const TELL_AFTER_MS = 10;
 /** Of a lease. */
 const LATE = 1 / 4;
 const TOLD = "told";
@@ -46,12 +48,13 @@ export interface EnginePort {
 
 export class Engine {
   readonly board: Board;
-  readonly feed: FeedLine;
   readonly teller: Teller;
   readonly #port: EnginePort;
   readonly #times: BoardTimes;
   readonly #orders: Orders;
   readonly #new = new Map<TaskCore, Work>();
+  /** Of submissions, until they are told. */
+  readonly #records = new Map<string, DatedEntry>();
   readonly #dirty = new Set<TaskCore>();
   readonly #soft = new Set<TaskCore>();
   readonly #over: TaskCore[] = [];
@@ -77,10 +80,11 @@ export class Engine {
     };
     this.#writtenTold = rows.fact(TOLD);
     this.#change = this.#writtenTold;
-    this.feed = new FeedLine((entries, events) => port.env.FEED.getByName(this.fleet).hear(entries, events));
     this.teller = new Teller(
       {
-        append: (events) => this.feed.append(events),
+        hear: (records, events, again) => port.env.FEED.getByName(this.fleet).hear(records, events, again),
+        recordOf: (task) => this.#recordOf(task),
+        soon: (act) => void setTimeout(act, TELL_AFTER_MS),
         close: (tasks) => this.#close(tasks),
         nowMs: port.nowMs,
         rearm: port.rearm,
@@ -137,6 +141,7 @@ export class Engine {
   /** Within a decision: a task that has no row yet. */
   take(task: TaskCore, work: Work): void {
     this.#new.set(task, work);
+    if (work.spec.record !== undefined) this.#records.set(task.key, work.spec.record);
   }
 
   /** The task of this key, as it is. */
@@ -205,6 +210,13 @@ export class Engine {
       }
     this.#close(ended.filter(({ changes }) => (changes.finished ?? 0) <= this.teller.told));
     this.decide((board) => board.restore(open, rows.hosts(), nowMs()));
+  }
+
+  #recordOf({ key }: TaskCore): FoundRecord | undefined {
+    const made = this.#records.get(key);
+    this.#records.delete(key);
+    const entry = made ?? this.#port.rows.work(key)?.spec.record;
+    return entry === undefined ? undefined : { entry, again: made === undefined };
   }
 
   /** Within a decision: one that had ended is open again. */

@@ -3,6 +3,7 @@ import type { Task } from "@maestro/shared/contract/tasks";
 import { isId, makeId } from "@maestro/shared/ids";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
+import type { AuditEntry } from "../../domain/access/audit-entry.ts";
 import type { Reach } from "../../domain/events/reach.ts";
 import type { Actor, NewTask } from "../../domain/tasks/calls.ts";
 import { budgetProblem } from "../../domain/tasks/budget.ts";
@@ -27,12 +28,18 @@ export interface SubmitPort {
 
 const PREFIX_CHARS = 4;
 
-export function submit(task: NewTask, port: SubmitPort): Result<Task> {
+/** `isNew`: its record goes with it; an earlier request has made the others. */
+export interface Submitted {
+  task: Task;
+  isNew: boolean;
+}
+
+export function submit(task: NewTask, record: AuditEntry, port: SubmitPort): Result<Submitted> {
   const { engine, rows, finder } = port;
   const fresh = task.isNew === true ? task.body.id : freshId(task.body.id, rows);
   // Nobody chooses an id that was made: it is the same request once more.
   const made = fresh === undefined && task.body.id !== undefined && isId("task", task.body.id) ? finder.exact(task.body.id) : undefined;
-  if (made !== undefined) return ok(port.view(made));
+  if (made !== undefined) return ok({ task: port.view(made), isNew: false });
   const full = fullProblem(port);
   if (full !== undefined) return err(full);
   const place = placeOf(task, engine, rows);
@@ -57,14 +64,14 @@ export function submit(task: NewTask, port: SubmitPort): Result<Task> {
     return err(
       maestroError("task_exists", `There is a task '${task.body.id}' already.`, { field: "id", hint: "Choose another id, or none." }),
     );
-  const work: Work = { spec: specOf(task), prompt: task.body.prompt ?? null, sealed: task.sealed };
+  const work: Work = { spec: specOf(task, { ...record, atMs: nowMs }), prompt: task.body.prompt ?? null, sealed: task.sealed };
   const taken = engine.decide((board) => {
     const core = newCore(task, { key, changes: engine.nextChange(), dependsOn: dependsOn.value, ...place.value }, nowMs);
     engine.take(core, work);
     board.add(core, nowMs);
     return core;
   });
-  return ok(port.view(taken, work));
+  return ok({ task: port.view(taken, work), isNew: true });
 }
 
 /** What did not succeed of it runs again. */

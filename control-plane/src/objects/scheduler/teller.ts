@@ -1,28 +1,51 @@
 /**
- * Tells the fleet's Feed what happened to tasks, in order and at least once: a task stays open until its end was told, and
- * up to which change that went is written now and then. A Feed that is away delays nothing else.
+ * Tells the fleet's Feed what happened to tasks, and who submitted them: events and audit records, in order and at least
+ * once. Both are made from the tasks' rows: a task stays open until its end was told, and up to which change that went is
+ * written now and then. A Feed that is away delays nothing but submissions, which are then not recorded.
  */
+import type { DatedEntry } from "../../domain/access/audit-entry.ts";
 import type { NewEvent } from "../../domain/events/event.ts";
 import { untold } from "../../domain/tasks/telling.ts";
 import type { TaskCore } from "../../domain/tasks/model.ts";
 import { errorText } from "../../log-text.ts";
 
 export const FEED_RETRY_MS = 5_000;
-/** Of one call. */
-const MAX_EVENTS = 200;
+/** Changes of one call. */
+const MAX_CHANGES = 200;
+/** Of a Feed that does not answer: no more is submitted then. */
+export const MAX_UNTOLD = 5_000;
+
+/** Whether each of the two was written. */
+export interface Heard {
+  recorded: boolean;
+  told: boolean;
+}
+
+/** `again`: it may have been written, before this life or by a call that failed. */
+export interface FoundRecord {
+  entry: DatedEntry;
+  again: boolean;
+}
 
 interface Pending {
   change: number;
-  event: NewEvent;
+  /** What is left to be told of it. */
+  event: NewEvent | undefined;
+  record: FoundRecord | undefined;
   /** The task that ended with it. */
   ended?: TaskCore | undefined;
 }
 
 export interface TellerPort {
-  append(events: NewEvent[]): Promise<unknown>;
+  /** @param again some of the records may have been written already. */
+  hear(records: DatedEntry[], events: NewEvent[], again: boolean): Promise<Heard>;
+  /** That of a task's submission. */
+  recordOf(task: TaskCore): FoundRecord | undefined;
   /** Their ends are told. */
   close(tasks: TaskCore[]): void;
   nowMs(): number;
+  /** After a moment in which more may come: a call costs the same for many. */
+  soon(act: () => void): void;
   rearm(): void;
 }
 
@@ -31,8 +54,11 @@ export class Teller {
   readonly #pending: Pending[] = [];
   #queued: number;
   #told: number;
-  #busy = false;
+  #awaited = false;
+  #telling: Promise<void> | undefined;
   #retryMs: number | undefined;
+  /** Whether the last records could not be written. */
+  #unrecorded = false;
 
   constructor(port: TellerPort, told: number) {
     this.#port = port;
@@ -49,12 +75,27 @@ export class Teller {
     return this.#retryMs;
   }
 
+  /** Whether it is known that what is submitted now is not recorded soon. Then ask `recovers`. */
+  get stuck(): boolean {
+    return this.#unrecorded || this.#pending.length >= MAX_UNTOLD;
+  }
+
+  /** Tries once more. */
+  async recovers(): Promise<boolean> {
+    if (this.#pending.length >= MAX_UNTOLD) return false;
+    this.#retryMs = undefined;
+    await (this.#telling ?? this.#start());
+    return !this.stuck;
+  }
+
   /** What is new about these tasks. */
   add(tasks: Iterable<TaskCore>): void {
     const found: Pending[] = [];
     for (const task of tasks)
-      for (const { change, event } of untold(task, this.#queued))
-        found.push({ change, event, ended: event.type === "task.finished" ? task : undefined });
+      for (const { change, event } of untold(task, this.#queued)) {
+        const record = event.type === "task.created" ? this.#port.recordOf(task) : undefined;
+        found.push({ change, event, record, ended: event.type === "task.finished" ? task : undefined });
+      }
     if (found.length === 0) return;
     found.sort((a, b) => a.change - b.change);
     this.#pending.push(...found);
@@ -63,8 +104,12 @@ export class Teller {
 
   /** Never waits. */
   tell(): void {
-    if (this.#busy || this.#pending.length === 0 || this.#retryMs !== undefined) return;
-    void this.#tellAll();
+    if (this.#awaited || this.#telling !== undefined || this.#pending.length === 0 || this.#retryMs !== undefined) return;
+    this.#awaited = true;
+    this.#port.soon(() => {
+      this.#awaited = false;
+      if (this.#retryMs === undefined) void (this.#telling ?? this.#start());
+    });
   }
 
   /** From the alarm. */
@@ -74,21 +119,57 @@ export class Teller {
     this.tell();
   }
 
+  #start(): Promise<void> {
+    this.#telling = this.#tellAll().finally(() => {
+      this.#telling = undefined;
+      // Of what came while this one ended.
+      this.tell();
+      this.#port.rearm();
+    });
+    return this.#telling;
+  }
+
   async #tellAll(): Promise<void> {
-    this.#busy = true;
-    try {
-      while (this.#pending.length > 0) {
-        const batch = this.#pending.slice(0, MAX_EVENTS);
-        await this.#port.append(batch.map(({ event }) => event));
+    while (this.#pending.length > 0 && this.#retryMs === undefined) {
+      const batch = this.#pending.slice(0, MAX_CHANGES);
+      const { recorded, told } = await this.#heard(batch);
+      for (const one of batch) {
+        if (recorded) one.record = undefined;
+        if (told) one.event = undefined;
+      }
+      if (!recorded || !told) this.#retryMs = this.#port.nowMs() + FEED_RETRY_MS;
+      else {
         this.#pending.splice(0, batch.length);
         this.#told = batch.at(-1)?.change ?? this.#told;
         this.#port.close(batch.flatMap(({ ended }) => ended ?? []));
       }
-    } catch (cause) {
-      console.warn(JSON.stringify({ message: "the Feed could not be told of tasks", cause: errorText(cause) }));
-      this.#retryMs = this.#port.nowMs() + FEED_RETRY_MS;
     }
-    this.#busy = false;
-    this.#port.rearm();
   }
+
+  async #heard(batch: readonly Pending[]): Promise<Heard> {
+    const records = batch.flatMap(({ record }) => record ?? []);
+    const entries = records.map(({ entry }) => entry);
+    const events = batch.flatMap(({ event }) => event ?? []);
+    let heard: Heard = { recorded: false, told: false };
+    try {
+      heard = await this.#port.hear(
+        entries,
+        events,
+        records.some(({ again }) => again),
+      );
+      if (!heard.recorded) complain(entries, "the Feed could not write it");
+    } catch (cause) {
+      // It may have done it all, and been cut off before it could say so.
+      for (const record of records) record.again = true;
+      complain(entries, errorText(cause));
+    }
+    if (records.length > 0) this.#unrecorded = !heard.recorded;
+    return heard;
+  }
+}
+
+function complain(records: readonly DatedEntry[], cause: string): void {
+  console.error(
+    JSON.stringify({ message: "the Feed could not be told of tasks", unrecorded: records.map(({ requestId }) => requestId), cause }),
+  );
 }
