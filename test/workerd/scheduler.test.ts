@@ -199,6 +199,8 @@ describe("who waits for a task", () => {
 test("ended tasks go after TASK_RETENTION_MS, and no earlier", async () => {
   const id = await world.submit();
   await world.scheduler().cancel(id, ANYBODY, ADA, "");
+  // It is kept until the fleet was told.
+  await expect.poll(() => eventsOf(id)).toContain("task.finished");
   await world.later(TASK_RETENTION_MS - 60_000);
   expect(await world.task(id)).toMatchObject({ status: "cancelled" });
   await world.later(120_000);

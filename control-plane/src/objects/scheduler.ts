@@ -57,9 +57,10 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   // ---- tasks --------------------------------------------------------------------------------
 
   async submit(task: string, record: AuditEntry): Promise<Result<string>> {
-    const { teller } = this.#engine;
+    const { teller, turns } = this.#engine;
     if (teller.stuck && !(await teller.recovers())) return err(unrecorded());
     const made: NewTask = JSON.parse(task);
+    await turns.next();
     const taken = submit(made, record, this.#parts.submitting);
     if (!taken.ok) return taken;
     const { task: answer, isNew } = taken.value;
@@ -209,6 +210,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   }
 
   async attemptStatus(host: string, report: AttemptReport): Promise<{ ack: boolean; unknown?: boolean | undefined }> {
+    await this.#engine.turns.next();
     return this.#engine.decide((board, nowMs) => board.report(host, report, nowMs));
   }
 

@@ -19,6 +19,7 @@ import type { SecretStore } from "./secret-store.ts";
 import type { StateStore } from "./state-store.ts";
 import type { TaskRows, Work } from "./task-rows.ts";
 import type { TaskWaiters } from "./task-waiters.ts";
+import { Turns } from "./turns.ts";
 import { Teller, type FoundRecord } from "./teller.ts";
 
 /** What may be written late is written so late. */
@@ -42,6 +43,8 @@ export interface EnginePort {
   waiters: TaskWaiters;
   nowMs(): number;
   rearm(): void;
+  /** Its row says so. */
+  ended(task: TaskCore): void;
   /** Nothing more is to be done about these. */
   closed(tasks: readonly TaskCore[]): void;
 }
@@ -49,6 +52,7 @@ export interface EnginePort {
 export class Engine {
   readonly board: Board;
   readonly teller: Teller;
+  readonly turns = new Turns({ nowMs: Date.now, soon: (act) => void setTimeout(act, 0) });
   readonly #port: EnginePort;
   readonly #times: BoardTimes;
   readonly #orders: Orders;
@@ -97,7 +101,10 @@ export class Engine {
       scale,
       rows,
       secrets: port.secrets,
-      decide: (decision) => this.decide(decision),
+      decide: async (decision) => {
+        await this.turns.next();
+        this.decide(decision);
+      },
     });
     this.board = new Board(this.#boardPort(), this.#times);
   }
@@ -257,7 +264,10 @@ export class Engine {
       const result = others.length === 0 && overall(task.targets) === "completed" ? only?.past.at(-1)?.result : undefined;
       // A state that is full is the users' own; the result is with the task as well.
       if (result !== undefined) state.put({ key: resultKey(task.id), value: result, ttlS: STATE_TTL_S, by: "task" }, nowMs());
-      this.#after.push(() => this.#port.waiters.ended(task));
+      this.#after.push(() => {
+        this.#port.ended(task);
+        this.#port.waiters.ended(task);
+      });
     }
   }
 

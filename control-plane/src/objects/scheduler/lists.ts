@@ -86,11 +86,9 @@ export class Lists {
     return queueView([...open, ...recent], whole ? this.#ended : new Map<TaskState, number>(), query, scene);
   }
 
-  closed(tasks: readonly TaskCore[]): void {
-    for (const { targets } of tasks) {
-      const status = overall(targets);
-      this.#ended?.set(status, (this.#ended.get(status) ?? 0) + 1);
-    }
+  ended({ targets }: TaskCore): void {
+    const status = overall(targets);
+    this.#ended?.set(status, (this.#ended.get(status) ?? 0) + 1);
   }
 
   /** Tasks were forgotten, or run again. */

@@ -20,8 +20,8 @@ export interface OrdersPort {
   scale: number;
   rows: TaskRows;
   secrets: Pick<SecretStore, "ciphertext">;
-  /** One decision of the board. */
-  decide(decision: (board: Board, nowMs: number) => void): void;
+  /** One decision of the board, together with others that are due. */
+  decide(decision: (board: Board, nowMs: number) => void): Promise<void>;
 }
 
 export class Orders {
@@ -51,7 +51,7 @@ export class Orders {
       stopAfterMs,
     });
     const answer = await this.#ask("task.offer", attempt, (relay) => relay.offer(attempt.id, attempt.fence, JSON.stringify(spec)));
-    decide((board, nowMs) => board.offerAnswered(attempt.id, answer, nowMs));
+    await decide((board, nowMs) => board.offerAnswered(attempt.id, answer, nowMs));
   }
 
   /** [TK5] Ciphertext only; the relay opens it on its way. */
@@ -59,7 +59,7 @@ export class Orders {
     const sealed = this.sealedFor(task);
     if (sealed === undefined) return;
     const answer = await this.#ask("task.start", attempt, (relay) => relay.start(attempt.id, attempt.fence, sealed, task.id));
-    this.#port.decide((board, nowMs) => board.startAnswered(attempt.id, statusOf(answer), again, nowMs));
+    await this.#port.decide((board, nowMs) => board.startAnswered(attempt.id, statusOf(answer), again, nowMs));
   }
 
   /** @param committedMs of the start: what the fleet has since is not what that brought. */
@@ -79,7 +79,7 @@ export class Orders {
   async cancel(attempt: Pick<Attempt, "id" | "fence" | "host">, why: StopWhy, graceMs = STOP_GRACE_MS): Promise<void> {
     const frame = { t: "task.cancel", attempt: attempt.id, fence: attempt.fence, graceMs, why } as const;
     const answer = await this.#ask("task.cancel", attempt, (relay) => relay.request(frame));
-    this.#port.decide((board, nowMs) => board.cancelAnswered(attempt.id, statusOf(answer), nowMs));
+    await this.#port.decide((board, nowMs) => board.cancelAnswered(attempt.id, statusOf(answer), nowMs));
   }
 
   /** [TK2] */
@@ -87,7 +87,7 @@ export class Orders {
     const relay = relayOf(this.#port.env, this.#port.fleet(), host);
     try {
       const [connected, { lastSeenMs }] = await Promise.all([relay.linked(), relay.live()]);
-      this.#port.decide((board, nowMs) => board.hostSeen(host, lastSeenMs ?? 0, connected, nowMs));
+      await this.#port.decide((board, nowMs) => board.hostSeen(host, lastSeenMs ?? 0, connected, nowMs));
     } catch (cause) {
       // It is looked at again soon.
       console.warn(JSON.stringify({ message: "a host's relay does not answer", host, cause: errorText(cause) }));

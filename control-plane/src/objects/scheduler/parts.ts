@@ -57,10 +57,8 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number,
     waiters,
     nowMs,
     rearm,
-    closed: (tasks) => {
-      retention.closed(tasks);
-      lists.closed(tasks);
-    },
+    ended: (task) => lists.ended(task),
+    closed: (tasks) => retention.closed(tasks),
   });
   const finder = new TaskFinder(engine, rows);
   const lists = new Lists(engine, rows, finder);

@@ -79,7 +79,9 @@ export class TaskRows {
   /** How many ended how. */
   counts(): Map<FinalState, number> {
     const rows = this.#sql
-      .exec<{ status: string | null; count: number }>("SELECT status, count(*) AS count FROM tasks WHERE open = 0 GROUP BY status")
+      .exec<{ status: string | null; count: number }>(
+        "SELECT status, count(*) AS count FROM tasks WHERE open IN (0, 1) AND status IS NOT NULL GROUP BY status",
+      )
       .toArray();
     return new Map(rows.flatMap(({ status, count }) => (status !== null && isFinalStatus(status) ? [[status, count] as const] : [])));
   }

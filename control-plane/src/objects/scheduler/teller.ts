@@ -83,6 +83,8 @@ export class Teller {
   /** Tries once more. */
   async recovers(): Promise<boolean> {
     if (this.#pending.length >= MAX_UNTOLD) return false;
+    await this.#telling;
+    if (!this.stuck) return true;
     this.#retryMs = undefined;
     await (this.#telling ?? this.#start());
     return !this.stuck;

@@ -1,0 +1,36 @@
+/**
+ * What is decided in one turn of the object is written by one commit, and that waits for the disk. So decisions that come
+ * close to each other are made in one turn; the first one after a rest is made at once.
+ */
+const REST_MS = 5;
+
+export interface TurnsPort {
+  nowMs(): number;
+  /** Once whatever has arrived by now was heard. */
+  soon(act: () => void): void;
+}
+
+export class Turns {
+  readonly #port: TurnsPort;
+  readonly #waiting: (() => void)[] = [];
+  #lastMs = Number.NEGATIVE_INFINITY;
+
+  constructor(port: TurnsPort) {
+    this.#port = port;
+  }
+
+  /** Undefined: now. What follows it must not wait for anything else before it has decided. */
+  next(): Promise<void> | undefined {
+    const nowMs = this.#port.nowMs();
+    const rested = Math.abs(nowMs - this.#lastMs) >= REST_MS;
+    this.#lastMs = nowMs;
+    if (rested && this.#waiting.length === 0) return undefined;
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#waiting.length > 1) return;
+      this.#port.soon(() => {
+        for (const go of this.#waiting.splice(0)) go();
+      });
+    });
+  }
+}
