@@ -10,7 +10,9 @@ function world() {
     await turns.next();
     done.push(name);
   };
-  const settle = async () => void (await new Promise(setImmediate));
+  const settle = async (): Promise<void> => {
+    await new Promise(setImmediate);
+  };
   return {
     done,
     soon,
