@@ -48,11 +48,11 @@ export class AttemptStarts {
 
   /** While an offer is written down and its start is on the way, the shell begins: that takes as long as both. */
   prepare(attempt: string): void {
-    const { store, runner, shells, clock } = this.#deps;
+    const { runner, shells, clock } = this.#deps;
     const [shell] = shells(attempt);
     // A scope is made for what runs only.
     if (shell === undefined || isScope(shell)) return;
-    const waiting = new RunnerShell(runner, { dir: store.paths(attempt).dir, attempt }, shell);
+    const waiting = new RunnerShell(runner, shell);
     this.#waiting.set(attempt, waiting);
     void pause(clock, WAIT_FOR_ORDERS_MS, this.#stopped).then(() => {
       if (this.#waiting.get(attempt) === waiting) this.dismiss(attempt);

@@ -2,23 +2,29 @@
 # Carries one attempt: starts its child once, lets it write its log itself, waits, and leaves exit.json behind. It outlives
 # the host-agent, and is the same program on every transport. POSIX sh only: dash, ash and bash run it.
 #
-#   sh runner.sh <attempt directory> <attempt id>     orders on standard input, secrets among them:
+#   sh runner.sh     orders on standard input, secrets among them; begun before there are any, it waits for them. In order:
 #
-#   opt <name> <value>        boot, timeout, stop_after (centiseconds), grace (seconds), log_limit, memory (bytes), pids,
-#                             cpus (hundredths); group: a cgroup of its own that was made already, once for each
-#   cwd, arg, env <name>      the next line is the value; with % behind (arg%) it is escaped as `printf %b` reads it, for
-#                             values of several lines
-#   go                        without it nothing is started: whoever gave the orders died in the middle
+#   opt <name> <value>     attempt, boot, timeout, stop_after (centiseconds), grace (seconds), log_limit, memory (bytes), pids,
+#                          cpus (hundredths); group: a cgroup of its own that was made already, once for each
+#   dir, cwd <path>        of the attempt, and of the child
+#   arg <value>            the program, and what it is given
+#   env <name>=<value>     all of the child's
+#   go                     without it nothing is started: whoever gave the orders died in the middle
+#
+# With % behind (arg%) the rest of the line is escaped as `printf %b` reads it: of values of several lines.
 #
 # Order of what becomes visible: started (made once, by one runner only) · runner.pid · child · agent.log, usage.json · exit.json
 
 set -u
 umask 077
 
-# The next line of the orders, in $value.
+newline='
+'
+
+# What a line of the orders says, in $value.
 take() {
-  IFS= read -r value || return 1
-  case $1 in
+  value=${1#* }
+  case ${1%% *} in
     *%)
       value=$(printf '%b.' "$value")
       value=${value%.}
@@ -33,12 +39,11 @@ uptime_now() {
 
 # When a process began, as the host-agent compares it, in $began.
 began_at() {
-  if read -r stat 2>/dev/null <"/proc/$1/stat"; then
-    set -- ${stat##*) }
-    began=${20}
-  else
-    began=$(ps -o lstart= -p "$1")
-  fi
+  if read -r stat 2>/dev/null <"/proc/$1/stat"; then began_in "$stat"; else began=$(ps -o lstart= -p "$1"); fi
+}
+began_in() {
+  set -- ${1##*) }
+  began=${20}
 }
 
 # ---- cgroups: one of our own below where we are, in each hierarchy that lets us ------------------------------------
@@ -118,11 +123,14 @@ limit_group() {
 }
 
 each_group() {
-  while IFS= read -r group; do
-    [ -z "$group" ] || "$1" "$group"
-  done <<LIST
-$groups
-LIST
+  set -f
+  IFS=$newline
+  for group in $groups; do
+    IFS=$fields
+    "$1" "$group"
+  done
+  IFS=$fields
+  set +f
 }
 
 # A thread that moves itself waits for no other; any other move waits until all processors have been idle once, 20 ms and more.
@@ -295,47 +303,50 @@ keep_watch() {
 # ---- the attempt ------------------------------------------------------------------------------------------------
 
 run() {
-  dir=$1 attempt=$2
-  shift 2
   fields=$IFS
   boot=unknown timeout= stop_after= grace=10 log_limit=1099511627776 memory= pids= cpus= given=
-  cwd=/ complete=
+  attempt= dir= cwd=/
   setsid=
   for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || setsid=$one; done
-  # Variables, as name=value, then `--`, then the program. Of names that come from elsewhere none becomes a variable of ours;
-  # and what this shell starts beside the child has none of them in its environment.
-  set -- -- $setsid
-  while IFS= read -r line; do
-    case $line in
-      "opt "*)
-        line=${line#opt }
-        case ${line%% *} in
-          boot) boot=${line#* } ;;
-          timeout) timeout=${line#* } ;;
-          stop_after) stop_after=${line#* } ;;
-          grace) grace=${line#* } ;;
-          log_limit) log_limit=${line#* } ;;
-          memory) memory=${line#* } ;;
-          pids) pids=${line#* } ;;
-          cpus) cpus=${line#* } ;;
-          group) given="$given${line#* }
-" ;;
+  began_at $$
+
+  # All at once: a shell reads line by line one byte at a time.
+  orders=$(cat)
+  case $orders in *"$newline"go) ;; *) exit 74 ;; esac
+  exec </dev/null
+  # Variables, each behind its `env`, then `go`, then the program. Of names that come from elsewhere none becomes a variable
+  # of ours; and what this shell starts beside the child has none of them in its environment.
+  set -f
+  IFS=$newline
+  set -- $orders $setsid
+  IFS=$fields
+  set +f
+  orders=
+  while :; do
+    case $1 in
+      opt*)
+        value=${1#opt * }
+        case $1 in
+          "opt attempt "*) attempt=$value ;;
+          "opt boot "*) boot=$value ;;
+          "opt timeout "*) timeout=$value ;;
+          "opt stop_after "*) stop_after=$value ;;
+          "opt grace "*) grace=$value ;;
+          "opt log_limit "*) log_limit=$value ;;
+          "opt memory "*) memory=$value ;;
+          "opt pids "*) pids=$value ;;
+          "opt cpus "*) cpus=$value ;;
+          "opt group "*) given=$given$value$newline ;;
         esac
         ;;
-      cwd | cwd%) take "$line" || exit 74; cwd=$value ;;
-      arg | arg%) take "$line" || exit 74; set -- "$@" "$value" ;;
-      env*)
-        take "$line" || exit 74
-        name=${line#* }
-        set -- "${name%\%}=$value" "$@"
-        ;;
-      go) complete=yes && break ;;
+      dir*) take "$1"; dir=$value ;;
+      cwd*) take "$1"; cwd=$value ;;
+      arg*) take "$1"; set -- "$@" "$value" ;;
+      *) break ;;
     esac
+    shift
   done
-  [ -n "$complete" ] || exit 74
-  exec </dev/null
 
-  began_at $$
   me="$$ $began $boot"
   set -C
   { echo "$me" >"$dir/started"; } 2>/dev/null || exit 75
@@ -374,8 +385,13 @@ run() {
 
 start_child() {
   trap - HUP INT TERM QUIT
-  if [ -r /proc/self/stat ]; then read -r pid _ </proc/self/stat; else pid=$(exec sh -c 'echo $PPID'); fi
-  began_at "$pid"
+  if read -r stat 2>/dev/null </proc/self/stat; then
+    pid=${stat%% *}
+    began_in "$stat"
+  else
+    pid=$(exec sh -c 'echo $PPID')
+    began_at "$pid"
+  fi
   each_group enter_group 2>/dev/null
   { echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
   echo "$pid $began" >"$dir/child"
@@ -390,8 +406,15 @@ start_child() {
   cd "$cwd" || exit 126
   exec <"$input"
   # From here on a name may be one of ours: nothing is read but the arguments. One that the shell keeps to itself is not set.
-  while [ "$1" != -- ]; do
-    command export "$1"
+  while [ "$1" != go ]; do
+    case $1 in
+      env%*)
+        set -- "$(printf '%b.' "${1#* }")" "$@"
+        command export "${1%.}"
+        shift
+        ;;
+      *) command export "${1#* }" ;;
+    esac
     shift
   done 2>/dev/null
   shift
@@ -404,5 +427,5 @@ leave() {
   mv -f "$dir/exit.tmp" "$dir/exit.json"
 }
 
-run "$@"
+run
 exit 0

@@ -92,9 +92,9 @@ export class RunnerShell {
   readonly failed: Promise<MaestroError>;
   readonly #stdin: Writable | undefined;
 
-  constructor(program: string, { dir, attempt }: Pick<Orders, "dir" | "attempt">, shell: readonly string[] = [SHELL]) {
+  constructor(program: string, shell: readonly string[] = [SHELL]) {
     const [file = SHELL, ...before] = shell;
-    const argv = [...before, program, dir, attempt];
+    const argv = [...before, program];
     const runner = spawn(file, argv, { cwd: "/", detached: true, env: runnerEnv(), stdio: ["pipe", "pipe", "ignore"] });
     const failed = Promise.withResolvers<MaestroError>();
     this.failed = failed.promise;
@@ -152,7 +152,7 @@ export async function startRunner(
     runner?.dismiss();
     return err(refusal);
   }
-  const begun = runner ?? new RunnerShell(program, orders, shell);
+  const begun = runner ?? new RunnerShell(program, shell);
   const { pid, failed, child, exited } = begun;
   if (pid === undefined) return err(await failed);
   try {
@@ -176,8 +176,9 @@ function refuseOrders({ argv, env, cwd }: Orders): MaestroError | undefined {
 }
 
 export function orderText(orders: Orders): string {
-  const { bootId, argv, env, cwd, timeoutMs, stopAfterMs, graceMs, logLimitBytes, limits, groups = [] } = orders;
+  const { attempt, dir, bootId, argv, env, cwd, timeoutMs, stopAfterMs, graceMs, logLimitBytes, limits, groups = [] } = orders;
   const options: [string, string | number | undefined][] = [
+    ["attempt", attempt],
     ["boot", bootId],
     ["timeout", Math.ceil(timeoutMs / 10)],
     ["stop_after", stopAfterMs === undefined ? undefined : Math.ceil(stopAfterMs / 10)],
@@ -190,15 +191,16 @@ export function orderText(orders: Orders): string {
   ];
   return [
     ...options.flatMap(([name, value]) => (value === undefined ? [] : [`opt ${name} ${value}`])),
-    ...lines("cwd", cwd),
-    ...argv.flatMap((argument) => lines("arg", argument)),
-    ...Object.entries(env).flatMap(([name, value]) => lines(`env ${name}`, value)),
+    line("dir", dir),
+    line("cwd", cwd),
+    ...argv.map((argument) => line("arg", argument)),
+    ...Object.entries(env).map(([name, value]) => line("env", `${name}=${value}`)),
     "go",
     "",
   ].join("\n");
 }
 
 /** A value of several lines is escaped; all others go as they are. */
-function lines(what: string, value: string): string[] {
-  return value.includes("\n") ? [`${what}%`, value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")] : [what, value];
+function line(what: string, value: string): string {
+  return value.includes("\n") ? `${what}% ${value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}` : `${what} ${value}`;
 }

@@ -231,11 +231,11 @@ describe("refusals", () => {
   });
 });
 
-/** Processes that have this attempt's name among their arguments: the shells of its runner. */
-const shellsOf = (attempt: string): string[] =>
+/** Shells that have the runner's program as this host installed it. */
+const shellsOf = ({ home }: TaskHost): string[] =>
   readdirSync("/proc").filter((name) => {
     try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "latin1").split("\0").includes(attempt);
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "latin1").includes(`\0${home.paths.runnerDir}/`);
     } catch {
       return false;
     }
@@ -251,9 +251,9 @@ describe.skipIf(!existsSync("/proc/self/cmdline") || existsSync("/run/systemd/sy
     const { host, dialogue } = await setUp();
     const task = dialogue(["true"]);
     await task.offer();
-    expect(shellsOf(task.spec.attempt)).toHaveLength(1);
+    expect(shellsOf(host)).toHaveLength(1);
     await end(task, host);
-    await expect.poll(() => shellsOf(task.spec.attempt), { timeout: 3_000 }).toEqual([]);
+    await expect.poll(() => shellsOf(host), { timeout: 3_000 }).toEqual([]);
   });
 });
 
