@@ -24,8 +24,8 @@ import { Teller, type FoundRecord } from "./teller.ts";
 
 /** What may be written late is written so late. */
 const FLUSH_MS = 5_000;
-/** Of several submissions and ends together the Feed is told by one call and one commit. */
-const TELL_AFTER_MS = 10;
+/** Of several changes together the Feed is told by one call and one commit: of a submission and its start as of many submissions. */
+const TELL_AFTER_MS = 50;
 /** Of a lease. */
 const LATE = 1 / 4;
 const TOLD = "told";
