@@ -126,7 +126,7 @@ describe("shared state", () => {
       });
     }));
 
-  test("pages are full of what is within reach, however much lies between; what is looked through for one is bounded", () =>
+  test("pages are full of what is within reach, however much lies between; none says where what is beyond it begins", () =>
     inside(({ store }) => {
       for (let i = 0; i < 30; i++) store.put(set(`task:${String(i).padStart(2, "0")}:x`), 0);
       for (const key of ["a", "b", "z1", "z2", "z3"]) store.put(set(key), 0);
@@ -138,15 +138,9 @@ describe("shared state", () => {
       expect(page()).toEqual([["a", "b"], "b"]);
       expect(page("b")).toEqual([["task:17:x", "z1"], "z1"]);
       expect(page("z1")).toEqual([["z2", "z3"], undefined]);
-      let looked = 0;
       for (let i = 0; i < 6_000; i++) store.put(set(`y:${String(i).padStart(4, "0")}`), 0);
-      const first = store.list("y:", 100, undefined, 0, () => {
-        looked += 1;
-        return false;
-      });
-      expect(first.items).toEqual([]);
-      expect(looked).toBeLessThan(5_200);
-      expect(store.list("y:", 100, first.next, 0, (key) => key > "y:5998").items).toMatchObject([{ key: "y:5999" }]);
+      expect(store.list("y:", 100, undefined, 0, () => false)).toEqual({ items: [] });
+      expect(store.list("y:", 100, undefined, 0, (key) => key > "y:5998").items).toMatchObject([{ key: "y:5999" }]);
     }));
 
   test("is full at its bound, where what is over makes room and what is there may change", () =>

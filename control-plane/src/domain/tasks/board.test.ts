@@ -157,6 +157,27 @@ describe("[TK1] two phases", () => {
     expect(rig.offered()).toEqual(["task"]);
   });
 
+  test("what is cancelled before its start has arrived is never started", () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    const task = rig.task("task");
+    const { attempt } = rig.offers.at(-1) ?? {};
+    if (attempt === undefined) throw new Error("nothing was offered");
+    rig.board.offerAnswered(attempt.id, { ok: true, value: { answer: "accepted" } }, rig.nowMs);
+    rig.board.hostDown("a", "a-1", rig.nowMs, rig.nowMs);
+    rig.board.cancel(task, "ada", "", rig.nowMs);
+    const asked = rig.starts.length;
+    const accepted = { attempt: attempt.id, fence: attempt.fence, status: { state: "accepted" } } as const;
+    rig.board.hostUp(
+      { id: "a", name: "a", link: "a-2", maxConcurrent: 1, draining: false, capabilities: [], types: [], labels: {} },
+      rig.nowMs,
+    );
+    rig.board.hostAttempts("a", "a-2", [accepted], true, false, rig.nowMs);
+    rig.board.report("a", accepted, rig.nowMs);
+    expect(rig.starts).toHaveLength(asked);
+    expect(rig.cancels.at(-1)).toEqual({ attempt: attempt.id, why: "cancelled" });
+  });
+
   test("a host that refuses an offer is named in the reason: no attempt tells which one it was", () => {
     const rig = new BoardRig();
     rig.host("a");
@@ -310,6 +331,17 @@ describe("[TK3] [LK2] a host that says it does not have what runs there", () => 
       outcome: "lost",
       reason: { code: "host_lost", detail: "Host 'a' does not have it." },
     });
+  });
+
+  test("and redials before a lease is over, again and again, is believed once it could be taken for lost", () => {
+    const { rig, task, id } = denied();
+    for (let link = 3; rig.ended.length === 0 && link < 100; link++) {
+      expect(taskStatus(task, sceneOf(rig))).toBe("unknown");
+      rig.later(TIMES.leaseMs - 1);
+      rig.host("a", { link: `a-${link}` });
+      rig.board.startAnswered(id, NONE, true, rig.nowMs);
+    }
+    expect(task.targets[0]?.phase).toMatchObject({ at: "ended", outcome: "lost", reason: { code: "host_lost" } });
   });
 
   test("is asked to end it again as well, on another link for as long again", () => {

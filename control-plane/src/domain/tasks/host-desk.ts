@@ -1,6 +1,6 @@
 /** What hosts do and say: that they are there or silent, and how their attempts stand. */
 import type { AttemptReport } from "@maestro/shared/protocol/tasks";
-import type { Ground } from "./ground.ts";
+import type { Ground, StartedPlace } from "./ground.ts";
 import { attemptOf, silentSinceMs, type HostState } from "./model.ts";
 import { lost, reason, saidOf, type Verdict } from "./outcome.ts";
 import type { Targets } from "./targets.ts";
@@ -132,13 +132,20 @@ export class HostDesk {
     if (phase.at === "started") {
       const started = { ...place, phase };
       this.#targets.status(started, report.status, nowMs);
-      if (report.status.state === "accepted" && !phase.confirmed) this.#ground.askStart(started, true, nowMs);
+      if (report.status.state === "accepted" && !phase.confirmed) this.#unbegun(started, nowMs);
       return { ack: ended };
     }
     // It was not started from here: whatever is there must not be taken for it.
     if (report.status.state === "accepted") return { ack: false };
     this.#ground.port.evidence(host, report);
     return { ack: ended };
+  }
+
+  /** Its start did not arrive. What is to be stopped needs none: it never begins. */
+  #unbegun(place: StartedPlace, nowMs: number): void {
+    const { attempt, stop } = place.phase;
+    if (stop === undefined) this.#ground.askStart(place, true, nowMs);
+    else this.#ground.port.cancel(attempt, stop.why);
   }
 
   #toldOfPast(host: string, report: AttemptReport): Acknowledged {

@@ -60,7 +60,7 @@ export type Phase =
   | { at: "offered"; sinceMs: number; attempt: Attempt }
   /**
    * [TK1] Its start is committed, from here on it may run. `confirmed`: the host said that it does. `missingMs`: since then
-   * it says that it has no such attempt.
+   * it says that it has no such attempt, over this link; `deniedMs`: over any.
    */
   | {
       at: "started";
@@ -68,6 +68,7 @@ export type Phase =
       committedMs: number;
       confirmed: boolean;
       missingMs?: number | undefined;
+      deniedMs?: number | undefined;
       stop?: { why: StopWhy; sinceMs: number } | undefined;
     }
   | { at: "ended"; outcome: FinalState; reason?: TaskReason | undefined };

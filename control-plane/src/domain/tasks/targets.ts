@@ -88,7 +88,10 @@ export class Targets {
    */
   missing(place: StartedPlace, nowMs: number): void {
     const { task, phase } = place;
-    if (phase.missingMs !== undefined && nowMs - phase.missingMs >= this.#ground.times.leaseMs)
+    phase.deniedMs ??= nowMs;
+    const { leaseMs, lostMs } = this.#ground.times;
+    // A host that redials before a lease is over is believed in the end as well.
+    if ((phase.missingMs !== undefined && nowMs - phase.missingMs >= leaseMs) || nowMs - phase.deniedMs >= lostMs)
       return this.finish(place, lost(`Host '${phase.attempt.host.name}' does not have it.`), undefined, nowMs);
     if (phase.missingMs !== undefined) return;
     phase.missingMs = nowMs;
@@ -99,6 +102,7 @@ export class Targets {
   status(place: StartedPlace, status: AttemptStatus, nowMs: number): void {
     const { phase } = place;
     phase.missingMs = undefined;
+    phase.deniedMs = undefined;
     const { attempt } = phase;
     const host = this.#ground.hosts.get(attempt.host.id);
     if (host?.up === true) host.seenMs = nowMs;

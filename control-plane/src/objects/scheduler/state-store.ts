@@ -19,8 +19,6 @@ export interface StateSet {
 
 /** Deleted at once by an alarm; what is left then is due at once again. */
 const EXPIRED_AT_ONCE = 1_000;
-/** Rows that are looked through for one page; then the page is shorter, and says where to go on. */
-const MAX_SEEN = 5_000;
 
 export class StateStore {
   readonly #sql: SqlStorage;
@@ -47,8 +45,8 @@ export class StateStore {
     sees: (key: string) => boolean = () => true,
   ): { items: StateEntry[]; next?: string | undefined } {
     const items: StateEntry[] = [];
-    let last = after ?? "";
-    for (let seen = 0; seen < MAX_SEEN;) {
+    // All there are, if need be: where a page goes on is said by a key that its reader sees, and no other.
+    for (let last = after ?? ""; ;) {
       const rows = this.#after(prefix, last, limit + 1, nowMs);
       for (const row of rows) {
         if (sees(row.key)) {
@@ -58,9 +56,7 @@ export class StateStore {
         last = row.key;
       }
       if (rows.length <= limit) return { items };
-      seen += rows.length;
     }
-    return { items, next: last };
   }
 
   #after(prefix: string, after: string, limit: number, nowMs: number): Row[] {
