@@ -1,9 +1,13 @@
 /** P16: what a month costs, from requests, messages and rows that were counted on the product at work. */
 import { Task } from "@maestro/shared/contract/tasks";
-import type { Product } from "../support/maestro.ts";
+import { join } from "node:path";
+import { TestHome } from "../support/home.ts";
+import type { Product, UpOptions } from "../support/maestro.ts";
+import { canStandStill, stillMachine } from "../support/still-machine.ts";
 import { CountedBuild, countsSince, type Counts } from "./counted-build.ts";
 import type { Gate } from "./gate.ts";
 import { Credentials } from "./load.ts";
+import type { Rig } from "./rig.ts";
 import { median, rounded } from "./statistics.ts";
 
 /** The fleet of the model. */
@@ -44,10 +48,9 @@ export const p16: Gate = {
   title: `a month of ${FLEET.hosts} hosts, modelled from what was counted`,
   async run(rig) {
     using counted = await CountedBuild.make();
-    await using product = await rig.freshProduct();
-    await product.down();
-    product.bundle = counted.bundle;
-    await product.upAgain();
+    rig.progress("a second of a machine where nothing goes on");
+    const silent = await silence(rig, counted);
+    await using product = await counting(rig, counted);
     const credentials = await Credentials.for(product, 5 * TASKS_PER_ROUND * rig.rounds, 5);
     const sessions: string[] = [];
     for (let n = 0; n < FLEET.agents; n++) sessions.push((await product.api.createSession({ argv: AGENT, backend: "pty" })).id);
@@ -75,8 +78,6 @@ export const p16: Gate = {
       },
     });
     for (const id of sessions) await product.api.killSession(id);
-    await elapse(SETTLE_MS);
-    const silent = share(await during(product, () => elapse(QUIET_MS)), QUIET_MS / 1000);
     const months = rounds.map((round) => month(round, silent));
     const list = months.map((figures) => dollars(figures, false));
     const last = rounds.at(-1);
@@ -104,6 +105,23 @@ export const p16: Gate = {
     };
   },
 };
+
+async function counting(rig: Rig, counted: CountedBuild, options: UpOptions = {}): Promise<Product> {
+  const product = await rig.freshProduct(options);
+  await product.down();
+  product.bundle = counted.bundle;
+  await product.upAgain();
+  return product;
+}
+
+/** On a machine that stands still, where there can be one: what others do on this one is not the fleet's. */
+async function silence(rig: Rig, counted: CountedBuild): Promise<Figures> {
+  const home = new TestHome();
+  const still = canStandStill() ? { spawn: stillMachine(join(home.path, "still")) } : {};
+  await using product = await counting(rig, counted, { home, ...still });
+  await elapse(SETTLE_MS + QUIET_MS);
+  return share(await during(product, () => elapse(QUIET_MS)), QUIET_MS / 1000);
+}
 
 async function tasks(credentials: Credentials, count: number): Promise<void> {
   for (let n = 0; n < count; n++) {
