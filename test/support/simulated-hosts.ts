@@ -136,6 +136,7 @@ const withoutTasks: HostTasks = {
   linkUp: () => undefined,
   linkDown: () => undefined,
   seen: () => undefined,
+  drained: () => undefined,
 };
 
 /** It serves nothing; every request is refused in the contract's own words. */

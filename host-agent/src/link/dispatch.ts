@@ -48,6 +48,8 @@ export interface HostTasks {
   linkDown(): void;
   /** [TK2] The far end gave a sign of life, so it has seen this host. */
   seen(): void;
+  /** The host drains, or takes work again. */
+  drained(): void;
 }
 
 export interface DispatchTargets {
@@ -124,6 +126,7 @@ export function dispatch(frame: RelayFrame, { actions, tasks, terminals, request
     case "registry":
       return actions.registry(frame.version);
     case "drain":
-      return actions.drain(frame.draining);
+      actions.drain(frame.draining);
+      return tasks.drained();
   }
 }

@@ -10,9 +10,9 @@ import type { Log } from "../daemon/log.ts";
 import { isNoSpace, type Entry } from "./attempt-entry.ts";
 import type { AttemptRoster } from "./attempt-roster.ts";
 import { because } from "./attempt-state.ts";
-import type { AttemptStarts } from "./attempt-starts.ts";
 import type { AttemptStore } from "./attempt-store.ts";
 import { reasonOf } from "./reasons.ts";
+import type { WaitingShells } from "./waiting-shells.ts";
 
 export interface OfferDeps {
   store: AttemptStore;
@@ -33,13 +33,13 @@ const IDLE_SLOT_MS = 2 * OFFER_TIMEOUT_MS;
 export class AttemptOffers {
   readonly #deps: OfferDeps;
   readonly #roster: AttemptRoster;
-  readonly #starts: Pick<AttemptStarts, "prepare" | "dismiss">;
+  readonly #waiting: WaitingShells;
   readonly #accepting = new Map<string, Promise<unknown>>();
 
-  constructor(deps: OfferDeps, roster: AttemptRoster, starts: Pick<AttemptStarts, "prepare" | "dismiss">) {
+  constructor(deps: OfferDeps, roster: AttemptRoster, waiting: WaitingShells) {
     this.#deps = deps;
     this.#roster = roster;
-    this.#starts = starts;
+    this.#waiting = waiting;
   }
 
   async offer(attempt: string, fence: number, spec: AttemptSpec): Promise<Result<RequestResult<"task.offer">>> {
@@ -68,9 +68,9 @@ export class AttemptOffers {
   async #accept(spec: AttemptSpec): Promise<Result<RequestResult<"task.offer">>> {
     const { store, clock, bootId, log } = this.#deps;
     try {
-      await store.accept(spec, clock.wallMs(), bootId, () => this.#starts.prepare(spec.attempt));
+      await store.accept(spec, clock.wallMs(), bootId, () => this.#waiting.want(spec.attempt));
     } catch (cause) {
-      this.#starts.dismiss(spec.attempt);
+      this.#waiting.done(spec.attempt);
       log.warn("an offer cannot be written down", {
         attempt: spec.attempt,
         cause: cause instanceof Error ? cause.message : String(cause),

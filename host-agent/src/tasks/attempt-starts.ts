@@ -10,14 +10,12 @@ import type { AttemptTelling } from "./attempt-telling.ts";
 import { makeCgroups } from "./cgroup-places.ts";
 import { knownSecrets } from "./log-file.ts";
 import { reasonOf } from "./reasons.ts";
-import { RunnerShell, startRunner, type Orders } from "./runner.ts";
+import { startRunner, type Orders, type RunnerShell } from "./runner.ts";
 import { isScope } from "./scope.ts";
+import type { WaitingDeps, WaitingShells } from "./waiting-shells.ts";
 import type { WorkPlan } from "./work-plan.ts";
 
-export interface StartDeps extends EndDeps {
-  /** The installed runner, and the argvs of shells that may run it, best first. */
-  runner: string;
-  shells(attempt: string): readonly (readonly string[])[];
+export interface StartDeps extends EndDeps, Pick<WaitingDeps, "runner" | "shells"> {
   plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string): Promise<Result<WorkPlan>>;
   unseal(sealed: string, attempt: string, fence: number): Result<Record<string, string>>;
   uptimeCs(): number;
@@ -27,8 +25,6 @@ export interface StartDeps extends EndDeps {
 
 /** Of a `start`: what takes longer (a large worktree) is answered with how it stands. */
 const START_PATIENCE_MS = 8_000;
-/** A start comes at once, or this host is not the one that was chosen. */
-const WAIT_FOR_ORDERS_MS = 10_000;
 /** Of the runner's own stopping, for a timeout or an end of its lease. */
 const RUNNER_GRACE_MS = 10_000;
 
@@ -37,32 +33,14 @@ export class AttemptStarts {
   readonly #ends: AttemptEnds;
   readonly #telling: AttemptTelling;
   readonly #stopped: AbortSignal;
-  readonly #waiting = new Map<string, RunnerShell>();
+  readonly #waiting: WaitingShells;
 
-  constructor(deps: StartDeps, ends: AttemptEnds, telling: AttemptTelling, stopped: AbortSignal) {
+  constructor(deps: StartDeps, ends: AttemptEnds, telling: AttemptTelling, waiting: WaitingShells, stopped: AbortSignal) {
     this.#deps = deps;
     this.#ends = ends;
     this.#telling = telling;
+    this.#waiting = waiting;
     this.#stopped = stopped;
-  }
-
-  /** While an offer is written down and its start is on the way, the shell begins: that takes as long as both. */
-  prepare(attempt: string): void {
-    const { runner, shells, clock } = this.#deps;
-    const [shell] = shells(attempt);
-    // A scope is made for what runs only.
-    if (shell === undefined || isScope(shell)) return;
-    const waiting = new RunnerShell(runner, shell);
-    this.#waiting.set(attempt, waiting);
-    void pause(clock, WAIT_FOR_ORDERS_MS, this.#stopped).then(() => {
-      if (this.#waiting.get(attempt) === waiting) this.dismiss(attempt);
-    });
-  }
-
-  /** It is not to be started, or has its runner. */
-  dismiss(attempt: string): void {
-    this.#waiting.get(attempt)?.dismiss();
-    this.#waiting.delete(attempt);
   }
 
   /** Begins what was only accepted; what has begun goes on. Resolves when it is begun, or patience is at its end. */
@@ -73,7 +51,7 @@ export class AttemptStarts {
         const begun = this.#begin(entry, secrets.value);
         if (entry.state.type === "accepted") entry.state = { type: "preparing", begun, cancelled: false };
       } else {
-        this.dismiss(entry.attempt);
+        this.#waiting.done(entry.attempt);
         this.#ends.failUnstarted(entry, reasonOf(secrets.error));
       }
     }
@@ -111,7 +89,7 @@ export class AttemptStarts {
       if (isUnbegun(standing)) this.#ends.failUnstarted(entry, reasonOf(error));
       else this.#ends.follow(entry, standing, undefined);
     } finally {
-      this.dismiss(attempt);
+      this.#waiting.done(attempt);
     }
   }
 
@@ -149,8 +127,7 @@ export class AttemptStarts {
 
   /** The one that waits first: should it be gone, another one is begun. */
   #runners(attempt: string, shells: readonly (readonly string[])[]): { shell: readonly string[]; waiting?: RunnerShell }[] {
-    const waiting = this.#waiting.get(attempt);
-    this.#waiting.delete(attempt);
+    const waiting = this.#waiting.take(attempt);
     const [first] = shells;
     return [...(waiting === undefined || first === undefined ? [] : [{ shell: first, waiting }]), ...shells.map((shell) => ({ shell }))];
   }

@@ -15,6 +15,7 @@ import { AttemptRoster } from "./attempt-roster.ts";
 import { AttemptSecrets, type SecretsDeps } from "./attempt-secrets.ts";
 import { AttemptStarts, type StartDeps } from "./attempt-starts.ts";
 import { AttemptTelling } from "./attempt-telling.ts";
+import { WaitingShells } from "./waiting-shells.ts";
 
 export interface AttemptsDeps extends OfferDeps, StartDeps, Omit<RemovalDeps, "logs">, Omit<SecretsDeps, "logs"> {
   logs: AdoptionDeps["logs"] & RemovalDeps["logs"] & SecretsDeps["logs"];
@@ -31,6 +32,7 @@ export class Attempts {
   readonly #roster: AttemptRoster;
   readonly #telling: AttemptTelling;
   readonly #secrets: AttemptSecrets;
+  readonly #waiting: WaitingShells;
   readonly #offers: AttemptOffers;
   readonly #ends: AttemptEnds;
   readonly #starts: AttemptStarts;
@@ -42,8 +44,9 @@ export class Attempts {
     this.#telling = new AttemptTelling(this.#roster, deps.send);
     this.#secrets = new AttemptSecrets(deps);
     this.#ends = new AttemptEnds(deps, this.#telling, this.#secrets, this.#abort.signal);
-    this.#starts = new AttemptStarts(deps, this.#ends, this.#telling, this.#abort.signal);
-    this.#offers = new AttemptOffers(deps, this.#roster, this.#starts);
+    this.#waiting = new WaitingShells(deps, this.#abort.signal);
+    this.#starts = new AttemptStarts(deps, this.#ends, this.#telling, this.#waiting, this.#abort.signal);
+    this.#offers = new AttemptOffers(deps, this.#roster, this.#waiting);
     this.#removal = new AttemptRemoval(deps, this.#roster, this.#offers);
   }
 
@@ -87,7 +90,7 @@ export class Attempts {
     while (this.#offers.accepting(attempt) !== undefined) await this.#offers.accepting(attempt);
     const entry = this.#roster.get(attempt);
     if (entry !== undefined && entry.fence === fence) {
-      if (entry.state.type === "accepted") this.#starts.dismiss(attempt);
+      if (entry.state.type === "accepted") this.#waiting.done(attempt);
       this.#ends.cancel(entry, { why, atMs: this.#deps.clock.wallMs(), graceMs });
     }
     return this.#roster.answer(attempt, fence);
@@ -124,10 +127,16 @@ export class Attempts {
   linkUp(): void {
     this.#secrets.linkUp();
     this.renewLeases();
+    this.#waiting.settle();
   }
 
   linkDown(): void {
     this.#secrets.linkDown();
+  }
+
+  /** The host drains, or takes work again. */
+  drained(): void {
+    this.#waiting.settle();
   }
 
   workingIn(dir: string): string | undefined {

@@ -110,6 +110,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
       attempts.linkDown();
     },
     seen: () => attempts.renewLeases(),
+    drained: () => attempts.drained(),
     async run(signal) {
       await attempts.run(signal);
       logs.stop();

@@ -243,17 +243,45 @@ const shellsOf = ({ home }: TaskHost): string[] =>
 
 // With systemd none begins before its scope is wanted.
 describe.skipIf(!existsSync("/proc/self/cmdline") || existsSync("/run/systemd/system"))("a shell that waits for its orders", () => {
-  test.each<[string, (task: Dialogue, host: TaskHost) => Promise<unknown>]>([
+  const count = (host: TaskHost, wanted: number) => expect.poll(() => shellsOf(host).length, { timeout: 3_000 }).toBe(wanted);
+
+  test.each<[string, (task: Dialogue) => Promise<unknown>]>([
     ["is cancelled", (task) => task.cancel()],
     ["is started with what cannot be opened", (task) => task.startSealedFor("another")],
-    ["is one of a daemon that goes", (_task, host) => host.agent.stop()],
-  ])("[TK1] goes when its attempt %s", async (_how, end) => {
+  ])("[TK1] goes when its attempt %s, but for one to spare", async (_how, end) => {
     const { host, dialogue } = await setUp();
-    const task = dialogue(["true"]);
+    const tasks = [dialogue(["true"]), dialogue(["true"])];
+    for (const task of tasks) await task.offer();
+    await count(host, 2);
+    for (const task of tasks) await end(task);
+    await count(host, 1);
+  });
+
+  test("[TK1] begins with the link, and goes with the daemon, and while the host drains", async () => {
+    const { host, link } = await setUp();
+    await count(host, 1);
+    link.send({ t: "drain", draining: true });
+    await count(host, 0);
+    link.send({ t: "drain", draining: false });
+    await count(host, 1);
+    await host.agent.stop();
+    await count(host, 0);
+  });
+
+  test("[TK1] is the next task's, and another one is there for the task after it", async () => {
+    const { host, dialogue } = await setUp();
+    const gate = gateOf(host);
+    await count(host, 1);
+    const spare = shellsOf(host);
+    const task = dialogue(["sh", "-c", gate.wait]);
     await task.offer();
-    expect(shellsOf(host)).toHaveLength(1);
-    await end(task, host);
-    await expect.poll(() => shellsOf(host), { timeout: 3_000 }).toEqual([]);
+    await task.start();
+    expect(attemptFile(host, task.spec.attempt, "runner.pid")?.split(" ")[0]).toBe(spare[0]);
+    // Its watcher has its arguments too.
+    await count(host, 3);
+    gate.open();
+    await task.ended();
+    await count(host, 1);
   });
 });
 
