@@ -1,11 +1,12 @@
 /** Faults between a machine and its control plane while it works: logs over cut links, partitions short and long. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LEASE_MS, LOST_AFTER_MS } from "@maestro/shared/limits";
 import { floodArgv } from "../support/flood.ts";
 import { floodSha256 } from "../fixtures/agents/flood-stream.ts";
+import { signalTo } from "../support/processes.ts";
 import { chooseSeed } from "../support/random.ts";
 import { isFullRun } from "../support/system.ts";
 import { TaskWorld, type NonceBody, type WorldHost } from "../support/task-world.ts";
@@ -23,12 +24,14 @@ const READY = "FLOOD READY\r\n";
 const CUTS = isFullRun ? 100 : 10;
 /** How long things take to be noticed, beside the time itself. */
 const SLACK_MS = 30_000;
+const STOPPED_MS = 5 * 60_000 * TIME_SCALE;
 
 let world: TaskWorld;
 let cut: WorldHost;
 let host: WorldHost;
 let other: WorldHost;
 let remote: WorldHost;
+let still: WorldHost;
 let there: NonceBody;
 let made = 0;
 const nonce = (what: string) => `${what}-${SEED.toString(36)}-${++made}`;
@@ -36,12 +39,13 @@ const nonce = (what: string) => `${what}-${SEED.toString(36)}-${++made}`;
 beforeAll(async () => {
   world = await TaskWorld.open({
     timeScale: TIME_SCALE,
-    others: [{ name: "cut", timeScale: CUT_TIME_SCALE }, { name: "second" }, { name: "third" }, { name: "fourth" }],
+    others: [{ name: "cut", timeScale: CUT_TIME_SCALE }, { name: "second" }, { name: "third" }, { name: "fourth" }, { name: "fifth" }],
   });
   cut = world.host("cut");
   host = world.host("second");
   other = world.host("third");
   remote = world.host("fourth");
+  still = world.host("fifth");
   there = { on: { host: "second" } };
 });
 afterAll(async () => world[Symbol.asyncDispose]());
@@ -110,15 +114,21 @@ describe("[F20] [TK2] partition", () => {
     const { id, work } = await world.submit({ nonce: nonce("short"), lines: 50, pauseMs: 1_000 }, there);
     await taskShows(world.api, id, "runs", ({ status }) => status === "running");
     proxyOf(host).blackhole("both");
-    await taskShows(world.api, id, "unknown", ({ status }) => status === "unknown", LEASE_MS * TIME_SCALE + SLACK_MS);
-    heal(host);
+    try {
+      await becomesUnknown(id);
+    } finally {
+      // The others wait on this machine too, whatever became of this.
+      heal(host);
+    }
     await world.ended(id);
     expect(await world.violations([id])).toEqual([]);
     expect(world.ledger.counts().get(work.nonce)).toBe(1);
   });
+});
 
-  // The next two wait out the same time, on machines of their own.
-  const long = "15 minutes, then healed: lost, and what it says then changes nothing and runs nothing again";
+// These wait out their minutes together, on machines of their own.
+describe("[TK2] minutes of silence", () => {
+  const long = "[F20] 15 minutes, then healed: lost, and what it says then changes nothing and runs nothing again";
   test.concurrent(long, { timeout: 1_800_000 }, async () => {
     const far: NonceBody = { on: { host: remote.name } };
     const { id, work, excuses } = await world.submit({ nonce: nonce("long"), lines: 50, pauseMs: 1_000 }, far);
@@ -143,7 +153,7 @@ describe("[F20] [TK2] partition", () => {
     expect(world.ledger.counts().get(work.nonce)).toBe(1);
   });
 
-  test.concurrent("onLost retry: run again elsewhere only after the first has ended itself", { timeout: 1_800_000 }, async () => {
+  test.concurrent("[F20] onLost retry: run again elsewhere only after the first has ended itself", { timeout: 1_800_000 }, async () => {
     const labels = { pair: "retry" };
     for (const { name } of [host, other])
       expect(await world.product.api.request("PATCH", `/api/v1/hosts/${name}`, { labels })).toMatchObject({ status: 200 });
@@ -192,7 +202,38 @@ describe("[F20] [TK2] partition", () => {
     expect(await taskEnds(world.api, id)).toMatchObject({ status: "completed", exitCode: 0 });
     expect(new Set(lines().map(([pid]) => pid)).size).toBe(2);
   });
+
+  test.concurrent(
+    "[F5] the whole host-agent stopped for 5 minutes: unknown meanwhile, then what it is",
+    { timeout: 1_800_000 },
+    async () => {
+      const gate = join(world.product.home.directory("gates"), "f5");
+      const { id, work } = await world.submit({ nonce: nonce("f5"), lines: 50, pauseMs: 0, until: gate }, { on: { host: still.name } });
+      await taskShows(world.api, id, "runs", ({ status }) => status === "running");
+      const pid = (await still.second?.running("host-agent")) ?? -1;
+      const stoppedMs = performance.now();
+      signalTo(pid, "SIGSTOP");
+      try {
+        await becomesUnknown(id);
+        await new Promise((resolve) => setTimeout(resolve, STOPPED_MS - (performance.now() - stoppedMs)));
+        expect((await world.task(id)).status).toBe("unknown");
+      } finally {
+        signalTo(pid, "SIGCONT");
+      }
+      await taskShows(world.api, id, "runs again", ({ status }) => status === "running", 120_000);
+      writeFileSync(gate, "");
+      await world.ended(id);
+      expect(await world.violations([id])).toEqual([]);
+      expect(world.ledger.counts().get(work.nonce)).toBe(1);
+      expect((await world.task(id)).attempts).toHaveLength(1);
+    },
+  );
 });
+
+async function becomesUnknown(id: string): Promise<void> {
+  const { waiting } = await taskShows(world.api, id, "unknown", ({ status }) => status === "unknown", LEASE_MS * TIME_SCALE + SLACK_MS);
+  expect(waiting).toMatchObject({ code: "host_unreachable" });
+}
 
 /** In this order: what the silence held must not come through only to be cut at once. */
 function heal(one: WorldHost): void {
