@@ -64,7 +64,7 @@ describe("[TK2] the Scheduler hears of the host", () => {
     await relay.evict();
     link.socket.close(4000, "cut");
     await told(2);
-    expect(scheduler.of("hostDown")).toEqual([{ call: "hostDown", link: up?.host["link"], seenMs: expect.any(Number) }]);
+    expect(scheduler.of("hostDown")).toEqual([{ call: "hostDown", link: up?.host["link"], seenMs: expect.any(Number), heard: false }]);
   });
 
   test("[TK2] its types, its drain and its name, as they change", async () => {
@@ -129,7 +129,18 @@ describe("[TK2] the Scheduler hears of the host", () => {
     await host.pingPong();
     await later(relay, 200_000);
     expect(await host.closed).toMatchObject({ code: 1001 });
-    await expect.poll(() => scheduler.calls().at(-1)).toBe("hostDown");
+    // So late an alarm was nobody's to take.
+    await expect.poll(() => scheduler.of("hostDown").at(-1)).toMatchObject({ heard: false });
+  });
+
+  test("[TK2] the silence of a link that was listened to all the while is the host's own", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    await told(1);
+    host.say({ t: "task.status", report: running(attemptId()) });
+    await told(2);
+    await later(relay, 95_000);
+    await expect.poll(() => scheduler.of("hostDown").at(-1)).toMatchObject({ heard: true });
   });
 });
 

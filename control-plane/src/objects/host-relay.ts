@@ -117,7 +117,7 @@ export class HostRelay extends DurableObject<Env> implements RelayForTasks {
       if (attachment.phase !== "ready") return;
       const seenMs = Math.max(pingedMs, attachment.acceptedMs, this.#presence.lastSeenMs ?? 0);
       this.#presence.down(seenMs);
-      this.#parts.tasks.down(seenMs);
+      this.#parts.tasks.down(seenMs, false);
     }
   }
 

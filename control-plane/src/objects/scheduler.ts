@@ -214,8 +214,8 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     return this.#engine.decide((board, nowMs) => board.report(host, report, nowMs));
   }
 
-  async hostDown(host: string, link: string, seenMs: number): Promise<void> {
-    this.#engine.decide((board, nowMs) => board.hostDown(host, link, seenMs, nowMs));
+  async hostDown(host: string, link: string, seenMs: number, heard?: boolean): Promise<void> {
+    this.#engine.decide((board, nowMs) => board.hostDown(host, link, seenMs, nowMs, heard));
   }
 
   async hostChanged(

@@ -8,7 +8,7 @@ type Told =
   | { call: "hostUp"; host: Record<string, unknown> }
   | { call: "hostAttempts"; link: string; items: AttemptReport[]; first: boolean; more: boolean }
   | { call: "attemptStatus"; report: AttemptReport }
-  | { call: "hostDown"; link: string; seenMs: number }
+  | { call: "hostDown"; link: string; seenMs: number; heard: boolean | undefined }
   | { call: "hostChanged"; change: Record<string, unknown> }
   | { call: "hostRemoved"; host: string };
 
@@ -58,7 +58,8 @@ export function schedulerScript(): SchedulerScript {
       take({ call: "attemptStatus", report });
       return Promise.resolve(script.ack(report));
     },
-    hostDown: (_host: string, link: string, seenMs: number) => Promise.resolve(take({ call: "hostDown", link, seenMs })),
+    hostDown: (_host: string, link: string, seenMs: number, heard?: boolean) =>
+      Promise.resolve(take({ call: "hostDown", link, seenMs, heard })),
     hostChanged: (_host: string, change: Record<string, unknown>) => Promise.resolve(take({ call: "hostChanged", change })),
     hostRemoved: (host: string) => Promise.resolve(take({ call: "hostRemoved", host })),
     attempt: (id: string) => {

@@ -140,6 +140,30 @@ describe("[TK1] two phases", () => {
     expect(rig.offers.at(-1)?.attempt).toMatchObject({ n: 1, fence: 2 });
   });
 
+  test("a host without a link is not asked by everybody in turn, and again once it has named what it has on a new one", () => {
+    const rig = new BoardRig();
+    rig.host("a", { maxConcurrent: 2 });
+    for (let n = 0; n < 50; n++) rig.task(`task-${n}`);
+    expect(rig.offers).toHaveLength(2);
+    const gone = { ok: false, error: { code: "host_unreachable", detail: "" }, neverSent: true } as const;
+    let answered = 0;
+    const answer = () => {
+      for (; answered < rig.offers.length; answered++) rig.board.offerAnswered(rig.offers[answered]?.attempt.id ?? "", gone, rig.nowMs);
+    };
+    answer();
+    expect(rig.offers).toHaveLength(2);
+    for (let n = 0; n < 10; n++) {
+      rig.later(1_000);
+      answer();
+    }
+    expect(rig.offers.length).toBeGreaterThan(2);
+    expect(rig.offers.length).toBeLessThanOrEqual(2 + 2 * 10);
+    rig.board.hostDown("a", "a-1", rig.nowMs, rig.nowMs);
+    const before = rig.offers.length;
+    rig.host("a", { maxConcurrent: 2, link: "a-2" });
+    expect(rig.offers).toHaveLength(before + 2);
+  });
+
   test("a start without an answer is unknown and asked again, at the same host only", () => {
     const rig = new BoardRig();
     rig.host("a");
@@ -405,10 +429,16 @@ describe("[TK2] a control plane that was away", () => {
     for (let n = 0; n < 4; n++) look(rig, seenMs, TIMES.leaseMs / 4);
     expect(taskStatus(task, sceneOf(rig))).toBe("lost");
     const told = running("fail");
+    const heard = running("fail");
     told.rig.later(TIMES.leaseMs);
     told.rig.board.hostDown("a", "a-1", told.seenMs, told.rig.nowMs);
     look(told.rig, told.seenMs, 0);
     expect(taskStatus(told.task, sceneOf(told.rig))).toBe("running");
+    // One that was listened to all the while is another matter: its silence is its own.
+    heard.rig.later(TIMES.leaseMs);
+    heard.rig.board.hostDown("a", "a-1", heard.seenMs, heard.rig.nowMs, true);
+    look(heard.rig, heard.seenMs, 0);
+    expect(taskStatus(heard.task, sceneOf(heard.rig))).toBe("lost");
   });
 });
 

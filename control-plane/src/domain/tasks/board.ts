@@ -124,6 +124,7 @@ export class Board {
     else {
       this.#targets.withdraw(place, nowMs);
       if (answer.ok && answer.value.answer === "refused") this.#refusing.refused(place, host.id, answer.value.reason, nowMs);
+      else if (!answer.ok && answer.neverSent === true && answer.error.code === "host_unreachable") this.#refusing.away(host.id, nowMs);
       else this.#refusing.avoid(place, host.id, nowMs);
     }
     this.#settle(nowMs);
@@ -165,8 +166,9 @@ export class Board {
     this.#settle(nowMs);
   }
 
-  hostDown(id: string, link: string, seenMs: number, nowMs: number): void {
-    this.#desk.down(id, link, seenMs, nowMs);
+  /** @param heard somebody listened all the time: it is the host that was silent. */
+  hostDown(id: string, link: string, seenMs: number, nowMs: number, heard = false): void {
+    this.#desk.down(id, link, seenMs, nowMs, heard);
     this.#settle(nowMs);
   }
 

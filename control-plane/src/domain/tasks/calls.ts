@@ -128,8 +128,11 @@ export interface SchedulerCalls {
   ): Promise<{ acked: { attempt: string; fence: number; unknown?: boolean | undefined }[] }>;
   /** `ack`: stored, or of no use any more; the host need not tell it again. */
   attemptStatus(host: string, report: AttemptReport): Promise<{ ack: boolean; unknown?: boolean | undefined }>;
-  /** The link of this name went; `seenMs` is its last sign of life. */
-  hostDown(host: string, link: string, seenMs: number): Promise<void>;
+  /**
+   * The link of this name went; `seenMs` is its last sign of life. `heard`: somebody listened all the time since, so that
+   * it was the host that was silent.
+   */
+  hostDown(host: string, link: string, seenMs: number, heard?: boolean): Promise<void>;
   /** Renamed, relabelled, drained, types changed. */
   hostChanged(
     host: string,

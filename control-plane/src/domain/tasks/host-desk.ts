@@ -34,11 +34,11 @@ export class HostDesk {
     this.#ground.watch(host.id, nowMs);
   }
 
-  down(id: string, link: string, seenMs: number, nowMs: number): void {
+  down(id: string, link: string, seenMs: number, nowMs: number, heard: boolean): void {
     const host = this.#ground.hosts.get(id);
     if (host?.link !== link) return;
     this.#naming.delete(id);
-    this.#unwatched(host, seenMs, nowMs);
+    if (!heard) this.#unwatched(host, seenMs, nowMs);
     this.#silent(host, seenMs, false, nowMs);
   }
 
@@ -88,6 +88,7 @@ export class HostDesk {
     const name = this.#ground.hosts.get(id)?.name ?? id;
     this.#dropOffers(id, nowMs);
     this.#ground.hosts.delete(id);
+    this.#ground.lineup.back(id);
     this.#ground.port.forgetHost(id);
     this.#ground.deadlines.clear(`silence ${id}`);
     for (const place of this.#ground.startedOn(id)) this.#targets.finish(place, lost(`Host '${name}' was removed.`), undefined, nowMs);
@@ -183,6 +184,7 @@ export class HostDesk {
     host.up = true;
     host.doubted = undefined;
     host.ready = true;
+    this.#ground.lineup.back(host.id);
     host.seenMs = nowMs;
     this.#ground.port.saveHost(host);
     this.#ground.touched.add(host.id);

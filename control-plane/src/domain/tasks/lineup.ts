@@ -26,6 +26,8 @@ export class Lineup {
   readonly #agents = new Map<string, TaskCore>();
   readonly #groups = new Map<string, number>();
   readonly #refusals = new WeakMap<Target, Refusals>();
+  /** Hosts that could not be reached, and until when none is sent there. */
+  readonly #away = new Map<string, number>();
 
   add(task: TaskCore, target: Target, sinceMs: number): void {
     if (this.#waiters.has(target)) return;
@@ -88,9 +90,17 @@ export class Lineup {
     return refusals;
   }
 
+  away(host: string, untilMs: number): void {
+    this.#away.set(host, untilMs);
+  }
+
+  back(host: string): void {
+    this.#away.delete(host);
+  }
+
   /** Whose turn it is on this host; undefined: nobody's, or it has no place left. */
   nextOn(host: HostState, nowMs: number): Waiter | undefined {
-    if (!this.#hasPlace(host)) return undefined;
+    if (!this.#hasPlace(host, nowMs)) return undefined;
     const admits = ({ task, target }: Waiter): boolean => this.#free(task, target, host, nowMs);
     const own = this.#lines.get(host.id)?.next(admits, nowMs);
     const any = this.#lines.get(ANYWHERE)?.next(admits, nowMs, [host.id, host.name]);
@@ -103,7 +113,7 @@ export class Lineup {
     const some = target.host === undefined ? hosts.values() : [hosts.get(target.host.id)];
     let best: { host: HostState; load: number } | undefined;
     for (const host of some) {
-      if (host === undefined || !this.#hasPlace(host) || !this.#free(task, target, host, nowMs)) continue;
+      if (host === undefined || !this.#hasPlace(host, nowMs) || !this.#free(task, target, host, nowMs)) continue;
       const load = this.load(host.id) / host.maxConcurrent;
       if (best === undefined || load < best.load) best = { host, load };
     }
@@ -118,8 +128,8 @@ export class Lineup {
     this.#line(waiter.target).served(waiter);
   }
 
-  #hasPlace(host: HostState): boolean {
-    return takesWork(host) && this.load(host.id) < host.maxConcurrent;
+  #hasPlace(host: HostState, nowMs: number): boolean {
+    return takesWork(host) && (this.#away.get(host.id) ?? 0) <= nowMs && this.load(host.id) < host.maxConcurrent;
   }
 
   #free(task: TaskCore, target: Target, host: HostState, nowMs: number): boolean {

@@ -26,6 +26,16 @@ export class Refusing {
     this.#askAgain(place, host, untilMs);
   }
 
+  /**
+   * It has no link, and nobody has told so yet: whatever waits is not sent there either, until it names what it has on a new
+   * one, or for a while. One after the other they would keep everybody busy, and first of all who could tell.
+   */
+  away(host: string, nowMs: number): void {
+    const untilMs = nowMs + redialDelayMs(0, this.#chance(), this.#ground.times.scale);
+    this.#ground.lineup.away(host, untilMs);
+    this.#ground.deadlines.set(`again ${host}`, untilMs, { kind: "again", host });
+  }
+
   refused({ task, target }: Place, host: string, why: TaskReason, nowMs: number): void {
     const transient = isTransient(why.code);
     const tried = (this.#ground.lineup.refusals(target)?.count ?? 0) + 1;

@@ -19,8 +19,11 @@ export interface LinkPort {
   scale: number;
   /** Of the last `ping` the platform answered, Unix ms. */
   pingedMs(socket: WebSocket): number | undefined;
-  /** The link is no more; `seenMs` is its last sign of life, undefined if it never was ready. */
-  down(seenMs: number | undefined): void;
+  /**
+   * The link is no more; `seenMs` is its last sign of life, undefined if it never was ready. `heard`: it was listened to
+   * ever since.
+   */
+  down(seenMs: number | undefined, heard: boolean): void;
   rearm(): void;
 }
 
@@ -96,17 +99,17 @@ export class LinkSocket {
   }
 
   /** Ends the current link. The host redials by the table of close codes. */
-  drop(code: CloseCode, reason: Parameters<typeof close>[2]): void {
+  drop(code: CloseCode, reason: Parameters<typeof close>[2], heard = false): void {
     const current = this.#current;
     if (current === undefined) return;
     const seenMs = this.seenMs();
     this.save({ phase: "closing" });
     close(current.socket, code, reason);
-    this.#ended(seenMs);
+    this.#ended(seenMs, heard);
   }
 
   closed(socket: WebSocket): void {
-    if (this.isCurrent(socket)) this.#ended(this.seenMs());
+    if (this.isCurrent(socket)) this.#ended(this.seenMs(), false);
   }
 
   send(frame: RelayFrame): boolean {
@@ -151,12 +154,12 @@ export class LinkSocket {
     return earliestOf([this.#helloDueMs(), this.requests.nextDeadlineMs()]);
   }
 
-  #ended(seenMs: number | undefined): void {
+  #ended(seenMs: number | undefined, heard: boolean): void {
     this.#current = undefined;
     this.requests.failAll(
       maestroError("host_unreachable", "The host's link went away before it answered.", { hint: "Try again once the host is back." }),
     );
-    this.#port.down(seenMs);
+    this.#port.down(seenMs, heard);
   }
 
   #helloDueMs(): number | undefined {

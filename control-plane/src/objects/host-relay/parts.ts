@@ -64,12 +64,12 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
     nowMs,
     scale,
     pingedMs,
-    down: (seenMs) => {
+    down: (seenMs, heard) => {
       rooms.linkDown();
       work.logs.linkDown();
       if (seenMs === undefined) return;
       presence.down(seenMs);
-      work.tasks.down(seenMs);
+      work.tasks.down(seenMs, heard);
     },
     rearm,
   });

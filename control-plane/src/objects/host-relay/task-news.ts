@@ -51,7 +51,7 @@ type Job =
   | { type: "changed" }
   | { type: "page"; link: string; page: AttemptPage }
   | { type: "status"; attempt: string }
-  | { type: "down"; link: string; seenMs: number };
+  | { type: "down"; link: string; seenMs: number; heard: boolean };
 
 export class TaskNews {
   readonly #store: Store;
@@ -88,11 +88,12 @@ export class TaskNews {
     this.#push({ type: "up", link });
   }
 
-  down(seenMs: number): void {
+  /** @param heard it was listened to ever since: what is told later cannot say so any more. */
+  down(seenMs: number, heard: boolean): void {
     const told = this.#store.get("tasksLink");
     if (told === undefined) return;
     this.#store.set("tasksLink", { link: told.link, seenMs });
-    this.#push({ type: "down", link: told.link, seenMs });
+    this.#push({ type: "down", link: told.link, seenMs, heard });
   }
 
   /** Renamed, drained, other types. */
@@ -134,7 +135,7 @@ export class TaskNews {
     const told = this.#store.get("tasksLink");
     const link = this.#port.linkName();
     if (link !== undefined && told?.link !== link) this.#upAgain(link);
-    else if (told?.seenMs !== undefined) this.#push({ type: "down", link: told.link, seenMs: told.seenMs });
+    else if (told?.seenMs !== undefined) this.#push({ type: "down", link: told.link, seenMs: told.seenMs, heard: false });
     for (const report of this.#book.untold()) if (!this.#latest.has(report.attempt)) this.status(report);
     await this.settled();
   }
@@ -206,7 +207,7 @@ export class TaskNews {
       case "status":
         return this.#passStatus(job.attempt, scheduler, host);
       case "down":
-        await scheduler.hostDown(host, job.link, job.seenMs);
+        await scheduler.hostDown(host, job.link, job.seenMs, job.heard);
         // Not that of a link that came up meanwhile.
         if (this.#store.get("tasksLink")?.link === job.link) this.#store.set("tasksLink", undefined);
     }

@@ -43,6 +43,8 @@ interface Around {
   rearm(): void;
 }
 
+/** Of a lease. */
+const LATE = 1 / 4;
 /** Where a host says nothing of how much it takes. */
 const MAX_CONCURRENT = 4;
 
@@ -109,7 +111,9 @@ export function taskParts({ env, sql, store, link, inventory, requests, nowMs, s
     logs,
     taskRequests,
     endSilentLink: () => {
-      if ((leaseDueMs() ?? Infinity) <= nowMs()) link.drop(CLOSE.goingAway, "going_away");
+      const lateMs = nowMs() - (leaseDueMs() ?? Infinity);
+      // An alarm that is late by much was nobody's to take: the host may have said something meanwhile.
+      if (lateMs >= 0) link.drop(CLOSE.goingAway, "going_away", lateMs < LEASE_MS * scale * LATE);
     },
     retryTasks: async () => {
       const dueMs = tasks.dueMs();
