@@ -266,6 +266,40 @@ describe("of a task the audit record is kept with it", () => {
     expect(await verify()).toMatchObject({ intact: true });
   });
 
+  it("is followed by an alarm until it is told", async () => {
+    await lose();
+    await taken();
+    await kill(scheduler());
+    expect(await runInDurableObject(scheduler(), (_, state) => state.storage.getAlarm())).not.toBeNull();
+  });
+
+  it("none is passed over when one comes back that a life before had told of", async () => {
+    const done: string[] = [];
+    for (let n = 0; n < 4; n++) {
+      const id = await taken();
+      done.push(id);
+      await scheduler().cancel(id, {}, { name: "ada", credential: "tok" }, "");
+    }
+    const isOpen = () =>
+      runInDurableObject(scheduler(), (_, state) => state.storage.sql.exec("SELECT key FROM tasks WHERE open = 1").toArray().length);
+    await expect.poll(isOpen).toBe(0);
+    await kill(scheduler());
+    expect(await scheduler().retry(done.at(-1) ?? "", {}, { name: "ada", credential: "tok" })).toMatchObject({ ok: true });
+    const later: string[] = [];
+    for (let n = 0; n < 6; n++) later.push(await taken());
+    await expect.poll(async () => (await recorded()).filter((id) => later.includes(id))).toEqual(later);
+    expect((await recorded()).filter((id) => done.includes(id))).toEqual(done);
+    expect(await verify()).toMatchObject({ intact: true });
+  });
+
+  it("told once more while it is being written, it is written once", async () => {
+    const entries = Array.from({ length: 20 }, (_one, n) => ({ ...RECORD, target: `t${n}`, atMs: 1 }));
+    await runInDurableObject(feed, (object) =>
+      Promise.all([object.hear(entries, [], false), object.hear(entries, [], true), object.hear(entries.slice(5), [], true)]),
+    );
+    expect(await recorded()).toEqual(entries.map(({ target }) => target));
+  });
+
   it("a refused one leaves a record of the refusal alone", async () => {
     const body = { command: ["true"], on: { host: "web" }, dependsOn: [{ task: "nothing-there" }] };
     await refusal(call("/api/v1/tasks", { token: fleet.owner.token, body }), "dependency_not_found");

@@ -14,8 +14,10 @@ type Link = { seq: number; hash: string };
 const LOOK_BACK = 10_000;
 
 interface Waiting {
-  entry: DatedEntry;
-  written: PromiseWithResolvers<AuditRecord>;
+  entries: readonly DatedEntry[];
+  /** Some may have been written already. */
+  again: boolean;
+  written: PromiseWithResolvers<void>;
 }
 
 type Named = { requestId: string; action: string; target: string };
@@ -34,12 +36,16 @@ export class AuditLog {
     this.#storage = storage;
   }
 
-  /** In order, together or none. Hashing is asynchronous: what comes meanwhile waits, and is then written together. */
-  append(entries: readonly DatedEntry[]): Promise<AuditRecord[]> {
-    const coming = entries.map((entry) => ({ entry, written: Promise.withResolvers<AuditRecord>() }));
-    this.#waiting.push(...coming);
+  /**
+   * In order, together or none. Hashing is asynchronous: what comes meanwhile waits, and is then written together.
+   * @param again some of them may stand already, and are left out.
+   */
+  async append(entries: readonly DatedEntry[], again = false): Promise<void> {
+    if (entries.length === 0) return;
+    const written = Promise.withResolvers<void>();
+    this.#waiting.push({ entries, again, written });
     if (!this.#busy) void this.#writeAll();
-    return Promise.all(coming.map(({ written }) => written.promise));
+    await written.promise;
   }
 
   async #writeAll(): Promise<void> {
@@ -47,9 +53,8 @@ export class AuditLog {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0);
       try {
-        const records = await this.#linked(group);
-        this.#write(records);
-        for (const [i, record] of records.entries()) group[i]?.written.resolve(record);
+        this.#write(await this.#linked(this.#missing(group)));
+        for (const { written } of group) written.resolve();
       } catch (error) {
         for (const { written } of group) written.reject(error);
       }
@@ -57,27 +62,35 @@ export class AuditLog {
     this.#busy = false;
   }
 
+  /** Those that do not stand yet. */
+  #missing(group: readonly Waiting[]): DatedEntry[] {
+    const known = group.some(({ again }) => again) ? this.#recent() : undefined;
+    return group.flatMap(({ entries, again }) =>
+      entries.filter((entry) => {
+        const stands = again && known?.has(nameOf(entry)) === true;
+        known?.add(nameOf(entry));
+        return !stands;
+      }),
+    );
+  }
+
+  #recent(): Set<string> {
+    const { seq } = (this.#head ??= this.#look());
+    const rows = this.#storage.sql.exec<Named>("SELECT request_id AS requestId, action, target FROM audit WHERE seq > ?", seq - LOOK_BACK);
+    return new Set(rows.toArray().map(nameOf));
+  }
+
   /** Each follows the one before it. */
-  async #linked(group: readonly Waiting[]): Promise<AuditRecord[]> {
+  async #linked(entries: readonly DatedEntry[]): Promise<AuditRecord[]> {
     const records: AuditRecord[] = [];
     let { seq, hash } = (this.#head ??= this.#look());
-    for (const {
-      entry: { atMs, ...entry },
-    } of group) {
+    for (const { atMs, ...entry } of entries) {
       const open = { seq: seq + 1, at: new Date(atMs).toISOString(), ...entry };
       hash = await sha256Hex(auditChainText(hash, open));
       seq = open.seq;
       records.push({ ...open, hash });
     }
     return records;
-  }
-
-  /** Those that do not stand yet. */
-  missing(entries: readonly DatedEntry[]): DatedEntry[] {
-    const { seq } = (this.#head ??= this.#look());
-    const rows = this.#storage.sql.exec<Named>("SELECT request_id AS requestId, action, target FROM audit WHERE seq > ?", seq - LOOK_BACK);
-    const known = new Set(rows.toArray().map(nameOf));
-    return entries.filter((entry) => !known.has(nameOf(entry)));
   }
 
   list(after: number, limit: number): AuditRecord[] {

@@ -126,9 +126,7 @@ export class Feed extends DurableObject<Env> {
    * @param again some of the records may stand already.
    */
   async hear(records: DatedEntry[], events: NewEvent[], again: boolean): Promise<Heard> {
-    const recorded = await written(async () => {
-      await this.#audit.append(again ? this.#audit.missing(records) : records);
-    });
+    const recorded = await written(() => this.#audit.append(records, again));
     const told = await written(async () => {
       if (events.length > 0) await this.append(events);
     });

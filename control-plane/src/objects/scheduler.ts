@@ -89,6 +89,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   }
 
   async cancel(ref: string, reach: Reach, by: Actor, why: string, graceMs?: number): Promise<Result<Task>> {
+    await this.#engine.turns.next();
     const found = this.#parts.finder.find(ref, reach);
     if (!found.ok) return found;
     const core = found.value;
@@ -196,6 +197,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
 
   async hostUp(host: HostForTasks): Promise<void> {
     const labels = host.labels ?? (await this.#labelsOf(host.id)) ?? this.#engine.board.hosts.get(host.id)?.labels ?? {};
+    await this.#engine.turns.next();
     this.#engine.decide((board, nowMs) => board.hostUp({ ...host, maxConcurrent: Math.max(1, host.maxConcurrent), labels }, nowMs));
   }
 
@@ -206,6 +208,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     first: boolean,
     more: boolean,
   ): Promise<{ acked: { attempt: string; fence: number; unknown?: boolean | undefined }[] }> {
+    await this.#engine.turns.next();
     return { acked: this.#engine.decide((board, nowMs) => board.hostAttempts(host, link, items, first, more, nowMs)) };
   }
 
@@ -215,6 +218,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   }
 
   async hostDown(host: string, link: string, seenMs: number, heard?: boolean): Promise<void> {
+    await this.#engine.turns.next();
     this.#engine.decide((board, nowMs) => board.hostDown(host, link, seenMs, nowMs, heard));
   }
 
@@ -222,6 +226,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     host: string,
     change: Partial<Omit<HostForTasks, "id" | "link">> & { labels?: Record<string, string> | undefined },
   ): Promise<void> {
+    await this.#engine.turns.next();
     const given: Partial<Omit<HostState, "id" | "link" | "up" | "ready" | "seenMs" | "countsFromMs">> = {};
     if (change.name !== undefined) given.name = change.name;
     if (change.maxConcurrent !== undefined) given.maxConcurrent = Math.max(1, change.maxConcurrent);
@@ -233,6 +238,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   }
 
   async hostRemoved(host: string): Promise<void> {
+    await this.#engine.turns.next();
     this.#engine.decide((board, nowMs) => board.hostRemoved(host, nowMs));
   }
 
@@ -352,6 +358,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     const { alarm, engine, state, waiters, retention, rearm } = this.#parts;
     alarm.fired();
+    await engine.turns.next();
     engine.woke(info?.scheduledTime);
     engine.decide((board, nowMs) => board.tick(nowMs));
     engine.flush();

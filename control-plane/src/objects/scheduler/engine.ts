@@ -89,7 +89,7 @@ export class Engine {
         hear: (records, events, again) => port.env.FEED.getByName(this.fleet).hear(records, events, again),
         recordOf: (task) => this.#recordOf(task),
         soon: (act) => void setTimeout(act, TELL_AFTER_MS),
-        close: (tasks) => this.#close(tasks),
+        close: (tasks) => this.#orAnew("tasks that were told could not be closed", () => this.#close(tasks)),
         nowMs: port.nowMs,
         rearm: port.rearm,
       },
@@ -139,10 +139,22 @@ export class Engine {
     }
     const after = this.#after;
     this.#after = [];
-    for (const act of after) act();
-    this.teller.tell();
-    this.#port.rearm();
+    this.#orAnew("what follows a decision could not be done", () => {
+      for (const act of after) act();
+      this.teller.tell();
+      this.#port.rearm();
+    });
     return value;
+  }
+
+  /** The rows are right: where memory may not be, the object begins anew from these. */
+  #orAnew(what: string, act: () => void): void {
+    try {
+      act();
+    } catch (cause) {
+      this.#port.ctx.abort(`${what}: ${errorText(cause)}`);
+      throw cause;
+    }
   }
 
   /** Within a decision: a task that has no row yet. */
@@ -156,7 +168,10 @@ export class Engine {
     const open = this.board.tasks.get(key);
     if (open !== undefined) return open;
     for (const task of this.#dirty) if (task.key === key) return task;
-    return this.#port.rows.core(key);
+    const closed = this.#port.rows.core(key);
+    // It may be one that was told by a life which could not write down how far it came.
+    if (closed !== undefined) this.#change = Math.max(this.#change, lastChange(closed.changes));
+    return closed;
   }
 
   taskOfAttempt(attempt: string): TaskCore | undefined {
@@ -165,7 +180,7 @@ export class Engine {
   }
 
   nextChange(): number {
-    this.#change += 1;
+    this.#change = Math.max(this.#change, this.teller.queued) + 1;
     return this.#change;
   }
 

@@ -61,6 +61,7 @@ function world(found: "fresh" | "again" = "fresh") {
       if (heard instanceof Error) calls[n]?.answer.reject(heard);
       else calls[n]?.answer.resolve(heard);
     },
+    settled: (): Promise<void> => new Promise((resolve) => setImmediate(resolve)),
     said: () => calls.map(({ records, events, again }) => `${records}/${events}${again ? " again" : ""}`),
   };
 }
@@ -102,7 +103,7 @@ describe("what the Feed is told of tasks", () => {
     w.teller.tell();
     w.moment();
     await w.answer(0, { recorded: true, told: false });
-    await vi.waitFor(() => expect(w.teller.dueMs).toBe(FEED_RETRY_MS));
+    await w.settled();
     expect(w.closed).toEqual([]);
     w.passed(FEED_RETRY_MS);
     w.teller.retry();
@@ -161,8 +162,46 @@ describe("what the Feed is told of tasks", () => {
     w.submit("a");
     w.moment();
     await w.answer(0, { recorded: true, told: false });
-    await vi.waitFor(() => expect(w.teller.dueMs).toBe(FEED_RETRY_MS));
+    await w.settled();
     expect(w.teller.stuck).toBe(false);
+  });
+
+  it("and keep back no record: those go on", async () => {
+    using _ = quietly();
+    const w = world();
+    w.teller.add(Array.from({ length: 250 }, (_one, n) => task("x", 1 + n)));
+    w.teller.tell();
+    w.moment();
+    await w.answer(0, { recorded: true, told: false });
+    await w.answer(1, { recorded: true, told: true });
+    await w.settled();
+    expect(w.calls.map(({ records, events }) => [records.length, events.length])).toEqual([
+      [200, 200],
+      [50, 0],
+    ]);
+    expect(w.teller.told).toBe(0);
+    w.passed(FEED_RETRY_MS);
+    w.teller.retry();
+    w.moment();
+    await w.answer(2);
+    await w.answer(3);
+    await vi.waitFor(() => expect(w.teller.told).toBe(250));
+  });
+
+  it("an alarm stands for what is not told: the process may go first", async () => {
+    const w = world();
+    expect(w.teller.dueMs).toBeUndefined();
+    w.submit("a");
+    expect(w.teller.dueMs).toBe(FEED_RETRY_MS);
+    w.moment();
+    // A call that hangs is not made again, nor looked at all the time.
+    w.passed(FEED_RETRY_MS);
+    w.teller.retry();
+    w.moment();
+    expect(w.calls).toHaveLength(1);
+    expect(w.teller.dueMs).toBe(2 * FEED_RETRY_MS);
+    await w.answer(0);
+    await vi.waitFor(() => expect(w.teller.dueMs).toBeUndefined());
   });
 
   it("a Feed that does not answer is waited for by so many, and no more", async () => {

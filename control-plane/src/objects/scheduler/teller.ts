@@ -57,6 +57,8 @@ export class Teller {
   #awaited = false;
   #telling: Promise<void> | undefined;
   #retryMs: number | undefined;
+  /** What is not told by then is looked after. */
+  #waitMs = 0;
   /** Whether the last records could not be written. */
   #unrecorded = false;
 
@@ -71,8 +73,14 @@ export class Teller {
     return this.#told;
   }
 
+  /** The last change that it was given. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** While something is untold an alarm stands for it: the process may go before it is. */
   get dueMs(): number | undefined {
-    return this.#retryMs;
+    return this.#retryMs ?? (this.#pending.length === 0 ? undefined : this.#waitMs);
   }
 
   /** Whether it is known that what is submitted now is not recorded soon. Then ask `recovers`. */
@@ -100,6 +108,7 @@ export class Teller {
       }
     if (found.length === 0) return;
     found.sort((a, b) => a.change - b.change);
+    if (this.#pending.length === 0) this.#waitMs = this.#port.nowMs() + FEED_RETRY_MS;
     this.#pending.push(...found);
     this.#queued = found.at(-1)?.change ?? this.#queued;
   }
@@ -116,42 +125,57 @@ export class Teller {
 
   /** From the alarm. */
   retry(): void {
-    if (this.#retryMs === undefined || this.#retryMs > this.#port.nowMs()) return;
+    const nowMs = this.#port.nowMs();
+    if (this.dueMs === undefined || this.dueMs > nowMs) return;
     this.#retryMs = undefined;
+    this.#waitMs = nowMs + FEED_RETRY_MS;
     this.tell();
   }
 
   #start(): Promise<void> {
-    this.#telling = this.#tellAll().finally(() => {
-      this.#telling = undefined;
-      // Of what came while this one ended.
-      this.tell();
-      this.#port.rearm();
-    });
+    this.#telling = this.#tellAll()
+      .catch((cause: unknown) => console.error(JSON.stringify({ message: "what was told is not noted", cause: errorText(cause) })))
+      .finally(() => {
+        this.#telling = undefined;
+        // Of what came while this one ended.
+        this.tell();
+        this.#port.rearm();
+      });
     return this.#telling;
   }
 
+  /** The two go on without each other: a ring of events that takes none keeps no record back. */
   async #tellAll(): Promise<void> {
-    while (this.#pending.length > 0 && this.#retryMs === undefined) {
-      const batch = this.#pending.slice(0, MAX_CHANGES);
-      const { recorded, told } = await this.#heard(batch);
-      for (const one of batch) {
-        if (recorded) one.record = undefined;
-        if (told) one.event = undefined;
-      }
-      if (!recorded || !told) this.#retryMs = this.#port.nowMs() + FEED_RETRY_MS;
-      else {
-        this.#pending.splice(0, batch.length);
-        this.#told = batch.at(-1)?.change ?? this.#told;
-        this.#port.close(batch.flatMap(({ ended }) => ended ?? []));
-      }
+    let records = true;
+    let events = true;
+    while (this.#retryMs === undefined) {
+      const recording = records ? this.#pending.filter(({ record }) => record !== undefined).slice(0, MAX_CHANGES) : [];
+      const telling = events ? this.#pending.filter(({ event }) => event !== undefined).slice(0, MAX_CHANGES) : [];
+      if (recording.length + telling.length === 0) break;
+      const { recorded, told } = await this.#heard(
+        recording.flatMap(({ record }) => record ?? []),
+        telling.flatMap(({ event }) => event ?? []),
+      );
+      if (recorded) for (const one of recording) one.record = undefined;
+      if (told) for (const one of telling) one.event = undefined;
+      records &&= recorded;
+      events &&= told;
+      this.#forget();
     }
+    if (this.#pending.length > 0) this.#retryMs = this.#port.nowMs() + FEED_RETRY_MS;
   }
 
-  async #heard(batch: readonly Pending[]): Promise<Heard> {
-    const records = batch.flatMap(({ record }) => record ?? []);
+  /** In order, as far as both are done. */
+  #forget(): void {
+    const first = this.#pending.findIndex(({ record, event }) => record !== undefined || event !== undefined);
+    const done = this.#pending.splice(0, first === -1 ? this.#pending.length : first);
+    if (done.length === 0) return;
+    this.#told = done.at(-1)?.change ?? this.#told;
+    this.#port.close(done.flatMap(({ ended }) => ended ?? []));
+  }
+
+  async #heard(records: readonly FoundRecord[], events: NewEvent[]): Promise<Heard> {
     const entries = records.map(({ entry }) => entry);
-    const events = batch.flatMap(({ event }) => event ?? []);
     let heard: Heard = { recorded: false, told: false };
     try {
       heard = await this.#port.hear(
