@@ -60,9 +60,9 @@ async function firstLog(rx: RouteContext<"taskLog">): Promise<Response> {
     const word = await firstWord(waiting.webSocket, untilMs - Date.now());
     // It was let in before the wait, which may have been long.
     if (principal.kind === "agent") unwrap(await schedulerOf(rx).holdsFence(principal.id, principal.fence));
-    else await requireStanding(rx.db, principal);
     const owner = await schedulerOf(rx).attemptFor(task.id, reachOf(principal), query.agent);
     if (owner.ok || owner.error.code !== "log_not_found" || isFinal(task.status)) return logAnswer(rx, unwrap(owner));
+    if (principal.kind !== "agent") await requireStanding(rx.db, principal);
     if (word === "late" || tries === MAX_CUTS)
       return new Response("", { headers: headersOf(task.id, NOTHING, { from: query.offset ?? 0, gap: undefined }) });
   }
@@ -74,7 +74,8 @@ const NOTHING = { bytes: 0, complete: false };
 
 async function logAnswer(rx: Asking, owner: AttemptOwner): Promise<Response> {
   const log = logOf(rx, owner.attempt);
-  const state = await log.state();
+  // Whoever follows is looked at once more, however long ago it was let in.
+  const [state] = await Promise.all([log.state(), rx.query.follow === "true" ? recorded(rx, owner) : undefined]);
   const from = await startOf(rx, log, state);
   const span = { from, gap: gapFrom(from, state.omitted) };
   const headers = headersOf(owner.attempt, state, span);
@@ -123,11 +124,14 @@ function headersOf(name: string, state: Pick<LogView, "bytes" | "complete" | "sh
   };
 }
 
+/** An agent's token ends with its fence: the stream is short, and the next one is refused. */
+async function recorded({ principal, fleet, db, nowMs }: Asking, { attempt }: AttemptOwner): Promise<void> {
+  if (principal.kind !== "agent") await recordOpening(db, fleet, principal, { kind: "log", object: logName(fleet, attempt) }, nowMs);
+}
+
 async function follow(rx: Asking, owner: AttemptOwner, log: DurableObjectStub<AttemptLog>, offset: number): Promise<Response> {
   const { principal, fleet, requestId } = rx;
   const { attempt, host } = owner;
-  // An agent's token ends with its fence: the stream is short, and the next one is refused.
-  if (principal.kind !== "agent") await recordOpening(rx.db, fleet, principal, { kind: "log", object: logName(fleet, attempt) }, rx.nowMs);
   const context: LogContext = { kind: "log", fleet, host: host.id, attempt, credential: principal.id, requestId, offset };
   return log.fetch("https://log/", { headers: { upgrade: "websocket", [CONTEXT_HEADER]: JSON.stringify(context) } });
 }
