@@ -18,7 +18,7 @@ import type { LaunchNote } from "./attempt-files.ts";
 import { traced } from "./trace.ts";
 import { forwardedEnv, refuseNames } from "./forwarding.ts";
 import type { Limits } from "./runner.ts";
-import { prepareWorkspace, refuseWorkspace, type WorkspacePlace } from "./workspaces.ts";
+import { prepareWorkspace, refuseBeforePreparing, refuseWorkspace, type WorkspacePlace } from "./workspaces.ts";
 
 export interface WorkPlanDeps {
   catalogue: TypeCatalogue;
@@ -46,15 +46,22 @@ const DEFAULT_PIDS = 4096;
 
 /** What can be refused before anything is made, for the answer to an offer. */
 export function refuseWork(spec: AttemptSpec, deps: WorkPlanDeps): MaestroError | undefined {
-  const { policy, place } = deps;
   const chosen = chooseType(spec, deps);
-  if (!chosen.ok) return chosen.error;
-  const { type, adapter, program } = chosen.value;
+  return chosen.ok ? refuseChosen(spec, chosen.value, deps, refuseWorkspace) : chosen.error;
+}
+
+function refuseChosen(
+  spec: AttemptSpec,
+  { type, adapter, program }: Chosen,
+  deps: WorkPlanDeps,
+  refusePlace: typeof refuseWorkspace,
+): MaestroError | undefined {
+  const { policy, place } = deps;
   const refusal =
     (spec.agent === undefined || spec.command !== undefined ? refuseSession(policy) : refuseAgent(policy, spec.agent, type)) ??
     refuseFlags(spec, policy) ??
     refuseNames(spec, policy) ??
-    refuseWorkspace(spec, place);
+    refusePlace(spec, place);
   if (refusal !== undefined) return refusal;
   const dry = planHeadless(spec, type, adapter, program, "/");
   if (!dry.ok) return dry.error;
@@ -70,11 +77,11 @@ export async function planWork(
   log: string,
   deps: WorkPlanDeps,
 ): Promise<Result<WorkPlan>> {
-  // The policy or the types may have changed since the offer.
-  const refusal = refuseWork(spec, deps);
-  if (refusal !== undefined) return err(refusal);
   const chosen = chooseType(spec, deps);
   if (!chosen.ok) return chosen;
+  // The policy or the types may have changed since the offer.
+  const refusal = refuseChosen(spec, chosen.value, deps, refuseBeforePreparing);
+  if (refusal !== undefined) return err(refusal);
   const { type, adapter, program } = chosen.value;
   const forwarded = forwardedEnv(spec, sealed, deps.ownEnv);
   if (!forwarded.ok) return forwarded;
@@ -107,10 +114,13 @@ export async function planWork(
   });
 }
 
-function chooseType(
-  spec: AttemptSpec,
-  { catalogue, detector }: WorkPlanDeps,
-): Result<{ type: AgentType; adapter: Adapter; program: Program | undefined }> {
+interface Chosen {
+  type: AgentType;
+  adapter: Adapter;
+  program: Program | undefined;
+}
+
+function chooseType(spec: AttemptSpec, { catalogue, detector }: WorkPlanDeps): Result<Chosen> {
   catalogue.refresh();
   const type = spec.agent === undefined ? ok(COMMAND_TYPE) : catalogue.resolve(spec.agent.type, spec.agent.definition);
   if (!type.ok) return type;

@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { baseEnv } from "../holder/launch.ts";
 import { specOf } from "./testing/task-host.ts";
-import { prepareWorkspace, refuseWorkspace, removeWorkspace, type WorkspacePlace } from "./workspaces.ts";
+import { prepareWorkspace, refuseBeforePreparing, refuseWorkspace, removeWorkspace, type WorkspacePlace } from "./workspaces.ts";
 
 let dir: string;
 let place: WorkspacePlace;
@@ -174,6 +174,24 @@ describe("templates", () => {
     expect(git(at, "status", "--porcelain")).toBe("");
     expect(existsSync(path.join(at, ".git", "info", "exclude"))).toBe(true);
   });
+});
+
+test("[26] what leads elsewhere since the offer is refused at the start as it would have been then, and nothing is made there", async () => {
+  const outside = mkdtempSync(path.join(tmpdir(), "wsp-outside-"));
+  mkdirSync(place.root);
+  symlinkSync(outside, path.join(place.root, "commands"));
+  for (const more of [{}, { cwd: "below" }, { cwd: dir }]) {
+    const spec = specOf(["true"], more);
+    const expected = { code: "path_outside_roots", field: "workspace" };
+    expect(refuseWorkspace(spec, place)).toMatchObject(expected);
+    const before = refuseBeforePreparing(spec, place);
+    const prepared = await prepareWorkspace(spec, undefined, LOG, place);
+    expect(before ?? (prepared.ok ? undefined : prepared.error)).toMatchObject(expected);
+  }
+  expect(readdirSync(outside)).toEqual([]);
+  rmSync(outside, { recursive: true });
+  for (const bad of [{ cwd: "/etc" }, { workspace: { mode: "path", path: "/etc" } }] as Partial<AttemptSpec>[])
+    expect(refuseBeforePreparing(specOf(["true"], bad), place)).toBeDefined();
 });
 
 test("[26] refusals come before anything is made, and a foreign agent.log stays", async () => {

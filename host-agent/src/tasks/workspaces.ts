@@ -46,6 +46,12 @@ export function refuseWorkspace(spec: AttemptSpec, { rules, root }: WorkspacePla
   return absolute?.ok === false ? { ...absolute.error, field: "cwd" } : undefined;
 }
 
+/** The same, where to prepare it does not begin with the same look: that takes longer than all else of a start. */
+export function refuseBeforePreparing(spec: AttemptSpec, place: WorkspacePlace): MaestroError | undefined {
+  const isJudgedAnyway = spec.workspace.mode === "default" && (spec.cwd === undefined || !path.isAbsolute(spec.cwd));
+  return isJudgedAnyway ? undefined : refuseWorkspace(spec, place);
+}
+
 /** @param log the attempt's log file, for the link that always leads to the latest. */
 export async function prepareWorkspace(
   spec: AttemptSpec,
@@ -73,7 +79,7 @@ async function make(
   switch (workspace.mode) {
     case "default": {
       const made = ensureWorkspace(dir, rules);
-      if (!made.ok) return made;
+      if (!made.ok) return err({ ...made.error, field: "workspace" });
       if (made.value.created && template !== undefined) {
         const copied = await copyTemplate(template, made.value.path, rules);
         if (!copied.ok) {
