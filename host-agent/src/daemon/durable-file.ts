@@ -69,10 +69,9 @@ const sync = promisify(fsync);
 
 /** Written, and not on disk yet. */
 function openNew(file: string, text: string, like: string): number {
-  removeIfThere(file);
-  const owner = ownerFor(like);
-  // Never through what lies there: the directory may be another user's, and a link of theirs could lead root anywhere.
-  const fd = openSync(file, "wx", 0o600);
+  // What lies there under its own name says nothing: it is replaced.
+  const owner = ownerFor(like === file ? path.dirname(file) : like);
+  const fd = openAlone(file);
   try {
     if (owner !== undefined) ignoringNoOwners(() => fchownSync(fd, owner.uid, owner.gid));
     // All of it: of what `writeSync` writes a part may be on a disk that is full.
@@ -81,6 +80,17 @@ function openNew(file: string, text: string, like: string): number {
   } catch (cause) {
     closeSync(fd);
     throw cause;
+  }
+}
+
+/** Never through what lies there: the directory may be another user's, and a link of theirs could lead root anywhere. */
+function openAlone(file: string): number {
+  try {
+    return openSync(file, "wx", 0o600);
+  } catch (cause) {
+    if (errnoOf(cause) !== "EEXIST") throw cause;
+    removeIfThere(file);
+    return openSync(file, "wx", 0o600);
   }
 }
 

@@ -57,7 +57,7 @@ const writtenByOthers = (dir: string): boolean => (statSync(dir).mode & OTHERS_W
 
 function lookAt(file: string): Stats | undefined {
   try {
-    return lstatSync(file);
+    return lstatSync(file, { throwIfNoEntry: false });
   } catch (cause) {
     const code = errnoOf(cause);
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;

@@ -91,6 +91,11 @@ function realOf(target: string): Result<string> {
   const rest: string[] = [];
   for (let at = target; ; at = path.dirname(at)) {
     try {
+      // Asked first: to throw for each directory that is still to be made takes longer than all the rest.
+      if (lstatSync(at, { throwIfNoEntry: false }) === undefined && at !== path.dirname(at)) {
+        rest.unshift(path.basename(at));
+        continue;
+      }
       // As the kernel follows it: the other one takes `..` behind a link for the directory that the link lies in.
       return ok(path.join(realpathSync.native(at), ...rest));
     } catch (cause) {
@@ -100,6 +105,7 @@ function realOf(target: string): Result<string> {
         return err(maestroError("workspace_error", `'${at}' is a link that leads nowhere.`, { field: "path" }));
       if (code !== "ENOENT")
         return err(maestroError("workspace_error", `'${at}' cannot be followed (${code ?? "unknown reason"}).`, { field: "path" }));
+      // It went between the two looks.
       if (at === path.dirname(at)) return ok(target);
       rest.unshift(path.basename(at));
     }
@@ -117,7 +123,7 @@ export const isInside = (target: string, dir: string): boolean => target === dir
 
 function realIfThere(dir: string): string {
   try {
-    return realpathSync.native(dir);
+    return lstatSync(dir, { throwIfNoEntry: false }) === undefined ? path.normalize(dir) : realpathSync.native(dir);
   } catch {
     return path.normalize(dir);
   }
@@ -125,7 +131,7 @@ function realIfThere(dir: string): string {
 
 function isLink(file: string): boolean {
   try {
-    return lstatSync(file).isSymbolicLink();
+    return lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true;
   } catch {
     return false;
   }
@@ -133,7 +139,7 @@ function isLink(file: string): boolean {
 
 function statIfThere(file: string): ReturnType<typeof statSync> | undefined {
   try {
-    return statSync(file);
+    return statSync(file, { throwIfNoEntry: false });
   } catch {
     return undefined;
   }

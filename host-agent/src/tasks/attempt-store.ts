@@ -77,7 +77,6 @@ export class AttemptStore {
       this.#makeDir(dir);
       this.#passed("directory");
       const intent: Intent = { version: 1, attempt, fence, acceptedMs, bootId };
-      writeFileSync(path.join(dir, "exit.tmp"), `${" ".repeat(RESERVED_BYTES - 1)}\n`, { flag: "wx", mode: 0o600 });
       const written = writeTogether(
         [
           [path.join(dir, "spec.json"), JSON.stringify(spec)],
@@ -87,6 +86,7 @@ export class AttemptStore {
       );
       written.catch(() => {});
       meanwhile();
+      writeFileSync(path.join(dir, "exit.tmp"), `${" ".repeat(RESERVED_BYTES - 1)}\n`, { flag: "wx", mode: 0o600 });
       await written;
     } catch (cause) {
       await rm(dir, { recursive: true, force: true });
