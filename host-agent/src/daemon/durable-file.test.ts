@@ -55,6 +55,17 @@ describe.skipIf(process.getuid?.() !== 0)("what root writes in another user's di
     expect(owner(at("host"))).toEqual({ ...ADA, mode: "700" });
   });
 
+  test("is theirs too where their directory is reached by a link of root's", () => {
+    const link = `${dir}-link`;
+    symlinkSync(dir, link);
+    try {
+      writeSynced(path.join(link, "h"), "x");
+      expect(owner(at("h"))).toEqual(adas);
+    } finally {
+      rmSync(link);
+    }
+  });
+
   test("a link of theirs under the temporary name leads root nowhere", () => {
     writeFileSync(at("roots"), "precious", { mode: 0o644 });
     symlinkSync(at("roots"), at(`f.${process.pid}.tmp`));

@@ -70,7 +70,7 @@ const sync = promisify(fsync);
 /** Written, and not on disk yet. */
 function openNew(file: string, text: string, like: string): number {
   // What lies there under its own name says nothing: it is replaced.
-  const owner = ownerFor(like === file ? path.dirname(file) : like);
+  const owner = like === file ? ownerOfDirectory(path.dirname(file)) : ownerFor(like);
   const fd = openAlone(file);
   try {
     if (owner !== undefined) ignoringNoOwners(() => fchownSync(fd, owner.uid, owner.gid));
@@ -140,6 +140,9 @@ function ownerFor(like: string): Stats | undefined {
   if (process.getuid?.() !== 0) return undefined;
   return lstatSync(like, { throwIfNoEntry: false }) ?? statSync(path.dirname(like));
 }
+
+/** Of the directory itself, also where it is reached by a link. */
+const ownerOfDirectory = (dir: string): Stats | undefined => (process.getuid?.() === 0 ? statSync(dir) : undefined);
 
 /** On a file system without owners, or on one that keeps root from giving, the file stays whose it is. */
 function ignoringNoOwners(give: () => void): void {

@@ -155,6 +155,7 @@ describe("workspace", () => {
     ["~/out/new", "path_outside_roots"],
     ["~/winding/new", "path_outside_roots"],
     ["~/dangling", "workspace_error"],
+    ["~/dangling/", "workspace_error"],
     ["~/loop/x", "workspace_error"],
   ])("'%s' is refused with %s, naming the path", (text, code) => {
     writeFileSync(path.join(dir, "root/file"), "");

@@ -31,7 +31,7 @@ export function resolveWorkspace(text: string, rules: WorkspaceRules): Result<st
   if (text.includes("\0")) return err(maestroError("nul_byte", "The path holds a NUL byte.", { field: "path" }));
   const expanded = text === "~" ? rules.userHome : text.startsWith("~/") ? path.join(rules.userHome, text.slice(2)) : text;
   if (!path.isAbsolute(expanded)) return err(outside(text, "it is not absolute", rules));
-  const real = realOf(path.normalize(expanded));
+  const real = realOf(path.resolve(expanded));
   if (!real.ok) return real;
   const roots = rules.roots.map(realIfThere);
   if (!roots.some((root) => isInside(real.value, root)))

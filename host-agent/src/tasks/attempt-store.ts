@@ -73,11 +73,13 @@ export class AttemptStore {
     const { attempt, fence } = spec;
     if (!NAME.test(attempt)) throw new Error("an attempt's id is no name");
     const { dir } = this.paths(attempt);
+    let written: Promise<void> | undefined;
     try {
       this.#makeDir(dir);
       this.#passed("directory");
       const intent: Intent = { version: 1, attempt, fence, acceptedMs, bootId };
-      const written = writeTogether(
+      writeFileSync(path.join(dir, "exit.tmp"), `${" ".repeat(RESERVED_BYTES - 1)}\n`, { flag: "wx", mode: 0o600 });
+      written = writeTogether(
         [
           [path.join(dir, "spec.json"), JSON.stringify(spec)],
           [path.join(dir, "intent.json"), `${JSON.stringify(intent)}\n`],
@@ -86,9 +88,10 @@ export class AttemptStore {
       );
       written.catch(() => {});
       meanwhile();
-      writeFileSync(path.join(dir, "exit.tmp"), `${" ".repeat(RESERVED_BYTES - 1)}\n`, { flag: "wx", mode: 0o600 });
       await written;
     } catch (cause) {
+      // What is being written still must not come, or go, after another acceptance of it.
+      await Promise.allSettled([written]);
       await rm(dir, { recursive: true, force: true });
       throw cause;
     }

@@ -405,7 +405,9 @@ start_child() {
   unset LC_ALL
   cd "$cwd" || exit 126
   exec <"$input"
-  # From here on a name may be one of ours: nothing is read but the arguments. One that the shell keeps to itself is not set.
+  # From here on a name may be one of ours: nothing is read but the arguments. One that the shell keeps to itself is not set,
+  # and one that it reckons with takes what it can.
+  set +u
   while [ "$1" != go ]; do
     case $1 in
       env%*)

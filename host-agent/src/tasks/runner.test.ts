@@ -12,7 +12,7 @@ import { noMounts, noRoot, titled } from "../daemon/testing/needs.ts";
 import { Exit, parseStarted, cpuOf } from "./attempt-files.ts";
 import { makeCgroups } from "./cgroup-places.ts";
 import { killAll, membersOf } from "./members.ts";
-import { orderText, RUNNER_INCOMPLETE, RUNNER_SECOND, startRunner, type Orders } from "./runner.ts";
+import { orderText, RUNNER_INCOMPLETE, RUNNER_SECOND, RunnerShell, startRunner, type Orders } from "./runner.ts";
 
 const PROGRAM = path.resolve(import.meta.dirname, "runner.sh");
 /** The last one has no cgroups: there the session and the attempt's name in the environment tell who belongs to it. */
@@ -99,15 +99,17 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
   });
 
   test("[TK1] variables with names that the runner or its shell uses itself arrive too, and change nothing", async () => {
-    const names = "cwd dir input setsid number envs name_1 value_1 value_3 line complete attempt name value IFS CDPATH OPTIND".split(" ");
+    const names = "cwd dir input setsid number envs name_1 value_1 value_3 line complete attempt name value IFS CDPATH OPTIND RANDOM".split(
+      " ",
+    );
     const orders = order(["sh", "-c", "cat; pwd; env"]);
     writeFileSync(path.join(orders.dir, "stdin"), "the prompt\n");
     const mine = Object.fromEntries(names.map((name) => [name, name === "OPTIND" ? "4" : `/${name}/`]));
     expect(await run(shell, { ...orders, env: { ...mine, ...orders.env, UID: "77" } })).toMatchObject({ status: 0 });
     const [prompt, cwd, ...seen] = file(orders, "agent.log").split("\n");
     expect([prompt, cwd]).toEqual(["the prompt", orders.dir]);
-    // The child is a shell too, and takes these two for its own.
-    for (const name of names.filter((name) => name !== "IFS" && name !== "OPTIND")) expect(seen).toContain(`${name}=${mine[name]}`);
+    // The child is a shell too, and takes these for its own.
+    for (const name of names.filter((name) => !["IFS", "OPTIND", "RANDOM"].includes(name))) expect(seen).toContain(`${name}=${mine[name]}`);
   });
 
   test("[TK1] `exit 137` is told from SIGKILL, and 127 from nothing", async () => {
@@ -282,6 +284,14 @@ test("a NUL byte or an impossible name is refused before anything is started", a
     error: { code: "env_name_invalid" },
   });
   expect(await startRunner(PROGRAM, order([]))).toMatchObject({ ok: false, error: { code: "spawn_failed" } });
+});
+
+test("a shell that cannot be begun at all says so, and throws nothing", async () => {
+  // Node throws for what it has no event for.
+  const waiting = new RunnerShell(PROGRAM, ["/etc/passwd/sh"]);
+  expect(waiting.pid).toBeUndefined();
+  expect(await waiting.failed).toMatchObject({ code: "spawn_failed" });
+  expect(await startRunner(PROGRAM, order(["true"]), ["/etc/passwd/sh"])).toMatchObject({ ok: false, error: { code: "spawn_failed" } });
 });
 
 test("[F28] where no file descriptor is left, it says so: also a shell that was to wait for its orders", () => {

@@ -83,6 +83,16 @@ function copyRunner(dir: string): string {
   return file;
 }
 
+/** Of a few failures Node tells by an event, of others by throwing. */
+function spawned(file: string, argv: readonly string[], fails: (cause: unknown) => void) {
+  try {
+    return spawn(file, argv, { cwd: "/", detached: true, env: runnerEnv(), stdio: ["pipe", "pipe", "ignore"] });
+  } catch (cause) {
+    fails(cause);
+    return undefined;
+  }
+}
+
 /** A shell that has the runner's program and waits for its orders. Until it has all of them it starts nothing. */
 export class RunnerShell {
   readonly pid: number | undefined;
@@ -95,11 +105,17 @@ export class RunnerShell {
   constructor(program: string, shell: readonly string[] = [SHELL]) {
     const [file = SHELL, ...before] = shell;
     const argv = [...before, program];
-    const runner = spawn(file, argv, { cwd: "/", detached: true, env: runnerEnv(), stdio: ["pipe", "pipe", "ignore"] });
     const failed = Promise.withResolvers<MaestroError>();
     this.failed = failed.promise;
-    this.pid = runner.pid;
-    runner.once("error", (cause) => failed.resolve(refuseSpawn({ argv: [file, ...argv], cwd: "/" }, cause)));
+    const fails = (cause: unknown): void => failed.resolve(refuseSpawn({ argv: [file, ...argv], cwd: "/" }, cause));
+    const runner = spawned(file, argv, fails);
+    this.pid = runner?.pid;
+    if (runner === undefined) {
+      this.exited = Promise.resolve({ code: null, signal: null });
+      this.child = Promise.resolve(undefined);
+      return;
+    }
+    runner.once("error", fails);
     this.exited = new Promise((resolve) => {
       runner.once("exit", (code, signal) => resolve({ code, signal }));
     });

@@ -48,11 +48,11 @@ function setUp({ shell = ["/bin/sh"], draining = false }: { shell?: readonly str
   const runner = path.join(dir, "runner.sh");
   copyFileSync(PROGRAM, runner);
   const stop = new AbortController();
-  const host = { draining };
+  const host = { draining, shell };
   const asked: string[] = [];
   const shells = (attempt: string) => {
     asked.push(attempt);
-    return [shell];
+    return [host.shell];
   };
   const waiting = new WaitingShells({ runner, shells, clock: systemClock, draining: () => host.draining }, stop.signal);
   undo.push(
@@ -114,6 +114,13 @@ describe.skipIf(!existsSync("/proc/self/cmdline"))("one to spare", () => {
     waiting.want("att_a");
     expect(take("att_adopted")).toBeUndefined();
     expect(take("att_a")?.pid).toBeGreaterThan(0);
+  });
+
+  test("none for a start that has a scope of its own by now", async () => {
+    const { host, take, settled } = setUp();
+    expect(await settled()).toHaveLength(1);
+    host.shell = ["/usr/bin/systemd-run", "--scope", "/bin/sh"];
+    expect(take("att_a")).toBeUndefined();
   });
 
   test("none while the host drains, and none of a host that goes", async () => {

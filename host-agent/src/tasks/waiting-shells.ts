@@ -51,6 +51,8 @@ export class WaitingShells {
   take(attempt: string): RunnerShell | undefined {
     this.#served.add(attempt);
     const isWanted = this.#wanted.delete(attempt);
+    // Meanwhile there may be scopes, and an attempt of theirs begins in its own.
+    if (this.#shell(attempt) === undefined) return undefined;
     return isWanted || this.#waiting.length > this.#wanted.size ? this.#waiting.shift() : undefined;
   }
 
