@@ -12,6 +12,7 @@ import { nonceExit, type NonceTask } from "../support/nonce.ts";
 import { chooseSeed, seededRandom } from "../support/random.ts";
 import { isFullRun } from "../support/system.ts";
 import { TaskWorld, type NonceBody } from "../support/task-world.ts";
+import { poll } from "../support/wait.ts";
 import { elapse } from "./faults.ts";
 import { kill, VICTIMS } from "./kills.ts";
 
@@ -78,8 +79,12 @@ test(
 );
 
 async function sameFromEverywhere(world: TaskWorld, ids: readonly string[], reproduce: () => string): Promise<void> {
-  const events = await world.product.cli(["events", "--json"]);
-  const finished = events.stdout.split("\n").filter((line) => line.includes("task.finished"));
+  // Told a moment after it is so.
+  const finished = await poll("every end is told", async () => {
+    const { stdout } = await world.product.cli(["events", "--json"]);
+    const lines = stdout.split("\n").filter((line) => line.includes("task.finished"));
+    return ids.every((id) => lines.some((line) => line.includes(id))) ? lines : undefined;
+  });
   // As the console lists and shows them: see web/src, which asks for exactly these.
   const listed = new Map((await world.api.all(Task, "/api/v1/tasks")).map((task) => [task.id, task]));
   const queue = await world.api.call(Queue, "GET", "/api/v1/queue?show=completed&limit=200");
