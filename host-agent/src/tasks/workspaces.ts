@@ -63,7 +63,10 @@ export async function prepareWorkspace(
   if (!dir.ok) return dir;
   const made = await make(spec, dir.value, template, place);
   if (!made.ok) return made;
-  const linked = linkLog(made.value.kind === "path" ? dir.value : made.value.workspace, log, place.rules);
+  // Beside a directory that was given the link has a place of its own.
+  const at = made.value.kind === "path" ? ensureWorkspace(dir.value, place.rules) : ok({ path: made.value.workspace });
+  if (!at.ok) return at;
+  const linked = linkLog(at.value.path, log);
   if (!linked.ok) return linked;
   if (made.value.kind !== "path") await keepOutOfGit(made.value.workspace, place.env);
   const cwd = resolveCwd(spec.cwd, made.value.workspace, place.rules);
@@ -127,10 +130,8 @@ function resolveCwd(cwd: string | undefined, workspace: string, rules: Workspace
 }
 
 /** A file of that name that somebody wrote stays. */
-function linkLog(dir: string, log: string, rules: WorkspaceRules): Result<void> {
-  const made = ensureWorkspace(dir, rules);
-  if (!made.ok) return made;
-  const link = path.join(made.value.path, LOG_LINK);
+function linkLog(dir: string, log: string): Result<void> {
+  const link = path.join(dir, LOG_LINK);
   try {
     const there = lstatSync(link, { throwIfNoEntry: false });
     if (there !== undefined && !there.isSymbolicLink()) return ok(undefined);

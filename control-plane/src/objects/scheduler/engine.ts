@@ -57,6 +57,8 @@ export class Engine {
   readonly #times: BoardTimes;
   readonly #orders: Orders;
   readonly #new = new Map<TaskCore, Work>();
+  /** Of tasks whose rows are just written: what follows need not read them. */
+  readonly #fresh = new Map<string, Work>();
   /** Of submissions, until they are told. */
   readonly #records = new Map<string, DatedEntry>();
   readonly #dirty = new Set<TaskCore>();
@@ -99,7 +101,7 @@ export class Engine {
       env: port.env,
       fleet: () => this.fleet,
       scale,
-      rows,
+      work: (key) => this.#fresh.get(key) ?? rows.work(key),
       secrets: port.secrets,
       decide: async (decision) => {
         await this.turns.next();
@@ -141,6 +143,7 @@ export class Engine {
     this.#after = [];
     this.#orAnew("what follows a decision could not be done", () => {
       for (const act of after) act();
+      this.#fresh.clear();
       this.teller.tell();
       this.#port.rearm();
     });
@@ -271,7 +274,10 @@ export class Engine {
       this.#keepResults(task);
       const work = this.#new.get(task);
       if (work === undefined) rows.save(task);
-      else rows.insert(task, work);
+      else {
+        rows.insert(task, work);
+        this.#fresh.set(task.key, work);
+      }
     }
     this.#new.clear();
     for (const task of over) {

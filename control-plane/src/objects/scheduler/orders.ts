@@ -12,13 +12,14 @@ import { errorText } from "../../log-text.ts";
 import type { RelayReply } from "../host-relay/host-requests.ts";
 import { relayOf } from "../relay-call.ts";
 import type { SecretStore } from "./secret-store.ts";
-import type { TaskRows, Work } from "./task-rows.ts";
+import type { Work } from "./task-rows.ts";
 
 export interface OrdersPort {
   env: Env;
   fleet(): string;
   scale: number;
-  rows: TaskRows;
+  /** What its row says beside the task; undefined: it is not open any more. */
+  work(key: string): Work | undefined;
   secrets: Pick<SecretStore, "ciphertext">;
   /** One decision of the board, together with others that are due. */
   decide(decision: (board: Board, nowMs: number) => void): Promise<void>;
@@ -32,8 +33,8 @@ export class Orders {
   }
 
   async offer(task: TaskCore, target: number, attempt: Attempt): Promise<void> {
-    const { rows, scale, decide } = this.#port;
-    const work = rows.work(task.key);
+    const { scale, decide } = this.#port;
+    const work = this.#port.work(task.key);
     if (work === undefined) return;
     const missing = this.#missing(work);
     if (missing !== undefined) {
@@ -64,8 +65,8 @@ export class Orders {
 
   /** @param committedMs of the start: what the fleet has since is not what that brought. */
   sealedFor(task: TaskCore, committedMs = Number.POSITIVE_INFINITY): Record<string, string> | undefined {
-    const { rows, secrets } = this.#port;
-    const work = rows.work(task.key);
+    const { work: workOf, secrets } = this.#port;
+    const work = workOf(task.key);
     if (work === undefined) return undefined;
     const sealed: Record<string, string> = {};
     for (const name of work.spec.body.secrets ?? []) {
