@@ -178,6 +178,8 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
     const { child, pid } = await begin(shell, { ...orders, env: { ...orders.env, SECRET: secret } });
     const leader = await child;
     await expect.poll(() => file(orders, "agent.log").trim()).toBe(String(secret.length));
+    // The child, and what it sleeps by.
+    await expect.poll(() => membersOf(belongingOf(orders)).length).toBe(2);
     const seen = readdirSync("/proc").filter((name) => {
       if (!/^\d+$/.test(name)) return false;
       const parts = ["environ", "cmdline"].map((part) => file({ dir: `/proc/${name}` }, part)).join();

@@ -14,6 +14,7 @@ import { overall } from "../../domain/tasks/status.ts";
 import { lastChange } from "../../domain/tasks/telling.ts";
 import type { Scene } from "../../domain/tasks/waiting.ts";
 import { errorText } from "../../log-text.ts";
+import { inAMoment } from "./moment.ts";
 import { Orders } from "./orders.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { StateStore } from "./state-store.ts";
@@ -52,7 +53,7 @@ export interface EnginePort {
 export class Engine {
   readonly board: Board;
   readonly teller: Teller;
-  readonly turns = new Turns({ nowMs: Date.now, soon: (act) => void setTimeout(act, 0) });
+  readonly turns = new Turns({ nowMs: Date.now, soon: (act) => inAMoment(act, 0) });
   readonly #port: EnginePort;
   readonly #times: BoardTimes;
   readonly #orders: Orders;
@@ -90,7 +91,7 @@ export class Engine {
       {
         hear: (records, events, again) => port.env.FEED.getByName(this.fleet).hear(records, events, again),
         recordOf: (task) => this.#recordOf(task),
-        soon: (act) => void setTimeout(act, TELL_AFTER_MS),
+        soon: (act) => inAMoment(act, TELL_AFTER_MS),
         close: (tasks) => this.#orAnew("tasks that were told could not be closed", () => this.#close(tasks)),
         nowMs: port.nowMs,
         rearm: port.rearm,

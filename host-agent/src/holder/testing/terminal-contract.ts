@@ -83,10 +83,12 @@ export function terminalContract(kind: "tmux" | "pty" | "echo"): void {
       "the end of a program that wants to be told of the focus is nobody else's: it %s",
       async (how) => {
         const other = await echo();
-        const after = { "is killed": "read wait", "kills itself": "kill -KILL 0", exits: "exit" }[how] ?? "";
-        const { id } = await launch(client, { backend: kind, argv: ["/bin/sh", "-c", `printf '\\033[?1004h'; echo ready; ${after}`] });
+        const after = how === "exits" ? "exit" : "kill -KILL 0";
+        const argv = ["/bin/sh", "-c", `printf '\\033[?1004h'; echo ready; read wait; ${after}`];
+        const { id } = await launch(client, { backend: kind, argv });
         await ear.until(() => ear.text(id).includes("ready"));
-        await client.kill(id);
+        if (how === "is killed") await client.kill(id);
+        else client.input(id, Buffer.from("\r"));
         await ear.ended(id);
         client.input(other.id, Buffer.from("still here"));
         await ear.until(() => ear.text(other.id).includes("still here"));
