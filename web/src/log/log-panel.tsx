@@ -1,5 +1,5 @@
 /** The log of an attempt: live, searchable, as much of it as is wanted. */
-import { useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { byteCount } from "../tasks/figures.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Problem } from "../ui/parts.tsx";
@@ -40,6 +40,11 @@ export function LogPanel({ attempt, label, lives }: { attempt: string; label: st
     setText(wanted);
     turn(new LogSearch(wanted), undefined, -1);
   };
+  const isUnplaced = text !== "" && spot === undefined && count > 0;
+  // Asked for before its lines were there.
+  useEffect(() => {
+    if (isUnplaced) turn(search, undefined, -1);
+  });
   const place = spot === undefined ? 0 : search.ordinal(lines, { line: lineOf(lines, spot.offset), at: spot.at });
 
   return (
