@@ -124,6 +124,11 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
       await page.getByLabel("Search tasks").fill("FAILS");
       await page.waitForURL(/status=failed.*q=FAILS/);
       await list.getByText("fails never").waitFor({ state: "detached" });
+      const came = Promise.withResolvers<void>();
+      await page.route(/\/log\?/, async (route) => {
+        await came.promise;
+        await route.continue();
+      });
       await list.getByText("fails at first").click();
       await page.getByTestId("task").and(page.locator('[data-state="failed"]')).waitFor();
       await page.getByText("exit_nonzero").first().waitFor();
@@ -131,6 +136,9 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
 
       const log = page.getByTestId("log");
       await page.getByLabel("Search the log").fill("line 7");
+      await page.getByTestId("log-hits").getByText("none").waitFor();
+      // What was looked for before it came is found once it is there.
+      came.resolve();
       await page.getByTestId("log-hits").getByText("11 of 11").waitFor();
       await log.getByText("line 79", { exact: true }).waitFor();
       await page.getByRole("button", { name: "Earlier match" }).click();

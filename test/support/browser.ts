@@ -49,7 +49,12 @@ export async function openPage(
   context.setDefaultTimeout(timeoutMs);
   const page = await context.newPage();
   const problems = watchProblems(context, page);
-  return { page, context, problems, [Symbol.asyncDispose]: () => context.close() };
+  const dispose = async (): Promise<void> => {
+    // What a page is still asked for through a route of the test's goes with it, and is nobody's failure.
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await context.close();
+  };
+  return { page, context, problems, [Symbol.asyncDispose]: dispose };
 }
 
 /** Runs a journey; when it fails, the page as it was and its problems are in the error. */
