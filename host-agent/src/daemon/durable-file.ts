@@ -45,13 +45,23 @@ export async function writeTogether(files: readonly (readonly [file: string, tex
   try {
     for (const [file, text] of files) fds.push(openNew(file, text, file));
     // All of them, also when one fails: what is still being synced must not be closed.
-    const synced = await Promise.allSettled([...fds.map((fd) => sync(fd)), ...dirs.map((dir) => syncDirectoryBeside(dir))]);
+    const synced = await Promise.allSettled([...fds.map((fd) => sync(fd)), ...dirs.map((dir) => syncBeside(dir))]);
     for (const outcome of synced) if (outcome.status === "rejected") throw outcome.reason;
   } catch (cause) {
     for (const [file] of files) removeIfThere(file);
     throw describeWriteFailure(first, cause);
   } finally {
     for (const fd of fds) closeSync(fd);
+  }
+}
+
+/** A new file, for readers of this life of the machine; on disk for good after `syncBeside`. 0600. */
+export function writeUnsynced(file: string, text: string): void {
+  try {
+    closeSync(openNew(file, text, file));
+  } catch (cause) {
+    removeIfThere(file);
+    throw describeWriteFailure(file, cause);
   }
 }
 
@@ -206,9 +216,9 @@ function syncDirectory(dir: string): void {
   }
 }
 
-/** What else keeps it from being synced is told: an entry that is not on disk was not written. */
-async function syncDirectoryBeside(dir: string): Promise<void> {
-  const fd = openSync(dir, "r");
+/** A file or a directory, while others go on. What keeps it from being synced is told: what is not on disk was not written. */
+export async function syncBeside(what: string): Promise<void> {
+  const fd = openSync(what, "r");
   try {
     await sync(fd);
   } catch (cause) {

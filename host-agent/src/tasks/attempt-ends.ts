@@ -8,7 +8,9 @@ import { because, endUnstarted, judge, type Standing } from "./attempt-state.ts"
 import type { AttemptSecrets } from "./attempt-secrets.ts";
 import type { AttemptTelling } from "./attempt-telling.ts";
 import { boundReport } from "./bound-report.ts";
+import { leftCgroups } from "./cgroup-places.ts";
 import { LiveAttempt, type Following, type LiveDeps } from "./live-attempt.ts";
+import { removeCgroups } from "./members.ts";
 
 export interface EndDeps extends LiveDeps {
   bootId: string;
@@ -88,6 +90,7 @@ export class AttemptEnds {
   #finishUnstarted(entry: Entry, outcome: "failed" | "cancelled", reason: TaskReason): void {
     const { store, clock, offsetMs } = this.#deps;
     const end = endUnstarted(outcome, reason, clock.wallMs() + offsetMs());
+    removeCgroups(leftCgroups(entry.attempt));
     this.#finish(entry, end, store.read(entry.attempt).launch?.workspace);
   }
 

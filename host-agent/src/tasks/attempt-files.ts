@@ -8,7 +8,7 @@ import type { ProcessIdentity } from "../daemon/process-identity.ts";
 export const Intent = z.object({ version: z.literal(1), attempt: z.string(), fence: z.int(), acceptedMs: z.number(), bootId: z.string() });
 export type Intent = z.infer<typeof Intent>;
 
-/** Written before the runner is started: from here on the work may have begun. */
+/** `begun.json`: on disk before the runner has its orders, from there on the work may have begun. `launch.json`: all of it. */
 export const LaunchNote = z.object({
   bootId: z.string(),
   /** Absolute. */

@@ -81,6 +81,7 @@ export class AttemptOffers {
       });
     }
     this.#roster.add(spec, spec.fence, { type: "accepted", sinceMs: clock.monotonicMs() });
+    this.#waiting.answered(spec.attempt);
     return ok({ answer: "accepted" });
   }
 

@@ -5,9 +5,9 @@ import { ok, type Result } from "@maestro/shared/result";
 import { pause } from "../daemon/clock.ts";
 import type { AttemptEnds, EndDeps } from "./attempt-ends.ts";
 import type { Entry, Own } from "./attempt-entry.ts";
+import type { LaunchNote } from "./attempt-files.ts";
 import { because, type Standing } from "./attempt-state.ts";
 import type { AttemptTelling } from "./attempt-telling.ts";
-import { makeCgroups } from "./cgroup-places.ts";
 import { knownSecrets } from "./log-file.ts";
 import { reasonOf } from "./reasons.ts";
 import { startRunner, type Orders, type RunnerShell } from "./runner.ts";
@@ -16,6 +16,8 @@ import type { WaitingDeps, WaitingShells } from "./waiting-shells.ts";
 import type { WorkPlan } from "./work-plan.ts";
 
 export interface StartDeps extends EndDeps, Pick<WaitingDeps, "runner" | "shells"> {
+  /** Of what a plan will note, what can be told before there is one. */
+  foresee(spec: AttemptSpec): Omit<LaunchNote, "bootId">;
   plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string): Promise<Result<WorkPlan>>;
   unseal(sealed: string, attempt: string, fence: number): Result<Record<string, string>>;
   uptimeCs(): number;
@@ -71,14 +73,18 @@ export class AttemptStarts {
   }
 
   async #begin(entry: Entry, sealed: Readonly<Record<string, string>>): Promise<void> {
-    const { store, log, plan, passed } = this.#deps;
+    const { store, log, bootId, foresee, plan, passed } = this.#deps;
     const { attempt, spec } = entry;
     try {
+      const noted = store.noteBegun(attempt, { ...foresee(spec), bootId });
+      noted.catch(() => {});
       const planned = await plan(spec, sealed, store.paths(attempt).log);
       passed("planned");
-      if (!planned.ok) return this.#ends.failUnstarted(entry, reasonOf(planned.error));
-      if (isCancelled(entry)) return this.#ends.cancelUnstarted(entry);
-      await this.#spawn(entry, planned.value);
+      if (planned.ok && !isCancelled(entry)) return await this.#spawn(entry, planned.value, noted);
+      await noted;
+      store.forgetBegun(attempt);
+      if (planned.ok) this.#ends.cancelUnstarted(entry);
+      else this.#ends.failUnstarted(entry, reasonOf(planned.error));
     } catch (cause) {
       const error = cause instanceof MaestroFailure ? cause.error : maestroError("internal", "The host failed to start it.");
       log.error("an attempt cannot be started", {
@@ -93,17 +99,16 @@ export class AttemptStarts {
     }
   }
 
-  async #spawn(entry: Entry, plan: WorkPlan): Promise<void> {
-    const { store, logs, bootId, runner, shells, uptimeCs, passed } = this.#deps;
+  /** @param noted that it is begun is on disk. */
+  async #spawn(entry: Entry, plan: WorkPlan, noted: Promise<void>): Promise<void> {
+    const { store, logs, log, bootId, runner, shells, uptimeCs, passed } = this.#deps;
     const { attempt, fence, spec } = entry;
-    // On disk before the child may begin: after a reboot it tells that the attempt may have run.
-    const noted = store.noteLaunch(attempt, { ...plan.note, bootId }, plan.stdin);
-    noted.catch(() => {});
+    store.noteLaunch(attempt, { ...plan.note, bootId }, plan.stdin);
     if (spec.stopAfterMs !== undefined) store.touchLease(attempt, uptimeCs());
     let refusal = because("spawn_failed", "The runner could not be started on this host.");
     for (const { shell, waiting } of this.#runners(attempt, shells(attempt))) {
-      const ready = async (): Promise<string[]> => {
-        const groups = isScope(shell) ? [] : makeCgroups(attempt, plan.limits);
+      const ready = async (): Promise<readonly string[]> => {
+        const groups = isScope(shell) ? [] : this.#waiting.takeGroups(attempt, plan.limits);
         await noted;
         return groups;
       };
@@ -117,6 +122,10 @@ export class AttemptStarts {
       passed("started");
       if (child === undefined) await started.value.exited;
       else logs.open(attempt, fence, store.paths(attempt).log, knownSecrets(plan.secrets));
+      // Until then what was foreseen of it stands for it.
+      void store.keepLaunch(attempt).catch((cause: unknown) => {
+        log.warn("the note of a launch is not on disk", { attempt, cause: String(cause) });
+      });
       const standing = await this.#ends.settled(attempt);
       // It went before it made itself known: nothing was begun, and the next shell may do better.
       if (isUnbegun(standing)) continue;

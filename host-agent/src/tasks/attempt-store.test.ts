@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { judge } from "./attempt-state.ts";
 import { AttemptStore } from "./attempt-store.ts";
 import { specOf } from "./testing/task-host.ts";
@@ -41,13 +41,49 @@ test.each([
   expect(judge(store().read("att_1"), NOW)).toEqual({ type: "accepted" });
 });
 
-test("[F2] a note of its launch that is torn says that nothing was launched: no orders were given before it was whole", async () => {
-  await store().accept(spec, 1, BOOT);
-  await store().noteLaunch("att_1", { workspace: "/tmp/w", kind: "default", adapter: "shell", bootId: BOOT }, undefined);
-  expect(store().read("att_1").launch).toMatchObject({ workspace: "/tmp/w" });
-  truncateSync(at("launch.json"), 12);
-  expect(store().read("att_1").launch).toBeUndefined();
-  expect(judge(store().read("att_1"), NOW)).toEqual({ type: "accepted" });
-  await store().noteLaunch("att_1", { workspace: "/tmp/v", kind: "default", adapter: "shell", bootId: BOOT }, undefined);
-  expect(store().read("att_1").launch).toMatchObject({ workspace: "/tmp/v" });
+describe("[F2] a crash of the machine", () => {
+  const note = { workspace: "/tmp/w", kind: "default", adapter: "shell", bootId: BOOT } as const;
+  const rebooted = { ...NOW, bootId: "boot-2" };
+  beforeEach(() => store().accept(spec, 1, BOOT));
+
+  test("before it was on disk that it is begun: nothing was launched, no orders were given", async () => {
+    await store().noteBegun("att_1", note);
+    truncateSync(at("begun.json"), 12);
+    expect(store().read("att_1").launch).toBeUndefined();
+    expect(judge(store().read("att_1"), rebooted)).toEqual({ type: "accepted" });
+    await store().noteBegun("att_1", note);
+    expect(judge(store().read("att_1"), NOW)).toEqual({ type: "accepted" });
+  });
+
+  test.each([0, 12, undefined])(
+    "that leaves %s bytes of the note of its launch: it may have run, in the place that was foreseen",
+    async (bytes) => {
+      await store().noteBegun("att_1", { ...note, workspace: "/tmp/foreseen" });
+      store().noteLaunch("att_1", note, undefined);
+      if (bytes === undefined) rmSync(at("launch.json"));
+      else truncateSync(at("launch.json"), bytes);
+      expect(store().read("att_1").launch).toMatchObject({ workspace: "/tmp/foreseen" });
+      expect(judge(store().read("att_1"), rebooted)).toEqual({ type: "died", why: "host_reboot" });
+    },
+  );
+
+  test("after all of it: it may have run where the note says", async () => {
+    await store().noteBegun("att_1", { ...note, workspace: "/tmp/foreseen" });
+    store().noteLaunch("att_1", note, undefined);
+    await store().keepLaunch("att_1");
+    expect(store().read("att_1").launch).toMatchObject({ workspace: "/tmp/w" });
+    expect(judge(store().read("att_1"), rebooted)).toEqual({ type: "died", why: "host_reboot" });
+  });
+
+  test("what did not come to a launch is not begun", async () => {
+    await store().noteBegun("att_1", note);
+    store().forgetBegun("att_1");
+    expect(judge(store().read("att_1"), rebooted)).toEqual({ type: "accepted" });
+  });
+
+  test("what was cleaned up meanwhile need not be kept", async () => {
+    store().noteLaunch("att_1", note, undefined);
+    store().remove("att_1");
+    await expect(store().keepLaunch("att_1")).resolves.toBeUndefined();
+  });
 });

@@ -5,7 +5,7 @@ import * as path from "node:path";
 import type * as z from "zod";
 import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { parseJson } from "../config/json.ts";
-import { errnoOf, writeDurably, writeTogether } from "../daemon/durable-file.ts";
+import { errnoOf, syncBeside, writeDurably, writeTogether, writeUnsynced } from "../daemon/durable-file.ts";
 import { isAlive } from "../daemon/process-identity.ts";
 import {
   CancelNote,
@@ -108,12 +108,39 @@ export class AttemptStore {
     }
   }
 
-  /** On disk for good when it resolves. */
-  async noteLaunch(attempt: string, note: LaunchNote, stdin: string | undefined): Promise<void> {
+  /**
+   * To be on disk for good, as it is when this resolves, before the child may begin: after a crash of the machine it tells
+   * that the attempt may have run.
+   *
+   * @param foreseen what stands for the note of its launch, should that be lost.
+   */
+  noteBegun(attempt: string, foreseen: LaunchNote): Promise<void> {
+    this.#passed("begun");
+    return writeTogether([[this.#file(attempt, "begun.json"), textOf(foreseen)]], [this.paths(attempt).dir]);
+  }
+
+  /** It did not come to a launch. */
+  forgetBegun(attempt: string): void {
+    rmSync(this.#file(attempt, "begun.json"), { force: true });
+  }
+
+  /** There for whoever reads it in this life of the machine. */
+  noteLaunch(attempt: string, note: LaunchNote, stdin: string | undefined): void {
     if (stdin !== undefined) writeFileSync(this.#file(attempt, "stdin"), stdin, { mode: 0o600 });
     this.#passed("stdin");
-    await writeTogether([[this.#file(attempt, "launch.json"), `${JSON.stringify(note)}\n`]], [this.paths(attempt).dir]);
+    writeUnsynced(this.#file(attempt, "launch.json"), textOf(note));
     this.#passed("launch");
+  }
+
+  /** On disk for good when it resolves. Not before the child begins: the disk would keep that waiting. */
+  async keepLaunch(attempt: string): Promise<void> {
+    for (const what of [this.#file(attempt, "launch.json"), this.paths(attempt).dir])
+      try {
+        await syncBeside(what);
+      } catch (cause) {
+        // It has ended, and was cleaned up.
+        if (errnoOf(cause) !== "ENOENT") throw cause;
+      }
   }
 
   noteCancel(attempt: string, note: CancelNote): void {
@@ -150,7 +177,7 @@ export class AttemptStore {
     return {
       intent: this.#json(attempt, "intent.json", Intent),
       spec: parseSpec(text("spec.json") ?? ""),
-      launch: this.#json(attempt, "launch.json", LaunchNote),
+      launch: this.#json(attempt, "launch.json", LaunchNote) ?? this.#json(attempt, "begun.json", LaunchNote),
       started,
       alive,
       exit: this.exit(attempt),
@@ -220,3 +247,5 @@ export class AttemptStore {
     return statSync(this.#file(attempt, name), { throwIfNoEntry: false })?.mtimeMs;
   }
 }
+
+const textOf = (note: LaunchNote): string => `${JSON.stringify(note)}\n`;

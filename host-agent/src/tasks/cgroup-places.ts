@@ -51,6 +51,14 @@ export function makeCgroups(attempt: string, { cpus }: Limits): string[] {
   return (places ?? []).flatMap((place) => makeOne(baseOf(place), attempt));
 }
 
+/** Of an attempt that is not begun: also those that a daemon which died had made ready. */
+export function leftCgroups(attempt: string): string[] {
+  const facts = factsHere();
+  return ((facts === undefined ? undefined : chooseCgroupPlaces(facts, false)) ?? [])
+    .map((place) => `${baseOf(place)}/maestro-${attempt}`)
+    .filter((group) => statSync(group, { throwIfNoEntry: false }) !== undefined);
+}
+
 function factsHere(): CgroupFacts | undefined {
   try {
     return { own: readFileSync("/proc/self/cgroup", "latin1"), mounts: readFileSync("/proc/mounts", "latin1") };

@@ -127,7 +127,7 @@ async function carryOut(dir: string, dieAt: string) {
   return { outcome: "acked", nonces, spec, lives };
 }
 
-const STEPS = ["directory", "intent", "planned", "stdin", "launch", "spawned", "started", "end", "acked"];
+const STEPS = ["directory", "intent", "begun", "planned", "stdin", "launch", "spawned", "started", "end", "acked"];
 
 test.each(STEPS)("[F2] killed after '%s': it runs once, and its end and log are whole", async (step) => {
   const dir = mkdtempSync(path.join(tmpdir(), "crash-"));

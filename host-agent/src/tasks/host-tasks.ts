@@ -18,7 +18,7 @@ import { LogShipper } from "./log-shipper.ts";
 import { installRunner } from "./runner.ts";
 import { readScopeFacts, runnerShells } from "./scope.ts";
 import { unseal } from "./unseal.ts";
-import { planWork, refuseWork, type WorkPlanDeps } from "./work-plan.ts";
+import { foreseeWork, planWork, refuseWork, type WorkPlanDeps } from "./work-plan.ts";
 import { removeWorkspace } from "./workspaces.ts";
 
 export interface HostTasksDeps {
@@ -70,6 +70,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
       return readOutcome(BUILTIN[adapter], { stdoutFile: file, type: type?.ok === true ? type.value : undefined }, exit);
     },
     refuse: (spec) => refuseWork(spec, work),
+    foresee: (spec) => foreseeWork(spec, work),
     plan: (spec, sealed, file) => planWork(spec, sealed, file, work),
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
     removeWorkspace: (note, spec) => removeWorkspace(note, spec, work.place),

@@ -74,7 +74,7 @@ export async function killAll(belonging: Belonging, clock: Clock, signal: AbortS
   return membersOf(belonging).length === 0;
 }
 
-/** A runner that was killed left them. */
+/** Left by a runner that was killed, or by a start that did not come. One that somebody is in stays. */
 export function removeCgroups(dirs: readonly string[]): void {
   for (const dir of dirs) {
     try {

@@ -12,8 +12,12 @@ import type { TestHome } from "../daemon/testing/host-home.ts";
 import { startTestAgent } from "../daemon/testing/host-home.ts";
 import { MemoryHolder } from "../daemon/testing/memory-holder.ts";
 import { readStat } from "../holder/processes.ts";
-import { killAll, membersOf } from "./members.ts";
+import { leftCgroups, makeCgroups } from "./cgroup-places.ts";
+import { killAll, membersOf, removeCgroups } from "./members.ts";
 import { attemptFile, Dialogue, reportsOn, specOf, startTaskHost, type TaskHost } from "./testing/task-host.ts";
+
+const probed = makeCgroups("att_probe", {});
+removeCgroups(probed);
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -569,6 +573,55 @@ describe("after a crash of the host-agent", () => {
     expect(link.frames("attempts")[0]?.items.find(({ attempt }) => attempt === accepted.spec.attempt)?.status).toEqual({
       state: "accepted",
     });
+  });
+
+  test("a reboot that lost the files nobody waited for: what was begun is lost all the same, and can be cleaned up", async () => {
+    const { host, dialogue } = await setUp();
+    const task = dialogue(["sleep", "60"]);
+    await task.offer();
+    await task.start();
+    await host.agent.stop();
+    process.kill(Number(attemptFile(host, task.spec.attempt, "runner.pid")?.split(" ")[0]), "SIGKILL");
+    await killAll(belonging(host, task.spec.attempt), systemClock, new AbortController().signal);
+    const dir = path.join(host.home.paths.attemptsDir, task.spec.attempt);
+    for (const name of ["started", "runner.pid", "child", "launch.json", "agent.log"]) rmSync(path.join(dir, name));
+    const begun = path.join(dir, "begun.json");
+    writeFileSync(begun, readFileSync(begun, "utf8").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, "00000000-0000-0000-0000-000000000000"));
+    const link = await restart(host);
+    expect(await task.ended(link)).toMatchObject({ outcome: "lost", reason: { code: "host_reboot" } });
+  });
+
+  test("what a plan refuses was not begun: after a reboot nobody takes it for lost", async () => {
+    const { host, dialogue } = await setUp();
+    const task = dialogue(["true"], { cwd: "nowhere" });
+    expect(await task.run()).toMatchObject({ outcome: "failed", reason: { code: "workspace_error" } });
+    expect(attemptFile(host, task.spec.attempt, "end.json")).toBeDefined();
+    expect(attemptFile(host, task.spec.attempt, "begun.json")).toBeUndefined();
+  });
+
+  test.skipIf(probed.length === 0)("cgroups are ready before the start, and go when none comes", async () => {
+    const { host, dialogue } = await setUp();
+    const [run, cancelled, left] = [dialogue(["true"]), dialogue(["true"]), dialogue(["true"])];
+    const groups = (task: Dialogue) => leftCgroups(task.spec.attempt);
+    for (const task of [run, cancelled, left]) {
+      await task.offer();
+      await expect.poll(() => groups(task).length).toBeGreaterThan(0);
+    }
+    const made = groups(run);
+    await run.start();
+    expect(attemptFile(host, run.spec.attempt, "cgroups")?.trim().split("\n")).toEqual(made);
+    await run.ended();
+    expect(groups(run)).toEqual([]);
+    await cancelled.cancel();
+    expect(groups(cancelled)).toEqual([]);
+    await host.agent.stop();
+    expect(groups(left)).toEqual([]);
+    // As one that was killed leaves them.
+    expect(makeCgroups(left.spec.attempt, {})).not.toEqual([]);
+    const link = await restart(host);
+    link.send({ t: "task.cancel", id: link.nextId(), attempt: left.spec.attempt, fence: 1, graceMs: 0, why: "cancelled" });
+    expect(await left.ended(link)).toMatchObject({ outcome: "cancelled" });
+    expect(groups(left)).toEqual([]);
   });
 
   test("after a reboot whoever has the child's pid by then is left alone", async () => {

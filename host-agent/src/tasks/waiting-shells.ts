@@ -1,9 +1,12 @@
 /**
- * Runners' shells that wait for their orders: one for each offer that is accepted, and one to spare, so that the next offer
- * finds it there. To begin one takes as long as everything else of a start.
+ * What is got ready while a start is on its way. Runners' shells that wait for their orders: one for each offer that is
+ * accepted, and one to spare, so that the next offer finds it there; to begin one takes as long as everything else of a
+ * start. And the attempt's cgroups, once its offer is answered.
  */
 import { pause, type Clock } from "../daemon/clock.ts";
-import { RunnerShell } from "./runner.ts";
+import { makeCgroups } from "./cgroup-places.ts";
+import { removeCgroups } from "./members.ts";
+import { RunnerShell, type Limits } from "./runner.ts";
 import { isScope } from "./scope.ts";
 
 export interface WaitingDeps {
@@ -26,12 +29,13 @@ export class WaitingShells {
   readonly #wanted = new Map<string, object>();
   /** Starts that are being served: nothing that can wait is done meanwhile. */
   readonly #served = new Set<string>();
+  readonly #groups = new Map<string, readonly string[]>();
   #isToSettle = false;
 
   constructor(deps: WaitingDeps, stopped: AbortSignal) {
     this.#deps = deps;
     this.#stopped = stopped;
-    stopped.addEventListener("abort", () => this.#keep(0), { once: true });
+    stopped.addEventListener("abort", () => this.#end(), { once: true });
   }
 
   /** While an offer is written down and its start is on the way, a shell begins, unless there is one to spare. */
@@ -47,6 +51,21 @@ export class WaitingShells {
     });
   }
 
+  /** Its offer is accepted, and nobody waits here for anything of it until its start comes. */
+  answered(attempt: string): void {
+    setImmediate(() => {
+      if (this.#wanted.has(attempt)) this.#groups.set(attempt, makeCgroups(attempt, {}));
+    });
+  }
+
+  /** For its start, which has to see to them from here on. */
+  takeGroups(attempt: string, limits: Limits): readonly string[] {
+    const ready = this.#groups.get(attempt);
+    this.#groups.delete(attempt);
+    // A limit on the processor takes one more.
+    return ready === undefined || limits.cpus !== undefined ? makeCgroups(attempt, limits) : ready;
+  }
+
   /** For its start, which is served until it is `done`. Undefined: there is none that nobody else waits for. */
   take(attempt: string): RunnerShell | undefined {
     this.#served.add(attempt);
@@ -60,6 +79,8 @@ export class WaitingShells {
   done(attempt: string): void {
     this.#wanted.delete(attempt);
     this.#served.delete(attempt);
+    removeCgroups(this.#groups.get(attempt) ?? []);
+    this.#groups.delete(attempt);
     this.settle();
   }
 
@@ -78,6 +99,12 @@ export class WaitingShells {
     this.#keep(Math.max(this.#wanted.size, shell === undefined ? 0 : 1));
     // Should it die, there is none until the next task: one that cannot begin is not tried again and again.
     if (shell !== undefined && this.#waiting.length + this.#wanted.size + this.#served.size === 0) this.#begin(shell);
+  }
+
+  #end(): void {
+    this.#keep(0);
+    for (const groups of this.#groups.values()) removeCgroups(groups);
+    this.#groups.clear();
   }
 
   #keep(count: number): void {

@@ -18,7 +18,7 @@ import type { LaunchNote } from "./attempt-files.ts";
 import { traced } from "./trace.ts";
 import { forwardedEnv, refuseNames } from "./forwarding.ts";
 import type { Limits } from "./runner.ts";
-import { prepareWorkspace, refuseBeforePreparing, refuseWorkspace, type WorkspacePlace } from "./workspaces.ts";
+import { foreseeWorkspace, prepareWorkspace, refuseBeforePreparing, refuseWorkspace, type WorkspacePlace } from "./workspaces.ts";
 
 export interface WorkPlanDeps {
   catalogue: TypeCatalogue;
@@ -69,6 +69,11 @@ function refuseChosen(
   if (dry.value.argv[0]?.includes("/") === true && !path.isAbsolute(dry.value.argv[0])) return undefined;
   const located = locate(dry.value.argv, "/", deps);
   return located.ok ? undefined : located.error;
+}
+
+/** For what is lost before its plan is on disk: what may have been made, and nothing that reads its output. */
+export function foreseeWork(spec: AttemptSpec, { place }: WorkPlanDeps): WorkPlan["note"] {
+  return { ...foreseeWorkspace(spec, place), adapter: "unknown" };
 }
 
 export async function planWork(

@@ -52,6 +52,13 @@ export function refuseBeforePreparing(spec: AttemptSpec, place: WorkspacePlace):
   return isJudgedAnyway ? undefined : refuseWorkspace(spec, place);
 }
 
+/** Where it will be, before anything is made or looked at. */
+export function foreseeWorkspace(spec: AttemptSpec, { root }: WorkspacePlace): Pick<PreparedWorkspace, "workspace" | "kind"> {
+  const { workspace } = spec;
+  const dir = taskDir(spec, root);
+  return { kind: workspace.mode, workspace: workspace.mode === "path" ? workspace.path : dir.ok ? dir.value : root };
+}
+
 /** @param log the attempt's log file, for the link that always leads to the latest. */
 export async function prepareWorkspace(
   spec: AttemptSpec,
