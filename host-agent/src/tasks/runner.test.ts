@@ -11,7 +11,7 @@ import { readStat } from "../holder/processes.ts";
 import { noMounts, noRoot, titled } from "../daemon/testing/needs.ts";
 import { Exit, parseStarted, cpuOf } from "./attempt-files.ts";
 import { makeCgroups } from "./cgroup-places.ts";
-import { killAll, membersOf } from "./members.ts";
+import { killAll, membersOf, removeCgroups } from "./members.ts";
 import { orderText, RUNNER_INCOMPLETE, RUNNER_SECOND, RunnerShell, startRunner, type Orders } from "./runner.ts";
 
 const PROGRAM = path.resolve(import.meta.dirname, "runner.sh");
@@ -33,7 +33,12 @@ function order(argv: readonly string[], more: Partial<Orders> = {}): Orders {
   const attempt = `att_run${process.pid}x${count++}`;
   const dir = mkdtempSync(path.join(tmpdir(), "runner-"));
   undo.push(() => rmSync(dir, { recursive: true, force: true, maxRetries: 20 }));
-  undo.push(() => killAll(belongingOf({ attempt, dir }), systemClock, new AbortController().signal));
+  undo.push(async () => {
+    const belonging = belongingOf({ attempt, dir });
+    await killAll(belonging, systemClock, new AbortController().signal);
+    // What a killed runner leaves makes every other one of this machine slower.
+    removeCgroups(belonging.cgroups);
+  });
   return {
     attempt,
     dir,

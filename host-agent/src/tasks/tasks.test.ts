@@ -45,6 +45,7 @@ async function setUp({ settings = {}, policy, prepare }: SetUp = {}) {
         if (link.closed === undefined)
           link.send({ t: "task.cancel", id: link.nextId(), attempt: spec.attempt, fence: spec.fence, graceMs: 0, why: "cancelled" });
       for (const { spec } of started) await expect.poll(() => membersOf(belonging(host, spec.attempt))).toEqual([]);
+      for (const { spec } of started) removeCgroups(leftCgroups(spec.attempt));
     },
   );
   const link = await host.relay.link(0);
