@@ -48,6 +48,10 @@ export class AttemptEnds {
     const { attempt, fence, spec } = entry;
     const { launch, started, cancel } = store.read(attempt);
     if (launch === undefined) return;
+    // Until it is on disk, what was foreseen of it stands for it.
+    void store.keepLaunch(attempt).catch((cause: unknown) => {
+      log.warn("the note of a launch is not on disk", { attempt, cause: String(cause) });
+    });
     const following: Following = { spec, launch, startedMs: started?.atMs ?? clock.wallMs(), runner: runnerOf(standing, own), cancel };
     this.#secrets.open(spec, fence, store.paths(attempt).log, store.child(attempt)?.pid);
     const live = new LiveAttempt(this.#deps, following, this.#stopped);

@@ -11,6 +11,8 @@ import type { LaunchNote } from "./attempt-files.ts";
 import type { AttemptOffers } from "./attempt-offers.ts";
 import type { AttemptRoster } from "./attempt-roster.ts";
 import type { AttemptStore } from "./attempt-store.ts";
+import { leftCgroups } from "./cgroup-places.ts";
+import { removeCgroups } from "./members.ts";
 import type { Removal } from "./worktree.ts";
 
 export interface RemovalDeps {
@@ -64,6 +66,7 @@ export class AttemptRemoval {
       if (state.type !== "accepted" || clock.monotonicMs() - state.sinceMs < FORGET_AFTER_MS * timeScale) continue;
       log.info("an accepted attempt was never started; it is forgotten", { attempt });
       this.#roster.delete(attempt);
+      removeCgroups(leftCgroups(attempt));
       store.remove(attempt);
     }
   }

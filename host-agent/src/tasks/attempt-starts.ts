@@ -4,7 +4,7 @@ import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { ok, type Result } from "@maestro/shared/result";
 import { pause } from "../daemon/clock.ts";
 import type { AttemptEnds, EndDeps } from "./attempt-ends.ts";
-import type { Entry, Own } from "./attempt-entry.ts";
+import { isNoSpace, type Entry, type Own } from "./attempt-entry.ts";
 import type { LaunchNote } from "./attempt-files.ts";
 import { because, type Standing } from "./attempt-state.ts";
 import type { AttemptTelling } from "./attempt-telling.ts";
@@ -16,8 +16,8 @@ import type { WaitingDeps, WaitingShells } from "./waiting-shells.ts";
 import type { WorkPlan } from "./work-plan.ts";
 
 export interface StartDeps extends EndDeps, Pick<WaitingDeps, "runner" | "shells"> {
-  /** Of what a plan will note, what can be told before there is one. */
-  foresee(spec: AttemptSpec): Omit<LaunchNote, "bootId">;
+  /** What a plan that does not take long will note, before there is one. */
+  foresee(spec: AttemptSpec): Omit<LaunchNote, "bootId"> | undefined;
   plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string): Promise<Result<WorkPlan>>;
   unseal(sealed: string, attempt: string, fence: number): Result<Record<string, string>>;
   uptimeCs(): number;
@@ -76,17 +76,23 @@ export class AttemptStarts {
     const { store, log, bootId, foresee, plan, passed } = this.#deps;
     const { attempt, spec } = entry;
     try {
-      const noted = store.noteBegun(attempt, { ...foresee(spec), bootId });
-      noted.catch(() => {});
+      const foreseen = foresee(spec);
+      const noted = foreseen === undefined ? undefined : store.noteBegun(attempt, { ...foreseen, bootId });
+      noted?.catch(() => {});
       const planned = await plan(spec, sealed, store.paths(attempt).log);
       passed("planned");
       if (planned.ok && !isCancelled(entry)) return await this.#spawn(entry, planned.value, noted);
-      await noted;
+      await Promise.allSettled([noted]);
       store.forgetBegun(attempt);
       if (planned.ok) this.#ends.cancelUnstarted(entry);
       else this.#ends.failUnstarted(entry, reasonOf(planned.error));
     } catch (cause) {
-      const error = cause instanceof MaestroFailure ? cause.error : maestroError("internal", "The host failed to start it.");
+      const error =
+        cause instanceof MaestroFailure
+          ? cause.error
+          : isNoSpace(cause)
+            ? maestroError("disk_full", "No space left on the host to start it.")
+            : maestroError("internal", "The host failed to start it.");
       log.error("an attempt cannot be started", {
         attempt,
         cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
@@ -99,11 +105,14 @@ export class AttemptStarts {
     }
   }
 
-  /** @param noted that it is begun is on disk. */
-  async #spawn(entry: Entry, plan: WorkPlan, noted: Promise<void>): Promise<void> {
-    const { store, logs, log, bootId, runner, shells, uptimeCs, passed } = this.#deps;
+  /** @param foreseen is on disk when it resolves; undefined: nothing was. */
+  async #spawn(entry: Entry, plan: WorkPlan, foreseen: Promise<void> | undefined): Promise<void> {
+    const { store, logs, bootId, runner, shells, uptimeCs, passed } = this.#deps;
     const { attempt, fence, spec } = entry;
-    store.noteLaunch(attempt, { ...plan.note, bootId }, plan.stdin);
+    const note = { ...plan.note, bootId };
+    store.noteLaunch(attempt, note, plan.stdin);
+    const noted = foreseen ?? store.noteBegun(attempt, note);
+    noted.catch(() => {});
     if (spec.stopAfterMs !== undefined) store.touchLease(attempt, uptimeCs());
     let refusal = because("spawn_failed", "The runner could not be started on this host.");
     for (const { shell, waiting } of this.#runners(attempt, shells(attempt))) {
@@ -122,10 +131,6 @@ export class AttemptStarts {
       passed("started");
       if (child === undefined) await started.value.exited;
       else logs.open(attempt, fence, store.paths(attempt).log, knownSecrets(plan.secrets));
-      // Until then what was foreseen of it stands for it.
-      void store.keepLaunch(attempt).catch((cause: unknown) => {
-        log.warn("the note of a launch is not on disk", { attempt, cause: String(cause) });
-      });
       const standing = await this.#ends.settled(attempt);
       // It went before it made itself known: nothing was begun, and the next shell may do better.
       if (isUnbegun(standing)) continue;

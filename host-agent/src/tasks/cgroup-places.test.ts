@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { chooseCgroupPlaces } from "./cgroup-places.ts";
+import { chooseCgroupPlaces, leftCgroups, makeCgroups } from "./cgroup-places.ts";
+import { removeCgroups } from "./members.ts";
 
 const OLD = ["memory", "pids", "cpu,cpuacct", "freezer"]
   .map((name) => `cgroup /sys/fs/cgroup/${name} cgroup rw,relatime,${name} 0 0\n`)
@@ -26,4 +27,15 @@ test.each([
   ["none that we are in", OLD, ""],
 ])("left to the runner: %s", (_, mounts, where) => {
   expect(chooseCgroupPlaces({ own: where, mounts }, true)).toBeUndefined();
+});
+
+const probed = makeCgroups("att_probe", { cpus: 1 });
+removeCgroups(probed);
+
+test.skipIf(probed.length === 0)("what was made is found again, that of the processor too", () => {
+  const made = makeCgroups("att_found", { cpus: 1 });
+  expect(made.length).toBeGreaterThanOrEqual(makeCgroups("att_found", {}).length);
+  expect(leftCgroups("att_found")).toEqual(made);
+  removeCgroups(made);
+  expect(leftCgroups("att_found")).toEqual([]);
 });

@@ -2,7 +2,7 @@
  * Groups of the attempt's own below where the host-agent is, made while the shell of its runner starts: what that would
  * have to read byte by byte, and a process to make directories with, are most of what it does before its child begins.
  */
-import { accessSync, constants, mkdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { errnoOf } from "../daemon/durable-file.ts";
 import type { Limits } from "./runner.ts";
 
@@ -54,9 +54,9 @@ export function makeCgroups(attempt: string, { cpus }: Limits): string[] {
 /** Of an attempt that is not begun: also those that a daemon which died had made ready. */
 export function leftCgroups(attempt: string): string[] {
   const facts = factsHere();
-  return ((facts === undefined ? undefined : chooseCgroupPlaces(facts, false)) ?? [])
+  return ((facts === undefined ? undefined : chooseCgroupPlaces(facts, true)) ?? [])
     .map((place) => `${baseOf(place)}/maestro-${attempt}`)
-    .filter((group) => statSync(group, { throwIfNoEntry: false }) !== undefined);
+    .filter((group) => existsSync(group));
 }
 
 function factsHere(): CgroupFacts | undefined {
@@ -69,7 +69,8 @@ function factsHere(): CgroupFacts | undefined {
 
 function baseOf({ mount, own }: Place): string {
   const base = `${mount}${own}`.replace(/\/$/, "");
-  return statSync(base, { throwIfNoEntry: false })?.isDirectory() === true ? base : mount;
+  // Whatever keeps us from seeing it keeps us from making one in it.
+  return existsSync(base) ? base : mount;
 }
 
 function makeOne(base: string, attempt: string): string[] {

@@ -6,6 +6,7 @@ import { isAlive, type ProcessIdentity } from "../daemon/process-identity.ts";
 import type { CancelNote, LaunchNote, UsageFile } from "./attempt-files.ts";
 import { codesOf, decideEnd, type EndFacts, type Outcome } from "./attempt-state.ts";
 import type { AttemptStore } from "./attempt-store.ts";
+import { leftCgroups } from "./cgroup-places.ts";
 import type { Known, LogDigest } from "./log-file.ts";
 import { killAll, membersOf, removeCgroups, terminate, type Belonging } from "./members.ts";
 
@@ -179,7 +180,8 @@ export class LiveAttempt {
   async #empty(): Promise<void> {
     const belonging = this.#belonging();
     await killAll(belonging, this.#deps.clock, this.#signal);
-    removeCgroups(belonging.cgroups);
+    // It may have been killed before it wrote down which they are.
+    removeCgroups([...belonging.cgroups, ...leftCgroups(belonging.attempt)]);
   }
 
   async #finish(last: EndFacts["last"]): Promise<AttemptEnd> {

@@ -590,6 +590,9 @@ describe("after a crash of the host-agent", () => {
     writeFileSync(begun, readFileSync(begun, "utf8").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, "00000000-0000-0000-0000-000000000000"));
     const link = await restart(host);
     expect(await task.ended(link)).toMatchObject({ outcome: "lost", reason: { code: "host_reboot" } });
+    expect(JSON.parse(readFileSync(begun, "utf8"))).toMatchObject({ kind: "default", adapter: "shell" });
+    task.ack(link);
+    expect(existsSync(path.join(host.workspaceRoot, "commands", task.spec.task))).toBe(true);
   });
 
   test("what a plan refuses was not begun: after a reboot nobody takes it for lost", async () => {
@@ -731,6 +734,8 @@ describe("workspaces", () => {
     expect(await task.cleanup()).toMatchObject({ outcome: "kept", detail: expect.stringContaining("not committed") });
     expect(await task.cleanup()).toMatchObject({ outcome: "kept" });
     rmSync(path.join(dir, "new"));
+    // As a crash of the machine may lose it: what is on disk from before the child began tells of the repository as well.
+    rmSync(path.join(host.home.paths.attemptsDir, task.spec.attempt, "launch.json"));
     expect(await task.cleanup()).toEqual({ outcome: "removed" });
     expect(existsSync(dir)).toBe(false);
     expect(attemptFile(host, task.spec.attempt, "agent.log")).toBeUndefined();

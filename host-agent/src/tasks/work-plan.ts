@@ -71,9 +71,16 @@ function refuseChosen(
   return located.ok ? undefined : located.error;
 }
 
-/** For what is lost before its plan is on disk: what may have been made, and nothing that reads its output. */
-export function foreseeWork(spec: AttemptSpec, { place }: WorkPlanDeps): WorkPlan["note"] {
-  return { ...foreseeWorkspace(spec, place), adapter: "unknown" };
+/**
+ * What a plan will note of it, should it be lost before that is on disk. Undefined: only the plan can say, or it takes so
+ * long (git, a template) that a crash of the machine had better find nothing begun.
+ */
+export function foreseeWork(spec: AttemptSpec, deps: WorkPlanDeps): WorkPlan["note"] | undefined {
+  const chosen = chooseType(spec, deps);
+  const where = foreseeWorkspace(spec, deps.place);
+  return chosen.ok && chosen.value.type.workspace_template === undefined && where !== undefined
+    ? { ...where, adapter: chosen.value.adapter.name }
+    : undefined;
 }
 
 export async function planWork(

@@ -52,11 +52,19 @@ export function refuseBeforePreparing(spec: AttemptSpec, place: WorkspacePlace):
   return isJudgedAnyway ? undefined : refuseWorkspace(spec, place);
 }
 
-/** Where it will be, before anything is made or looked at. */
-export function foreseeWorkspace(spec: AttemptSpec, { root }: WorkspacePlace): Pick<PreparedWorkspace, "workspace" | "kind"> {
+/** Where it will be, where that can be told before anything is made or looked at. */
+export function foreseeWorkspace(spec: AttemptSpec, { root }: WorkspacePlace): Pick<PreparedWorkspace, "workspace" | "kind"> | undefined {
   const { workspace } = spec;
-  const dir = taskDir(spec, root);
-  return { kind: workspace.mode, workspace: workspace.mode === "path" ? workspace.path : dir.ok ? dir.value : root };
+  switch (workspace.mode) {
+    case "path":
+      return { kind: "path", workspace: workspace.path };
+    case "default": {
+      const dir = taskDir(spec, root);
+      return dir.ok ? { kind: "default", workspace: dir.value } : undefined;
+    }
+    case "worktree":
+      return undefined;
+  }
 }
 
 /** @param log the attempt's log file, for the link that always leads to the latest. */
