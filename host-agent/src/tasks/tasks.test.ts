@@ -67,6 +67,20 @@ const belonging = (host: TaskHost, attempt: string) => {
   };
 };
 
+const killRunner = (host: TaskHost, { spec }: Dialogue) =>
+  process.kill(Number(attemptFile(host, spec.attempt, "runner.pid")?.split(" ")[0]), "SIGKILL");
+
+/** The host-agent, and all that ran of the attempt, as a machine that goes down ends them. */
+async function stopWith(host: TaskHost, task: Dialogue): Promise<void> {
+  await host.agent.stop();
+  killRunner(host, task);
+  await killAll(belonging(host, task.spec.attempt), systemClock, new AbortController().signal);
+}
+
+/** As if it had been written before the machine was started again. */
+const ofAnotherBoot = (file: string) =>
+  writeFileSync(file, readFileSync(file, "utf8").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, "00000000-0000-0000-0000-000000000000"));
+
 /** What a child waits for, so that it runs as long as the test wants and no longer. */
 const gateOf = (host: TaskHost) => {
   const file = path.join(host.home.dir, "gate");
@@ -337,7 +351,7 @@ describe("ends", () => {
     await task.offer();
     await task.start();
     await expect.poll(() => attemptFile(host, task.spec.attempt, "agent.log")).toBe("on\n");
-    process.kill(Number(attemptFile(host, task.spec.attempt, "runner.pid")?.split(" ")[0]), "SIGKILL");
+    killRunner(host, task);
     expect(await task.ended()).toMatchObject({ outcome: "failed", reason: { code: "runner_died" }, exitCode: null, log: { bytes: 3 } });
     expect(membersOf(belonging(host, task.spec.attempt))).toEqual([]);
   });
@@ -552,7 +566,7 @@ describe("after a crash of the host-agent", () => {
     await task.offer();
     await task.start();
     await host.agent.stop();
-    process.kill(Number(attemptFile(host, task.spec.attempt, "runner.pid")?.split(" ")[0]), "SIGKILL");
+    killRunner(host, task);
     expect(await task.ended(await restart(host))).toMatchObject({ outcome: "failed", reason: { code: "runner_died" } });
     expect(membersOf(belonging(host, task.spec.attempt))).toEqual([]);
   });
@@ -564,11 +578,8 @@ describe("after a crash of the host-agent", () => {
     await begun.offer();
     await begun.start();
     await host.agent.stop();
-    process.kill(Number(attemptFile(host, begun.spec.attempt, "runner.pid")?.split(" ")[0]), "SIGKILL");
-    for (const name of ["started", "launch.json"]) {
-      const file = path.join(host.home.paths.attemptsDir, begun.spec.attempt, name);
-      writeFileSync(file, readFileSync(file, "utf8").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, "00000000-0000-0000-0000-000000000000"));
-    }
+    killRunner(host, begun);
+    for (const name of ["started", "launch.json"]) ofAnotherBoot(path.join(host.home.paths.attemptsDir, begun.spec.attempt, name));
     const link = await restart(host);
     expect(await begun.ended(link)).toMatchObject({ outcome: "lost", reason: { code: "host_reboot" } });
     expect(link.frames("attempts")[0]?.items.find(({ attempt }) => attempt === accepted.spec.attempt)?.status).toEqual({
@@ -581,13 +592,11 @@ describe("after a crash of the host-agent", () => {
     const task = dialogue(["sleep", "60"]);
     await task.offer();
     await task.start();
-    await host.agent.stop();
-    process.kill(Number(attemptFile(host, task.spec.attempt, "runner.pid")?.split(" ")[0]), "SIGKILL");
-    await killAll(belonging(host, task.spec.attempt), systemClock, new AbortController().signal);
+    await stopWith(host, task);
     const dir = path.join(host.home.paths.attemptsDir, task.spec.attempt);
     for (const name of ["started", "runner.pid", "child", "launch.json", "agent.log"]) rmSync(path.join(dir, name));
     const begun = path.join(dir, "begun.json");
-    writeFileSync(begun, readFileSync(begun, "utf8").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, "00000000-0000-0000-0000-000000000000"));
+    ofAnotherBoot(begun);
     const link = await restart(host);
     expect(await task.ended(link)).toMatchObject({ outcome: "lost", reason: { code: "host_reboot" } });
     expect(JSON.parse(readFileSync(begun, "utf8"))).toMatchObject({ kind: "default", adapter: "shell" });
@@ -631,9 +640,7 @@ describe("after a crash of the host-agent", () => {
     const task = dialogue(["sleep", "60"]);
     await task.offer();
     await task.start();
-    await host.agent.stop();
-    process.kill(Number(attemptFile(host, task.spec.attempt, "runner.pid")?.split(" ")[0]), "SIGKILL");
-    await killAll(belonging(host, task.spec.attempt), systemClock, new AbortController().signal);
+    await stopWith(host, task);
     const other = spawn("sleep", ["60"], { detached: true });
     undo.push(() => other.kill("SIGKILL"));
     await once(other, "spawn");
@@ -641,10 +648,7 @@ describe("after a crash of the host-agent", () => {
     const dir = path.join(host.home.paths.attemptsDir, task.spec.attempt);
     writeFileSync(path.join(dir, "child"), `${other.pid} ${readStat(other.pid ?? 0)?.started}\n`);
     writeFileSync(path.join(dir, "cgroups"), "");
-    for (const name of ["started", "launch.json"]) {
-      const file = path.join(dir, name);
-      writeFileSync(file, readFileSync(file, "utf8").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, "00000000-0000-0000-0000-000000000000"));
-    }
+    for (const name of ["started", "launch.json"]) ofAnotherBoot(path.join(dir, name));
     expect(await task.ended(await restart(host))).toMatchObject({ outcome: "lost", reason: { code: "host_reboot" } });
     expect([other.exitCode, other.signalCode]).toEqual([null, null]);
     other.kill("SIGKILL");
