@@ -81,7 +81,7 @@ export class AttemptOffers {
       });
     }
     this.#roster.add(spec, spec.fence, { type: "accepted", sinceMs: clock.monotonicMs() });
-    this.#waiting.answered(spec.attempt);
+    this.#waiting.answered(spec.attempt, (groups) => store.lay(spec.attempt, groups));
     return ok({ answer: "accepted" });
   }
 

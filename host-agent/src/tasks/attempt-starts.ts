@@ -10,7 +10,7 @@ import { because, type Standing } from "./attempt-state.ts";
 import type { AttemptTelling } from "./attempt-telling.ts";
 import { knownSecrets } from "./log-file.ts";
 import { reasonOf } from "./reasons.ts";
-import { startRunner, type Orders, type RunnerShell } from "./runner.ts";
+import { startRunner, type Orders, type Ready, type RunnerShell } from "./runner.ts";
 import { isScope } from "./scope.ts";
 import type { WaitingDeps, WaitingShells } from "./waiting-shells.ts";
 import type { WorkPlan } from "./work-plan.ts";
@@ -116,10 +116,10 @@ export class AttemptStarts {
     if (spec.stopAfterMs !== undefined) store.touchLease(attempt, uptimeCs());
     let refusal = because("spawn_failed", "The runner could not be started on this host.");
     for (const { shell, waiting } of this.#runners(attempt, shells(attempt))) {
-      const ready = async (): Promise<readonly string[]> => {
-        const groups = isScope(shell) ? [] : this.#waiting.takeGroups(attempt, plan.limits);
+      const ready = async (): Promise<Ready | undefined> => {
+        const taken = isScope(shell) ? undefined : this.#waiting.takeReady(attempt, plan.limits);
         await noted;
-        return groups;
+        return taken;
       };
       const started = await startRunner(runner, this.#orders(spec, plan), shell, ready, waiting);
       passed("spawned");

@@ -124,6 +124,18 @@ export class AttemptStore {
     rmSync(this.#file(attempt, "begun.json"), { force: true });
   }
 
+  /** What its runner would begin with, for the time before its start; of this life of the machine. False: it could not be written. */
+  lay(attempt: string, groups: readonly string[]): boolean {
+    try {
+      writeFileSync(this.#file(attempt, "cgroups"), groups.map((group) => `${group}\n`).join(""), { mode: 0o600 });
+      writeFileSync(this.#file(attempt, "why"), "exit\n", { mode: 0o600 });
+      writeFileSync(this.paths(attempt).log, "", { mode: 0o600 });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** There for whoever reads it in this life of the machine. */
   noteLaunch(attempt: string, note: LaunchNote, stdin: string | undefined): void {
     if (stdin !== undefined) writeFileSync(this.#file(attempt, "stdin"), stdin, { mode: 0o600 });
@@ -204,7 +216,7 @@ export class AttemptStore {
 
   /** The child, which leads its session: `pid start`, as the runner writes it. */
   child(attempt: string): Child | undefined {
-    const [first, ...rest] = this.#text(attempt, "child")?.trim().split(" ") ?? [];
+    const [first, ...rest] = this.#text(attempt, "child")?.split("\n")[0]?.split(" ") ?? [];
     const pid = Number(first);
     return Number.isSafeInteger(pid) && pid > 1 ? { pid, started: rest.join(" ") } : undefined;
   }

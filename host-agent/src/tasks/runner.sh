@@ -2,10 +2,17 @@
 # Carries one attempt: starts its child once, lets it write its log itself, waits, and leaves exit.json behind. It outlives
 # the host-agent, and is the same program on every transport. POSIX sh only: dash, ash and bash run it.
 #
-#   sh runner.sh     orders on standard input, secrets among them; begun before there are any, it waits for them. In order:
+#   sh runner.sh                    orders on standard input, secrets among them
+#   sh runner.sh ahead sh           begun before there are any: it has its watcher already, and the child's half (of that shell,
+#                                   `sh runner.sh child "$$ $began"`) waits for the orders. Those without a secret, that is
+#                                   without `arg` and `env`, are to be found on descriptor 3 when the child has ended, before
+#                                   whatever the runner said meanwhile on descriptor 2; and on 5 by the watcher, once 4 is closed.
+#
+# Orders, in this order:
 #
 #   opt <name> <value>     attempt, boot, timeout, stop_after (centiseconds), grace (seconds), log_limit, memory (bytes), pids,
-#                          cpus (hundredths); group: a cgroup of its own that was made already, once for each
+#                          cpus (hundredths); group: a cgroup of its own that was made already, once for each; laid: `cgroups`
+#                          tells those, and `why` and `agent.log` are there too
 #   dir, cwd <path>        of the attempt, and of the child
 #   arg <value>            the program, and what it is given
 #   env <name>=<value>     all of the child's
@@ -137,6 +144,9 @@ each_group() {
 enter_group() {
   if [ -w "$1/tasks" ]; then echo 0 >"$1/tasks"; else echo "$pid" >"$1/cgroup.procs"; fi
 }
+read_groups() {
+  while read -r one; do groups=$groups$one$newline; done <"$dir/cgroups"
+} 2>/dev/null
 leave_groups() {
   IFS='
 '
@@ -289,8 +299,10 @@ keep_watch() {
     wait "$napping"
     napping=
     uptime_now
-    # The runner was killed: its child has nobody to tell its end to.
-    kill -0 $$ 2>/dev/null || { stop_members; exit 0; }
+    [ -n "$groups" ] || read_groups
+    own_up
+    # The runner was killed: its child has nobody to tell its end to. A child of another runner has.
+    kill -0 $$ 2>/dev/null || { [ -z "$ours" ] || stop_members; exit 0; }
     sample 2>/dev/null
     judge 2>/dev/null
     [ -z "$why" ] || break
@@ -300,25 +312,34 @@ keep_watch() {
   stop_members
 }
 
+watch_ahead() {
+  uptime_now
+  began_cs=$now
+  own_up
+  keep_watch
+}
+
 # ---- the attempt ------------------------------------------------------------------------------------------------
 
-run() {
-  fields=$IFS
-  boot=unknown timeout= stop_after= grace=10 log_limit=1099511627776 memory= pids= cpus= given=
-  attempt= dir= cwd=/
-  setsid=
-  for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || setsid=$one; done
-  began_at $$
-
-  # All at once: a shell reads line by line one byte at a time.
+# All at once: a shell reads line by line one byte at a time.
+read_orders() {
   orders=$(cat)
+}
+# Without another process, where that can wait.
+read_slowly() {
+  orders=
+  while IFS= read -r one; do orders=$orders$one$newline; done
+  orders=${orders%"$newline"}
+}
+
+# Does `$1`, with the orders for the child: variables, each behind its `env`, then `go`, then the program. Of names that come
+# from elsewhere none becomes a variable of ours; and what this shell starts beside the child has none of them in its environment.
+obey() {
   case $orders in *"$newline"go) ;; *) exit 74 ;; esac
-  exec </dev/null
-  # Variables, each behind its `env`, then `go`, then the program. Of names that come from elsewhere none becomes a variable
-  # of ours; and what this shell starts beside the child has none of them in its environment.
+  doing=$1
   set -f
   IFS=$newline
-  set -- $orders $setsid
+  set -- $orders $2
   IFS=$fields
   set +f
   orders=
@@ -336,6 +357,7 @@ run() {
           "opt memory "*) memory=$value ;;
           "opt pids "*) pids=$value ;;
           "opt cpus "*) cpus=$value ;;
+          "opt laid "*) laid=$value ;;
           "opt group "*) given=$given$value$newline ;;
         esac
         ;;
@@ -346,28 +368,87 @@ run() {
     esac
     shift
   done
+  "$doing" "$@"
+}
 
-  me="$$ $began $boot"
+# Once, by one runner only.
+claim() {
   set -C
-  { echo "$me" >"$dir/started"; } 2>/dev/null || exit 75
+  { echo "$runner $boot" >"$dir/started"; } 2>/dev/null || exit 75
   set +C
-  echo "$me" >"$dir/runner.pid"
-  trap : HUP INT TERM QUIT
+}
+is_ours() {
+  read -r holder 2>/dev/null <"$dir/started" && [ "$holder" = "$runner $boot" ]
+}
+own_up() {
+  [ -n "$ours" ] || ! is_ours || { ours=yes; echo "$runner $boot" >"$dir/runner.pid"; }
+}
 
-  oom=0 peak=0 groups= watcher=
+prepare() {
   make_groups 2>/dev/null
-  printf %s "$groups" >"$dir/cgroups"
-  echo exit >"$dir/why"
-  : >>"$dir/agent.log"
+  [ "$laid$groups" = "yes$given" ] || {
+    printf %s "$groups" >"$dir/cgroups"
+    echo exit >"$dir/why"
+    : >>"$dir/agent.log"
+  }
   uptime_now
   began_cs=$now
+}
+
+carry() {
+  claim
+  own_up
+  trap : HUP INT TERM QUIT
+  prepare
   keep_watch >/dev/null 2>&1 &
   watcher=$!
-
   # In the foreground: a background job of a shell could not be interrupted. The shell says on its standard error when a
   # signal ended it, which the status alone does not tell from `exit 137`.
   { (start_child "$@"); status=$?; } 2>"$dir/how"
+  how=
+  [ ! -s "$dir/how" ] || how=signal
+  finish
+}
 
+# What takes longest is done before there are orders: two processes, and the session of one of them.
+carry_ahead() {
+  trap : HUP INT TERM QUIT
+  { read -r one; exec </dev/null; read_slowly <&5; exec 5<&-; obey watch_ahead ""; } <&4 >/dev/null 2>&1 3<&- 4<&- &
+  watcher=$!
+  exec 4<&- 5<&-
+  (exec $setsid "$@" "$0" child "$runner" 2>/dev/null 3<&-)
+  status=$?
+  exec </dev/null
+  read_slowly <&3
+  how=${orders##*"$newline"go}
+  orders=${orders%"$how"}
+  obey finish_ahead ""
+}
+
+finish_ahead() {
+  is_ours || exit "$status"
+  read_groups
+  uptime_now
+  began_cs=$now
+  # Behind the child, where the child's half wrote it.
+  { read -r _ && read -r began_cs; } 2>/dev/null <"$dir/child"
+  finish
+}
+
+# Without the runner nobody would tell the end of what is begun here. One that nobody has waited for yet has a pid still.
+is_carried() {
+  kill -0 "${runner%% *}" 2>/dev/null && { [ -e "/proc/${runner%% *}/exe" ] || [ ! -e /proc/self/exe ]; }
+}
+
+# Beside a runner that has begun before its orders came.
+begin_child() {
+  is_carried || exit 74
+  claim
+  prepare
+  start_child "$@"
+}
+
+finish() {
   uptime_now
   kill "$watcher" 2>/dev/null
   why=exit
@@ -379,12 +460,12 @@ run() {
   cpu=
   [ -r "$dir/times" ] && { read -r _ && read -r cpu; } <"$dir/times"
   signal=0
-  [ "$status" -le 128 ] || [ ! -s "$dir/how" ] || signal=$((status - 128))
+  [ "$status" -le 128 ] || [ -z "$how" ] || signal=$((status - 128))
   leave "{\"status\":$status,\"signal\":$signal,\"why\":\"$why\",\"oom\":$oom,\"cpu\":\"$cpu\",\"peakMemoryBytes\":$peak,\"wallMs\":$(((now - began_cs) * 10))}"
 }
 
-start_child() {
-  trap - HUP INT TERM QUIT
+# A shell that was forked has the name of the one it was forked from.
+find_self() {
   if read -r stat 2>/dev/null </proc/self/stat; then
     pid=${stat%% *}
     began_in "$stat"
@@ -392,9 +473,14 @@ start_child() {
     pid=$(exec sh -c 'echo $PPID')
     began_at "$pid"
   fi
+}
+
+start_child() {
+  trap - HUP INT TERM QUIT
+  [ -n "$pid" ] || find_self
   each_group enter_group 2>/dev/null
   { echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
-  echo "$pid $began" >"$dir/child"
+  echo "$pid $began$newline$began_cs" >"$dir/child"
   # Whoever gave the orders is told; it may be gone meanwhile.
   trap '' PIPE
   { echo "$pid $began"; } 2>/dev/null
@@ -429,5 +515,36 @@ leave() {
   mv -f "$dir/exit.tmp" "$dir/exit.json"
 }
 
-run
+fields=$IFS
+boot=unknown timeout= stop_after= grace=10 log_limit=1099511627776 memory= pids= cpus= given= laid=
+attempt= dir= cwd=/
+oom=0 peak=0 groups= watcher= ours= pid=
+setsid=
+for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || setsid=$one; done
+
+case ${1-} in
+  child)
+    runner=$2 by=
+    # Such a shell (busybox) has programs of its own, which it prefers to those in the child's PATH.
+    [ "$(command -v cat)" != cat ] || by=/usr/bin/nice$newline-n${newline}0
+    pid=$$
+    began_at $$
+    read_orders
+    exec </dev/null
+    obey begin_child "$by"
+    ;;
+  ahead)
+    shift
+    began_at $$
+    runner="$$ $began"
+    carry_ahead "$@"
+    ;;
+  *)
+    began_at $$
+    runner="$$ $began"
+    read_orders
+    exec </dev/null
+    obey carry "$setsid"
+    ;;
+esac
 exit 0

@@ -11,82 +11,27 @@ import { readStat } from "../holder/processes.ts";
 import { noMounts, noRoot, titled } from "../daemon/testing/needs.ts";
 import { Exit, parseStarted, cpuOf } from "./attempt-files.ts";
 import { makeCgroups } from "./cgroup-places.ts";
-import { killAll, membersOf, removeCgroups } from "./members.ts";
+import { killAll, membersOf } from "./members.ts";
+import { begin, belongingOf, file, order, PROGRAM, run, SH, undo, undoAll } from "./testing/runner-rig.ts";
 import { orderText, RUNNER_INCOMPLETE, RUNNER_SECOND, RunnerShell, startRunner, type Orders } from "./runner.ts";
 
-const PROGRAM = path.resolve(import.meta.dirname, "runner.sh");
 /** The last one has no cgroups: there the session and the attempt's name in the environment tell who belongs to it. */
 const WITHOUT_CGROUPS = ["unshare", "--mount", "sh", "-c", 'umount -R /sys/fs/cgroup 2>/dev/null; exec dash "$@"', "sh"];
 const isHere = ([program = ""]: readonly string[]) => spawnSync(program, ["--help"]).error === undefined;
 const SHELLS = [["dash"], ["busybox", "sh"], ...(process.env["MAESTRO_FULL"] === "1" ? [["bash", "--posix"]] : []), WITHOUT_CGROUPS];
 const missing = (shell: readonly string[]) => (shell === WITHOUT_CGROUPS ? noMounts() : isHere(shell) ? undefined : `needs ${shell[0]}`);
 
-/** Tests run beside one another: what one leaves is undone when all have ended. */
-const undo: (() => unknown)[] = [];
-afterAll(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+afterAll(undoAll);
 
-let count = 0;
-
-function order(argv: readonly string[], more: Partial<Orders> = {}): Orders {
-  const attempt = `att_run${process.pid}x${count++}`;
-  const dir = mkdtempSync(path.join(tmpdir(), "runner-"));
-  undo.push(() => rmSync(dir, { recursive: true, force: true, maxRetries: 20 }));
-  undo.push(async () => {
-    const belonging = belongingOf({ attempt, dir });
-    await killAll(belonging, systemClock, new AbortController().signal);
-    // What a killed runner leaves makes every other one of this machine slower.
-    removeCgroups(belonging.cgroups);
-  });
-  return {
-    attempt,
-    dir,
-    bootId: readBootId(),
-    argv,
-    env: { PATH: process.env["PATH"] ?? "", MAESTRO_ATTEMPT_ID: attempt },
-    cwd: dir,
-    timeoutMs: 60_000,
-    stopAfterMs: undefined,
-    graceMs: 1_000,
-    logLimitBytes: 1024 ** 3,
-    limits: {},
-    ...more,
-  };
-}
-
-const file = ({ dir }: Pick<Orders, "dir">, name: string): string => {
-  try {
-    return readFileSync(path.join(dir, name), "utf8");
-  } catch {
-    return "";
-  }
-};
-const childIn = (text: string) => {
-  const [pid = "", started = ""] = text.trim().split(" ");
-  return pid === "" ? undefined : { pid: Number(pid), started };
-};
-const belongingOf = (orders: Pick<Orders, "dir" | "attempt">) => ({
-  attempt: orders.attempt,
-  cgroups: file(orders, "cgroups").split("\n").filter(Boolean),
-  child: childIn(file(orders, "child")),
-});
-
-async function begin(shell: readonly string[], orders: Orders) {
-  const started = await startRunner(PROGRAM, orders, shell);
-  if (!started.ok) throw new Error(started.error.detail);
-  return started.value;
-}
-
-async function run(shell: readonly string[], orders: Orders): Promise<Omit<Exit, "atMs">> {
-  const { exited } = await begin(shell, orders);
-  expect(await exited).toEqual({ code: 0, signal: null });
-  return Exit.parse(JSON.parse(file(orders, "exit.json")));
-}
-
-const named = SHELLS.map((shell) => ({ name: shell === WITHOUT_CGROUPS ? "without cgroups" : shell[0], shell }));
+const named = SHELLS.flatMap((shell) =>
+  [false, true].map((ahead) => ({
+    name: `${shell === WITHOUT_CGROUPS ? "without cgroups" : shell[0]}${ahead ? ", ahead of its orders" : ""}`,
+    way: { shell, ahead },
+  })),
+);
 // Most of them wait for seconds of the runner's.
-describe.concurrent.each(named)("$name", ({ shell }) => {
+describe.concurrent.each(named)("$name", ({ way }) => {
+  const { shell, ahead } = way;
   const reason = missing(shell);
   beforeEach(({ skip }) => skip(reason !== undefined, reason));
 
@@ -96,7 +41,7 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
     const cwd = path.join(orders.dir, "with space");
     mkdirSync(cwd);
     writeFileSync(path.join(orders.dir, "stdin"), "the prompt");
-    const exit = await run(shell, { ...orders, cwd, env: { ...orders.env, ODD: odd } });
+    const exit = await run(way, { ...orders, cwd, env: { ...orders.env, ODD: odd } });
     expect(exit).toMatchObject({ status: 0, signal: 0, why: "exit", oom: 0 });
     expect(file(orders, "agent.log")).toBe(`${odd}||-n|${odd}|${cwd}|the prompt\nbad\n`);
     expect(cpuOf(exit.cpu)).toBeGreaterThanOrEqual(0);
@@ -110,7 +55,7 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
     const orders = order(["sh", "-c", "cat; pwd; env"]);
     writeFileSync(path.join(orders.dir, "stdin"), "the prompt\n");
     const mine = Object.fromEntries(names.map((name) => [name, name === "OPTIND" ? "4" : `/${name}/`]));
-    expect(await run(shell, { ...orders, env: { ...mine, ...orders.env, UID: "77" } })).toMatchObject({ status: 0 });
+    expect(await run(way, { ...orders, env: { ...mine, ...orders.env, UID: "77" } })).toMatchObject({ status: 0 });
     const [prompt, cwd, ...seen] = file(orders, "agent.log").split("\n");
     expect([prompt, cwd]).toEqual(["the prompt", orders.dir]);
     // The child is a shell too, and takes these for its own.
@@ -118,19 +63,20 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
   });
 
   test("[TK1] `exit 137` is told from SIGKILL, and 127 from nothing", async () => {
-    expect(await run(shell, order(["sh", "-c", "exit 137"]))).toMatchObject({ status: 137, signal: 0 });
-    expect(await run(shell, order(["sh", "-c", "kill -9 $$"]))).toMatchObject({ status: 137, signal: 9 });
-    expect(await run(shell, order(["sh", "-c", "kill -TERM $$"]))).toMatchObject({ status: 143, signal: 15 });
-    expect(await run(shell, order(["/nowhere/at/all"]))).toMatchObject({ status: 127, signal: 0 });
+    expect(await run(way, order(["sh", "-c", "exit 137"]))).toMatchObject({ status: 137, signal: 0 });
+    expect(await run(way, order(["sh", "-c", "kill -9 $$"]))).toMatchObject({ status: 137, signal: 9 });
+    expect(await run(way, order(["sh", "-c", "kill -TERM $$"]))).toMatchObject({ status: 143, signal: 15 });
+    expect(await run(way, order(["/nowhere/at/all"]))).toMatchObject({ status: 127, signal: 0 });
   });
 
   test("[TK1] of two runners one starts the child, and orders without their end start nothing", async () => {
     const orders = order(["sh", "-c", "echo ran; sleep 0.2"]);
-    const both = await Promise.all([begin(shell, orders), begin(shell, orders)]);
+    const both = await Promise.all([begin(way, orders), begin(way, orders)]);
     const codes = await Promise.all(both.map(({ exited }) => exited));
     expect(codes.map(({ code }) => code).toSorted()).toEqual([0, RUNNER_SECOND]);
     expect(file(orders, "agent.log")).toBe("ran\n");
 
+    if (ahead) return;
     const torn = order(["sh", "-c", "echo ran", "go"], { env: { PATH: "", go: "\ngo\n" } });
     const text = orderText(torn);
     for (const cut of [0, 10, text.indexOf("arg"), text.indexOf("arg go") + 6, text.length - 3, text.length - 2]) {
@@ -159,7 +105,7 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
     const env = Object.fromEntries([...values, ...values, ...values].map((value, n) => [`ODD_${n}`, value]));
     const cwd = path.join(orders.dir, "\nsome * where\n");
     mkdirSync(cwd);
-    await run(shell, { ...orders, cwd, env: { ...orders.env, ...env } });
+    await run(way, { ...orders, cwd, env: { ...orders.env, ...env } });
     const [argv, seen] = JSON.parse(file(orders, "agent.log"));
     expect(argv).toEqual(values);
     expect(seen).toMatchObject(env);
@@ -168,7 +114,7 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
 
   test("[TK1] it names itself by pid, start and boot, and its child leads a session of its own", async () => {
     const orders = order(["sh", "-c", "cut -d' ' -f6 </proc/self/stat; sleep 30"]);
-    const { child, pid } = await begin(shell, orders);
+    const { child, pid } = await begin(way, orders);
     const leader = await child;
     const started = parseStarted(file(orders, "started"), 0);
     expect(started).toMatchObject({ type: "named", runner: { pid, bootId: readBootId() } });
@@ -180,7 +126,7 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
     const orders = order(["sh", "-c", 'printf %s "$SECRET" | wc -c; sleep 30']);
     // Of this test alone: the same runs in other shells at this time.
     const secret = `s3cret-${"x".repeat(20)}-${orders.attempt}`;
-    const { child, pid } = await begin(shell, { ...orders, env: { ...orders.env, SECRET: secret } });
+    const { child, pid } = await begin(way, { ...orders, env: { ...orders.env, SECRET: secret } });
     const leader = await child;
     await expect.poll(() => file(orders, "agent.log").trim()).toBe(String(secret.length));
     // The child, and what it sleeps by.
@@ -200,7 +146,7 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
 
   test("[F34] a grandchild that keeps stdout open delays nothing, and writes no more once the log is closed", async () => {
     const orders = order(["sh", "-c", "setsid sh -c 'trap \"\" TERM HUP; while :; do echo late; sleep 0.05; done' & echo done"]);
-    const exit = await run(shell, orders);
+    const exit = await run(way, orders);
     expect(exit).toMatchObject({ status: 0, why: "exit" });
     expect(exit.wallMs).toBeLessThan(5_000);
     expect(membersOf(belongingOf(orders))).toEqual([]);
@@ -213,14 +159,14 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
   test("the runner ends what runs longer than it may, deaf descendants too", async () => {
     const deaf = "trap '' INT TERM; setsid sh -c 'trap \"\" INT TERM; while :; do sleep 1; done' & while :; do sleep 1; done";
     const orders = order(["sh", "-c", deaf], { timeoutMs: 1_000 });
-    const exit = await run(shell, orders);
+    const exit = await run(way, orders);
     expect(exit).toMatchObject({ why: "timeout", signal: 9 });
     expect(membersOf(belongingOf(orders))).toEqual([]);
   });
 
   test("[TK2] a runner whose lease is not renewed ends itself; one whose lease is, goes on", async () => {
     const orders = order(["sleep", "30"], { stopAfterMs: 1_000 });
-    expect(await run(shell, orders)).toMatchObject({ why: "fenced" });
+    expect(await run(way, orders)).toMatchObject({ why: "fenced" });
 
     const renewed = order(["sleep", "2.5"], { stopAfterMs: 1_500 });
     const uptime = () => Math.floor(Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 100);
@@ -231,17 +177,17 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
       renameSync(`${lease}.tmp`, lease);
     }, 100);
     undo.push(() => clearInterval(renew));
-    expect(await run(shell, renewed)).toMatchObject({ why: "exit", status: 0 });
+    expect(await run(way, renewed)).toMatchObject({ why: "exit", status: 0 });
   });
 
   test("[LG2] a log past its limit ends the attempt, also without a host-agent", async () => {
     const orders = order(["sh", "-c", "head -c 100000 /dev/zero; sleep 30"], { logLimitBytes: 50_000 });
-    expect(await run(shell, orders)).toMatchObject({ why: "log_limit" });
+    expect(await run(way, orders)).toMatchObject({ why: "log_limit" });
   });
 
   test("[F6] when the runner is killed, what it had begun is found and ended", async () => {
     const orders = order(["sh", "-c", "setsid sleep 60 & sleep 60"]);
-    const { child, pid, exited } = await begin(shell, orders);
+    const { child, pid, exited } = await begin(way, orders);
     await child;
     await expect.poll(() => membersOf(belongingOf(orders)).length).toBeGreaterThanOrEqual(3);
     process.kill(pid, "SIGKILL");
@@ -255,7 +201,7 @@ describe.concurrent.each(named)("$name", ({ shell }) => {
 test("[F6] a shell whose command is killed with it does not go on to the next one", async () => {
   const script = "i=0; while [ $i -lt 40 ]; do i=$((i+1)); (sleep 60; echo went on) & done; sleep 60; echo went on";
   const orders = order(["sh", "-c", script]);
-  const { child, pid, exited } = await begin(["/bin/sh"], orders);
+  const { child, pid, exited } = await begin(SH, orders);
   await child;
   await expect.poll(() => membersOf(belongingOf(orders)).length).toBeGreaterThanOrEqual(81);
   process.kill(pid, "SIGKILL");
@@ -277,7 +223,7 @@ test("[TK4] a session whose leader has the child's pid and another start is some
 
 test("[TK1] a stray signal to the runner does not end it", async () => {
   const orders = order(["sh", "-c", "sleep 0.5; exit 6"]);
-  const { child, pid, exited } = await begin(["/bin/sh"], orders);
+  const { child, pid, exited } = await begin(SH, orders);
   await child;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.kill(pid, signal);
   await exited;
@@ -310,7 +256,7 @@ test("[F28] where no file descriptor is left, it says so: also a shell that was 
     try {
       for (;;) openSync("/dev/null", "r");
     } catch {}
-    const waiting = new RunnerShell(${JSON.stringify(PROGRAM)});
+    const waiting = new RunnerShell(${JSON.stringify(PROGRAM)}, undefined, true);
     const told = await startRunner(${JSON.stringify(PROGRAM)}, orders, ["/bin/sh"], undefined, waiting);
     waiting.dismiss();
     const again = await startRunner(${JSON.stringify(PROGRAM)}, orders);
@@ -323,7 +269,7 @@ test("[F28] where no file descriptor is left, it says so: also a shell that was 
 test("an argument longer than a pipe holds arrives whole", async () => {
   const long = "0123456789\n".repeat(10_000);
   const orders = order(["sh", "-c", 'printf %s "$1" | cksum', "sh", long]);
-  const { exited } = await begin(["/bin/sh"], orders);
+  const { exited } = await begin(SH, orders);
   await exited;
   expect(file(orders, "agent.log")).toBe(spawnSync("cksum", { input: long }).stdout.toString());
 });
@@ -335,23 +281,25 @@ test.skipIf(ownsMemory !== undefined)(
   async () => {
     const hungry = `const all = []; for (;;) all.push(Buffer.alloc(1024 * 1024, 1));`;
     const orders = order([process.execPath, "-e", hungry], { limits: { memoryBytes: 100 * 1024 * 1024 } });
-    const exit = await run(["/bin/sh"], orders);
+    const exit = await run(SH, orders);
     expect(exit).toMatchObject({ status: 137, signal: 9, why: "exit" });
     expect(exit.oom).toBeGreaterThan(0);
     expect(exit.peakMemoryBytes).toBeGreaterThan(50 * 1024 * 1024);
   },
 );
 
-describe.concurrent.each([["dash"], ["busybox", "sh"]].map((shell) => ({ name: shell[0], shell })))(
+describe.concurrent.each(named.filter(({ way }) => way.shell !== WITHOUT_CGROUPS))(
   "cgroups made before, $name",
-  ({ shell }) => {
+  ({ way: { shell, ahead } }) => {
     const reason = ownsMemory ?? missing(shell);
+    const startIn = (orders: Orders, groups: readonly string[]) =>
+      startRunner(PROGRAM, orders, shell, async () => ({ groups, laid: false }), ahead ? new RunnerShell(PROGRAM, shell, true) : undefined);
 
     test.skipIf(reason !== undefined)(titled("[TK4] hold the child and its limits, and go with it", reason), async () => {
       const orders = order(["sh", "-c", "cat /proc/self/cgroup; sleep 0.1"], { limits: { pids: 40 } });
       const made = makeCgroups(orders.attempt, orders.limits);
       expect(made.length).toBeGreaterThan(0);
-      const started = await startRunner(PROGRAM, orders, shell, async () => made);
+      const started = await startIn(orders, made);
       if (!started.ok) throw new Error(started.error.detail);
       await started.value.child;
       expect(file(orders, "cgroups").split("\n").filter(Boolean).toSorted()).toEqual(made.toSorted());
@@ -364,7 +312,7 @@ describe.concurrent.each([["dash"], ["busybox", "sh"]].map((shell) => ({ name: s
 
     test.skipIf(reason !== undefined)(titled("[TK4] where they are not there, it makes its own", reason), async () => {
       const orders = order(["true"]);
-      const started = await startRunner(PROGRAM, orders, shell, async () => ["/sys/fs/cgroup/nowhere/maestro-x"]);
+      const started = await startIn(orders, ["/sys/fs/cgroup/nowhere/maestro-x"]);
       if (!started.ok) throw new Error(started.error.detail);
       await started.value.exited;
       expect(file(orders, "cgroups")).toContain(`/maestro-${orders.attempt}\n`);
@@ -381,12 +329,12 @@ test("[TK1] what must stand before the child does not: nothing is started, and n
 
 test("[TK1] the child waits for what must stand before it", async () => {
   const orders = order(["true"]);
-  const stands = Promise.withResolvers<readonly string[]>();
+  const stands = Promise.withResolvers<undefined>();
   const starting = startRunner(PROGRAM, orders, ["/bin/sh"], () => stands.promise);
   // Another one is through with everything meanwhile.
-  await run(["/bin/sh"], order(["true"]));
+  await run(SH, order(["true"]));
   expect(readdirSync(orders.dir)).toEqual([]);
-  stands.resolve([]);
+  stands.resolve(undefined);
   const started = await starting;
   if (!started.ok) throw new Error(started.error.detail);
   await started.value.exited;
@@ -397,7 +345,7 @@ test.skipIf(ownsMemory !== undefined)(titled("[F27] a fork bomb is held by its c
   // A shell that may not fork gives up.
   const script = "n=0; while [ $n -lt 500 ]; do sleep 60 & n=$((n+1)); echo $n; done";
   const orders = order(["sh", "-c", script], { limits: { pids: 40 } });
-  expect((await run(["/bin/sh"], orders)).status).not.toBe(0);
+  expect((await run(SH, orders)).status).not.toBe(0);
   const bred = file(orders, "agent.log").split("\n").map(Number).filter(Boolean);
   expect(Math.max(...bred)).toBeGreaterThan(20);
   expect(Math.max(...bred)).toBeLessThan(40);
@@ -412,7 +360,7 @@ test.skipIf(noMounts() !== undefined)(
     undo.push(() => spawnSync("umount", ["-l", mounted]));
     const orders = { ...order(["sh", "-c", "cat /dev/zero; exit 9"]), dir: mounted, cwd: "/tmp" };
     writeFileSync(path.join(mounted, "exit.tmp"), `${" ".repeat(2047)}\n`);
-    const { exited } = await begin(["/bin/sh"], orders);
+    const { exited } = await begin(SH, orders);
     await exited;
     expect(JSON.parse(file(orders, "exit.json"))).toMatchObject({ status: 9, why: "exit" });
     expect(file(orders, "agent.log").length).toBeGreaterThan(100_000);
@@ -422,7 +370,7 @@ test.skipIf(noMounts() !== undefined)(
     mkdirSync(late.dir);
     writeFileSync(path.join(late.dir, "exit.tmp"), `${" ".repeat(2047)}\n`);
     await (
-      await begin(["/bin/sh"], late)
+      await begin(SH, late)
     ).exited;
     expect(JSON.parse(file(late, "exit.json"))).toMatchObject({ why: "timeout" });
   },

@@ -1,9 +1,9 @@
 /** Starts the runner: one POSIX sh program, in a session of its own, its orders on standard input. */
-import { spawn } from "node:child_process";
+import { spawn, type StdioOptions } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
 import * as path from "node:path";
-import type { Writable } from "node:stream";
+import { Duplex, type Readable, type Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -23,8 +23,15 @@ export interface Orders {
   graceMs: number;
   logLimitBytes: number;
   limits: Limits;
+  ready?: Ready | undefined;
+}
+
+/** What was got ready for it. */
+export interface Ready {
   /** Cgroups that were made for it; with none, the runner looks where it can make some. */
-  groups?: readonly string[] | undefined;
+  groups: readonly string[];
+  /** Its files tell of these groups already, and those that it begins with are there. */
+  laid: boolean;
 }
 
 /** Where cgroups allow. */
@@ -83,10 +90,37 @@ function copyRunner(dir: string): string {
   return file;
 }
 
-/** Of a few failures Node tells by an event, of others by throwing. */
-function spawned(file: string, argv: readonly string[], fails: (cause: unknown) => void) {
+/** What the runner says on its standard error, behind the orders without a secret. */
+interface Notes {
+  append: number;
+  /** The runner reads them when its child has ended, its watcher when that has begun. */
+  runner: number;
+  watcher: number;
+}
+
+/** Undefined: the runner begins with its orders then, and is as good. */
+function openNotes(program: string): Notes | undefined {
+  const file = path.join(path.dirname(program), `notes.${process.pid}.${++notesOpened}`);
+  const open: number[] = [];
   try {
-    return spawn(file, argv, { cwd: "/", detached: true, env: runnerEnv(), stdio: ["pipe", "pipe", "ignore"] });
+    for (const flags of ["ax", "r", "r"]) open.push(openSync(file, flags, 0o600));
+    const [append = -1, runner = -1, watcher = -1] = open;
+    return { append, runner, watcher };
+  } catch {
+    for (const fd of open) closeSync(fd);
+    return undefined;
+  } finally {
+    rmSync(file, { force: true });
+  }
+}
+let notesOpened = 0;
+
+/** Of a few failures Node tells by an event, of others by throwing. */
+function spawned(file: string, argv: readonly string[], notes: Notes | undefined, fails: (cause: unknown) => void) {
+  const stdio: StdioOptions =
+    notes === undefined ? ["pipe", "pipe", "ignore"] : ["pipe", "pipe", notes.append, notes.runner, "pipe", notes.watcher];
+  try {
+    return spawn(file, argv, { cwd: "/", detached: true, env: runnerEnv(), stdio });
   } catch (cause) {
     fails(cause);
     return undefined;
@@ -101,14 +135,21 @@ export class RunnerShell {
   /** Why there is none, where there is no pid. */
   readonly failed: Promise<MaestroError>;
   readonly #stdin: Writable | undefined;
+  readonly #watcher: Writable | undefined;
+  #notes: Notes | undefined;
 
-  constructor(program: string, shell: readonly string[] = [SHELL]) {
+  /** @param ahead begins its processes before there are orders, where it can. */
+  constructor(program: string, shell: readonly string[] = [SHELL], ahead = false) {
     const [file = SHELL, ...before] = shell;
-    const argv = [...before, program];
+    this.#notes = ahead ? openNotes(program) : undefined;
+    const argv = [...before, program, ...(this.#notes === undefined ? [] : ["ahead", ...shell])];
     const failed = Promise.withResolvers<MaestroError>();
     this.failed = failed.promise;
-    const fails = (cause: unknown): void => failed.resolve(refuseSpawn({ argv: [file, ...argv], cwd: "/" }, cause));
-    const runner = spawned(file, argv, fails);
+    const fails = (cause: unknown): void => {
+      this.#closeNotes();
+      failed.resolve(refuseSpawn({ argv: [file, ...argv], cwd: "/" }, cause));
+    };
+    const runner = spawned(file, argv, this.#notes, fails);
     this.pid = runner?.pid;
     if (runner === undefined) {
       this.exited = Promise.resolve({ code: null, signal: null });
@@ -120,39 +161,62 @@ export class RunnerShell {
       runner.once("exit", (code, signal) => resolve({ code, signal }));
     });
     // [F28] There are no pipes either where no file descriptor was left.
-    if (runner.pid === undefined) {
+    const { stdin, stdout } = runner;
+    if (runner.pid === undefined || stdin === null || stdout === null) {
       this.child = Promise.resolve(undefined);
       return;
     }
-    this.#stdin = runner.stdin;
+    this.#stdin = stdin;
+    this.#watcher = writableOf(runner.stdio[4]);
     this.child = new Promise((resolve) => {
       let said = "";
-      runner.stdout.on("data", (chunk: Buffer) => {
+      stdout.on("data", (chunk: Buffer) => {
         said += chunk.toString("latin1");
         if (said.includes("\n")) resolve(Number(said.split(" ")[0]) || undefined);
       });
-      runner.stdout.once("close", () => resolve(undefined));
+      stdout.once("close", () => resolve(undefined));
       void this.exited.then(() => setImmediate(() => resolve(undefined)));
     });
-    void this.child.then(() => runner.stdout.destroy());
+    void this.child.then(() => {
+      stdout.destroy();
+      // Not before: it would be in the child's way.
+      this.#watcher?.destroy();
+    });
+    // Without it, what it has begun must not take orders.
+    void this.exited.then(() => this.dismiss());
     // It ended before it had read all: the exit says so.
-    runner.stdin.on("error", () => {});
+    for (const pipe of [stdin, this.#watcher]) pipe?.on("error", () => {});
     // It outlives us, and must not keep us.
     runner.unref();
   }
 
+  /** Throws as a full disk does; nothing is started then. */
   give(orders: Orders): void {
+    if (this.#notes !== undefined) {
+      writeSync(this.#notes.append, orderText({ ...orders, argv: [], env: {} }));
+      this.#closeNotes();
+    }
     this.#stdin?.end(orderText(orders));
   }
 
   /** Without `go` it starts nothing, and goes. */
   dismiss(): void {
+    this.#closeNotes();
+    this.#watcher?.destroy();
     this.#stdin?.destroy();
+  }
+
+  #closeNotes(): void {
+    const notes = this.#notes;
+    this.#notes = undefined;
+    if (notes !== undefined) for (const fd of Object.values(notes)) closeSync(fd);
   }
 }
 
+const writableOf = (pipe: Writable | Readable | null | undefined): Writable | undefined => (pipe instanceof Duplex ? pipe : undefined);
+
 /**
- * @param ready what must stand before the child may begin, and the cgroups made for it: it is waited for beside the shell,
+ * @param ready what must stand before the child may begin, and what was got ready for it: it is waited for beside the shell,
  *   which takes a while to begin. When it fails, so does this, and nothing was started.
  * @param runner that began before its orders were known.
  */
@@ -160,7 +224,7 @@ export async function startRunner(
   program: string,
   orders: Orders,
   shell: readonly string[] = [SHELL],
-  ready: (shell: readonly string[]) => Promise<readonly string[]> = async () => [],
+  ready: (shell: readonly string[]) => Promise<Ready | undefined> = async () => undefined,
   runner?: RunnerShell,
 ): Promise<Result<RunnerProcess>> {
   const refusal = refuseOrders(orders);
@@ -172,7 +236,7 @@ export async function startRunner(
   const { pid, failed, child, exited } = begun;
   if (pid === undefined) return err(await failed);
   try {
-    begun.give({ ...orders, groups: await ready(shell) });
+    begun.give({ ...orders, ready: await ready(shell) });
   } catch (cause) {
     begun.dismiss();
     throw cause;
@@ -192,7 +256,7 @@ function refuseOrders({ argv, env, cwd }: Orders): MaestroError | undefined {
 }
 
 export function orderText(orders: Orders): string {
-  const { attempt, dir, bootId, argv, env, cwd, timeoutMs, stopAfterMs, graceMs, logLimitBytes, limits, groups = [] } = orders;
+  const { attempt, dir, bootId, argv, env, cwd, timeoutMs, stopAfterMs, graceMs, logLimitBytes, limits, ready } = orders;
   const options: [string, string | number | undefined][] = [
     ["attempt", attempt],
     ["boot", bootId],
@@ -203,7 +267,8 @@ export function orderText(orders: Orders): string {
     ["memory", limits.memoryBytes],
     ["pids", limits.pids],
     ["cpus", limits.cpus === undefined ? undefined : Math.max(1, Math.round(limits.cpus * 100))],
-    ...groups.map((group): [string, string] => ["group", group]),
+    ["laid", ready?.laid === true ? "yes" : undefined],
+    ...(ready?.groups ?? []).map((group): [string, string] => ["group", group]),
   ];
   return [
     ...options.flatMap(([name, value]) => (value === undefined ? [] : [`opt ${name} ${value}`])),

@@ -59,7 +59,7 @@ async function setUp({ settings = {}, policy, prepare }: SetUp = {}) {
 }
 
 const belonging = (host: TaskHost, attempt: string) => {
-  const [pid, started = ""] = attemptFile(host, attempt, "child")?.trim().split(" ") ?? [];
+  const [pid, started = ""] = attemptFile(host, attempt, "child")?.split("\n")[0]?.split(" ") ?? [];
   return {
     attempt,
     cgroups: (attemptFile(host, attempt, "cgroups") ?? "").split("\n").filter(Boolean),
@@ -68,7 +68,7 @@ const belonging = (host: TaskHost, attempt: string) => {
 };
 
 const killRunner = (host: TaskHost, { spec }: Dialogue) =>
-  process.kill(Number(attemptFile(host, spec.attempt, "runner.pid")?.split(" ")[0]), "SIGKILL");
+  process.kill(Number(attemptFile(host, spec.attempt, "started")?.split(" ")[0]), "SIGKILL");
 
 /** The host-agent, and all that ran of the attempt, as a machine that goes down ends them. */
 async function stopWith(host: TaskHost, task: Dialogue): Promise<void> {
@@ -250,11 +250,14 @@ describe("refusals", () => {
   });
 });
 
-/** Shells that have the runner's program as this host installed it. */
+/** Runners of the program as this host installed it, without what they began. */
 const shellsOf = ({ home }: TaskHost): string[] =>
   readdirSync("/proc").filter((name) => {
     try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "latin1").includes(`\0${home.paths.runnerDir}/`);
+      const argv = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/cmdline`, "latin1") : "";
+      return (
+        argv.includes(`\0${home.paths.runnerDir}/`) && argv.includes(".sh\0ahead\0") && readStat(Number(name))?.session === Number(name)
+      );
     } catch {
       return false;
     }
@@ -295,9 +298,8 @@ describe.skipIf(!existsSync("/proc/self/cmdline") || existsSync("/run/systemd/sy
     const task = dialogue(["sh", "-c", gate.wait]);
     await task.offer();
     await task.start();
-    expect(attemptFile(host, task.spec.attempt, "runner.pid")?.split(" ")[0]).toBe(spare[0]);
-    // Its watcher has its arguments too.
-    await count(host, 3);
+    expect(attemptFile(host, task.spec.attempt, "started")?.split(" ")[0]).toBe(spare[0]);
+    await count(host, 2);
     gate.open();
     await task.ended();
     await count(host, 1);

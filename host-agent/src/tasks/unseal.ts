@@ -1,5 +1,5 @@
 /** [TK5] What a `start` brings, for this host's key only. The format is described in shared/src/protocol/sealed.ts. */
-import { createDecipheriv, createPrivateKey, createPublicKey, diffieHellman, hkdfSync } from "node:crypto";
+import { createDecipheriv, createPrivateKey, createPublicKey, diffieHellman, hkdfSync, type KeyObject } from "node:crypto";
 import { maestroError } from "@maestro/shared/errors";
 import {
   SEALED_MIN_BYTES,
@@ -24,7 +24,7 @@ export function unseal(sealed: string, key: KeyPair, attempt: string, fence: num
   const info = Buffer.from(sealedInfo(attempt, fence));
   try {
     const shared = diffieHellman({
-      privateKey: createPrivateKey({ key: { kty: "OKP", crv: "X25519", x: key.public, d: key.private }, format: "jwk" }),
+      privateKey: privateKeyOf(key),
       publicKey: createPublicKey({
         key: { kty: "OKP", crv: "X25519", x: bytes.subarray(0, SEALED_PUBLIC_KEY_BYTES).toString("base64url") },
         format: "jwk",
@@ -48,4 +48,15 @@ export function unseal(sealed: string, key: KeyPair, attempt: string, fence: num
     // Another key, another attempt, or changed on the way: which one is nobody's business.
     return refused;
   }
+}
+
+/** To read a key takes longer than to use it. */
+const keys = new WeakMap<KeyPair, KeyObject>();
+
+function privateKeyOf(pair: KeyPair): KeyObject {
+  const known = keys.get(pair);
+  if (known !== undefined) return known;
+  const key = createPrivateKey({ key: { kty: "OKP", crv: "X25519", x: pair.public, d: pair.private }, format: "jwk" });
+  keys.set(pair, key);
+  return key;
 }

@@ -40,8 +40,12 @@ const argvOf = (pid: number): string[] => {
 };
 
 /** Leaders of their sessions: what a shell forks has its arguments too until it is another program. */
-const shellsIn = (dir: string): number[] =>
+const leadersIn = (dir: string): number[] =>
   live().filter((pid) => argvOf(pid).some((arg) => arg.startsWith(`${dir}/`) && arg.endsWith(".sh")) && readStat(pid)?.session === pid);
+const isHalf = (pid: number): boolean => argvOf(pid).includes("child");
+const shellsIn = (dir: string): number[] => leadersIn(dir).filter((pid) => !isHalf(pid));
+/** What the shells keep ready for their children. */
+const halvesIn = (dir: string): number[] => leadersIn(dir).filter(isHalf);
 
 function setUp({ shell = ["/bin/sh"], draining = false }: { shell?: readonly string[]; draining?: boolean } = {}) {
   const dir = temporary();
@@ -56,7 +60,7 @@ function setUp({ shell = ["/bin/sh"], draining = false }: { shell?: readonly str
   };
   const waiting = new WaitingShells({ runner, shells, clock: systemClock, draining: () => host.draining }, stop.signal);
   undo.push(
-    () => expect.poll(() => shellsIn(dir), { timeout: 5_000 }).toEqual([]),
+    () => expect.poll(() => leadersIn(dir), { timeout: 5_000 }).toEqual([]),
     () => stop.abort(),
   );
   const settled = async () => {
@@ -143,8 +147,9 @@ describe.skipIf(!existsSync("/proc/self/cmdline"))("one to spare", () => {
   test("one that died is not begun again before the next task, nor one that cannot begin", async () => {
     const { dir, settled, waiting, count } = setUp();
     const [spare = 0] = await settled();
+    await expect.poll(() => halvesIn(dir)).toHaveLength(1);
     process.kill(spare, "SIGKILL");
-    await count(0);
+    await expect.poll(() => leadersIn(dir)).toEqual([]);
     await expect.poll(() => waiting.take("att_a")).toBeUndefined();
     expect(shellsIn(dir)).toEqual([]);
     waiting.done("att_a");
@@ -167,18 +172,39 @@ describe.skipIf(!existsSync("/proc/self/cmdline"))("one to spare", () => {
   });
 
   test("[F28] keeps nothing of ours: no file, no directory, no variable", async () => {
-    const { settled } = setUp();
+    const { dir, settled } = setUp();
     const [spare = 0] = await settled();
     const own = (pid: number) => `/proc/${pid}`;
-    await expect.poll(() => live().filter((pid) => readStat(pid)?.session === spare && argvOf(pid)[0] === "cat")).toHaveLength(1);
-    const [reads = 0] = live().filter((pid) => readStat(pid)?.session === spare && pid !== spare);
+    const sessions = () => [spare, ...halvesIn(dir)];
+    const all = () => live().filter((pid) => sessions().includes(readStat(pid)?.session ?? 0));
+    // Itself and its watcher; its child's half, and what that reads its orders by.
+    await expect
+      .poll(() =>
+        all()
+          .map((pid) => path.basename(argvOf(pid)[0] ?? ""))
+          .toSorted(),
+      )
+      .toEqual(["cat", "sh", "sh", "sh"]);
     expect(readlinkSync(`${own(spare)}/cwd`)).toBe("/");
     const files = (pid: number) => readdirSync(`${own(pid)}/fd`).map((fd) => readlinkSync(`${own(pid)}/fd/${fd}`).replace(/:.*/, ""));
-    // The program; its orders and who gave them; what its `cat` tells.
+    // The program; orders and who gave them; what `cat` tells; what the runner says, which has no name any more.
     const allowed = ["/dev/null", "socket", "pipe"];
-    for (const pid of [spare, reads])
-      expect(files(pid).filter((name) => !allowed.includes(name) && !name.endsWith("/runner.sh"))).toEqual([]);
+    const others = (pid: number) => files(pid).filter((name) => !allowed.includes(name) && !name.endsWith("/runner.sh"));
+    const unnamed = (name: string) => /\/notes\.\d+\.\d+ \(deleted\)$/.test(name);
+    expect(
+      all()
+        .flatMap(others)
+        .filter((name) => !unnamed(name)),
+    ).toEqual([]);
+    const sessionOf = (pid: number) => readStat(pid)?.session;
+    // What the child would inherit.
+    expect(
+      all()
+        .filter((pid) => sessionOf(pid) !== spare)
+        .flatMap(others),
+    ).toEqual([]);
     expect(files(spare).filter((name) => name === "socket")).toHaveLength(2);
+    expect(readdirSync(dir)).toEqual(["runner.sh"]);
     const names = readFileSync(`${own(spare)}/environ`, "latin1")
       .split("\0")
       .map((entry) => entry.split("=")[0]);
@@ -193,8 +219,9 @@ describe.skipIf(!existsSync("/proc/self/cmdline"))("one to spare", () => {
     await once(createInterface({ input: agent.stdout }), "line");
     await expect.poll(() => shellsIn(dir), { timeout: 10_000 }).toHaveLength(1);
     const [spare] = shellsIn(dir);
-    const session = () => live().filter((pid) => readStat(pid)?.session === spare);
-    await expect.poll(() => session().length).toBe(2);
+    const halves = halvesIn(dir);
+    const session = () => live().filter((pid) => [spare, ...halves, ...halvesIn(dir)].includes(readStat(pid)?.session ?? 0));
+    await expect.poll(() => session().length).toBe(4);
     agent.kill("SIGKILL");
     await expect.poll(session).toEqual([]);
   });

@@ -6,7 +6,7 @@
 import { pause, type Clock } from "../daemon/clock.ts";
 import { makeCgroups } from "./cgroup-places.ts";
 import { removeCgroups } from "./members.ts";
-import { RunnerShell, type Limits } from "./runner.ts";
+import { RunnerShell, type Limits, type Ready } from "./runner.ts";
 import { isScope } from "./scope.ts";
 
 export interface WaitingDeps {
@@ -29,7 +29,7 @@ export class WaitingShells {
   readonly #wanted = new Map<string, object>();
   /** Starts that are being served: nothing that can wait is done meanwhile. */
   readonly #served = new Set<string>();
-  readonly #groups = new Map<string, readonly string[]>();
+  readonly #ready = new Map<string, Ready>();
   #isToSettle = false;
 
   constructor(deps: WaitingDeps, stopped: AbortSignal) {
@@ -51,19 +51,25 @@ export class WaitingShells {
     });
   }
 
-  /** Its offer is accepted, and nobody waits here for anything of it until its start comes. */
-  answered(attempt: string): void {
+  /**
+   * Its offer is accepted, and nobody waits here for anything of it until its start comes.
+   *
+   * @param lay writes down what its runner will find; false: that has to do it.
+   */
+  answered(attempt: string, lay: (groups: readonly string[]) => boolean): void {
     setImmediate(() => {
-      if (this.#wanted.has(attempt)) this.#groups.set(attempt, makeCgroups(attempt, {}));
+      if (!this.#wanted.has(attempt)) return;
+      const groups = makeCgroups(attempt, {});
+      this.#ready.set(attempt, { groups, laid: groups.length > 0 && lay(groups) });
     });
   }
 
   /** For its start, which has to see to them from here on. */
-  takeGroups(attempt: string, limits: Limits): readonly string[] {
-    const ready = this.#groups.get(attempt);
-    this.#groups.delete(attempt);
+  takeReady(attempt: string, limits: Limits): Ready {
+    const ready = this.#ready.get(attempt);
+    this.#ready.delete(attempt);
     // A limit on the processor takes one more.
-    return ready === undefined || limits.cpus !== undefined ? makeCgroups(attempt, limits) : ready;
+    return ready === undefined || limits.cpus !== undefined ? { groups: makeCgroups(attempt, limits), laid: false } : ready;
   }
 
   /** For its start, which is served until it is `done`. Undefined: there is none that nobody else waits for. */
@@ -79,8 +85,8 @@ export class WaitingShells {
   done(attempt: string): void {
     this.#wanted.delete(attempt);
     this.#served.delete(attempt);
-    removeCgroups(this.#groups.get(attempt) ?? []);
-    this.#groups.delete(attempt);
+    removeCgroups(this.#ready.get(attempt)?.groups ?? []);
+    this.#ready.delete(attempt);
     this.settle();
   }
 
@@ -103,8 +109,8 @@ export class WaitingShells {
 
   #end(): void {
     this.#keep(0);
-    for (const groups of this.#groups.values()) removeCgroups(groups);
-    this.#groups.clear();
+    for (const { groups } of this.#ready.values()) removeCgroups(groups);
+    this.#ready.clear();
   }
 
   #keep(count: number): void {
@@ -112,7 +118,7 @@ export class WaitingShells {
   }
 
   #begin(argv: readonly string[]): void {
-    const shell = new RunnerShell(this.#deps.runner, argv);
+    const shell = new RunnerShell(this.#deps.runner, argv, true);
     // [F28] The start tries again, and says why there is none.
     if (shell.pid === undefined) return;
     this.#waiting.push(shell);

@@ -1,0 +1,121 @@
+/** A runner that began before its orders: what only it can leave behind, on real processes. */
+import { spawnSync } from "node:child_process";
+import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { noMounts, titled } from "../daemon/testing/needs.ts";
+import { readStat } from "../holder/processes.ts";
+import { Exit, parseStarted } from "./attempt-files.ts";
+import { RUNNER_SECOND, RunnerShell, startRunner, type Orders } from "./runner.ts";
+import { belongingOf, begin, file, order, PROGRAM, SH, undo, undoAll } from "./testing/runner-rig.ts";
+import { membersOf } from "./members.ts";
+
+const AHEAD = { ...SH, ahead: true };
+afterAll(undoAll);
+
+/** Its session, and that of its child's half, which has it for a parent. */
+const processesOf = (runner: number): number[] => {
+  const all = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => ({ pid: Number(name), ...readStat(Number(name)) }))
+    .filter(({ state }) => state !== undefined && state !== "Z");
+  const sessions = new Set([runner, ...all.filter(({ ppid }) => ppid === runner).map(({ session }) => session)]);
+  return all.filter(({ session }) => sessions.has(session)).map(({ pid }) => pid);
+};
+
+async function ready(): Promise<{ shell: RunnerShell; pid: number; processes: number[] }> {
+  const shell = new RunnerShell(PROGRAM, SH.shell, true);
+  undo.push(() => shell.dismiss());
+  const pid = shell.pid ?? 0;
+  await expect.poll(() => processesOf(pid)).toHaveLength(4);
+  return { shell, pid, processes: processesOf(pid) };
+}
+
+const living = (pids: readonly number[]) => pids.filter((pid) => (readStat(pid)?.state ?? "Z") !== "Z");
+
+test("[TK1] killed while it waits, it takes what it has begun with it, and orders that come then start nothing", async () => {
+  const { shell, pid, processes } = await ready();
+  const orders = order(["sh", "-c", "echo ran"]);
+  process.kill(pid, "SIGKILL");
+  // Before the host-agent has seen it.
+  shell.give(orders);
+  await expect.poll(() => living(processes)).toEqual([]);
+  expect(readdirSync(orders.dir)).toEqual([]);
+});
+
+test("[TK1] orders without their end start nothing", async () => {
+  const { shell, processes } = await ready();
+  shell.dismiss();
+  expect(await shell.exited).toMatchObject({ code: 74 });
+  await expect.poll(() => living(processes)).toEqual([]);
+});
+
+test("[TK1] a second one leaves the first one's child alone, its watcher too", async () => {
+  const first = order(["sleep", "30"]);
+  const { child } = await begin(AHEAD, first);
+  await child;
+  const { shell, processes } = await ready();
+  // Were it watched by that one too, it would be ended for this.
+  const second: Orders = { ...first, timeoutMs: 1_000 };
+  shell.give(second);
+  expect(await shell.exited).toMatchObject({ code: RUNNER_SECOND });
+  await expect.poll(() => living(processes), { timeout: 10_000 }).toEqual([]);
+  expect(membersOf(belongingOf(first))).toEqual([await child]);
+  expect(file(first, "why")).toBe("exit\n");
+});
+
+test("[F6] killed while its child runs, its watcher ends that", async () => {
+  const { shell, pid, processes } = await ready();
+  const orders = order(["sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 0.1; done"]);
+  shell.give(orders);
+  await shell.child;
+  process.kill(pid, "SIGKILL");
+  await expect.poll(() => membersOf(belongingOf(orders)), { timeout: 15_000 }).toEqual([]);
+  await expect.poll(() => living(processes), { timeout: 10_000 }).toEqual([]);
+  expect(existsSync(path.join(orders.dir, "exit.json"))).toBe(false);
+});
+
+test("[F1] a host-agent that is gone once it gave its orders changes nothing: the child runs, and its end is told", async () => {
+  const orders = order(["sh", "-c", "sleep 0.3; kill -9 $$"]);
+  const program = `
+    import { RunnerShell } from ${JSON.stringify(new URL("runner.ts", import.meta.url).href)};
+    const shell = new RunnerShell(${JSON.stringify(PROGRAM)}, undefined, true);
+    shell.give(${JSON.stringify(orders)});
+    await shell.child;
+    process.kill(process.pid, "SIGKILL");`;
+  expect(spawnSync(process.execPath, ["--input-type=module", "-e", program])).toMatchObject({ signal: "SIGKILL" });
+  expect(parseStarted(file(orders, "started"), 0)).toMatchObject({ type: "named" });
+  await expect.poll(() => file(orders, "exit.json"), { timeout: 10_000 }).not.toBe("");
+  const exit = Exit.parse(JSON.parse(file(orders, "exit.json")));
+  expect(exit).toMatchObject({ status: 137, signal: 9, why: "exit" });
+  expect(exit.wallMs).toBeGreaterThanOrEqual(300);
+  expect(exit.wallMs).toBeLessThan(10_000);
+});
+
+test("where nothing can be kept beside the program, it begins with its orders", async () => {
+  const open = openSync(PROGRAM, "r");
+  undo.push(() => closeSync(open));
+  const shell = new RunnerShell(`/proc/${process.pid}/fd/${open}`, SH.shell, true);
+  const orders = order(["echo", "ran"]);
+  shell.give(orders);
+  expect(await shell.exited).toMatchObject({ code: 0 });
+  expect(file(orders, "agent.log")).toBe("ran\n");
+});
+
+test.skipIf(noMounts() !== undefined)(titled("[F24] a full disk refuses the start whole", noMounts()), async () => {
+  const mounted = mkdtempSync(path.join(tmpdir(), "full-"));
+  spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k", "none", mounted]);
+  undo.push(() => spawnSync("umount", ["-l", mounted]));
+  const program = path.join(mounted, "runner.sh");
+  copyFileSync(PROGRAM, program);
+  const shell = new RunnerShell(program, SH.shell, true);
+  spawnSync("sh", ["-c", `cat /dev/zero >${mounted}/full`]);
+  const orders = order(["echo", "ran"]);
+  await expect(startRunner(program, orders, SH.shell, undefined, shell)).rejects.toThrow("ENOSPC");
+  expect(await shell.exited).toMatchObject({ code: 74 });
+  expect(readdirSync(orders.dir)).toEqual([]);
+  expect(readdirSync(mounted).toSorted()).toEqual(["full", "runner.sh"]);
+  writeFileSync(path.join(mounted, "full"), "");
+  expect(readFileSync(program, "utf8")).toBe(readFileSync(PROGRAM, "utf8"));
+});
