@@ -7,9 +7,9 @@ import * as path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
-import { systemClock } from "../daemon/clock.ts";
+import { VirtualClock } from "../daemon/testing/virtual-clock.ts";
 import { readStat } from "../holder/processes.ts";
-import { WaitingShells } from "./waiting-shells.ts";
+import { SETTLE_AFTER_MS, WaitingShells } from "./waiting-shells.ts";
 
 const PROGRAM = fileURLToPath(new URL("runner.sh", import.meta.url));
 const ENTRY = fileURLToPath(new URL("testing/tasks-entry.ts", import.meta.url));
@@ -52,19 +52,21 @@ function setUp({ shell = ["/bin/sh"], draining = false }: { shell?: readonly str
   const runner = path.join(dir, "runner.sh");
   copyFileSync(PROGRAM, runner);
   const stop = new AbortController();
+  const clock = new VirtualClock();
   const host = { draining, shell };
   const asked: string[] = [];
   const shells = (attempt: string) => {
     asked.push(attempt);
     return [host.shell];
   };
-  const waiting = new WaitingShells({ runner, shells, clock: systemClock, draining: () => host.draining }, stop.signal);
+  const waiting = new WaitingShells({ runner, shells, clock, draining: () => host.draining }, stop.signal);
   undo.push(
     () => expect.poll(() => leadersIn(dir), { timeout: 5_000 }).toEqual([]),
     () => stop.abort(),
   );
   const settled = async () => {
     waiting.settle();
+    clock.advance(SETTLE_AFTER_MS);
     // In the order of their asking.
     await new Promise((resolve) => setImmediate(resolve));
     return shellsIn(dir);
@@ -74,7 +76,10 @@ function setUp({ shell = ["/bin/sh"], draining = false }: { shell?: readonly str
     undo.push(() => taken?.dismiss());
     return taken;
   };
-  const count = (wanted: number) => expect.poll(() => shellsIn(dir).length, { timeout: 5_000 }).toBe(wanted);
+  const count = async (wanted: number) => {
+    clock.advance(SETTLE_AFTER_MS);
+    await expect.poll(() => shellsIn(dir).length, { timeout: 5_000 }).toBe(wanted);
+  };
   return { dir, host, waiting, take, stop, settled, count, asked };
 }
 

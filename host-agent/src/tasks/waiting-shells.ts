@@ -19,6 +19,8 @@ export interface WaitingDeps {
 
 /** A start comes at once, or this host is not the one that was chosen. */
 const WAIT_FOR_ORDERS_MS = 10_000;
+/** To begin one takes a processor for about as long. */
+export const SETTLE_AFTER_MS = 10;
 
 export class WaitingShells {
   readonly #deps: WaitingDeps;
@@ -90,11 +92,11 @@ export class WaitingShells {
     this.settle();
   }
 
-  /** Ends what nobody waits for, and begins one to spare: once whoever asked has its answer. */
+  /** Ends what nobody waits for, and begins one to spare: soon, and not while what was just started begins. */
   settle(): void {
     if (this.#isToSettle) return;
     this.#isToSettle = true;
-    setImmediate(() => {
+    void pause(this.#deps.clock, SETTLE_AFTER_MS, this.#stopped).then(() => {
       this.#isToSettle = false;
       this.#settle();
     });
