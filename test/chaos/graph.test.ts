@@ -81,7 +81,7 @@ test(
 async function sameFromEverywhere(world: TaskWorld, ids: readonly string[], reproduce: () => string): Promise<void> {
   // Told a moment after it is so.
   const finished = await poll("every end is told", async () => {
-    const { stdout } = await world.product.cli(["events", "--json"]);
+    const { stdout } = await world.product.cli(["events", "--json", "--since", "0", "--limit", "1000"]);
     const lines = stdout.split("\n").filter((line) => line.includes("task.finished"));
     return ids.every((id) => lines.some((line) => line.includes(id))) ? lines : undefined;
   });

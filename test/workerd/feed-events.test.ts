@@ -276,6 +276,19 @@ describe("[EV3] server-sent events", () => {
     expect(all).toContain('"summary":"one"');
     expect(await (await call("/api/v1/events?follow=false&since=evt_gone", { token: fleet.owner.token })).text()).toContain("event: reset");
   });
+
+  it("with follow=false and no place to begin at give what happened last, in order", async () => {
+    for (const one of ["one", "two", "three"]) await tell(one);
+    const told = async (query: string) =>
+      [
+        ...(await (await call(`/api/v1/events?follow=false${query}`, { token: fleet.owner.token })).text()).matchAll(
+          /"summary":"([^"]+)"/g,
+        ),
+      ].map(([, summary]) => summary);
+    expect(await told("&limit=2")).toEqual(["two", "three"]);
+    expect(await told("&limit=2&since=0")).not.toContain("three");
+    expect((await told("")).slice(-3)).toEqual(["one", "two", "three"]);
+  });
 });
 
 describe("present status", () => {

@@ -32,8 +32,9 @@ const feed = () => env.FEED.getByName(linked.fleet.id);
 const head = async (): Promise<number> => (await feed().events("0", 1)).head;
 
 /** What an answer of stored events tells, by type and what it is about. */
-async function stored(token: string, since: number, query = ""): Promise<string[]> {
-  const text = await (await call(`/api/v1/events?follow=false&since=${since}${query}`, { token })).text();
+async function stored(token: string, since: number | "", query = ""): Promise<string[]> {
+  const from = since === "" ? "" : `&since=${since}`;
+  const text = await (await call(`/api/v1/events?follow=false${from}${query}`, { token })).text();
   return [...text.matchAll(/^data: (\{"id".*)$/gm)].map(([, data]) => line(JSON.parse(data ?? "") as FleetEvent));
 }
 const line = ({ type, data }: FleetEvent): string => `${type} ${String(data?.["name"])}`;
@@ -79,6 +80,8 @@ describe("events of what a credential may not see", () => {
     expect((await stored(tokens.teamA, since)).toSorted()).toEqual(AGENT.toSorted());
     for (const token of [tokens.other, tokens.teamB, tokens.both]) expect(await stored(token, since)).toEqual([]);
     expect(await stored(tokens.teamA, since, "&limit=1")).toHaveLength(1);
+    // What happened last, as far as it may hear that.
+    expect(await stored(tokens.teamA, "", "&limit=2")).toEqual((await stored(tokens.teamA, since)).slice(-2));
     const follower = new Follower(await call(`/api/v1/events?since=${since}`, { token: tokens.teamA, headers: upgrade }));
     expect(await follower.next()).toEqual({ t: "hello", seq: await head() });
     const replayed: string[] = [];

@@ -24,6 +24,7 @@ export interface Unnumbered {
   placeOf(): Place;
 }
 
+const SELECT_EVENTS = "SELECT seq, id, json ->> '$.type' AS type, json, host, agent FROM events";
 /** Rows that are read at once on behalf of somebody who may hear only some of them. */
 const READ_ROWS = 500;
 
@@ -97,6 +98,20 @@ export class EventRing {
     }
   }
 
+  /** The last of those that `reach` lets hear, in order. */
+  latest(limit: number, reach: Reach = {}): StoredEvent[] {
+    const heard: StoredEvent[] = [];
+    const isAll = reach.hosts === undefined && reach.agents === undefined;
+    for (let before = Number.MAX_SAFE_INTEGER; heard.length < limit;) {
+      const rows = this.#readBack(before, isAll ? limit : READ_ROWS);
+      for (const { place, ...event } of rows) if (heard.length < limit && mayHear(reach, event.type, place)) heard.push(event);
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      before = last.seq;
+    }
+    return heard.reverse();
+  }
+
   /** Whose the last event of a session was. */
   lastPlace(session: string): Place | undefined {
     const row = this.#sql
@@ -112,13 +127,17 @@ export class EventRing {
     return this.#sql.exec<{ id: string }>("SELECT id FROM events WHERE seq = ?", seq).toArray()[0]?.id;
   }
 
-  #read(seq: number, limit: number): PlacedEvent[] {
+  #read(after: number, limit: number): PlacedEvent[] {
+    return this.#placed(`${SELECT_EVENTS} WHERE seq > ? ORDER BY seq LIMIT ?`, after, limit);
+  }
+
+  #readBack(before: number, limit: number): PlacedEvent[] {
+    return this.#placed(`${SELECT_EVENTS} WHERE seq < ? ORDER BY seq DESC LIMIT ?`, before, limit);
+  }
+
+  #placed(statement: string, seq: number, limit: number): PlacedEvent[] {
     return this.#sql
-      .exec<StoredEventRow & PlaceRow>(
-        "SELECT seq, id, json ->> '$.type' AS type, json, host, agent FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-        seq,
-        limit,
-      )
+      .exec<StoredEventRow & PlaceRow>(statement, seq, limit)
       .toArray()
       .map(({ host, agent, ...event }) => ({ ...event, place: placeOf({ host, agent }) }));
   }

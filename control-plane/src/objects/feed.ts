@@ -78,8 +78,13 @@ export class Feed extends DurableObject<Env> {
     return this.#ring.last;
   }
 
-  /** What happened after `since` (an event's id or sequence) within reach; `reset` when that is no longer complete. */
+  /**
+   * What happened after `since` (an event's id or sequence) within reach; `reset` when that is no longer complete.
+   *
+   * @param since undefined: what happened last.
+   */
   events(since: string | undefined, limit: number, reach: Reach = {}): { reset: boolean; head: number; items: StoredEvent[] } {
+    if (since === undefined) return { reset: false, head: this.#ring.last, items: this.#ring.latest(limit, reach) };
     const resume = this.#ring.resume(since);
     return { reset: resume.kind === "reset", head: this.#ring.last, items: this.#ring.after(resume.after, limit, reach) };
   }

@@ -15,7 +15,7 @@ export const eventRoutes = defineRoutes({
       requireSubprotocol(rx.c.req.raw);
       return follow(rx, rx.c.req.raw, since);
     }
-    if (rx.query.follow === "false") return storedOnly(rx, since ?? "0");
+    if (rx.query.follow === "false") return storedOnly(rx, since);
     const upgrade = new Request(rx.c.req.url, { headers: { upgrade: "websocket", "sec-websocket-protocol": SUBPROTOCOL } });
     const answer = await follow(rx, upgrade, since);
     return answer.webSocket === null ? answer : streamSocket(answer.webSocket, rx.config.timeScale, rx.query.limit);
@@ -38,7 +38,7 @@ async function follow(rx: RouteContext<"events">, request: Request, since: strin
   return rx.feed.fetch(forwarded(request, CONTEXT_HEADER, context));
 }
 
-async function storedOnly(rx: RouteContext<"events">, since: string): Promise<Response> {
+async function storedOnly(rx: RouteContext<"events">, since: string | undefined): Promise<Response> {
   const { reset, head, items } = await rx.feed.events(since, rx.query.limit ?? DEFAULT_PAGE_ITEMS, reachOf(rx.principal));
   return new Response(ssePreface(head) + (reset ? SSE_RESET : "") + items.map(sseEvent).join(""), { headers: SSE_HEADERS });
 }

@@ -64,7 +64,7 @@ async function taskCounts(client: ApiClient): Promise<{ tasks?: { running: numbe
 export const events = defineCommand({
   group: "monitor",
   name: "events",
-  summary: "What happened in the fleet; with --follow, what happens",
+  summary: "What happened in the fleet lately; with --follow, what happens",
   flags: {
     follow: flag.toggle("go on until interrupted"),
     since: flag.text("after this event", "evt"),
