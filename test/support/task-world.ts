@@ -209,8 +209,8 @@ export class TaskWorld implements AsyncDisposable {
     if (!existsSync(directory)) return [];
     return readdirSync(directory).flatMap((attempt) => {
       const at = (name: string) => join(directory, attempt, name);
-      if (existsSync(at("exit.json")) || !existsSync(at("runner.pid"))) return [];
-      const runner = Number(/\d+/.exec(readFileSync(at("runner.pid"), "utf8"))?.[0]);
+      if (existsSync(at("exit.json")) || !existsSync(at("started"))) return [];
+      const runner = Number(/\d+/.exec(readFileSync(at("started"), "utf8"))?.[0]);
       return Number.isInteger(runner) && runner > 1 && isAlive(runner) ? [{ attempt, runner }] : [];
     });
   }

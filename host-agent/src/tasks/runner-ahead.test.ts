@@ -1,6 +1,6 @@
 /** A runner that began before its orders: what only it can leave behind, on real processes. */
-import { spawnSync } from "node:child_process";
-import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -38,7 +38,8 @@ test("[TK1] killed while it waits, it takes what it has begun with it, and order
   const { shell, pid, processes } = await ready();
   const orders = order(["sh", "-c", "echo ran"]);
   process.kill(pid, "SIGKILL");
-  // Before the host-agent has seen it.
+  // The host-agent, which is we, does not see it before the next turn: until then it is a zombie.
+  while (readStat(pid)?.state !== "Z");
   shell.give(orders);
   await expect.poll(() => living(processes)).toEqual([]);
   expect(readdirSync(orders.dir)).toEqual([]);
@@ -74,6 +75,55 @@ test("[F6] killed while its child runs, its watcher ends that", async () => {
   await expect.poll(() => membersOf(belongingOf(orders)), { timeout: 15_000 }).toEqual([]);
   await expect.poll(() => living(processes), { timeout: 10_000 }).toEqual([]);
   expect(existsSync(path.join(orders.dir, "exit.json"))).toBe(false);
+});
+
+test("[TK2] a host-agent that is stopped once it gave its orders leaves nothing unwatched", async () => {
+  const orders = order(["sleep", "60"], { stopAfterMs: 1_000 });
+  const program = `
+    import { RunnerShell } from ${JSON.stringify(new URL("runner.ts", import.meta.url).href)};
+    const shell = new RunnerShell(${JSON.stringify(PROGRAM)}, undefined, true);
+    shell.give(${JSON.stringify(orders)});
+    setImmediate(() => process.kill(process.pid, "SIGSTOP"));`;
+  const agent = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: "ignore" });
+  undo.push(() => agent.kill("SIGKILL"));
+  await expect.poll(() => file(orders, "exit.json"), { timeout: 15_000 }).not.toBe("");
+  expect(readStat(agent.pid ?? 0)?.state).toBe("T");
+  expect(JSON.parse(file(orders, "exit.json"))).toMatchObject({ why: "fenced" });
+});
+
+test("[TK1] what the shell said before its orders is in nobody's way", async () => {
+  const shell = ["sh", "-c", 'echo "ld.so cannot be preloaded" >&2; exec dash "$@"', "sh"];
+  const waiting = new RunnerShell(PROGRAM, shell, true);
+  await expect.poll(() => processesOf(waiting.pid ?? 0)).toHaveLength(4);
+  const orders = order(["sh", "-c", "kill -9 $$"]);
+  waiting.give(orders);
+  expect(await waiting.exited).toMatchObject({ code: 0 });
+  expect(JSON.parse(file(orders, "exit.json"))).toMatchObject({ status: 137, signal: 9 });
+});
+
+test("[TK2] a shell whose watcher is gone goes too", async () => {
+  const { shell, pid, processes } = await ready();
+  const watcher = processes.find((one) => one !== pid && readStat(one)?.session === pid);
+  process.kill(watcher ?? 0, "SIGKILL");
+  expect(await shell.exited).toMatchObject({ code: 74 });
+  await expect.poll(() => living(processes)).toEqual([]);
+});
+
+test("[F6] killed when its half has looked at it for the first time, it is not survived by a child in groups that are gone", async () => {
+  const { shell, pid, processes } = await ready();
+  const half = processes.find((one) => readStat(one)?.ppid === pid && readStat(one)?.session === one) ?? 0;
+  const orders = order(["sleep", "60"]);
+  // Held at the file that it writes right after that look: nobody reads from there yet.
+  spawnSync("mkfifo", [path.join(orders.dir, "cgroups")]);
+  shell.give(orders);
+  await expect.poll(() => existsSync(path.join(orders.dir, "started"))).toBe(true);
+  process.kill(pid, "SIGKILL");
+  await shell.exited;
+  spawnSync("cat", [path.join(orders.dir, "cgroups")], { timeout: 10_000 });
+  // Whoever reads it would wait for a writer.
+  rmSync(path.join(orders.dir, "cgroups"));
+  await expect.poll(() => living([half])).toEqual([]);
+  expect(existsSync(path.join(orders.dir, "child"))).toBe(false);
 });
 
 test("[F1] a host-agent that is gone once it gave its orders changes nothing: the child runs, and its end is told", async () => {

@@ -4,9 +4,10 @@
 #
 #   sh runner.sh                    orders on standard input, secrets among them
 #   sh runner.sh ahead sh           begun before there are any: it has its watcher already, and the child's half (of that shell,
-#                                   `sh runner.sh child "$$ $began"`) waits for the orders. Those without a secret, that is
-#                                   without `arg` and `env`, are to be found on descriptor 3 when the child has ended, before
-#                                   whatever the runner said meanwhile on descriptor 2; and on 5 by the watcher, once 4 is closed.
+#                                   `sh runner.sh child "$$ $began" "$watcher"`) waits for the orders. Those without a secret,
+#                                   that is without `arg` and `env`, are to be found on descriptor 3 when the child has ended,
+#                                   before whatever the runner said since on descriptor 2; and on 5 by the watcher, once the
+#                                   child's half has sent it HUP, or 4 is closed.
 #
 # Orders, in this order:
 #
@@ -20,7 +21,8 @@
 #
 # With % behind (arg%) the rest of the line is escaped as `printf %b` reads it: of values of several lines.
 #
-# Order of what becomes visible: started (made once, by one runner only) · runner.pid · child · agent.log, usage.json · exit.json
+# Order of what becomes visible: started (made once, by one runner only) · child · usage.json · exit.json. Beside them runner.pid,
+# which says what `started` does, and agent.log, which may lie there before.
 
 set -u
 umask 077
@@ -413,10 +415,10 @@ carry() {
 # What takes longest is done before there are orders: two processes, and the session of one of them.
 carry_ahead() {
   trap : HUP INT TERM QUIT
-  { read -r one; exec </dev/null; read_slowly <&5; exec 5<&-; obey watch_ahead ""; } <&4 >/dev/null 2>&1 3<&- 4<&- &
+  { trap : HUP; read -r one; exec </dev/null; read_slowly <&5; exec 5<&-; obey watch_ahead ""; } <&4 >/dev/null 2>&1 3<&- 4<&- &
   watcher=$!
   exec 4<&- 5<&-
-  (exec $setsid "$@" "$0" child "$runner" 2>/dev/null 3<&-)
+  (exec $setsid "$@" "$0" child "$runner" "$watcher" 2>/dev/null 3<&-)
   status=$?
   exec </dev/null
   read_slowly <&3
@@ -479,12 +481,16 @@ start_child() {
   trap - HUP INT TERM QUIT
   [ -n "$pid" ] || find_self
   each_group enter_group 2>/dev/null
+  # Whoever ends what a runner that is gone has begun looks into these groups, and may have looked already.
+  is_carried || exit 74
   { echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
   echo "$pid $began$newline$began_cs" >"$dir/child"
   # Whoever gave the orders is told; it may be gone meanwhile.
   trap '' PIPE
   { echo "$pid $began"; } 2>/dev/null
   trap - PIPE
+  # From here on it is not for the host-agent that the child is watched: that may be stopped, or away.
+  [ -z "$waking" ] || kill -s HUP "$waking" 2>/dev/null
   exec >>"$dir/agent.log" 2>&1
   input=/dev/null
   [ ! -r "$dir/stdin" ] || input=$dir/stdin
@@ -518,15 +524,15 @@ leave() {
 fields=$IFS
 boot=unknown timeout= stop_after= grace=10 log_limit=1099511627776 memory= pids= cpus= given= laid=
 attempt= dir= cwd=/
-oom=0 peak=0 groups= watcher= ours= pid=
+oom=0 peak=0 groups= watcher= waking= ours= pid=
 setsid=
 for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || setsid=$one; done
 
 case ${1-} in
   child)
-    runner=$2 by=
+    runner=$2 waking=$3 by=
     # Such a shell (busybox) has programs of its own, which it prefers to those in the child's PATH.
-    [ "$(command -v cat)" != cat ] || by=/usr/bin/nice$newline-n${newline}0
+    [ "$(command -v cat)" != cat ] || [ ! -x /usr/bin/nice ] || by=/usr/bin/nice$newline-n${newline}0
     pid=$$
     began_at $$
     read_orders

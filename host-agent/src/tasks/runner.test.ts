@@ -1,7 +1,7 @@
 /** The runner by itself, in every sh that it has to work in, on real processes. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
@@ -221,9 +221,9 @@ test("[TK4] a session whose leader has the child's pid and another start is some
   expect(membersOf({ ...belonging, child: { pid, started: String(Number(started) - 1) } })).toEqual([]);
 });
 
-test("[TK1] a stray signal to the runner does not end it", async () => {
+test.each([false, true])("[TK1] a stray signal to the runner does not end it (ahead of its orders: %s)", async (ahead) => {
   const orders = order(["sh", "-c", "sleep 0.5; exit 6"]);
-  const { child, pid, exited } = await begin(SH, orders);
+  const { child, pid, exited } = await begin({ ...SH, ahead }, orders);
   await child;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.kill(pid, signal);
   await exited;
@@ -292,8 +292,8 @@ describe.concurrent.each(named.filter(({ way }) => way.shell !== WITHOUT_CGROUPS
   "cgroups made before, $name",
   ({ way: { shell, ahead } }) => {
     const reason = ownsMemory ?? missing(shell);
-    const startIn = (orders: Orders, groups: readonly string[]) =>
-      startRunner(PROGRAM, orders, shell, async () => ({ groups, laid: false }), ahead ? new RunnerShell(PROGRAM, shell, true) : undefined);
+    const startIn = (orders: Orders, groups: readonly string[], laid = false) =>
+      startRunner(PROGRAM, orders, shell, async () => ({ groups, laid }), ahead ? new RunnerShell(PROGRAM, shell, true) : undefined);
 
     test.skipIf(reason !== undefined)(titled("[TK4] hold the child and its limits, and go with it", reason), async () => {
       const orders = order(["sh", "-c", "cat /proc/self/cgroup; sleep 0.1"], { limits: { pids: 40 } });
@@ -309,6 +309,28 @@ describe.concurrent.each(named.filter(({ way }) => way.shell !== WITHOUT_CGROUPS
       expect(file(orders, "agent.log").match(new RegExp(`/maestro-${orders.attempt}$`, "gm"))).toHaveLength(made.length);
       expect(made.filter((group) => existsSync(group))).toEqual([]);
     });
+
+    test.skipIf(reason !== undefined)(
+      titled("[TK4] what is laid down of them is left as it is, unless they are gone", reason),
+      async () => {
+        const run = async (break_: boolean) => {
+          const orders = order(["cat", "/proc/self/cgroup"]);
+          const made = makeCgroups(orders.attempt, orders.limits);
+          // The last line is nobody's; it goes when the file is written anew.
+          writeFileSync(path.join(orders.dir, "cgroups"), `${[...made, "#laid"].join("\n")}\n`);
+          writeFileSync(path.join(orders.dir, "why"), "exit\n");
+          if (break_) rmdirSync(made[0] ?? "");
+          const started = await startIn(orders, made, true);
+          if (!started.ok) throw new Error(started.error.detail);
+          await started.value.exited;
+          expect(Exit.parse(JSON.parse(file(orders, "exit.json")))).toMatchObject({ status: 0, why: "exit" });
+          expect(file(orders, "agent.log")).toContain(`/maestro-${orders.attempt}\n`);
+          return file(orders, "cgroups").includes("#laid");
+        };
+        expect(await run(false)).toBe(true);
+        expect(await run(true)).toBe(false);
+      },
+    );
 
     test.skipIf(reason !== undefined)(titled("[TK4] where they are not there, it makes its own", reason), async () => {
       const orders = order(["true"]);

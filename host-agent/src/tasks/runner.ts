@@ -1,7 +1,7 @@
 /** Starts the runner: one POSIX sh program, in a session of its own, its orders on standard input. */
 import { spawn, type StdioOptions } from "node:child_process";
 import { createHash } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { Duplex, type Readable, type Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -135,7 +135,7 @@ export class RunnerShell {
   /** Why there is none, where there is no pid. */
   readonly failed: Promise<MaestroError>;
   readonly #stdin: Writable | undefined;
-  readonly #watcher: Writable | undefined;
+  readonly #watcher: Duplex | undefined;
   #notes: Notes | undefined;
 
   /** @param ahead begins its processes before there are orders, where it can. */
@@ -167,7 +167,12 @@ export class RunnerShell {
       return;
     }
     this.#stdin = stdin;
-    this.#watcher = writableOf(runner.stdio[4]);
+    this.#watcher = socketOf(runner.stdio[4]);
+    // Without its watcher it would wait on for orders, and nobody would watch what they begin.
+    this.#watcher?.once("close", () => {
+      if (this.#notes !== undefined) this.dismiss();
+    });
+    this.#watcher?.resume();
     this.child = new Promise((resolve) => {
       let said = "";
       stdout.on("data", (chunk: Buffer) => {
@@ -179,7 +184,6 @@ export class RunnerShell {
     });
     void this.child.then(() => {
       stdout.destroy();
-      // Not before: it would be in the child's way.
       this.#watcher?.destroy();
     });
     // Without it, what it has begun must not take orders.
@@ -193,7 +197,9 @@ export class RunnerShell {
   /** Throws as a full disk does; nothing is started then. */
   give(orders: Orders): void {
     if (this.#notes !== undefined) {
-      writeSync(this.#notes.append, orderText({ ...orders, argv: [], env: {} }));
+      // Whatever was said before the orders stands in their way.
+      ftruncateSync(this.#notes.append);
+      writeFileSync(this.#notes.append, orderText({ ...orders, argv: [], env: {} }));
       this.#closeNotes();
     }
     this.#stdin?.end(orderText(orders));
@@ -213,7 +219,7 @@ export class RunnerShell {
   }
 }
 
-const writableOf = (pipe: Writable | Readable | null | undefined): Writable | undefined => (pipe instanceof Duplex ? pipe : undefined);
+const socketOf = (pipe: Writable | Readable | null | undefined): Duplex | undefined => (pipe instanceof Duplex ? pipe : undefined);
 
 /**
  * @param ready what must stand before the child may begin, and what was got ready for it: it is waited for beside the shell,

@@ -596,7 +596,7 @@ describe("after a crash of the host-agent", () => {
     await task.start();
     await stopWith(host, task);
     const dir = path.join(host.home.paths.attemptsDir, task.spec.attempt);
-    for (const name of ["started", "runner.pid", "child", "launch.json", "agent.log"]) rmSync(path.join(dir, name));
+    for (const name of ["started", "runner.pid", "child", "launch.json", "agent.log"]) rmSync(path.join(dir, name), { force: true });
     const begun = path.join(dir, "begun.json");
     ofAnotherBoot(begun);
     const link = await restart(host);
