@@ -1,5 +1,6 @@
 /** Agents and agent types over HTTP, with a host on a real signed link. */
 import { describe, expect, test } from "vitest";
+import type { AgentTypeRow } from "@maestro/shared/contract/resources";
 import { json, refusal } from "./access-fleet.ts";
 import { linkedFleet } from "./support/linked-fleet.ts";
 import type { Text } from "./support/relay-frames.ts";
@@ -120,7 +121,15 @@ describe("agents", () => {
     await refusal(api("/api/v1/agent-types", { body: { slug: "linter", argv: ["x"] } }), "agent_type_exists");
     await refusal(api("/api/v1/agent-types", { body: { slug: "shell" } }), "agent_type_exists");
     await refusal(api("/api/v1/agent-types", { body: { slug: "bad", adapter: "custom" } }), "agent_type_invalid");
-    expect((await json(api("/api/v1/agent-types"))).items.map(({ slug }: { slug: string }) => slug)).toEqual(["claude", "linter", "shell"]);
+    await json(api("/api/v1/agent-types", { body: { slug: "reviewer", adapter: "claude" } }));
+    const types: AgentTypeRow[] = (await json(api("/api/v1/agent-types"))).items;
+    expect(types.map(({ slug }) => slug)).toEqual(["claude", "linter", "reviewer", "shell"]);
+    // It is found where its CLI is; of one with an argv of its own nobody has looked.
+    const foundOn = (slug: string) =>
+      types.find((type) => type.slug === slug)?.hosts.map(({ name, report }) => [name, report.detected.state]);
+    expect(foundOn("reviewer")).toEqual(foundOn("claude"));
+    expect(foundOn("reviewer")).not.toEqual([]);
+    expect(foundOn("linter")).toEqual([]);
     await json(api("/api/v1/agents", { body: { type: "linter", workspace: "/tmp/w" } }));
     await json(api("/api/v1/agents/linter/start", { body: {} }));
     expect(link.asked.find(({ t }) => t === "agent.start")).toMatchObject({

@@ -28,6 +28,13 @@ export const agentTypeRoutes = defineRoutes({
         rows.set(slug, row);
       }
     }
+    // One that was registered here is found where its agent's CLI is.
+    for (const row of rows.values())
+      if (row.source === "api")
+        row.hosts = (rows.get(row.adapter)?.hosts ?? []).map(({ report, ...where }) => ({
+          ...where,
+          report: { ...report, slug: row.slug, source: "api" },
+        }));
     const { limit, after } = await rx.page();
     const sorted = [...rows.values()]
       .sort((a, b) => a.slug.localeCompare(b.slug))
