@@ -91,6 +91,16 @@ test("[TK2] a host-agent that is stopped once it gave its orders leaves nothing 
   expect(JSON.parse(file(orders, "exit.json"))).toMatchObject({ why: "fenced" });
 });
 
+test("[LK8] its watcher, once woken, naps on whatever wakes it again", async () => {
+  const { shell, pid, processes } = await ready();
+  const watcher = processes.find((one) => one !== pid && readStat(one)?.session === pid) ?? 0;
+  const ignored = () => BigInt(`0x${/^SigIgn:\s*(\w+)$/m.exec(readFileSync(`/proc/${watcher}/status`, "latin1"))?.[1]}`);
+  expect(ignored() & 1n).toBe(0n);
+  shell.give(order(["sleep", "30"]));
+  await shell.child;
+  await expect.poll(() => ignored() & 1n).toBe(1n);
+});
+
 test("[TK1] what the shell said before its orders is in nobody's way", async () => {
   const shell = ["sh", "-c", 'echo "ld.so cannot be preloaded" >&2; exec dash "$@"', "sh"];
   const waiting = new RunnerShell(PROGRAM, shell, true);

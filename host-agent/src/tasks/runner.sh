@@ -315,6 +315,8 @@ keep_watch() {
 }
 
 watch_ahead() {
+  # Should 4 have been closed first, it would end a nap, and the first sample would come before there is anything to measure.
+  trap '' HUP
   uptime_now
   began_cs=$now
   own_up
