@@ -12,7 +12,7 @@ import type { ChildOptions } from "./child.ts";
 import { TestHome } from "./home.ts";
 import { Product, type SecondHost } from "./maestro.ts";
 import { Ledger, nonceCommand, violations, type Excuse, type NonceTask } from "./nonce.ts";
-import { isAlive } from "./processes.ts";
+import { isAlive, processInfo } from "./processes.ts";
 import { poll } from "./wait.ts";
 
 export interface WorldHost {
@@ -210,8 +210,9 @@ export class TaskWorld implements AsyncDisposable {
     return readdirSync(directory).flatMap((attempt) => {
       const at = (name: string) => join(directory, attempt, name);
       if (existsSync(at("exit.json")) || !existsSync(at("started"))) return [];
-      const runner = Number(/\d+/.exec(readFileSync(at("started"), "utf8"))?.[0]);
-      return Number.isInteger(runner) && runner > 1 && isAlive(runner) ? [{ attempt, runner }] : [];
+      const [runner = 0, began] = readFileSync(at("started"), "utf8").split(" ").map(Number);
+      // Its pid may be another's by now.
+      return isAlive(runner) && processInfo(runner)?.startTicks === began ? [{ attempt, runner }] : [];
     });
   }
 
