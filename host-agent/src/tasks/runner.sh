@@ -433,9 +433,8 @@ finish_ahead() {
   is_ours || exit "$status"
   read_groups
   uptime_now
-  began_cs=$now
-  # Behind the child, where the child's half wrote it.
-  { read -r _ && read -r began_cs; } 2>/dev/null <"$dir/child"
+  # Behind the child, where the child's half wrote it, if it came so far.
+  { read -r _ && read -r began_cs; } 2>/dev/null <"$dir/child" || began_cs=$now
   finish
 }
 
