@@ -2,11 +2,11 @@
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import type { AttemptEnds, EndDeps } from "./attempt-ends.ts";
 import type { AttemptRoster } from "./attempt-roster.ts";
-import { judge } from "./attempt-state.ts";
+import type { LiveDeps } from "./live-attempt.ts";
 import { knownSecrets } from "./log-file.ts";
 
 export interface AdoptionDeps extends EndDeps {
-  logs: EndDeps["logs"] & { close(attempt: string): void };
+  logs: LiveDeps["logs"] & { close(attempt: string): void };
 }
 
 /** Before the first link. */
@@ -15,11 +15,11 @@ export function adoptAttempts(deps: AdoptionDeps, roster: AttemptRoster, ends: A
 }
 
 function adopt(attempt: string, deps: AdoptionDeps, roster: AttemptRoster, ends: AttemptEnds): void {
-  const { store, clock, bootId, log } = deps;
+  const { store, clock, judge, log } = deps;
   const files = store.read(attempt);
   if (files.acked && files.shipped) return;
   const { intent, spec, launch } = files;
-  const standing = judge(files, { bootId, wallMs: clock.wallMs() });
+  const standing = judge(files);
   if (standing.type === "void" || intent === undefined || spec === undefined) return store.remove(attempt);
   if (files.acked) return reopenLog(spec, deps, roster);
   const entry = roster.add(spec, intent.fence, { type: "accepted", sinceMs: clock.monotonicMs() });

@@ -2,18 +2,22 @@
 import type { TaskReason } from "@maestro/shared/contract/tasks";
 import type { AttemptEnd } from "@maestro/shared/protocol/tasks";
 import { pause } from "../daemon/clock.ts";
-import { runnerOf, type Entry, type Own } from "./attempt-entry.ts";
-import type { CancelNote } from "./attempt-files.ts";
-import { because, endUnstarted, judge, type Standing } from "./attempt-state.ts";
+import { runnerOf, type Entry, type Live, type Own } from "./attempt-entry.ts";
+import type { AttemptFiles, CancelNote } from "./attempt-files.ts";
+import { because, endUnstarted, type Standing } from "./attempt-state.ts";
 import type { AttemptSecrets } from "./attempt-secrets.ts";
 import type { AttemptTelling } from "./attempt-telling.ts";
 import { boundReport } from "./bound-report.ts";
 import { leftCgroups } from "./cgroup-places.ts";
-import { LiveAttempt, type Following, type LiveDeps } from "./live-attempt.ts";
+import type { Following, LiveDeps } from "./live-attempt.ts";
 import { removeCgroups } from "./members.ts";
 
-export interface EndDeps extends LiveDeps {
+export interface EndDeps extends Pick<LiveDeps, "store" | "clock" | "log" | "offsetMs"> {
   bootId: string;
+  /** What its files mean, where its runner is looked for. */
+  judge(files: AttemptFiles): Standing;
+  /** Follows what has begun. @param stopped the daemon goes; what runs goes on. */
+  live(following: Following, stopped: AbortSignal): Live;
 }
 
 const SETTLE_MS = 20;
@@ -34,9 +38,9 @@ export class AttemptEnds {
 
   /** A runner that is making itself known is waited for: it takes a moment, or was killed at that. */
   async settled(attempt: string): Promise<Standing> {
-    const { store, bootId, clock } = this.#deps;
+    const { store, judge, clock } = this.#deps;
     for (;;) {
-      const standing = judge(store.read(attempt), { bootId, wallMs: clock.wallMs() });
+      const standing = judge(store.read(attempt));
       if (standing.type !== "starting" || this.#stopped.aborted) return standing;
       await pause(clock, SETTLE_MS, this.#stopped);
     }
@@ -54,7 +58,7 @@ export class AttemptEnds {
     });
     const following: Following = { spec, launch, startedMs: started?.atMs ?? clock.wallMs(), runner: runnerOf(standing, own), cancel };
     this.#secrets.open(spec, fence, store.paths(attempt).log, store.child(attempt)?.pid);
-    const live = new LiveAttempt(this.#deps, following, this.#stopped);
+    const live = this.#deps.live(following, this.#stopped);
     entry.state = { type: "live", live, launch };
     void live.end().then(
       (end) => {

@@ -1,16 +1,27 @@
 /** One attempt as this process knows it. */
 import { maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
-import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
+import type { AttemptEnd, AttemptSpec, AttemptStatus } from "@maestro/shared/protocol/tasks";
 import { errnoOf } from "../daemon/durable-file.ts";
-import type { LaunchNote } from "./attempt-files.ts";
+import type { CancelNote, LaunchNote } from "./attempt-files.ts";
 import type { Standing } from "./attempt-state.ts";
-import type { Following, LiveAttempt } from "./live-attempt.ts";
+import type { RunnerOf } from "./live-attempt.ts";
+
+/** One that has begun, wherever it runs, until its end is on disk here. */
+export interface Live {
+  /** Undefined when the daemon stops before: the next one adopts it. */
+  end(): Promise<AttemptEnd | undefined>;
+  /** [TK4] Asked again, it goes on as it does. */
+  cancel(note: CancelNote): void;
+  status(): AttemptStatus;
+  /** Once a second. */
+  look(): void;
+}
 
 export type EntryState =
   | { type: "accepted"; sinceMs: number }
   /** `why`: cancelled before it was begun. */
   | { type: "preparing"; begun: Promise<void>; cancelled: boolean }
-  | { type: "live"; live: LiveAttempt; launch: LaunchNote }
+  | { type: "live"; live: Live; launch: LaunchNote }
   | { type: "ended"; end: AttemptEnd; workspace: string | undefined };
 
 export interface Entry {
@@ -26,7 +37,7 @@ export interface Own {
   exited: Promise<unknown>;
 }
 
-export function runnerOf(standing: Standing, own: Own | undefined): Following["runner"] {
+export function runnerOf(standing: Standing, own: Own | undefined): RunnerOf {
   switch (standing.type) {
     case "running":
       // Another one may have been quicker: one that a daemon before us had given its orders.

@@ -1,26 +1,36 @@
 /** From `start` to a runner that carries the attempt, or to the reason why there is none. [TK1] */
 import { maestroError, MaestroFailure } from "@maestro/shared/errors";
+import type { TaskReason } from "@maestro/shared/contract/tasks";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { ok, type Result } from "@maestro/shared/result";
 import { pause } from "../daemon/clock.ts";
 import type { AttemptEnds, EndDeps } from "./attempt-ends.ts";
 import { isNoSpace, type Entry, type Own } from "./attempt-entry.ts";
 import type { LaunchNote } from "./attempt-files.ts";
-import { because, type Standing } from "./attempt-state.ts";
+import type { Standing } from "./attempt-state.ts";
 import type { AttemptTelling } from "./attempt-telling.ts";
-import { knownSecrets } from "./log-file.ts";
 import { reasonOf } from "./reasons.ts";
-import { startRunner, type Orders, type Ready, type RunnerShell } from "./runner.ts";
-import { isScope } from "./scope.ts";
-import type { WaitingDeps, WaitingShells } from "./waiting-shells.ts";
+import type { WaitingShells } from "./waiting-shells.ts";
 import type { WorkPlan } from "./work-plan.ts";
 
-export interface StartDeps extends EndDeps, Pick<WaitingDeps, "runner" | "shells"> {
+export interface StartParts {
+  ends: AttemptEnds;
+  telling: AttemptTelling;
+  waiting: WaitingShells;
+}
+
+/** Its work may have begun, or why it has not. */
+export type Launched = { type: "begun"; standing: Standing; own: Own | undefined } | { type: "refused"; reason: TaskReason };
+/** @param foreseen is on disk when it resolves; undefined: nothing was. */
+export type Launch = (entry: Entry, plan: WorkPlan, foreseen: Promise<void> | undefined) => Promise<Launched>;
+
+export interface StartDeps extends EndDeps {
+  timeScale: number;
+  launcher(parts: StartParts): Launch;
   /** What a plan that does not take long will note, before there is one. */
   foresee(spec: AttemptSpec): Omit<LaunchNote, "bootId"> | undefined;
   plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string): Promise<Result<WorkPlan>>;
   unseal(sealed: string, attempt: string, fence: number): Result<Record<string, string>>;
-  uptimeCs(): number;
   /** Named between every two effects. */
   passed(step: string): void;
 }
@@ -28,7 +38,7 @@ export interface StartDeps extends EndDeps, Pick<WaitingDeps, "runner" | "shells
 /** Of a `start`: what takes longer (a large worktree) is answered with how it stands. */
 const START_PATIENCE_MS = 8_000;
 /** Of the runner's own stopping, for a timeout or an end of its lease. */
-const RUNNER_GRACE_MS = 10_000;
+export const RUNNER_GRACE_MS = 10_000;
 
 export class AttemptStarts {
   readonly #deps: StartDeps;
@@ -36,12 +46,14 @@ export class AttemptStarts {
   readonly #telling: AttemptTelling;
   readonly #stopped: AbortSignal;
   readonly #waiting: WaitingShells;
+  readonly #launch: Launch;
 
-  constructor(deps: StartDeps, ends: AttemptEnds, telling: AttemptTelling, waiting: WaitingShells, stopped: AbortSignal) {
+  constructor(deps: StartDeps, parts: StartParts, stopped: AbortSignal) {
     this.#deps = deps;
-    this.#ends = ends;
-    this.#telling = telling;
-    this.#waiting = waiting;
+    this.#ends = parts.ends;
+    this.#telling = parts.telling;
+    this.#waiting = parts.waiting;
+    this.#launch = deps.launcher(parts);
     this.#stopped = stopped;
   }
 
@@ -81,7 +93,12 @@ export class AttemptStarts {
       noted?.catch(() => {});
       const planned = await plan(spec, sealed, store.paths(attempt).log);
       passed("planned");
-      if (planned.ok && !isCancelled(entry)) return await this.#spawn(entry, planned.value, noted);
+      if (planned.ok && !isCancelled(entry)) {
+        const launched = await this.#launch(entry, planned.value, noted);
+        if (launched.type === "begun") this.#begun(entry, launched.standing, launched.own);
+        else this.#ends.failUnstarted(entry, launched.reason);
+        return;
+      }
       await Promise.allSettled([noted]);
       store.forgetBegun(attempt);
       if (planned.ok) this.#ends.cancelUnstarted(entry);
@@ -105,60 +122,13 @@ export class AttemptStarts {
     }
   }
 
-  /** @param foreseen is on disk when it resolves; undefined: nothing was. */
-  async #spawn(entry: Entry, plan: WorkPlan, foreseen: Promise<void> | undefined): Promise<void> {
-    const { store, logs, bootId, runner, shells, uptimeCs, passed } = this.#deps;
-    const { attempt, fence, spec } = entry;
-    const note = { ...plan.note, bootId };
-    store.noteLaunch(attempt, note, plan.stdin);
-    const noted = foreseen ?? store.noteBegun(attempt, note);
-    noted.catch(() => {});
-    if (spec.stopAfterMs !== undefined) store.touchLease(attempt, uptimeCs());
-    let refusal = because("spawn_failed", "The runner could not be started on this host.");
-    for (const { shell, waiting } of this.#runners(attempt, shells(attempt))) {
-      const ready = async (): Promise<Ready | undefined> => {
-        const taken = isScope(shell) ? undefined : this.#waiting.takeReady(attempt, plan.limits);
-        await noted;
-        return taken;
-      };
-      const started = await startRunner(runner, this.#orders(spec, plan), shell, ready, waiting);
-      passed("spawned");
-      if (!started.ok) {
-        refusal = reasonOf(started.error);
-        continue;
-      }
-      const child = await started.value.child;
-      passed("started");
-      if (child === undefined) await started.value.exited;
-      else logs.open(attempt, fence, store.paths(attempt).log, knownSecrets(plan.secrets));
-      const standing = await this.#ends.settled(attempt);
-      // It went before it made itself known: nothing was begun, and the next shell may do better.
-      if (isUnbegun(standing)) continue;
-      return this.#begun(entry, standing, started.value);
-    }
-    this.#ends.failUnstarted(entry, refusal);
-  }
-
-  /** The one that waits first: should it be gone, another one is begun. */
-  #runners(attempt: string, shells: readonly (readonly string[])[]): { shell: readonly string[]; waiting?: RunnerShell }[] {
-    const waiting = this.#waiting.take(attempt);
-    const [first] = shells;
-    return [...(waiting === undefined || first === undefined ? [] : [{ shell: first, waiting }]), ...shells.map((shell) => ({ shell }))];
-  }
-
-  #orders({ attempt, timeoutMs, stopAfterMs }: AttemptSpec, { argv, env, cwd, limits }: WorkPlan): Orders {
-    const { store, bootId, logLimitBytes } = this.#deps;
-    const { dir } = store.paths(attempt);
-    return { attempt, dir, bootId, argv, env, cwd, timeoutMs, stopAfterMs, graceMs: RUNNER_GRACE_MS, logLimitBytes, limits };
-  }
-
-  #begun(entry: Entry, standing: Standing, { exited, pid }: Own): void {
+  #begun(entry: Entry, standing: Standing, own: Own | undefined): void {
     const cancelled = isCancelled(entry);
-    this.#ends.follow(entry, standing, { exited, pid });
+    this.#ends.follow(entry, standing, own);
     if (cancelled) this.#ends.cancel(entry, { why: "cancelled", atMs: this.#deps.clock.wallMs(), graceMs: RUNNER_GRACE_MS });
   }
 }
 
 const isCancelled = ({ state }: Entry): boolean => state.type === "preparing" && state.cancelled;
 
-const isUnbegun = ({ type }: Standing): boolean => type === "accepted" || type === "void";
+export const isUnbegun = ({ type }: Standing): boolean => type === "accepted" || type === "void";

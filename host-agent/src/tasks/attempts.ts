@@ -15,11 +15,14 @@ import { AttemptRoster } from "./attempt-roster.ts";
 import { AttemptSecrets, type SecretsDeps } from "./attempt-secrets.ts";
 import { AttemptStarts, type StartDeps } from "./attempt-starts.ts";
 import { AttemptTelling } from "./attempt-telling.ts";
-import { WaitingShells } from "./waiting-shells.ts";
+import { WaitingShells, type WaitingDeps } from "./waiting-shells.ts";
 
-export interface AttemptsDeps extends OfferDeps, StartDeps, Omit<RemovalDeps, "logs">, Omit<SecretsDeps, "logs"> {
+export interface AttemptsDeps extends OfferDeps, StartDeps, WaitingDeps, Omit<RemovalDeps, "logs">, Omit<SecretsDeps, "logs"> {
   logs: AdoptionDeps["logs"] & RemovalDeps["logs"] & SecretsDeps["logs"];
+  timeScale: number;
   send(frame: HostFrame): void;
+  /** Since the machine that runs them was started. */
+  uptimeCs(): number;
 }
 
 const LOOK_MS = 1_000;
@@ -45,7 +48,7 @@ export class Attempts {
     this.#secrets = new AttemptSecrets(deps);
     this.#ends = new AttemptEnds(deps, this.#telling, this.#secrets, this.#abort.signal);
     this.#waiting = new WaitingShells(deps, this.#abort.signal);
-    this.#starts = new AttemptStarts(deps, this.#ends, this.#telling, this.#waiting, this.#abort.signal);
+    this.#starts = new AttemptStarts(deps, { ends: this.#ends, telling: this.#telling, waiting: this.#waiting }, this.#abort.signal);
     this.#offers = new AttemptOffers(deps, this.#roster, this.#waiting);
     this.#removal = new AttemptRemoval(deps, this.#roster, this.#offers);
   }

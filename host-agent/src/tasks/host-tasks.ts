@@ -12,8 +12,12 @@ import type { HostTasks } from "../link/dispatch.ts";
 import { isAdapter } from "./adapter-name.ts";
 import { parseSpec } from "./attempt-files.ts";
 import { AttemptStore } from "./attempt-store.ts";
+import { judge } from "./attempt-state.ts";
 import { Attempts } from "./attempts.ts";
 import { recall } from "./forwarding.ts";
+import { LiveAttempt, type LiveDeps } from "./live-attempt.ts";
+import { localBody } from "./local-body.ts";
+import { localLaunch } from "./local-launch.ts";
 import { LogShipper } from "./log-shipper.ts";
 import { installRunner } from "./runner.ts";
 import { readScopeFacts, runnerShells } from "./scope.ts";
@@ -48,27 +52,31 @@ export interface RunningTasks extends HostTasks {
 }
 
 export function createHostTasks(deps: HostTasksDeps): RunningTasks {
-  const { clock, timeScale, log, work, bootId, attemptsDir } = deps;
-  const store = new AttemptStore(attemptsDir, deps.passed);
+  const { clock, timeScale, log, work, bootId, attemptsDir, logLimitBytes, offsetMs, passed } = deps;
+  const store = new AttemptStore(attemptsDir, passed);
   const logs: LogShipper = new LogShipper({ clock, log, shipped: (attempt) => attempts.shipped(attempt) });
+  const runner = installRunner(deps.runnerDir, log);
+  const shells = (attempt: string) =>
+    runnerShells(
+      readScopeFacts(() => work.baseEnv()["PATH"] ?? "", process.env),
+      attempt,
+    );
+  const outcome: LiveDeps["outcome"] = async (spec, adapter, file, exit) => {
+    if (!isAdapter(adapter)) return {};
+    const type = spec.agent === undefined ? undefined : work.catalogue.resolve(spec.agent.type, spec.agent.definition);
+    return readOutcome(BUILTIN[adapter], { stdoutFile: file, type: type?.ok === true ? type.value : undefined }, exit);
+  };
+  const living: LiveDeps = { store, clock, timeScale, log, logs, outcome, logLimitBytes, offsetMs };
   const attempts: Attempts = new Attempts({
-    store,
-    clock,
-    timeScale,
-    log,
+    ...living,
     logs,
     bootId,
-    runner: installRunner(deps.runnerDir, log),
-    shells: (attempt) =>
-      runnerShells(
-        readScopeFacts(() => work.baseEnv()["PATH"] ?? "", process.env),
-        attempt,
-      ),
-    async outcome(spec, adapter, file, exit) {
-      if (!isAdapter(adapter)) return {};
-      const type = spec.agent === undefined ? undefined : work.catalogue.resolve(spec.agent.type, spec.agent.definition);
-      return readOutcome(BUILTIN[adapter], { stdoutFile: file, type: type?.ok === true ? type.value : undefined }, exit);
-    },
+    runner,
+    shells,
+    judge: (files) => judge(files, { bootId, wallMs: clock.wallMs() }),
+    live: (following, stopped) =>
+      new LiveAttempt(living, following, localBody(following.spec.attempt, following.runner, { store, clock, log }, stopped), stopped),
+    launcher: (parts) => localLaunch({ store, logs, bootId, runner, shells, logLimitBytes, passed, uptimeCs: readUptimeCs }, parts),
     refuse: (spec) => refuseWork(spec, work),
     foresee: (spec) => foreseeWork(spec, work),
     plan: (spec, sealed, file) => planWork(spec, sealed, file, work),
@@ -76,13 +84,11 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     removeWorkspace: (note, spec) => removeWorkspace(note, spec, work.place),
     recall: (spec, child) => recall(spec, child === undefined ? "" : environOf(child), work.ownEnv),
     maxConcurrent: deps.maxConcurrent,
-    logLimitBytes: deps.logLimitBytes,
     draining: deps.draining,
     diskLow: () => diskLow([attemptsDir, work.place.root], deps.minFreeBytes),
     uptimeCs: readUptimeCs,
-    offsetMs: deps.offsetMs,
     send: deps.send,
-    passed: deps.passed,
+    passed,
   });
   attempts.adopt();
   return {

@@ -1,14 +1,13 @@
 /** Follows one attempt that runs: until its runner is gone, whatever that means, and then to its end on disk. */
 import type { AttemptEnd, AttemptSpec, AttemptStatus } from "@maestro/shared/protocol/tasks";
-import { noCancel, pause, type Cancel, type Clock } from "../daemon/clock.ts";
+import { noCancel, type Cancel, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
-import { isAlive, type ProcessIdentity } from "../daemon/process-identity.ts";
+import type { ProcessIdentity } from "../daemon/process-identity.ts";
 import type { CancelNote, LaunchNote, UsageFile } from "./attempt-files.ts";
+import type { Live } from "./attempt-entry.ts";
 import { codesOf, decideEnd, type EndFacts, type Outcome } from "./attempt-state.ts";
 import type { AttemptStore } from "./attempt-store.ts";
-import { leftCgroups } from "./cgroup-places.ts";
 import type { Known, LogDigest } from "./log-file.ts";
-import { killAll, membersOf, removeCgroups, terminate, type Belonging } from "./members.ts";
 
 export interface LiveDeps {
   store: AttemptStore;
@@ -26,22 +25,37 @@ export interface LiveDeps {
   offsetMs(): number;
 }
 
-interface Gone {
-  type: "gone";
-  /** What it was, if it left no exit file. */
-  why: "runner_died" | "host_reboot";
+/** What it was, if it left no exit file. */
+export type Death = "runner_died" | "host_reboot";
+
+/** `exited`: it is our own child. Adopted ones are looked after. */
+export type RunnerOf =
+  | { type: "own"; exited: Promise<unknown>; identity: ProcessIdentity }
+  | { type: "adopted"; identity: ProcessIdentity }
+  | { type: "gone"; why: Death };
+
+/** Its processes, wherever they are. */
+export interface Body {
+  /** Ended before it was looked at: there is nobody left to be stopped. */
+  readonly isGone: boolean;
+  /** Of the child; 0: it is not known. */
+  readonly pid: number;
+  /** Resolves when its runner is gone and what that left behind is here; or when the daemon stops. */
+  untilGone(): Promise<Death>;
+  /** INT, TERM, KILL, so far apart, to all of it. */
+  stop(graceMs: number): Promise<void>;
+  /** [F6] The runner was killed: nobody else ends what it had begun. */
+  empty(): Promise<void>;
 }
 
 export interface Following {
   spec: AttemptSpec;
   launch: LaunchNote;
   startedMs: number;
-  /** `exited`: it is our own child. Adopted ones are looked after. */
-  runner: { type: "own"; exited: Promise<unknown>; identity: ProcessIdentity } | { type: "adopted"; identity: ProcessIdentity } | Gone;
+  runner: RunnerOf;
   cancel: CancelNote | undefined;
 }
 
-const LOOK_MS = 200;
 /** Within 25 s, both graces and the kill. */
 const MAX_GRACE_MS = 10_000;
 /** What grows so fast that it could pass its limit before the next look is looked at more often. */
@@ -49,9 +63,10 @@ const EAGER_SHARE = 1 / 8;
 /** The runner samples so often. */
 const SAMPLE_CS = 500;
 
-export class LiveAttempt {
+export class LiveAttempt implements Live {
   readonly #deps: LiveDeps;
   readonly #following: Following;
+  readonly #body: Body;
   readonly #signal: AbortSignal;
   #cancel: CancelNote | undefined;
   #stopping: Promise<unknown> | undefined;
@@ -64,13 +79,14 @@ export class LiveAttempt {
   /** Processors in use, between the last two samples. */
   #cpu = 0;
 
-  constructor(deps: LiveDeps, following: Following, signal: AbortSignal) {
+  constructor(deps: LiveDeps, following: Following, body: Body, signal: AbortSignal) {
     this.#deps = deps;
     this.#following = following;
+    this.#body = body;
     this.#signal = signal;
     this.#grewMs = deps.clock.monotonicMs();
     // Ended before it was looked at: there is nobody left to be stopped.
-    if (following.runner.type === "gone") this.#cancel = following.cancel;
+    if (body.isGone) this.#cancel = following.cancel;
     else if (following.cancel !== undefined) this.cancel(following.cancel);
   }
 
@@ -78,21 +94,19 @@ export class LiveAttempt {
   async end(): Promise<AttemptEnd | undefined> {
     const { store } = this.#deps;
     const { attempt } = this.#following.spec;
-    await this.#untilGone();
+    const why = await this.#body.untilGone();
     await this.#stopping;
     this.#over = true;
     this.#cancelEager();
     if (this.#signal.aborted) return undefined;
     const exit = store.exit(attempt);
-    if (exit === undefined) await this.#empty();
-    const { runner } = this.#following;
-    const why = runner.type === "gone" ? runner.why : "runner_died";
+    if (exit === undefined) await this.#body.empty();
     return this.#finish(exit === undefined ? { type: "died", why } : { type: "exited", exit });
   }
 
   /** [TK4] Asked again, it goes on as it does. What has ended by itself meanwhile stays as it ended. */
   cancel(note: CancelNote): void {
-    const { store, clock, log } = this.#deps;
+    const { store, log } = this.#deps;
     const { attempt } = this.#following.spec;
     if (this.#cancel !== undefined || store.exit(attempt) !== undefined) return;
     this.#cancel = note;
@@ -101,21 +115,18 @@ export class LiveAttempt {
     } catch (cause) {
       log.warn("a cancellation cannot be written down", { attempt, cause: cause instanceof Error ? cause.message : String(cause) });
     }
-    this.#stopping = terminate(this.#belonging(), Math.min(note.graceMs, MAX_GRACE_MS), clock, this.#signal).then((empty) => {
-      if (!empty && !this.#signal.aborted)
-        log.error("processes of an attempt cannot be ended", { attempt, left: membersOf(this.#belonging()).length });
-    });
+    this.#stopping = this.#body.stop(Math.min(note.graceMs, MAX_GRACE_MS));
   }
 
   status(): AttemptStatus {
     const { store, offsetMs } = this.#deps;
-    const { spec, launch, startedMs, runner } = this.#following;
+    const { spec, launch, startedMs } = this.#following;
     if (this.#cancel !== undefined) return { state: "cancelling", sinceMs: this.#cancel.atMs + offsetMs() };
     const usage = store.usage(spec.attempt);
     return {
       state: "running",
       startedMs: startedMs + offsetMs(),
-      pid: store.child(spec.attempt)?.pid ?? (runner.type === "gone" ? 0 : runner.identity.pid),
+      pid: this.#body.pid,
       workspace: launch.workspace,
       logBytes: store.logBytes(spec.attempt),
       ...(usage === undefined ? {} : { cpu: this.#cpu, memoryBytes: usage.memoryBytes }),
@@ -126,7 +137,7 @@ export class LiveAttempt {
   look(): void {
     const { store, clock, timeScale, logLimitBytes } = this.#deps;
     const { attempt, heartbeatTimeoutMs } = this.#following.spec;
-    if (this.#following.runner.type === "gone" || this.#over || this.#cancel !== undefined) return;
+    if (this.#body.isGone || this.#over || this.#cancel !== undefined) return;
     this.#measure();
     const nowMs = clock.monotonicMs();
     const bytes = store.logBytes(attempt);
@@ -152,38 +163,6 @@ export class LiveAttempt {
     this.cancel({ why, atMs: this.#deps.clock.wallMs(), graceMs });
   }
 
-  #belonging(): Belonging {
-    const { store } = this.#deps;
-    const { spec, runner } = this.#following;
-    const { attempt } = spec;
-    // Of another boot, its pid and its session name whatever the machine started since.
-    const rebooted = runner.type === "gone" && runner.why === "host_reboot";
-    return { attempt, cgroups: store.cgroups(attempt), child: rebooted ? undefined : store.child(attempt) };
-  }
-
-  async #untilGone(): Promise<void> {
-    const { clock } = this.#deps;
-    const { runner } = this.#following;
-    switch (runner.type) {
-      case "gone":
-        return;
-      case "own": {
-        await Promise.race([runner.exited, aborted(this.#signal)]);
-        return;
-      }
-      case "adopted":
-        while (!this.#signal.aborted && isAlive(runner.identity)) await pause(clock, LOOK_MS, this.#signal);
-    }
-  }
-
-  /** [F6] The runner was killed: nobody else ends what it had begun. */
-  async #empty(): Promise<void> {
-    const belonging = this.#belonging();
-    await killAll(belonging, this.#deps.clock, this.#signal);
-    // It may have been killed before it wrote down which they are.
-    removeCgroups([...belonging.cgroups, ...leftCgroups(belonging.attempt)]);
-  }
-
   async #finish(last: EndFacts["last"]): Promise<AttemptEnd> {
     const { store, logs, outcome, clock, logLimitBytes, offsetMs } = this.#deps;
     const { spec, launch, startedMs } = this.#following;
@@ -204,9 +183,3 @@ export class LiveAttempt {
     });
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
