@@ -13,6 +13,7 @@ import { joinRoutes } from "./routes/joins.ts";
 import { loginRoutes } from "./routes/login.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { queueRoutes } from "./routes/queue.ts";
+import { remoteHostRoutes } from "./routes/remote-hosts.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { socketRoutes } from "./routes/sockets.ts";
@@ -29,6 +30,7 @@ export const app = mountRoutes({
   ...memberRoutes,
   ...ticketRoutes,
   ...hostRoutes,
+  ...remoteHostRoutes,
   ...joinRoutes,
   ...agentRoutes,
   ...agentTypeRoutes,

@@ -106,6 +106,8 @@ export const MAX_SEALED_BYTES = 32 * KiB;
 // times
 export const HELLO_TIMEOUT_MS = 5_000;
 export const REQUEST_TIMEOUT_MS = 15_000;
+/** A check of a remote host: a connection that is slow to come, and a dozen looks around there. */
+export const HOST_CHECK_TIMEOUT_MS = 60_000;
 export const PING_INTERVAL_MS = 20_000;
 export const PONG_TIMEOUT_MS = 10_000;
 /**

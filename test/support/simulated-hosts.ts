@@ -151,6 +151,7 @@ function refusing(welcomed: (serverTimeMs: number) => void): HostActions {
     ensureWorkspace: no,
     resetWorkspace: no,
     detect: no,
+    checkHost: no,
     welcome: ({ serverTimeMs }) => welcomed(serverTimeMs),
     registry: () => undefined,
     drain: () => undefined,

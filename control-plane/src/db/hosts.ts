@@ -107,16 +107,25 @@ export async function setHostLock(db: Db, fleet: FleetId, id: HostId, lock: { re
       .where(and(mine, isNull(hosts.lockedMs)));
 }
 
-/** Removes the host with its agents in one transaction, which raises the registry's version [LK9]. */
-export async function removeHost(db: Db, fleet: FleetId, id: HostId): Promise<void> {
-  await db.batch([
-    db.delete(agents).where(and(eq(agents.fleet, fleet), eq(agents.host, id))),
-    db.delete(hosts).where(and(eq(hosts.fleet, fleet), eq(hosts.id, id))),
+/**
+ * Removes the host with its agents in one transaction, which raises the registry's version [LK9].
+ *
+ * @returns whether it is gone: one that carries others stays.
+ */
+export async function removeHost(db: Db, fleet: FleetId, id: HostId): Promise<boolean> {
+  const carriesNone = sql`not exists (select 1 from hosts carried where carried.via = ${id})`;
+  const [, gone] = await db.batch([
+    db.delete(agents).where(and(eq(agents.fleet, fleet), eq(agents.host, id), carriesNone)),
+    db
+      .delete(hosts)
+      .where(and(eq(hosts.fleet, fleet), eq(hosts.id, id), carriesNone))
+      .returning({ id: hosts.id }),
     db
       .update(fleets)
       .set({ registryVersion: sql`${fleets.registryVersion} + 1` })
       .where(eq(fleets.id, fleet)),
   ]);
+  return gone.length > 0;
 }
 
 /**

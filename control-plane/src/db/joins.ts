@@ -35,7 +35,7 @@ export async function enrol(db: Db, join: JoinRow, host: NewHost): Promise<HostR
       db
         .insert(hosts)
         .select(
-          sql`select ${host.id}, ${host.fleet}, ${host.name}, 'link', ${JSON.stringify(host.labels)}, 0, ${host.signingKey}, ${host.sealingKey}, null, null, null, null, ${host.createdMs}, ${host.createdMs} where ${won}`,
+          sql`select ${host.id}, ${host.fleet}, ${host.name}, 'link', ${JSON.stringify(host.labels)}, 0, ${host.signingKey}, ${host.sealingKey}, null, null, null, null, ${host.createdMs}, ${host.createdMs}, null, null, 1, 0, null where ${won}`,
         )
         .returning(),
     ]);

@@ -6,10 +6,17 @@
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { Role, Scope } from "@maestro/shared/contract/access";
+import type { RemoteRecord, RemoteTransport } from "@maestro/shared/contract/remote-hosts";
 import type { AgentTypeFile } from "@maestro/shared/contract/agent-types";
 import type { AgentId, BrowserSessionId, FleetId, HostId, MemberId, SessionId, TokenId } from "@maestro/shared/ids";
 
 type StringMap = Record<string, string>;
+
+interface LastCheck {
+  ok: boolean;
+  atMs: number;
+  error?: string;
+}
 
 export const fleets = sqliteTable(
   "fleets",
@@ -142,10 +149,11 @@ export const hosts = sqliteTable(
     id: text().$type<HostId>().primaryKey(),
     fleet: text().$type<FleetId>().notNull(),
     name: text().notNull(),
-    transport: text().$type<"link">().notNull(),
+    /** `link`: a host-agent runs there; else the linked host `via` reaches it so and carries its link. */
+    transport: text().$type<"link" | RemoteTransport>().notNull(),
     labels: text({ mode: "json" }).$type<StringMap>().notNull(),
     draining: integer({ mode: "boolean" }).notNull().default(false),
-    /** base64url, raw Ed25519 and X25519. */
+    /** base64url, raw Ed25519 and X25519. Empty while nobody carries its link. */
     signingKey: text("signing_key").notNull(),
     sealingKey: text("sealing_key").notNull(),
     /** Still accepted until then, so that a rotation strands nobody. */
@@ -156,8 +164,14 @@ export const hosts = sqliteTable(
     lockedMs: integer("locked_ms"),
     createdMs: integer("created_ms").notNull(),
     updatedMs: integer("updated_ms").notNull(),
+    /** Of a remote host: the linked host that carries it, and how it is reached from there. */
+    via: text().$type<HostId>(),
+    record: text({ mode: "json" }).$type<RemoteRecord>(),
+    enabled: integer({ mode: "boolean" }).notNull().default(true),
+    isDefault: integer("is_default", { mode: "boolean" }).notNull().default(false),
+    lastCheck: text("last_check", { mode: "json" }).$type<LastCheck>(),
   },
-  (t) => [uniqueIndex("hosts_fleet_name").on(t.fleet, t.name)],
+  (t) => [uniqueIndex("hosts_fleet_name").on(t.fleet, t.name), index("hosts_via").on(t.via)],
 );
 
 export const agentTypes = sqliteTable(

@@ -38,7 +38,7 @@ export async function principalOfHost(header: string, input: AuthInput): Promise
       hint: `An owner unlocks it: maestro host unlock ${host.name}.`,
     });
   }
-  return { kind: "host", fleet: host.fleet, id: host.id, name: host.name, claim, draining: host.draining };
+  return { kind: "host", fleet: host.fleet, id: host.id, name: host.name, claim, signingKey: host.signingKey, draining: host.draining };
 }
 
 /** The present key, and the one before it while a rotation is young. */

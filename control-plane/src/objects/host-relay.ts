@@ -215,6 +215,15 @@ export class HostRelay extends DurableObject<Env> implements RelayForTasks {
     this.#parts.tasks.changed();
   }
 
+  /** Of a host that another one carries: with other keys it is another link, and the one that is open ends. */
+  setLinkKey(key: string): void {
+    this.#store.set("sealingKey", undefined);
+    if (this.#store.get("linkKey") === key) return;
+    this.#store.set("linkKey", key);
+    this.#store.set("last", undefined);
+    this.#link.drop(CLOSE.credential, "host_unknown");
+  }
+
   /** [LK9] Calls of a burst overtake each other; and who has no link asks nobody: the next one brings the version. */
   registryChanged(version: number): void {
     if (!this.#link.present || version <= (this.#store.get("registry") ?? 0)) return;

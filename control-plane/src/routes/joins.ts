@@ -122,6 +122,10 @@ export const joinRoutes = defineRoutes({
     const { principal, body } = rx;
     if (!isPublicKey(body.signingKey)) throw badKey("signingKey", "an Ed25519");
     const host = await hostById(rx.db, principal.id);
+    if (host !== undefined && host.via !== null)
+      throw fail("host_forbidden", `Host '${host.name}' is carried: its carrier gives it its keys.`, {
+        hint: "POST /api/v1/hosts/self/carried/:id, as the carrier.",
+      });
     // The request's own signature does not cover its body: the present key vouches for the new one. The key before
     // it may only repeat the rotation that replaced it, for a host whose answer was lost.
     const vouching = host?.signingKey === body.signingKey ? host.previousKey : host?.signingKey;

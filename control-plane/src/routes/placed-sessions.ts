@@ -6,7 +6,7 @@ import type { Db } from "../db/client.ts";
 import { findHost, hostsByIds, listHosts, type HostRow } from "../db/hosts.ts";
 import { WHOLE } from "../db/page.ts";
 import type { Config } from "../config.ts";
-import { mayTouchAgent, mayTouchHost, mayTouchSession } from "../domain/access/permissions.ts";
+import { mayTouchAgent, mayTouchHost, mayTouchSession, withinLimits } from "../domain/access/permissions.ts";
 import type { UserPrincipal } from "../domain/access/principal.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { hostPresence } from "../domain/fleet/host-view.ts";
@@ -114,6 +114,16 @@ export async function hostFor(rx: Asking, ref: string | undefined): Promise<Host
       { field: "host", hint: "Say which one: --host." },
     );
   return only;
+}
+
+/** What becomes of a host concerns everybody's agents there: who is limited to some changes nothing of it. */
+export function wholeHosts(rx: Pick<Asking, "principal">): void {
+  unwrap(withinLimits(rx.principal, { hosts: rx.principal.hosts }));
+}
+
+export async function wholeHost(rx: Asking, ref: string): Promise<HostRow> {
+  wholeHosts(rx);
+  return hostFor(rx, ref);
 }
 
 export function withinReach(rx: Pick<Asking, "principal">, host: HostRow): HostRow {

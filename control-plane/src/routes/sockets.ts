@@ -22,6 +22,7 @@ export const socketRoutes = defineRoutes({
       hostName: principal.name,
       requestId: rx.requestId,
       claim: principal.claim,
+      signingKey: principal.signingKey,
       draining: principal.draining,
       registryVersion: fleet?.registryVersion ?? 0,
       origin: new URL(c.req.url).origin,

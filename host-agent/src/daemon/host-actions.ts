@@ -1,11 +1,12 @@
 /** What the control plane may ask of this host, within the host's own policy. */
 import { userInfo } from "node:os";
 import * as path from "node:path";
+import type { AcceptHostKey, HostCheck, RemoteRecord } from "@maestro/shared/contract/remote-hosts";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { isDeniedEnv } from "@maestro/shared/contract/check-agent-type";
 import { parseId } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
-import { err, ok } from "@maestro/shared/result";
+import { err, ok, type Result } from "@maestro/shared/result";
 import { BUILTIN } from "../adapters/builtin.ts";
 import type { Detector } from "../adapters/detect.ts";
 import { planAgent, type Program } from "../adapters/launch.ts";
@@ -36,6 +37,8 @@ export interface ActionDeps {
   log: Log;
   /** Looks again for CLIs and type files, tells the relay, answers how many types there are. */
   detect(): Promise<number>;
+  /** @param accept what host key to trust from here on. */
+  checkRemote(record: RemoteRecord, accept: AcceptHostKey | undefined): Promise<Result<HostCheck>>;
   welcomed(serverTimeMs: number, hostName: string): void;
   registryVersion(version: number): void;
 }
@@ -129,6 +132,8 @@ export function createHostActions(deps: ActionDeps): HostActions {
     async detect() {
       return ok({ types: await deps.detect() });
     },
+
+    checkHost: ({ record, acceptHostKey }) => deps.checkRemote(record, acceptHostKey),
 
     welcome(frame) {
       drain.draining = frame.draining;

@@ -1,8 +1,9 @@
 /** All parts of the daemon, put together and started; `run.ts` adds the process around it. */
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
-import { fail } from "@maestro/shared/errors";
+import { fail, maestroError } from "@maestro/shared/errors";
 import { LOG_FILE_LIMIT_BYTES } from "@maestro/shared/limits";
+import { err } from "@maestro/shared/result";
 import { Detector } from "../adapters/detect.ts";
 import { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import type { Settings } from "../config/env.ts";
@@ -154,6 +155,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     drain,
     log,
     detect: () => reporter.detect(),
+    checkRemote: () => Promise.resolve(err(maestroError("type_unknown", "This host-agent reaches no remote hosts."))),
     welcomed: (serverTimeMs) => {
       serverTime.learn(serverTimeMs);
       void rotation.settle();

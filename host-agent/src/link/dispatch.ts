@@ -23,6 +23,7 @@ export interface HostActions {
   ensureWorkspace: Action<"workspace.ensure">;
   resetWorkspace: Action<"workspace.reset">;
   detect: Action<"detect">;
+  checkHost: Action<"host.check">;
   welcome(frame: LinkWelcome): void;
   registry(version: number): void;
   drain(draining: boolean): void;
@@ -99,6 +100,8 @@ export function dispatch(frame: RelayFrame, { actions, tasks, terminals, request
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.resetWorkspace(frame)));
     case "detect":
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.detect(frame)));
+    case "host.check":
+      return requests.answer(frame.id, frame.t, async (done) => done(await actions.checkHost(frame)));
     case "task.offer": {
       const spec = frame.blob === undefined ? undefined : takeBlob(frame.blob);
       return requests.answer(frame.id, frame.t, async (done) => done(spec?.ok === false ? spec : await tasks.offer(frame, spec?.value)));

@@ -1,13 +1,12 @@
 /** [VR5] Every request of the relay is answered exactly once: by its result, its refusal, or `timeout`. */
 import { maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
-import { REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
-import type { HostFrame, WireError } from "@maestro/shared/protocol/link";
+import { requestTimeoutMs, type HostFrame, type WireError } from "@maestro/shared/protocol/link";
 import type { Result } from "@maestro/shared/result";
 import { deadlineMs, noCancel, type Cancel, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 
-/** A little less than the relay's own patience, so that the answer, not the silence, reaches whoever asked. */
-const DEADLINE_MS = REQUEST_TIMEOUT_MS - 1_000;
+/** So much less than the relay's own patience, that the answer, not the silence, reaches whoever asked. */
+const AHEAD_MS = 1_000;
 /** Requests at work on one link; the relay has far fewer. More are refused. */
 const MAX_OPEN = 256;
 /** Repeats come close behind the original; older ids are forgotten. */
@@ -44,7 +43,7 @@ export class Requests {
       if (result.ok) this.#send({ t: "reply", id, value: result.value });
       else this.#refuse(id, result.error);
     };
-    const deadline = this.#clock.after(deadlineMs(DEADLINE_MS, this.#scale), () => {
+    const deadline = this.#clock.after(deadlineMs(requestTimeoutMs(name) - AHEAD_MS, this.#scale), () => {
       this.#log.warn("a request was not done in time", { request: name });
       finish({ ok: false, error: maestroError("timeout", `The host did not finish '${name}' in time.`) });
     });

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { Slug } from "./agent-types.ts";
-import { EnvMap } from "./maps.ts";
+import { EnvMap, Labels } from "./maps.ts";
 
 export const TRANSPORTS = ["ssh", "tailscale"] as const;
 export const RemoteTransport = z.enum(TRANSPORTS);
@@ -99,16 +99,36 @@ export type AcceptHostKey = z.infer<typeof AcceptHostKey>;
 
 export const RemoteHostBody = RemoteBody.extend({
   name: Slug,
+  labels: Labels.optional(),
   /** Name or id of a linked host; default: the fleet's only one. */
   via: z.string().max(63).optional(),
   enabled: z.boolean().optional(),
+  /** Marks it as the one to choose; nothing is chosen by it. Of a fleet's hosts one has the mark at most. */
+  default: z.boolean().optional(),
 });
 export type RemoteHostBody = z.infer<typeof RemoteHostBody>;
+/** What may be changed of a record: absent stays as it is, null goes back to what it would be if it had not been given. */
+export const RemotePatch = z.strictObject({
+  address: RemoteBody.shape.address.optional(),
+  transport: RemoteBody.shape.transport.nullable(),
+  user: RemoteBody.shape.user.nullable(),
+  port: RemoteBody.shape.port.nullable(),
+  identity: RemoteBody.shape.identity.nullable(),
+  sshConfig: RemoteBody.shape.sshConfig.nullable(),
+  options: RemoteBody.shape.options.nullable(),
+  env: RemoteBody.shape.env.nullable(),
+  container: RemoteBody.shape.container.nullable(),
+  cwd: RemoteBody.shape.cwd.nullable(),
+});
+export type RemotePatch = z.infer<typeof RemotePatch>;
 export const HostCheckBody = RemoteBody.extend({ via: z.string().max(63).optional(), acceptHostKey: AcceptHostKey.optional() });
 export const SavedHostCheckBody = z.strictObject({ acceptHostKey: AcceptHostKey.optional() });
 
 /** A remote host as its carrier is told of it. */
 export const CarriedHost = z.object({ id: z.string(), name: z.string(), record: RemoteRecord });
 export type CarriedHost = z.infer<typeof CarriedHost>;
-/** The carrier makes the keys of the remote host's link; raw, base64url. */
-export const CarryBody = z.strictObject({ signingKey: z.string().max(64), sealingKey: z.string().max(64) });
+/**
+ * The carrier makes the keys of the remote host's link; raw, base64url. Its own key vouches for them, since the signature of
+ * a request does not cover its body: `proof` is Ed25519 over `carrySigningText`, base64url.
+ */
+export const CarryBody = z.strictObject({ signingKey: z.string().max(64), sealingKey: z.string().max(64), proof: z.string().max(128) });

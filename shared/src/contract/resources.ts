@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { AgentTypeFile, AgentTypeReport, Slug } from "./agent-types.ts";
 import { EnvMap, Labels } from "./maps.ts";
+import { RemotePatch, RemoteRecord, TRANSPORTS } from "./remote-hosts.ts";
 import { Role, Scope } from "./access.ts";
 import { Metrics, Platform } from "../protocol/link.ts";
 import { Backend, Cols, Rows, SessionEnd } from "../protocol/session.ts";
@@ -69,7 +70,17 @@ export const Presence = z.enum(["online", "stale", "lost", "never"]);
 export type Presence = z.infer<typeof Presence>;
 
 export const Host = z.object({
-  id: z.string(), name: z.string(), transport: z.literal("link"), status: Presence, labels: Labels,
+  id: z.string(), name: z.string(),
+  /** `link`: a host-agent runs there. Otherwise it is remote: the linked host `via` reaches it so, and what follows of its record is there. */
+  transport: z.enum(["link", ...TRANSPORTS]), status: Presence, labels: Labels,
+  via: z.object({ id: z.string(), name: z.string() }).optional(),
+  ...RemoteRecord.omit({ transport: true }).partial().shape,
+  /** Of a remote host: whether it is carried at all. */
+  enabled: z.boolean().optional(),
+  /** Marked as the one to choose; nothing is chosen by it. */
+  default: z.literal(true).optional(),
+  /** Of a remote host, once it was checked. `error`: what failed first. */
+  lastCheck: z.object({ ok: z.boolean(), at: Time, error: z.string().optional() }).optional(),
   draining: z.boolean(),
   /** [LK2] Set when two copies of the identity appeared; an operator unlocks it. */
   locked: z.object({ reason: z.string(), at: Time }).optional(),
@@ -78,7 +89,11 @@ export const Host = z.object({
   metrics: Metrics.optional(), sessions: z.int(), policyDigest: z.string().optional(),
 });
 export type Host = z.infer<typeof Host>;
-export const HostPatch = z.strictObject({ name: Slug.optional(), labels: Labels.optional() });
+/** Of a linked host: `name`, `labels` and `default` only. */
+export const HostPatch = RemotePatch.extend({
+  name: Slug.optional(), labels: Labels.optional(), via: z.string().max(63).optional(), enabled: z.boolean().optional(), default: z.boolean().optional(),
+});
+export type HostPatch = z.infer<typeof HostPatch>;
 
 export const JoinCreateBody = z.strictObject({
   name: Slug.optional(), labels: Labels.optional(), ttlSeconds: z.int().min(30).max(JOIN_TTL_MAX_MS / 1000).optional(),
@@ -171,7 +186,7 @@ export const InputBody = z.strictObject({ text: z.string().max(49_152).optional(
 // ---- operations -----------------------------------------------------------------------------
 
 export const EVENT_TYPES = [
-  "host.joined", "host.online", "host.stale", "host.lost", "host.locked", "host.unlocked", "host.updated", "host.removed", "host.draining", "host.resumed", "host.key_rotated",
+  "host.joined", "host.added", "host.online", "host.stale", "host.lost", "host.locked", "host.unlocked", "host.updated", "host.removed", "host.draining", "host.resumed", "host.key_rotated",
   "agent.created", "agent.updated", "agent.removed", "agent.started", "agent.stopped",
   "session.created", "session.updated", "session.ended", "session.removed",
   "task.created", "task.started", "task.waiting", "task.finished", "task.removed",

@@ -5,6 +5,7 @@
 import * as z from "zod";
 import { MAX_PAGE_ITEMS, MAX_SMALL_PAGE_ITEMS } from "../limits.ts";
 import type { Role, Scope } from "./access.ts";
+import * as remote from "./remote-hosts.ts";
 import * as r from "./resources.ts";
 import * as s from "./state.ts";
 import * as t from "./tasks.ts";
@@ -68,13 +69,18 @@ export const ROUTES = {
   // hosts
   hosts: { method: "GET", path: "/api/v1/hosts", access: { kind: "user-or-host", role: "viewer", scope: "hosts:read" }, summary: "List hosts", query: smallPage, result: r.list(r.Host), tag: "hosts" },
   host: { method: "GET", path: "/api/v1/hosts/:id", access: user("viewer", "hosts:read"), summary: "One host", result: r.Host, tag: "hosts" },
-  hostUpdate: { method: "PATCH", path: "/api/v1/hosts/:id", access: user("owner", "hosts:write"), summary: "Rename a host or change its labels", body: r.HostPatch, result: r.Host, tag: "hosts" },
+  hostAdd: { method: "POST", path: "/api/v1/hosts", access: user("owner", "hosts:write"), summary: "Add a host that a linked one reaches by ssh or tailscale", body: remote.RemoteHostBody, result: r.Host, status: 201, tag: "hosts" },
+  hostUpdate: { method: "PATCH", path: "/api/v1/hosts/:id", access: user("owner", "hosts:write"), summary: "Rename a host, change its labels, or how a remote one is reached", body: r.HostPatch, result: r.Host, tag: "hosts" },
   hostRemove: { method: "DELETE", path: "/api/v1/hosts/:id", access: user("owner", "hosts:write"), summary: "Remove a host; its identity stops working at once", status: 204, tag: "hosts" },
   hostJoinCreate: { method: "POST", path: "/api/v1/hosts/joins", access: stepUp("owner", "hosts:enroll"), summary: "Make a join token and the line to paste", body: r.JoinCreateBody, result: r.JoinCreated, status: 201, tag: "hosts" },
   hostJoin: { method: "POST", path: "/api/v1/hosts/join", access: open("a new machine has nothing but its join token"), summary: "Enrol this machine", body: r.JoinBody, result: r.JoinResult, rate: "join", tag: "hosts" },
   hostDrain: { method: "POST", path: "/api/v1/hosts/:id/drain", access: user("operator", "agents:write"), summary: "Take no new sessions or work", result: r.Host, tag: "hosts" },
   hostResume: { method: "POST", path: "/api/v1/hosts/:id/resume", access: user("operator", "agents:write"), summary: "Take work again", result: r.Host, tag: "hosts" },
   hostUnlock: { method: "POST", path: "/api/v1/hosts/:id/unlock", access: user("owner", "hosts:write"), summary: "Unlock an identity that was seen twice", result: r.Host, tag: "hosts" },
+  hostCheckUnsaved: { method: "POST", path: "/api/v1/hosts/check", access: user("operator", "agents:write"), summary: "Check whether a host can be reached as a record says that is not saved; accepting its key takes hosts:write", body: remote.HostCheckBody, result: remote.HostCheck, tag: "hosts" },
+  hostCheck: { method: "POST", path: "/api/v1/hosts/:id/check", access: user("operator", "agents:write"), summary: "Check whether a remote host can be reached and has what agents need; accepting its key takes hosts:write", body: remote.SavedHostCheckBody, result: remote.HostCheck, tag: "hosts" },
+  hostCarried: { method: "GET", path: "/api/v1/hosts/self/carried", access: { kind: "host" }, summary: "The remote hosts that this host carries", result: r.list(remote.CarriedHost), tag: "hosts" },
+  hostCarry: { method: "POST", path: "/api/v1/hosts/self/carried/:id", access: { kind: "host" }, summary: "Give the link of a remote host that this host carries its keys", body: remote.CarryBody, status: 204, tag: "hosts" },
   hostKey: { method: "POST", path: "/api/v1/hosts/self/key", access: { kind: "host" }, summary: "Rotate this host's signing key; the old one works 24 h longer", body: r.RotateKeyBody, status: 204, tag: "hosts" },
   hostLink: { method: "GET", path: "/api/v1/hosts/self/link", access: { kind: "host" }, summary: "The host's link (WebSocket)", status: 101, tag: "hosts" },
 

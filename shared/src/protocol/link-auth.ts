@@ -36,6 +36,10 @@ export function joinSigningText(origin: string, nonce: string, signingKey: strin
 export const rotateSigningText = (origin: string, hostId: string, signingKey: string): string =>
   ["maestro-rotate-v1", origin, hostId, signingKey].join("\n");
 
+/** What a carrier signs with its own key for the keys of a remote host's link. */
+export const carrySigningText = (origin: string, carrierId: string, hostId: string, signingKey: string, sealingKey: string): string =>
+  ["maestro-carry-v1", origin, carrierId, hostId, signingKey, sealingKey].join("\n");
+
 export function formatHostAuthorization(claim: HostClaim, signature: string): string {
   const { id, epoch, instance, bootId, timeMs, nonce } = claim;
   return `${HOST_SCHEME} id=${id},epoch=${epoch.start}.${epoch.connect},instance=${instance},boot=${bootId},ts=${timeMs},nonce=${nonce},sig=${signature}`;

@@ -4,6 +4,8 @@ import { Cols, Rows, SessionInfo, Size } from "./session.ts";
 import { VersionRange } from "./version.ts";
 import * as tasks from "./tasks.ts";
 import { AgentTypeReport } from "../contract/agent-types.ts";
+import { AcceptHostKey, HostCheck, RemoteRecord } from "../contract/remote-hosts.ts";
+import { HOST_CHECK_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "../limits.ts";
 
 const Epoch = z.int().min(0).max(0xffff);
 const Offset = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -255,6 +257,13 @@ export const ResetWorkspaceResult = z.object({
 /** Looks again for agent CLIs and type files; the inventory follows as a frame. */
 export const Detect = z.object({ t: z.literal("detect"), id: RequestId });
 export const DetectResult = z.object({ types: z.int().min(0) });
+/** Whether and how a remote host can be reached from this one. Hosts of before answer `type_unknown`. */
+export const CheckHost = z.object({
+  t: z.literal("host.check"),
+  id: RequestId,
+  record: RemoteRecord,
+  acceptHostKey: AcceptHostKey.optional(),
+});
 
 /**
  * [VW4] The relay woke from hibernation: restate your offsets. `attempts` [TK3]: and name all attempts again, as after a
@@ -281,6 +290,7 @@ export const RelayFrames = {
   "workspace.ensure": EnsureWorkspace,
   "workspace.reset": ResetWorkspace,
   detect: Detect,
+  "host.check": CheckHost,
   sync: Sync,
   registry: Registry,
   drain: Drain,
@@ -307,6 +317,7 @@ export const RequestResults = {
   "workspace.ensure": EnsureWorkspaceResult,
   "workspace.reset": ResetWorkspaceResult,
   detect: DetectResult,
+  "host.check": HostCheck,
   "task.offer": tasks.OfferResult,
   "task.start": tasks.AttemptResult,
   "task.cancel": tasks.AttemptResult,
@@ -315,3 +326,6 @@ export const RequestResults = {
 export type RequestName = keyof typeof RequestResults;
 export type RequestFrame = Extract<RelayFrame, { id: number }>;
 export type RequestResult<N extends RequestName> = z.infer<(typeof RequestResults)[N]>;
+
+/** [VR5] How long both ends give a request, ms. */
+export const requestTimeoutMs = (name: string): number => (name === "host.check" ? HOST_CHECK_TIMEOUT_MS : REQUEST_TIMEOUT_MS);

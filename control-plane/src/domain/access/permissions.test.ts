@@ -35,6 +35,7 @@ const host: HostPrincipal = {
   id: makeId("host", 0, random),
   name: "web",
   draining: false,
+  signingKey: "",
   claim: { id: "", epoch: { start: 1, connect: 1 }, instance: "", bootId: "", timeMs: 0, nonce: "" },
 };
 const agent: AgentCaller = { kind: "agent", id: "att_1", fleet: makeId("fleet", 0, random), task: "t1", fence: 1 };

@@ -52,6 +52,8 @@ export interface HostPrincipal {
   id: HostId;
   name: string;
   claim: HostClaim;
+  /** The host's present one. */
+  signingKey: string;
   draining: boolean;
 }
 

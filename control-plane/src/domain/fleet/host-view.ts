@@ -1,4 +1,5 @@
 /** A host as the API shows it: its row, joined with what its relay says. */
+import type { RemoteRecord, RemoteTransport } from "@maestro/shared/contract/remote-hosts";
 import type { Host, Presence } from "@maestro/shared/contract/resources";
 import type { Metrics, Platform } from "@maestro/shared/protocol/link";
 import type { HostId } from "@maestro/shared/ids";
@@ -9,11 +10,16 @@ import type { HostFacts, PresentHost } from "../events/present.ts";
 export interface HostRecord {
   id: HostId;
   name: string;
+  transport: "link" | RemoteTransport;
   labels: Record<string, string>;
   draining: boolean;
   lockedReason: string | null;
   lockedMs: number | null;
   createdMs: number;
+  record: RemoteRecord | null;
+  enabled: boolean;
+  isDefault: boolean;
+  lastCheck: { ok: boolean; atMs: number; error?: string } | null;
 }
 
 /** What the relay itself says now; fresher than the projection. */
@@ -23,8 +29,10 @@ export interface LiveHost {
   metrics?: Metrics | undefined;
 }
 
+/** @param via of a remote host: the linked host that carries it. */
 export function toHost(
   row: HostRecord,
+  via: { id: string; name: string } | undefined,
   present: (Omit<PresentHost, "sessions"> & { sessions: readonly { end?: unknown }[] }) | undefined,
   live: LiveHost | undefined,
   nowMs: number,
@@ -37,7 +45,7 @@ export function toHost(
   return {
     id: row.id,
     name: row.name,
-    transport: "link",
+    transport: row.transport,
     status: live?.presence ?? hostPresence(facts, nowMs, scale),
     labels: row.labels,
     draining: row.draining,
@@ -45,6 +53,9 @@ export function toHost(
     capabilities: facts?.capabilities ?? [],
     roots: facts?.roots ?? [],
     sessions: present?.sessions.filter(({ end }) => end === undefined).length ?? 0,
+    ...(via === undefined ? {} : { via }),
+    ...remoteView(row),
+    ...(row.isDefault ? { default: true as const } : {}),
     ...(row.lockedReason === null || row.lockedMs === null ? {} : { locked: { reason: row.lockedReason, at: iso(row.lockedMs) } }),
     ...(lastSeenMs === undefined ? {} : { lastSeenAt: iso(lastSeenMs) }),
     ...(facts?.agentVersion === undefined ? {} : { agentVersion: facts.agentVersion }),
@@ -52,6 +63,14 @@ export function toHost(
     ...(metrics === undefined ? {} : { metrics }),
     ...(facts?.policyDigest === undefined ? {} : { policyDigest: facts.policyDigest }),
   };
+}
+
+function remoteView({ record, enabled, lastCheck }: HostRecord): Partial<Host> {
+  if (record === null) return {};
+  const { transport: _, ...how } = record;
+  if (lastCheck === null) return { ...how, enabled };
+  const { ok, atMs, error } = lastCheck;
+  return { ...how, enabled, lastCheck: { ok, at: iso(atMs), ...(error === undefined ? {} : { error }) } };
 }
 
 /** [LK4] Of the projection: a link that is open counts as alive, since its pings are not projected. */

@@ -17,6 +17,8 @@ export const LinkContext = z.object({
     timeMs: z.number(),
     nonce: z.string(),
   }),
+  /** Which it was proved with, or may have been while a rotation is young. Absent from a Worker of before. */
+  signingKey: z.string().optional(),
   draining: z.boolean(),
   registryVersion: z.number(),
   /** Under which the host dials. Absent from a Worker of before. */

@@ -1,9 +1,16 @@
 /** [LK] The link: one socket to the host, how long it lives, and the requests that wait for its answers. */
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
-import { HELLO_TIMEOUT_MS, MAX_CONTROL_BYTES, REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
+import { HELLO_TIMEOUT_MS, MAX_CONTROL_BYTES } from "@maestro/shared/limits";
 import { CLOSE, type CloseCode } from "@maestro/shared/protocol/close-codes";
 import { encodeControl } from "@maestro/shared/protocol/codec";
-import type { Metrics, RelayFrame, RequestFrame, RequestName, RequestResult } from "@maestro/shared/protocol/link";
+import {
+  requestTimeoutMs,
+  type Metrics,
+  type RelayFrame,
+  type RequestFrame,
+  type RequestName,
+  type RequestResult,
+} from "@maestro/shared/protocol/link";
 import { err, type Result } from "@maestro/shared/result";
 import { earliestOf } from "../../domain/relay/next-alarm.ts";
 import { fullBucket, LINK_NEWS_RATE, type Bucket } from "../../domain/relay/rate.ts";
@@ -129,7 +136,7 @@ export class LinkSocket {
     name: N,
     make: (id: number) => RequestFrame & { t: N },
     settle: (result: Result<RequestResult<N>>) => void,
-    timeoutMs: number = REQUEST_TIMEOUT_MS,
+    timeoutMs: number = requestTimeoutMs(name),
   ): void {
     if (!this.ready) return settle(err(maestroError("host_unreachable", "The host is not connected.")));
     const deadlineMs = this.#port.nowMs() + timeoutMs * this.#port.scale;

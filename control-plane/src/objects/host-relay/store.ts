@@ -43,6 +43,8 @@ const Rows = {
   tasksRetryMs: z.number(),
   /** [TK5] The host's, raw, base64url. */
   sealingKey: z.string(),
+  /** Of a host that another one carries: the only signing key that may open its link; empty: none may. */
+  linkKey: z.string(),
   /** Under which the host dials. */
   origin: z.string(),
 } as const;

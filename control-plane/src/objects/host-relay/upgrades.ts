@@ -32,6 +32,8 @@ export class Upgrades {
 
   #link(context: LinkContext, nowMs: number): Response {
     const { store, link, lock, alarm, deadlines } = this.#parts;
+    // It was authenticated a moment before it was given to another carrier, or taken from this one.
+    if ((store.get("linkKey") ?? context.signingKey) !== context.signingKey) return problemResponse(keyGone(context), context.requestId);
     const gate = admitLink(context, store, nowMs);
     if (gate.type === "lock") lock.lock(gate.reason);
     if (gate.type !== "accept") return problemResponse(gate.error, context.requestId);
@@ -70,6 +72,9 @@ export class Upgrades {
     return { client, server };
   }
 }
+
+const keyGone = ({ hostName }: RelayContext): MaestroError =>
+  maestroError("host_unknown", `Host '${hostName}' is not carried with this key any more.`, { hint: "Ask anew which hosts are carried." });
 
 /** It was authenticated a moment before the host was removed. */
 const hostGone = ({ kind, hostName }: RelayContext): MaestroError =>

@@ -1,0 +1,58 @@
+/** Who carries a remote host, what a change makes of its record, and what stays of a check. */
+import { expect, test } from "vitest";
+import type { CheckStep, HostCheck, RemotePatch, RemoteRecord } from "@maestro/shared/contract/remote-hosts";
+import { asCarrier, changedBody, checkNote, onlyCarrier, refuseRemoteFields } from "./remote-host.ts";
+
+const record: RemoteRecord = {
+  transport: "ssh",
+  address: "old",
+  user: "dev",
+  port: 2222,
+  sshConfig: false,
+  options: { ConnectTimeout: "20" },
+  env: {},
+  container: "auto",
+};
+
+test.each<[string, RemotePatch, object]>([
+  ["nothing", {}, { address: "old", user: "dev", port: 2222, container: "auto" }],
+  ["another user", { user: "root" }, { user: "root", port: 2222 }],
+  ["no port", { port: null }, { user: "dev", port: undefined }],
+  ["no options", { options: null }, { options: undefined }],
+  ["an address", { address: "new" }, { address: "new", user: "dev", port: 2222 }],
+  ["an address with a user", { address: "root@new" }, { user: undefined, port: 2222 }],
+  ["an address with a port", { address: "new:22" }, { user: "dev", port: undefined }],
+  ["a URL", { address: "ssh://root@new:22/" }, { user: undefined, port: undefined }],
+  ["an IPv6 address", { address: "2001:db8::22" }, { user: "dev", port: 2222 }],
+  ["one in brackets", { address: "[2001:db8::5]" }, { port: 2222 }],
+  ["one with a port", { address: "[2001:db8::5]:22" }, { port: undefined }],
+  ["a user beside such an address, which is for the check to refuse", { address: "root@new", user: "dev" }, { user: "dev" }],
+])("of a record %s is changed, and the rest stays", (_what, patch, expected) => {
+  const body = changedBody(record, patch);
+  for (const [key, value] of Object.entries(expected)) expect(Reflect.get(body, key), key).toEqual(value);
+});
+
+test("the only linked host carries; remote ones never do", () => {
+  const builder = { name: "builder", transport: "link" };
+  const gpu = { name: "gpu", transport: "ssh" };
+  expect(onlyCarrier([gpu, builder])).toEqual({ ok: true, value: builder });
+  expect(onlyCarrier([gpu])).toMatchObject({ error: { code: "host_not_found", field: "via" } });
+  const many = Array.from({ length: 12 }, (_, i) => ({ name: `h${i}`, transport: "link" }));
+  expect(onlyCarrier(many)).toMatchObject({
+    error: { code: "ambiguous", detail: expect.stringMatching(/h9, …\.$/), hint: "Say which one: --via h0" },
+  });
+  expect(asCarrier(builder).ok).toBe(true);
+  expect(asCarrier(gpu)).toMatchObject({ error: { code: "field_invalid", field: "via", hint: expect.stringContaining("ProxyJump") } });
+});
+
+test("a linked host has no record to change", () => {
+  expect(refuseRemoteFields({ name: "x", labels: {}, default: true }, "builder")).toBeUndefined();
+  expect(refuseRemoteFields({ cwd: null }, "builder")).toMatchObject({ code: "field_invalid", field: "cwd" });
+});
+
+test("of a check stays whether it went well, and what failed first", () => {
+  const step = (state: CheckStep["state"], detail: string): CheckStep => ({ name: "tcp", state, detail, ms: 1 });
+  const of = (ok: boolean, ...steps: CheckStep[]): HostCheck => ({ ok, steps, agents: [] });
+  expect(checkNote(of(true, step("warning", "slow")), 5)).toEqual({ ok: true, atMs: 5 });
+  expect(checkNote(of(false, step("ok", "a"), step("failed", "b"), step("failed", "c")), 5)).toEqual({ ok: false, atMs: 5, error: "b" });
+});

@@ -1,0 +1,95 @@
+/** Remote hosts: which linked host carries one, what a change makes of its record, and what its check says in one line. */
+import type { HostCheck, RemoteBody, RemotePatch, RemoteRecord } from "@maestro/shared/contract/remote-hosts";
+import type { HostPatch } from "@maestro/shared/contract/resources";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { err, ok, type Result } from "@maestro/shared/result";
+
+interface Candidate {
+  name: string;
+  transport: string;
+}
+
+const MAX_LISTED = 10;
+
+/** Of the hosts within reach, where nobody said which: the only linked one. */
+export function onlyCarrier<H extends Candidate>(hosts: readonly H[]): Result<H> {
+  const linked = hosts.filter(({ transport }) => transport === "link");
+  const [only, second] = linked;
+  if (only === undefined)
+    return err(
+      maestroError("host_not_found", "No host has joined yet, and a remote host is reached from one that has.", {
+        field: "via",
+        hint: "Join one first: the console's hosts page shows the line.",
+      }),
+    );
+  if (second === undefined) return ok(only);
+  const names = linked.slice(0, MAX_LISTED).map(({ name }) => name);
+  return err(
+    maestroError("ambiguous", `Several hosts could reach it: ${names.join(", ")}${linked.length > MAX_LISTED ? ", …" : ""}.`, {
+      field: "via",
+      hint: `Say which one: --via ${names[0] ?? ""}`,
+    }),
+  );
+}
+
+export function asCarrier<H extends Candidate>(host: H): Result<H> {
+  if (host.transport === "link") return ok(host);
+  return err(
+    maestroError("field_invalid", `Host '${host.name}' is itself reached over another one and carries none.`, {
+      field: "via",
+      hint: "Name a host that has joined. A way over several machines is ProxyJump, in the ssh_config of the one that has.",
+    }),
+  );
+}
+
+const OF_REMOTE_HOSTS = [
+  "address",
+  "transport",
+  "user",
+  "port",
+  "identity",
+  "sshConfig",
+  "options",
+  "env",
+  "container",
+  "cwd",
+  "via",
+  "enabled",
+] as const satisfies readonly (keyof HostPatch)[];
+
+/** A linked host tells by itself where it is. */
+export function refuseRemoteFields(patch: HostPatch, name: string): MaestroError | undefined {
+  const field = OF_REMOTE_HOSTS.find((key) => patch[key] !== undefined);
+  return field === undefined
+    ? undefined
+    : maestroError("field_invalid", `Host '${name}' has joined by itself: '${field}' is for hosts that are reached over another one.`, {
+        field,
+        hint: "Of a linked host name, labels and default can be changed.",
+      });
+}
+
+/** What to check anew; `user@` and `:port` of a new address take the place of what was given beside the one before. */
+export function changedBody(record: RemoteRecord, patch: RemotePatch): RemoteBody {
+  const { user, port, ...before } = record;
+  const moved = patch.address !== undefined;
+  const base: RemoteBody = {
+    ...before,
+    ...(user === undefined || (moved && namesUser(patch.address)) ? {} : { user }),
+    ...(port === undefined || (moved && namesPort(patch.address)) ? {} : { port }),
+  };
+  const given = Object.entries(patch).filter(([key, value]) => isRecordField(key) && value !== undefined);
+  const kept = Object.entries(base).filter(([key]) => !given.some(([name]) => name === key));
+  const set = given.filter(([, value]) => value !== null);
+  return { address: record.address, ...Object.fromEntries([...kept, ...set]) };
+}
+
+const isRecordField = (key: string): boolean => key !== "via" && key !== "enabled" && OF_REMOTE_HOSTS.some((name) => name === key);
+const namesUser = (address = ""): boolean => address.includes("@");
+/** `ssh://host:22`, `host:22`, `[::1]:22`; an IPv6 address alone names none. */
+const namesPort = (address = ""): boolean => /^(?:ssh:\/\/)?(?:[^@]*@)?(?:\[[^\]]*\]|[^:[\]]*):\d+\/?$/.test(address);
+
+/** What of a check stays with the host. */
+export function checkNote({ ok: reached, steps }: HostCheck, atMs: number): { ok: boolean; atMs: number; error?: string } {
+  const failed = steps.find(({ state }) => state === "failed");
+  return { ok: reached, atMs, ...(failed === undefined ? {} : { error: failed.detail }) };
+}

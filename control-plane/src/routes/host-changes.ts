@@ -1,0 +1,65 @@
+/** What a PATCH makes of a host: of a linked one its name, labels and mark; of a remote one also how it is reached. */
+import { checkRemote } from "@maestro/shared/contract/check-remote";
+import type { HostPatch } from "@maestro/shared/contract/resources";
+import { MaestroFailure } from "@maestro/shared/errors";
+import { bumpRegistry } from "../db/fleets.ts";
+import { setHostLock, updateHost, type HostRow } from "../db/hosts.ts";
+import { markDefaultHost, updateRemoteHost, type RemoteChange } from "../db/remote-hosts.ts";
+import { changedBody, refuseRemoteFields } from "../domain/fleet/remote-host.ts";
+import { unwrap } from "../http/define-route.ts";
+import { relayOf } from "../objects/relay-call.ts";
+import type { Asking } from "./placed-sessions.ts";
+import { carrierFor } from "./remote-hosts.ts";
+
+/** @returns the row as it is now, and whether links have to be told: the registry's version is raised then. */
+export async function changeHost(
+  rx: Asking,
+  host: HostRow,
+  patch: HostPatch,
+  audit: () => Promise<void>,
+): Promise<{ row: HostRow; membership: boolean }> {
+  const { name, labels, default: marked } = patch;
+  const remote = await remoteChange(rx, host, patch);
+  await audit();
+  const changed =
+    remote === undefined
+      ? await updateHost(rx.db, rx.fleet, host.id, { name, labels }, rx.nowMs)
+      : await changeRemote(rx, host, patch, remote);
+  const renamed = changed.name !== host.name;
+  if (renamed && remote === undefined) await bumpRegistry(rx.db, rx.fleet);
+  if (marked !== undefined && marked !== host.isDefault) await markDefaultHost(rx.db, rx.fleet, marked ? host.id : undefined);
+  return { row: { ...changed, isDefault: marked ?? host.isDefault }, membership: renamed || remote !== undefined };
+}
+
+type Reached = Pick<RemoteChange, "via" | "record" | "enabled">;
+
+/** Undefined: how it is reached stays as it is. Refusals come before anything is changed. */
+async function remoteChange(rx: Asking, host: HostRow, patch: HostPatch): Promise<Reached | undefined> {
+  const { name: _, labels: _labels, default: _default, via, enabled, ...fields } = patch;
+  if (host.record === null) {
+    const refusal = refuseRemoteFields(patch, host.name);
+    if (refusal !== undefined) throw new MaestroFailure(refusal);
+    return undefined;
+  }
+  const edited = Object.values(fields).some((value) => value !== undefined);
+  if (!edited && via === undefined && enabled === undefined) return undefined;
+  return {
+    ...(edited ? { record: unwrap(checkRemote(changedBody(host.record, fields))) } : {}),
+    ...(via === undefined ? {} : { via: (await carrierFor(rx, via)).id }),
+    ...(enabled === undefined ? {} : { enabled }),
+  };
+}
+
+async function changeRemote(rx: Asking, host: HostRow, { name, labels }: HostPatch, change: Reached): Promise<HostRow> {
+  const moved = change.via !== undefined && change.via !== host.via;
+  const released = moved || change.enabled === false;
+  const row = await updateRemoteHost(rx.db, rx.fleet, host.id, { name, labels, ...change }, released, rx.nowMs);
+  if (!released) return row;
+  const relay = relayOf(rx.env, rx.fleet, host.id);
+  await relay.setLinkKey("");
+  if (!moved || host.lockedMs === null) return row;
+  // The identity that was seen twice is no more.
+  await relay.unlock();
+  await setHostLock(rx.db, rx.fleet, host.id, undefined);
+  return { ...row, lockedReason: null, lockedMs: null };
+}

@@ -1,0 +1,355 @@
+/** Remote hosts over HTTP: added, changed, checked over the host that carries them, and carried with keys of their own. */
+import { createExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, test } from "vitest";
+import { carrySigningText } from "@maestro/shared/protocol/link-auth";
+import { app } from "../../control-plane/src/app.ts";
+import {
+  call,
+  freshAddress,
+  joinHost,
+  json,
+  keypair,
+  makeToken,
+  ORIGIN,
+  refusal,
+  testHost,
+  type Keypair,
+  type TestHost,
+} from "./access-fleet.ts";
+import { beforeFetch } from "./support/before-fetch.ts";
+import { LINK, linkedFleet, linkUp, upgrade } from "./support/linked-fleet.ts";
+
+const HOSTS = "/api/v1/hosts";
+const CARRIED = `${HOSTS}/self/carried`;
+const SEALING_KEY = `CQ${"A".repeat(41)}`;
+const BODY = { name: "gpu", address: "dev@10.0.0.5:2222", labels: { gpu: "yes" } };
+const CHECK = {
+  ok: true,
+  steps: [{ name: "tcp", state: "ok", detail: "10.0.0.5:2222 answers", ms: 3 }],
+  hostKey: { type: "ssh-ed25519", sha256: "SHA256:abc", state: "known" },
+  hostname: "gpu",
+  agents: [],
+};
+const BROKEN = {
+  ...CHECK,
+  ok: false,
+  steps: [
+    { name: "tcp", state: "ok", detail: "answers", ms: 1 },
+    { name: "authentication", state: "failed", detail: "no key is taken", code: "ssh_auth_failed", hint: "ssh-add", ms: 9 },
+    { name: "shell", state: "skipped", detail: "not reached", ms: 0 },
+  ],
+};
+
+async function carry(carrier: TestHost, id: string, keys: Keypair, by: Keypair = carrier.key): Promise<Response> {
+  const path = `${CARRIED}/${id}`;
+  return call(path, {
+    headers: { authorization: await carrier.authorization("POST", path) },
+    body: {
+      signingKey: keys.publicKey,
+      sealingKey: SEALING_KEY,
+      proof: await by.sign(carrySigningText(ORIGIN, carrier.id, id, keys.publicKey, SEALING_KEY)),
+    },
+  });
+}
+
+const carriedBy = async (host: TestHost): Promise<{ id: string; name: string; record: object }[]> =>
+  (await json(call(CARRIED, { headers: { authorization: await host.authorization("GET", CARRIED) } }))).items;
+
+async function remoteFleet() {
+  const linked = await linkedFleet();
+  const answer = await linked.api(HOSTS, { body: BODY });
+  expect(answer.status, await answer.clone().text()).toBe(201);
+  const remote = await json(answer);
+  const patch = (body: object, ref = "gpu") => linked.api(`${HOSTS}/${ref}`, { method: "PATCH", body });
+  return { ...linked, remote, patch };
+}
+
+describe("records", () => {
+  test("a host is added over the only one that is linked, shown with how it is reached, and told to it", async () => {
+    const { host, link, remote, api } = await remoteFleet();
+    expect(remote).toMatchObject({
+      name: "gpu",
+      transport: "ssh",
+      via: { id: host.id, name: "builder" },
+      address: "10.0.0.5",
+      user: "dev",
+      port: 2222,
+      container: "none",
+      sshConfig: false,
+      enabled: true,
+      labels: { gpu: "yes" },
+      status: "never",
+    });
+    expect(remote).not.toHaveProperty("default");
+    expect(remote).not.toHaveProperty("lastCheck");
+    await link.next("registry");
+    expect(await carriedBy(host)).toEqual([
+      {
+        id: remote.id,
+        name: "gpu",
+        record: {
+          transport: "ssh",
+          address: "10.0.0.5",
+          user: "dev",
+          port: 2222,
+          sshConfig: false,
+          options: {},
+          env: {},
+          container: "none",
+        },
+      },
+    ]);
+    const { items } = await json(api(HOSTS));
+    expect(items).toMatchObject([
+      { name: "builder", transport: "link" },
+      { name: "gpu", via: { name: "builder" } },
+    ]);
+    expect(items[0]).not.toHaveProperty("enabled");
+    const told = await json(call(HOSTS, { headers: { authorization: await host.authorization("GET", HOSTS) } }));
+    expect(told.items[1]).toMatchObject({ name: "gpu", transport: "ssh" });
+    expect(told.items[1]).not.toHaveProperty("address");
+  });
+
+  test.each<[string, object, Parameters<typeof refusal>[1], object]>([
+    ["82: port 0", { address: "h", port: 0 }, "port_invalid", { field: "port", hint: expect.stringContaining("65535") }],
+    ["82: port 70000", { address: "h", port: 70_000 }, "port_invalid", { field: "port" }],
+    ["82: port '22 '", { address: "h", port: "22 " }, "port_invalid", { field: "port", detail: expect.stringContaining("22 ") }],
+    ["83: an option for a host", { address: "-oProxyCommand=touch x" }, "host_invalid", { field: "address", hint: expect.any(String) }],
+    ["84: a command for a user", { address: "h", user: "a;id" }, "user_invalid", { field: "user", hint: expect.any(String) }],
+    ["88: a taken name", { address: "h", name: "builder" }, "host_exists", { field: "name", hint: expect.any(String) }],
+    [
+      "89: a pigeon",
+      { address: "h", transport: "carrier-pigeon" },
+      "transport_invalid",
+      { field: "transport", hint: expect.stringContaining("ssh and tailscale") },
+    ],
+    ["several at once", { address: "h", port: 0, user: "a;id" }, "user_invalid", { detail: expect.stringContaining("; ") }],
+    ["a field that is none", { address: "h", adress: "h" }, "unknown_field", { field: "adress", hint: "Did you mean address?" }],
+    ["nobody to reach it", { address: "h", via: "nobody" }, "host_not_found", { field: "via" }],
+  ])("%s is refused, and nothing is added", async (_what, body, code, problem) => {
+    const { api } = await linkedFleet();
+    expect(await refusal(api(HOSTS, { body: { name: "x", ...body } }), code)).toMatchObject(problem);
+    expect((await json(api(HOSTS))).items).toHaveLength(1);
+  });
+
+  test("without a linked host, with several of them, or over a remote one, the refusal says whom to name", async () => {
+    const { fleet, api } = await remoteFleet();
+    await joinHost(fleet, "second");
+    const several = await refusal(api(HOSTS, { body: { name: "x", address: "h" } }), "ambiguous");
+    expect(several).toMatchObject({ field: "via", detail: "Several hosts could reach it: builder, second." });
+    expect(await refusal(api(HOSTS, { body: { name: "x", address: "h", via: "gpu" } }), "field_invalid")).toMatchObject({ field: "via" });
+    expect((await json(api(HOSTS, { body: { name: "x", address: "h", via: "second" } }))).via.name).toBe("second");
+  });
+
+  test("a change keeps what it does not name, null clears, and a new address brings its own user and port", async () => {
+    const { patch } = await remoteFleet();
+    expect(await json(patch({ cwd: "~/work", identity: "~/.ssh/gpu", env: { A: "1" } }))).toMatchObject({
+      user: "dev",
+      port: 2222,
+      cwd: "~/work",
+      identity: "~/.ssh/gpu",
+      env: { A: "1" },
+    });
+    const cleared = await json(patch({ port: null, identity: null, env: null, name: "gpu2" }));
+    expect(cleared).toMatchObject({ name: "gpu2", user: "dev", cwd: "~/work", env: {} });
+    expect(cleared).not.toHaveProperty("port");
+    expect(cleared).not.toHaveProperty("identity");
+    expect(await json(patch({ address: "root@[2001:db8::5]:22" }, "gpu2"))).toMatchObject({
+      address: "2001:db8::5",
+      user: "root",
+      port: 22,
+    });
+    expect(await json(patch({ address: "other" }, "gpu2"))).toMatchObject({ address: "other", user: "root", port: 22 });
+    expect(await refusal(patch({ address: "root@h", user: "dev" }, "gpu2"), "user_invalid")).toMatchObject({ field: "user" });
+    expect(await refusal(patch({ name: "builder", cwd: "~" }, "gpu2"), "host_exists")).toMatchObject({ field: "name" });
+  });
+
+  test("of a host that joined by itself nothing is changed of how it is reached", async () => {
+    const { api } = await linkedFleet();
+    for (const body of [{ address: "h" }, { via: "builder" }, { enabled: false }, { user: null }])
+      expect(await refusal(api(`${HOSTS}/builder`, { method: "PATCH", body }), "field_invalid")).toMatchObject({
+        field: Object.keys(body)[0],
+      });
+  });
+
+  test("[SSH5] one host at most has the mark, and it goes with its host", async () => {
+    const { api, patch } = await remoteFleet();
+    expect(await json(patch({ default: true }))).toMatchObject({ default: true });
+    const second = await json(api(HOSTS, { body: { name: "two", address: "h", default: true } }));
+    expect(second).toMatchObject({ default: true });
+    const marked = async () => (await json(api(HOSTS))).items.filter((host: { default?: boolean }) => host.default === true);
+    expect(await marked()).toMatchObject([{ name: "two" }]);
+    expect(await json(patch({ default: false }, "two"))).not.toHaveProperty("default");
+    await patch({ default: true });
+    await api(`${HOSTS}/gpu`, { method: "DELETE" });
+    expect(await marked()).toEqual([]);
+  });
+
+  test("a host that carries others is not removed before them, and they are named", async () => {
+    const { host, api } = await remoteFleet();
+    const problem = await refusal(api(`${HOSTS}/builder`, { method: "DELETE" }), "host_carries");
+    expect(problem).toMatchObject({ detail: "Over host 'builder' is reached: gpu.", hosts: ["gpu"] });
+    expect((await api(`${HOSTS}/gpu`, { method: "DELETE" })).status).toBe(204);
+    expect(await carriedBy(host)).toEqual([]);
+    expect((await api(`${HOSTS}/builder`, { method: "DELETE" })).status).toBe(204);
+  });
+
+  test("a credential that is limited to hosts adds those it covers only, over one it covers", async () => {
+    const { fleet } = await linkedFleet();
+    const { token } = await makeToken(fleet, { name: "limited", hosts: "gpu-*" });
+    const add = (body: object) => call(HOSTS, { token, body: { address: "h", ...body } });
+    expect(await refusal(add({ name: "other" }), "scope_missing")).toMatchObject({ field: "name" });
+    expect(await refusal(add({ name: "gpu-1" }), "host_not_found")).toMatchObject({ field: "via" });
+    expect(await refusal(add({ name: "gpu-1", via: "builder" }), "scope_missing")).toMatchObject({ field: "via" });
+  });
+});
+
+describe("checks", () => {
+  test("a saved host is checked over its carrier, and what came of it is shown with it", async () => {
+    const { link, remote, api } = await remoteFleet();
+    link.answers.set("host.check", () => BROKEN);
+    expect(await json(api(`${HOSTS}/gpu/check`, { body: {} }))).toEqual(BROKEN);
+    expect(link.asked.find(({ t }) => t === "host.check")).toMatchObject({ record: { address: "10.0.0.5", user: "dev" } });
+    expect(await json(api(`${HOSTS}/gpu`))).toMatchObject({ lastCheck: { ok: false, at: expect.any(String), error: "no key is taken" } });
+    link.answers.set("host.check", () => CHECK);
+    await api(`${HOSTS}/${remote.id}/check`, { body: { acceptHostKey: "new" } });
+    expect(link.asked.at(-1)).toMatchObject({ acceptHostKey: "new" });
+    const { lastCheck } = await json(api(`${HOSTS}/gpu`));
+    expect(lastCheck).toEqual({ ok: true, at: expect.any(String) });
+  });
+
+  test("a record is checked before it is saved, and its mistakes are told without asking anybody", async () => {
+    const { link, api } = await linkedFleet();
+    link.answers.set("host.check", () => CHECK);
+    expect(await json(api(`${HOSTS}/check`, { body: { address: "box.tail1234.ts.net" } }))).toEqual(CHECK);
+    expect(link.asked.at(-1)).toMatchObject({ record: { transport: "tailscale" } });
+    const before = link.asked.length;
+    expect(await refusal(api(`${HOSTS}/check`, { body: { address: "h", port: 0 } }), "port_invalid")).toMatchObject({ field: "port" });
+    expect(link.asked).toHaveLength(before);
+    expect((await json(api(HOSTS))).items).toHaveLength(1);
+  });
+
+  test("a carrier that is away, that is of a version before, or that answers nonsense, is told apart", async () => {
+    const { link, api } = await remoteFleet();
+    link.answers.set("host.check", () => ({ code: "type_unknown", detail: "Nothing here answers 'host.check'." }));
+    expect(await refusal(api(`${HOSTS}/gpu/check`, { body: {} }), "upgrade_required")).toMatchObject({
+      detail: expect.stringContaining("'builder'"),
+      hint: expect.stringContaining("Upgrade"),
+    });
+    link.answers.set("host.check", () => ({ ok: "yes" }));
+    await refusal(api(`${HOSTS}/gpu/check`, { body: {} }), "frame_invalid");
+    link.close();
+    await link.closed;
+    await expect.poll(async () => (await json(api(`${HOSTS}/gpu/check`, { body: {} }))).code).toBe("host_unreachable");
+    expect(await json(api(`${HOSTS}/gpu`))).not.toHaveProperty("lastCheck");
+  });
+
+  test("an operator checks, and only who may change hosts accepts a key", async () => {
+    const { fleet, link } = await remoteFleet();
+    link.answers.set("host.check", () => CHECK);
+    const { token } = await makeToken(fleet, { name: "op", role: "operator" });
+    expect((await call(`${HOSTS}/gpu/check`, { token, body: {} })).status).toBe(200);
+    await refusal(call(`${HOSTS}/gpu/check`, { token, body: { acceptHostKey: "new" } }), "scope_missing");
+    await refusal(call(`${HOSTS}/check`, { token, body: { address: "h", acceptHostKey: "new" } }), "scope_missing");
+    await refusal(call(`${HOSTS}/check`, { token, body: { address: "h", acceptHostKey: "yes" } }), "field_invalid");
+  });
+
+  test("a host that joined by itself has nothing to check", async () => {
+    const { api } = await linkedFleet();
+    expect(await refusal(api(`${HOSTS}/builder/check`, { body: {} }), "field_invalid")).toMatchObject({ field: "host" });
+  });
+});
+
+describe("[LK10] carried links", () => {
+  test("with the keys its carrier hands in, a remote host has a link and is online as any other", async () => {
+    const { host, remote, api } = await remoteFleet();
+    const keys = await keypair();
+    await refusal(upgrade(LINK, { authorization: await testHost(remote.id, "gpu", keys).authorization("GET", LINK) }), "signature_invalid");
+    expect((await carry(host, remote.id, keys)).status).toBe(204);
+    const carried = testHost(remote.id, "gpu", keys);
+    const link = await linkUp(carried);
+    expect((await json(api(`${HOSTS}/gpu`))).status).toBe("online");
+    expect((await api("/api/v1/sessions", { body: { host: "gpu" } })).status).toBe(201);
+    expect((await carry(host, remote.id, keys)).status).toBe(204);
+    expect((await json(api(`${HOSTS}/gpu`))).status).toBe("online");
+    expect((await carry(host, remote.id, await keypair())).status).toBe(204);
+    expect(await link.closed).toMatchObject({ code: 4401 });
+    await refusal(upgrade(LINK, { authorization: await carried.authorization("GET", LINK) }), "signature_invalid");
+  });
+
+  test("only its own carrier gives it keys, and vouches for them", async () => {
+    const { fleet, host, remote } = await remoteFleet();
+    const keys = await keypair();
+    const second = await joinHost(fleet, "second");
+    expect(await carriedBy(second)).toEqual([]);
+    await refusal(carry(second, remote.id, keys), "host_forbidden");
+    expect(await refusal(carry(host, remote.id, keys, keys), "proof_invalid")).toMatchObject({ field: "proof" });
+    await refusal(carry(host, second.id, keys), "host_forbidden");
+    await refusal(carry(host, "hst_01j9zzzzzzzzzzzzzzzzzzzzzz", keys), "host_not_found");
+    expect(await refusal(carry(host, remote.id, { ...keys, publicKey: "AAAA" }), "field_invalid")).toMatchObject({ field: "signingKey" });
+  });
+
+  test.each<[string, object]>([
+    ["another carrier", { via: "second" }],
+    ["being switched off", { enabled: false }],
+  ])("%s ends its link and its keys", async (_what, change) => {
+    const { fleet, host, remote, patch } = await remoteFleet();
+    const second = await joinHost(fleet, "second");
+    const keys = await keypair();
+    await carry(host, remote.id, keys);
+    const carried = testHost(remote.id, "gpu", keys);
+    const link = await linkUp(carried);
+    expect((await patch(change)).status).toBe(200);
+    expect(await link.closed).toMatchObject({ code: 4401 });
+    await refusal(upgrade(LINK, { authorization: await carried.authorization("GET", LINK) }), "signature_invalid");
+    expect(await carriedBy(host)).toEqual([]);
+    await refusal(carry(host, remote.id, keys), "host_forbidden");
+
+    await patch({ via: "second", enabled: true });
+    expect(await carriedBy(second)).toMatchObject([{ id: remote.id }]);
+    const others = await keypair();
+    expect((await carry(second, remote.id, others)).status).toBe(204);
+    // Another process, whose count of starts is lower: the identity was not copied, it has moved.
+    const moved = testHost(remote.id, "gpu", others);
+    const authorization = await moved.authorization("GET", LINK, { instance: "instance-0002", epoch: { start: 0, connect: 1 } });
+    expect((await upgrade(LINK, { authorization })).status).toBe(101);
+  });
+
+  test("a link that was on its way while the host went to another carrier comes too late", async () => {
+    const { fleet, host, remote, patch } = await remoteFleet();
+    await joinHost(fleet, "second");
+    const keys = await keypair();
+    await carry(host, remote.id, keys);
+    const authorization = await testHost(remote.id, "gpu", keys).authorization("GET", LINK);
+    const answer = await app.fetch(
+      new Request(`${ORIGIN}${LINK}`, {
+        headers: { upgrade: "websocket", "sec-websocket-protocol": "maestro.v1", "cf-connecting-ip": freshAddress(), authorization },
+      }),
+      { ...env, HOST_RELAY: beforeFetch(env.HOST_RELAY, async () => void (await patch({ via: "second" }))) },
+      createExecutionContext(),
+    );
+    await refusal(answer, "host_unknown");
+  });
+
+  test("a change of what is not about its way keeps the link", async () => {
+    const { host, remote, patch, api } = await remoteFleet();
+    const keys = await keypair();
+    await carry(host, remote.id, keys);
+    await linkUp(testHost(remote.id, "gpu", keys));
+    expect((await patch({ cwd: "~/x", labels: {}, enabled: true, via: "builder" })).status).toBe(200);
+    expect((await json(api(`${HOSTS}/gpu`))).status).toBe("online");
+  });
+
+  test("its keys are its carrier's to change, not its own", async () => {
+    const { host, remote } = await remoteFleet();
+    const keys = await keypair();
+    await carry(host, remote.id, keys);
+    const path = `${HOSTS}/self/key`;
+    const authorization = await testHost(remote.id, "gpu", keys).authorization("POST", path);
+    await refusal(
+      call(path, { headers: { authorization }, body: { signingKey: (await keypair()).publicKey, proof: "x" } }),
+      "host_forbidden",
+    );
+  });
+});
