@@ -179,6 +179,7 @@ export const ERRORS = {
   ssh_unreachable: row(503, 3, "SSH server unreachable", true),
   ssh_timeout: row(504, 5, "SSH server silent", true),
   ssh_lost: row(503, 3, "SSH connection lost", true),
+  ssh_failed: row(502, 1, "SSH failed"),
   ssh_protocol: row(502, 1, "SSH servers do not agree"),
   ssh_auth_failed: row(403, 4, "SSH authentication failed"),
   key_file_missing: row(403, 4, "Key file missing"),

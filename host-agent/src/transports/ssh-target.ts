@@ -55,7 +55,7 @@ export const DEFAULT_ALIVE_COUNT_MAX = 3;
 /** In ssh's order; those that do not exist are passed over. */
 export const DEFAULT_IDENTITIES = ["id_ed25519", "id_ecdsa", "id_rsa"];
 
-/** What ssh2 speaks, without SHA-1, CBC and short groups. */
+/** What ssh2 speaks, without SHA-1, CBC and short groups; ciphers that Node's own OpenSSL does come first, as ssh2 does the other in JavaScript. */
 export const MODERN_ALGORITHMS: SshAlgorithms = {
   kex: [
     "curve25519-sha256",

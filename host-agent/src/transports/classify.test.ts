@@ -1,0 +1,161 @@
+import { execFile } from "node:child_process";
+import { createServer, type Socket } from "node:net";
+import { expect, test } from "vitest";
+import { ERRORS } from "@maestro/shared/errors";
+import { classifyConnection, classifyLibrary, classifyRun } from "./classify.ts";
+import { HINTS } from "./hints.ts";
+
+test.each([
+  ["me@gpu: Permission denied (publickey).", "ssh_auth_failed"],
+  ["ssh: connect to host gpu port 22: Connection refused", "ssh_unreachable"],
+  ["ssh: connect to host gpu port 22: Connection timed out", "ssh_timeout"],
+  ["ssh: connect to host gpu port 22: Operation timed out", "ssh_timeout"],
+  ["ssh: connect to host gpu port 22: No route to host", "ssh_unreachable"],
+  ["ssh: Could not resolve hostname gpu: Name or service not known", "name_unresolved"],
+  ["getaddrinfo gpu: Name or service not known", "name_unresolved"],
+  ["@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.", "host_key_changed"],
+  ["No ED25519 host key is known for gpu\nHost key verification failed.", "host_key_unknown"],
+  ["Enter passphrase for key '/home/me/.ssh/id'", "key_passphrase_needed"],
+  ["Warning: Identity file /home/me/.ssh/id not accessible: No such file or directory.", "key_file_missing"],
+  ["Warning: Identity file x not accessible: No such file or directory.\nme@gpu: Permission denied (publickey).", "ssh_auth_failed"],
+])("[SSH22] %j is %s", (stderr, code) => {
+  const error = classifyConnection(stderr, "gpu");
+  expect(error).toMatchObject({ code, field: "address" });
+  expect(error.detail).toMatch(/^gpu .+\.$/);
+  expect(error.hint).toBeTruthy();
+});
+
+test("[SSH22] what is not known is told as it was said, without what acts on a terminal; nothing is told as nothing", () => {
+  expect(classifyConnection("kex_exchange: odd \u001b[2J\n", "gpu")).toMatchObject({
+    code: "ssh_failed",
+    detail: "kex_exchange: odd \\u{1b}[2J",
+  });
+  expect(classifyConnection(" \n", "gpu")).toMatchObject({
+    code: "ssh_failed",
+    detail: "The connection to gpu failed, and ssh said nothing.",
+  });
+  expect(classifyConnection(`${"x".repeat(10_000)}the end`, "gpu").detail).toMatch(/^x{1017}the end$/);
+});
+
+test.each([
+  ["Permission denied (publickey,keyboard-interactive)", "permission_denied", false],
+  ["me@gpu: Permission denied (publickey).", "permission_denied", false],
+  ["Host key verification failed.", "permission_denied", false],
+  ["Unable to negotiate with 10.0.0.5 port 22: no matching host key type found. Their offer: ssh-rsa", "permission_denied", false],
+  ["Enter passphrase for key '/home/me/.ssh/id':", "permission_denied", false],
+  ["ssh: connect to host h port 22: Connection refused", "network_error", true],
+  ["connect to host h port 22: Connection refused", "network_error", true],
+  ["ssh: connect to host h port 22: Connection timed out", "network_error", true],
+  ["ssh: connect to host h port 22: Operation timed out", "network_error", true],
+  ["ssh: connect to host h port 22: No route to host", "network_error", true],
+  ["ssh: connect to host h port 22: Connection reset by peer", "network_error", true],
+  ["ssh: connect to host h port 22: Network is unreachable", "network_error", true],
+  ["ssh: Connection closed by 10.0.0.5 port 22", "network_error", true],
+  ["kex_exchange_identification: Connection closed by remote host", "network_error", true],
+  ["Connection to gpu closed by remote host.", "network_error", true],
+  ["Connection timed out during banner exchange", "network_error", true],
+  ["ssh: Could not resolve hostname gpu: Name or service not known", "network_error", false],
+  ["bash: codex: command not found", "agent_crashed", false],
+  ["bash: line 1: codex: command not found", "agent_crashed", false],
+  ["sh: 1: codex: not found", "agent_crashed", false],
+  ["/bin/sh: 1: codex: not found", "agent_crashed", false],
+  ["zsh: command not found: claude", "agent_crashed", false],
+  ["fish: Unknown command: claude", "agent_crashed", false],
+  ["/usr/local/bin/claude: No such file or directory", "agent_crashed", false],
+  ["bash: /usr/local/bin/claude: No such file or directory", "agent_crashed", false],
+  ["env: node: No such file or directory", "agent_crashed", false],
+  ["/usr/bin/env: ‘node’: No such file or directory", "agent_crashed", false],
+  ["/home/me/.bashrc: line 7: syntax error near unexpected token `fi'", "agent_crashed", false],
+  ["/home/me/.zshrc:7: parse error near `fi'", "agent_crashed", false],
+  ["ssh: Broken pipe", "agent_crashed", true],
+  ["client_loop: send disconnect: Broken pipe", "agent_crashed", true],
+  ["ssh: packet corrupt", "agent_crashed", true],
+  ["ssh: protocol error: unexpected message", "agent_crashed", true],
+])("[SSH23] %j is %s, recoverable: %s", (stderr, kind, recoverable) => {
+  expect(classifyRun(stderr)).toMatchObject({ kind, recoverable });
+  expect(classifyRun(`a line before\n${stderr}\na line after`)).toMatchObject({ kind, recoverable });
+});
+
+test.each([
+  "command not found: something",
+  "cat: f.txt: No such file or directory",
+  "cat: /etc/f.txt: No such file or directory",
+  "claude: error: File f.txt: No such file or directory",
+  "Error reading claude-config.json: No such file or directory",
+  "The tests pass. Permission denied is what the user sees without a role.",
+  "Connected to the server",
+  "write EPIPE: Broken pipe",
+  "",
+])("[SSH23] %j is nothing of the kind", (text) => expect(classifyRun(text)).toBeUndefined());
+
+test("a text made to take long does not", () => {
+  const started = performance.now();
+  for (const text of [
+    "/".repeat(200_000),
+    "ssh: ".repeat(50_000),
+    ".bashrc:".repeat(30_000),
+    "connect to host ".repeat(20_000),
+    "a: ".repeat(80_000),
+  ])
+    expect(classifyRun(text)).toBeUndefined();
+  expect(performance.now() - started).toBeLessThan(2000);
+});
+
+test.each([
+  [{ level: "client-dns", code: "ENOTFOUND", message: "getaddrinfo ENOTFOUND gpu" }, "name_unresolved"],
+  [{ level: "client-socket", code: "EAI_AGAIN", message: "getaddrinfo EAI_AGAIN gpu" }, "name_unresolved"],
+  [{ level: "client-authentication", message: "All configured authentication methods failed" }, "ssh_auth_failed"],
+  [{ level: "agent", message: "Failed to connect to agent" }, "ssh_auth_failed"],
+  [{ level: "handshake", message: "Handshake failed: no matching key exchange algorithm" }, "ssh_protocol"],
+  [{ level: "protocol", message: "Bad packet length" }, "ssh_protocol"],
+  [{ level: "client-timeout", message: "Timed out while waiting for handshake" }, "ssh_timeout"],
+  [{ level: "client-timeout", message: "Keepalive timeout" }, "ssh_lost"],
+  [{ level: "client-socket", code: "ETIMEDOUT", message: "connect ETIMEDOUT" }, "ssh_timeout"],
+  [{ level: "client-socket", code: "ECONNREFUSED", message: "connect ECONNREFUSED" }, "ssh_unreachable"],
+  [{ level: "client-socket", code: "EHOSTUNREACH", message: "connect EHOSTUNREACH" }, "ssh_unreachable"],
+  [{ level: "client-socket", code: "ECONNRESET", message: "read ECONNRESET" }, "ssh_lost"],
+  [{ code: "EPIPE", message: "write EPIPE" }, "ssh_lost"],
+  [{ message: "something else" }, "ssh_failed"],
+])("of ssh2, %o is %s", (failure, code) => {
+  expect(classifyLibrary(failure, "gpu")).toMatchObject({
+    code,
+    detail: expect.stringContaining(failure.message),
+    hint: expect.any(String),
+  });
+});
+
+test("each hint is short and of a code; what the network does may be retried, what is refused may not", () => {
+  for (const [code, hint] of Object.entries(HINTS)) {
+    expect(hint.length).toBeLessThan(300);
+    expect(ERRORS).toHaveProperty(code);
+  }
+  expect([ERRORS.ssh_unreachable.retryable, ERRORS.ssh_timeout.retryable, ERRORS.ssh_lost.retryable]).toEqual([true, true, true]);
+  expect([ERRORS.ssh_auth_failed.retryable, ERRORS.name_unresolved.retryable, ERRORS.host_key_changed.retryable]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
+
+test("the words of the ssh that is installed are known", async () => {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => void sockets.push(socket));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const ssh = (...argv: string[]) =>
+    new Promise<string>((resolve) => {
+      const options = ["-F", "none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=1"];
+      execFile("ssh", [...options, ...argv, "true"], (_error, _stdout, stderr) => resolve(stderr));
+    });
+  const silent = await ssh("-p", String(port), "127.0.0.1");
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
+  const refused = await ssh("-p", String(port), "127.0.0.1");
+  const unnamed = await ssh("no-such-host.invalid");
+  expect([silent, refused, unnamed].map((stderr) => [classifyConnection(stderr, "h").code, classifyRun(stderr)?.kind])).toEqual([
+    ["ssh_timeout", "network_error"],
+    ["ssh_unreachable", "network_error"],
+    ["name_unresolved", "network_error"],
+  ]);
+});
