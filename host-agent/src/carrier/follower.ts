@@ -1,0 +1,129 @@
+/**
+ * Everything that is followed on one machine, over one channel that is kept while there is something to follow. It breaks when
+ * it likes: what is followed goes on there, and is followed anew from where its log stands here.
+ */
+import { pause, type Clock } from "../daemon/clock.ts";
+import type { Log } from "../daemon/log.ts";
+import type { Hand, Watch } from "./hand.ts";
+import type { News } from "./news.ts";
+
+type Of<T extends News["type"]> = Extract<News, { type: T }>;
+
+export interface Followed {
+  /** So much of its log is here. */
+  offset(): number;
+  /** Throws when it cannot be kept here: it is followed anew a while later. */
+  log(news: Of<"log">): void;
+  child(news: Of<"child">): void;
+  usage(news: Of<"usage">): void;
+  /** The last thing that is heard of it: one of these. */
+  over(news: Of<"exit"> | Of<"died"> | Of<"absent">): void;
+}
+
+export interface FollowerDeps {
+  hand: Pick<Hand, "watch">;
+  clock: Clock;
+  timeScale: number;
+  log: Log;
+}
+
+const AGAIN_MS = 500;
+const AGAIN_MAX_MS = 15_000;
+const UNKEPT_MS = 5_000;
+
+export class Follower {
+  readonly #deps: FollowerDeps;
+  readonly #followed = new Map<string, Followed>();
+  #watch: Watch | undefined;
+  #wake = Promise.withResolvers<void>();
+  #heard = false;
+
+  constructor(deps: FollowerDeps) {
+    this.#deps = deps;
+  }
+
+  add(name: string, followed: Followed): void {
+    this.#followed.set(name, followed);
+    this.#watch?.follow(name, followed.offset());
+    this.#wake.resolve();
+  }
+
+  delete(name: string): void {
+    if (!this.#followed.delete(name)) return;
+    this.#watch?.drop(name);
+    // Its channel is one of a few.
+    if (this.#followed.size === 0) this.#watch?.close();
+  }
+
+  seen(): void {
+    this.#watch?.seen();
+  }
+
+  /** Until aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { hand, clock, timeScale, log } = this.#deps;
+    let failures = 0;
+    while (!signal.aborted) {
+      if (this.#followed.size === 0) await this.#something(signal);
+      if (signal.aborted) return;
+      this.#heard = false;
+      const opened = await hand.watch((news) => this.#take(news, signal), signal);
+      if (opened.ok) {
+        this.#watch = opened.value;
+        for (const [name, followed] of this.#followed) opened.value.follow(name, followed.offset());
+        if (this.#followed.size === 0) opened.value.close();
+        const why = await opened.value.closed;
+        this.#watch = undefined;
+        if (why !== undefined) log.info("what runs on a remote host is not followed for a moment", { why: why.detail });
+      } else log.info("a remote host cannot be watched", { why: opened.error.detail });
+      failures = this.#heard ? 0 : failures + 1;
+      if (this.#followed.size > 0) await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 5)) * timeScale, signal);
+    }
+  }
+
+  async #something(signal: AbortSignal): Promise<void> {
+    const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    await Promise.race([this.#wake.promise, aborted]);
+    this.#wake = Promise.withResolvers();
+  }
+
+  #take(news: News, signal: AbortSignal): void {
+    this.#heard = true;
+    if (news.type === "beat") return;
+    const followed = this.#followed.get(news.name);
+    // Dropped while it was on its way.
+    if (followed === undefined) return;
+    try {
+      this.#give(news, followed);
+    } catch (cause) {
+      this.#unkept(news.name, followed, cause, signal);
+    }
+  }
+
+  #give(news: Exclude<News, { type: "beat" }>, followed: Followed): void {
+    switch (news.type) {
+      case "log":
+        return followed.log(news);
+      case "child":
+        return followed.child(news);
+      case "usage":
+        return followed.usage(news);
+      case "exit":
+      case "died":
+      case "absent":
+        followed.over(news);
+        this.delete(news.name);
+    }
+  }
+
+  /** [F24] A full disk here: what runs there does not mind, and its log is fetched when there is room. */
+  #unkept(name: string, followed: Followed, cause: unknown, signal: AbortSignal): void {
+    const { clock, timeScale, log } = this.#deps;
+    log.warn("the log of a remote attempt cannot be kept", { name, cause: cause instanceof Error ? cause.message : String(cause) });
+    this.#followed.delete(name);
+    this.#watch?.drop(name);
+    void pause(clock, UNKEPT_MS * timeScale, signal).then(() => {
+      if (!signal.aborted) this.add(name, followed);
+    });
+  }
+}

@@ -1,0 +1,259 @@
+# What a carrier does on a machine where nothing of Maestro is installed: one program, sent over the connection each time and
+# never kept there. POSIX sh; dash, ash and bash run it.
+#
+#   facts                                  what the machine is, a line each: <name> <value>
+#   start <runner> <attempt> <cwd> <link> <prompt bytes or -> <runner bytes>
+#                                          standard input: the runner's program, the prompt, the runner's orders. Answered by one line:
+#                                          child <pid> <start> | running | ended | refused <why> <detail>
+#   watch                                  standard input, a line each: follow <attempt> <offset> · drop <attempt> · seen.
+#                                          Answered by lines, until standard input ends:
+#                                          log <attempt> <offset> <bytes> (and behind it so many bytes) · child, usage, exit <attempt> <text> ·
+#                                          died <attempt> runner_died|host_reboot · absent <attempt> · beat
+#   stop <runner> <attempt> <id> <grace>   every process of it, INT, TERM, KILL: empty | left <count>
+#   remove <attempt>                       its directory
+#   clear <directory>                      a workspace that was made below the base: removed | absent | kept <why>
+#
+# <attempt> names a directory below the base and holds the attempt's id; `started` in it is made once, by its runner, or by `watch` to say that
+# no runner may any more: what is absent never runs.
+
+set -u
+umask 077
+base=$HOME/.maestro-remote
+attempts=$base/attempts
+
+uptime_now() {
+  if read -r now _ 2>/dev/null </proc/uptime; then now=${now%.*}${now#*.}; else now=$(($(date +%s) * 100)); fi
+}
+
+boot_id() {
+  boot=unknown
+  read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=$(sysctl -n kern.boottime 2>/dev/null | tr -dc 0-9) || boot=unknown
+}
+
+nap() {
+  sleep "$1" 2>/dev/null || sleep 1
+}
+
+refuse() {
+  echo "refused $*"
+  exit 0
+}
+
+# Nothing could be written: for want of room, or of the right to.
+refuse_write() {
+  free=$(df -Pk "$base" 2>/dev/null | while read -r _ _ _ free _; do echo "$free"; done | tail -n 1)
+  case $free in
+    "" | *[!0-9]*) ;;
+    *) [ "$free" -ge 64 ] || refuse disk_full "No space left in $base." ;;
+  esac
+  refuse state_unwritable "Nothing can be written to $1."
+}
+
+# Exactly so many bytes of standard input, and not one more.
+take_bytes() {
+  whole=0
+  ! dd if=/dev/null of=/dev/null iflag=fullblock 2>/dev/null || whole=$(($1 / 4096))
+  [ "$whole" -eq 0 ] || dd bs=4096 count="$whole" iflag=fullblock 2>/dev/null || return 1
+  rest=$(($1 - whole * 4096))
+  [ "$rest" -eq 0 ] || dd bs=1 count="$rest" 2>/dev/null
+}
+
+# ---- facts --------------------------------------------------------------------------------------------------------
+
+facts() {
+  boot_id
+  uptime_now
+  echo "home $HOME"
+  echo "user $(id -un 2>/dev/null)"
+  echo "shell ${SHELL:-/bin/sh}"
+  echo "path $PATH"
+  echo "lang ${LANG:-}"
+  echo "boot $boot"
+  echo "base $base"
+  echo "hostname $(uname -n)"
+  echo "os $(uname -s)"
+  echo "arch $(uname -m)"
+  echo "release $(uname -r)"
+  echo "cpus $(getconf _NPROCESSORS_ONLN 2>/dev/null)"
+  while read -r name kilobytes _; do [ "$name" != MemTotal: ] || echo "memory_kb $kilobytes"; done 2>/dev/null </proc/meminfo
+  df -Pk "$HOME" 2>/dev/null | while read -r _ _ _ free _; do echo "free_kb $free"; done | tail -n 1
+  for program in tmux git docker podman; do ! command -v "$program" >/dev/null 2>&1 || echo "has $program"; done
+}
+
+# ---- start --------------------------------------------------------------------------------------------------------
+
+install_runner() {
+  mkdir -p "$base/runner" "$attempts" 2>/dev/null || refuse_write "$base"
+  take_bytes "$2" >"$base/runner/$$.tmp" || refuse_write "$base/runner"
+  [ "$(($(wc -c <"$base/runner/$$.tmp")))" -eq "$2" ] || { rm -f "$base/runner/$$.tmp"; refuse_write "$base/runner"; }
+  # By rename: another start may be reading the one that is there.
+  mv -f "$base/runner/$$.tmp" "$1" || refuse_write "$base/runner"
+}
+
+start() {
+  runner=$base/runner/$1.sh dir=$attempts/$2 cwd=$3 link=$4 prompt=$5
+  install_runner "$runner" "$6"
+  mkdir -p "$dir" 2>/dev/null || refuse_write "$dir"
+  [ ! -s "$dir/exit.json" ] || { echo ended; exit 0; }
+  [ ! -e "$dir/started" ] || { echo running; exit 0; }
+  # Room for exit.json, taken while there is some.
+  { printf '%2047s\n' ' ' >"$dir/exit.tmp"; } 2>/dev/null || refuse_write "$dir"
+  if [ "$prompt" != - ]; then
+    take_bytes "$prompt" >"$dir/stdin" 2>/dev/null && [ "$(($(wc -c <"$dir/stdin")))" -eq "$prompt" ] || refuse_write "$dir"
+  fi
+  [ -d "$cwd" ] || mkdir -p "$cwd" 2>/dev/null || refuse workspace_error "The directory '$cwd' cannot be made."
+  [ -w "$cwd" ] && [ -x "$cwd" ] || refuse workspace_error "The directory '$cwd' cannot be worked in by $(id -un)."
+  [ "$link" = - ] || [ -e "$link" ] && [ ! -L "$link" ] || ln -sf "$dir/agent.log" "$link" 2>/dev/null
+  exec 3<&0
+  detach=
+  for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || detach=$one; done
+  # Of ours it keeps nothing: the connection may go, and must not wait for it.
+  (
+    trap '' HUP
+    $detach sh "$runner" <&3 >/dev/null 2>&1 3<&-
+    echo "$?" >"$dir/code"
+  ) >/dev/null 2>&1 &
+  exec 3<&- </dev/null
+  waited=0
+  while [ "$waited" -lt 200 ]; do
+    ! read -r child 2>/dev/null <"$dir/child" || { echo "child $child"; exit 0; }
+    [ ! -s "$dir/code" ] || break
+    nap 0.05
+    waited=$((waited + 1))
+  done
+  read -r code 2>/dev/null <"$dir/code" || code=none
+  [ ! -e "$dir/started" ] || { echo running; exit 0; }
+  rm -f "$dir/code"
+  refuse spawn_failed "The runner could not be started ($code)."
+}
+
+# ---- watch --------------------------------------------------------------------------------------------------------
+
+hear() {
+  while read -r what name offset; do
+    case $what in
+      follow) echo "$offset" >"$spot/f.$name" ;;
+      drop) rm -f "$spot/f.$name" ;;
+      seen)
+        uptime_now
+        for file in "$spot"/f.*; do
+          name=${file##*/f.}
+          [ ! -d "$attempts/$name" ] || { echo "$now" >"$attempts/$name/lease.tmp" && mv -f "$attempts/$name/lease.tmp" "$attempts/$name/lease"; }
+        done
+        ;;
+    esac
+  done 2>/dev/null
+  # Whoever listened is gone.
+  [ ! -d "$spot" ] || kill -s TERM $$ 2>/dev/null
+}
+
+# A file of one line, told when it is another than it was.
+tell() {
+  read -r text 2>/dev/null <"$dir/$2" || return 0
+  told=
+  read -r told 2>/dev/null <"$spot/$1.$name"
+  [ "$text" != "$told" ] || return 0
+  echo "$text" >"$spot/$1.$name"
+  echo "$1 $name $text"
+}
+
+forget() {
+  rm -f "$spot/f.$name" "$spot/t.$name" "$spot/child.$name" "$spot/usage.$name"
+}
+
+tell_log() {
+  : >"$spot/t.$name"
+  size=$(($(wc -c <"$dir/agent.log")))
+  while [ "$offset" -lt "$size" ]; do
+    moved=yes
+    bytes=$((size - offset))
+    [ "$bytes" -le 262144 ] || bytes=262144
+    echo "log $name $offset $bytes"
+    tail -c "+$((offset + 1))" "$dir/agent.log" | head -c "$bytes"
+    offset=$((offset + bytes))
+  done
+  echo "$offset" >"$file"
+} 2>/dev/null
+
+is_running() {
+  read -r pid began was 2>/dev/null <"$dir/started" || return 0
+  [ "$was" = "$boot" ] || { why=host_reboot; return 1; }
+  why=runner_died
+  kill -0 "$pid" 2>/dev/null || return 1
+  read -r stat 2>/dev/null <"/proc/$pid/stat" || return 0
+  set -- ${stat##*) }
+  [ "${20}" = "$began" ] && [ "$1" != Z ]
+}
+
+look() {
+  dir=$attempts/$name
+  read -r offset 2>/dev/null <"$file" || return 0
+  if [ ! -e "$dir/started" ]; then
+    mkdir -p "$dir" 2>/dev/null
+    # What was on its way here comes too late.
+    (set -C; echo void >"$dir/started") 2>/dev/null && { echo "absent $name"; forget; return 0; }
+  fi
+  read -r holder 2>/dev/null <"$dir/started"
+  [ "$holder" != void ] || { echo "absent $name"; forget; return 0; }
+  tell child child
+  # Before the log: what is in it by then is all of it.
+  over=
+  [ ! -s "$dir/exit.json" ] || over=yes
+  [ -n "$over" ] || [ "$((round % 20))" -ne 0 ] || is_running || { [ -s "$dir/exit.json" ] && over=yes || over=died; }
+  if [ -n "$over" ] || [ "$((round % 20))" -eq 1 ] || [ ! -e "$spot/t.$name" ] || [ "$dir/agent.log" -nt "$spot/t.$name" ]; then tell_log; fi
+  tell usage usage.json
+  case $over in
+    yes) tell exit exit.json && forget && rm -f "$spot/exit.$name" ;;
+    died) echo "died $name $why" && forget ;;
+  esac
+}
+
+watch() {
+  mkdir -p "$base" "$attempts" && spot=$(mktemp -d "$base/watch.XXXXXX") || exit 1
+  trap 'rm -rf "$spot"' EXIT
+  trap 'exit 0' HUP INT TERM PIPE
+  boot_id
+  exec 3<&0
+  hear <&3 &
+  exec 3<&- </dev/null
+  round=0 idle=0 beaten=0
+  while :; do
+    uptime_now
+    moved=
+    for file in "$spot"/f.*; do
+      name=${file##*/f.}
+      [ "$name" = "*" ] || look
+    done
+    if [ -n "$moved" ]; then idle=0; else idle=$((idle + 1)); fi
+    [ "$((now - beaten))" -lt 500 ] || { echo beat; beaten=$now; }
+    round=$((round + 1))
+    if [ "$idle" -lt 40 ]; then nap 0.05; else nap 0.25; fi
+  done
+}
+
+# ---- stop, remove -------------------------------------------------------------------------------------------------
+
+stop() {
+  [ -d "$attempts/$2" ] || { echo empty; exit 0; }
+  sh "$base/runner/$1.sh" stop "$attempts/$2" "$3" "$4" </dev/null
+}
+
+# Only below the base, and never through a link.
+clear_workspace() {
+  case $1 in
+    *..*) echo "kept its path leads elsewhere" && return ;;
+    "$base"/workspaces/?*) ;;
+    *) echo "kept it was given, not made for the task" && return ;;
+  esac
+  [ -e "$1" ] || { echo absent && return; }
+  [ ! -L "$1" ] && rm -rf "$1" 2>/dev/null && echo removed || echo "kept it cannot be removed"
+}
+
+case $1 in
+  facts) facts ;;
+  start) shift; start "$@" ;;
+  watch) watch ;;
+  stop) shift; stop "$@" ;;
+  remove) case $2 in *[!a-z0-9_-]* | "") ;; *) rm -rf "$attempts/$2" ;; esac ;;
+  clear) clear_workspace "$2" ;;
+esac

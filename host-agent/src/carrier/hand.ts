@@ -1,0 +1,188 @@
+/** `hand.sh` as calls: what is done on the other machine, each by one script over its connection. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { isErrorCode, maestroError, type MaestroError } from "@maestro/shared/errors";
+import { err, ok, type Result } from "@maestro/shared/result";
+import type { Child } from "../tasks/members.ts";
+import { NewsReader, parseChild, type News } from "./news.ts";
+import type { Ran, RemoteShell } from "./remote-shell.ts";
+
+const HAND = readFileSync(new URL("./hand.sh", import.meta.url), "utf8");
+const RUNNER = readFileSync(new URL("../tasks/runner.sh", import.meta.url), "utf8");
+const RUNNER_NAME = createHash("sha256").update(RUNNER).digest("hex").slice(0, 16);
+
+export interface RemoteFacts {
+  home: string;
+  user: string;
+  shell: string;
+  /** With the places in which agent CLIs are found. */
+  path: string;
+  lang: string;
+  bootId: string;
+  /** Where everything of ours lies there. */
+  base: string;
+  hostname: string;
+  os: string;
+  arch: string;
+  release: string;
+  cpus: number;
+  memoryBytes: number;
+  freeBytes: number | undefined;
+  /** Of tmux, git, docker, podman. */
+  has: readonly string[];
+}
+
+export interface StartOrder {
+  /** Names its directory there. */
+  name: string;
+  cwd: string;
+  /** Where a link to its log is put. */
+  link: string | undefined;
+  prompt: Uint8Array | undefined;
+  /** For the runner; hold the secrets. */
+  orders: string;
+}
+
+export type Started = { type: "running"; child: Child | undefined } | { type: "ended" } | { type: "refused"; error: MaestroError };
+
+export interface Watch {
+  follow(name: string, offset: number): void;
+  drop(name: string): void;
+  /** [TK2] The control plane has seen the host just now. */
+  seen(): void;
+  close(): void;
+  closed: Promise<MaestroError | undefined>;
+}
+
+const SHORT_MS = 30_000;
+/** A large prompt over a slow line. */
+const START_MS = 120_000;
+
+export class Hand {
+  readonly #shell: RemoteShell;
+  readonly #prelude: string;
+
+  /** @param prelude sets PATH, so that agent CLIs are found. */
+  constructor(shell: RemoteShell, prelude: string) {
+    this.#shell = shell;
+    this.#prelude = prelude;
+  }
+
+  async facts(signal: AbortSignal): Promise<Result<RemoteFacts>> {
+    const ran = await this.#run(["facts"], SHORT_MS, signal);
+    if (!ran.ok) return ran;
+    const facts = parseFacts(textOf(ran.value));
+    return facts === undefined ? err(notOurs(ran.value)) : ok(facts);
+  }
+
+  /** Once more is as good: whatever has begun goes on. */
+  async start({ name, cwd, link, prompt, orders }: StartOrder, signal: AbortSignal): Promise<Result<Started>> {
+    const stdin = Buffer.concat([Buffer.from(RUNNER), prompt ?? new Uint8Array(0), Buffer.from(orders)]);
+    const args = ["start", RUNNER_NAME, name, cwd, link ?? "-", prompt === undefined ? "-" : String(prompt.byteLength)];
+    const ran = await this.#run([...args, String(Buffer.byteLength(RUNNER))], START_MS, signal, stdin);
+    if (!ran.ok) return ran;
+    const line = textOf(ran.value).trim();
+    const [word = "", ...rest] = line.split(" ");
+    switch (word) {
+      case "child":
+        return ok({ type: "running", child: parseChild(rest.join(" ")) });
+      case "running":
+        return ok({ type: "running", child: undefined });
+      case "ended":
+        return ok({ type: "ended" });
+      case "refused": {
+        const [code = "", ...detail] = rest;
+        return ok({ type: "refused", error: maestroError(isErrorCode(code) ? code : "spawn_failed", detail.join(" ")) });
+      }
+      default:
+        return err(notOurs(ran.value));
+    }
+  }
+
+  async watch(heard: (news: News) => void, signal: AbortSignal): Promise<Result<Watch>> {
+    const reader = new NewsReader();
+    const broken = new AbortController();
+    const opened = await this.#shell.open(this.#script, ["watch"], {
+      data: (chunk) => {
+        try {
+          for (const news of reader.push(chunk)) heard(news);
+        } catch {
+          broken.abort();
+        }
+      },
+      signal: AbortSignal.any([signal, broken.signal]),
+    });
+    if (!opened.ok) return opened;
+    const { write, close, closed } = opened.value;
+    return ok({
+      follow: (name, offset) => write(`follow ${name} ${offset}\n`),
+      drop: (name) => write(`drop ${name}\n`),
+      seen: () => write("seen\n"),
+      close,
+      closed,
+    });
+  }
+
+  /** True: none of its processes is left. */
+  async stop(name: string, attempt: string, graceMs: number, signal: AbortSignal): Promise<Result<boolean>> {
+    const grace = String(Math.ceil(graceMs / 1000));
+    const ran = await this.#run(["stop", RUNNER_NAME, name, attempt, grace], SHORT_MS + 2 * graceMs, signal);
+    return ran.ok ? ok(textOf(ran.value).trim() === "empty") : ran;
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<Result<void>> {
+    const ran = await this.#run(["remove", name], SHORT_MS, signal);
+    return ran.ok ? ok(undefined) : ran;
+  }
+
+  async clear(dir: string, signal: AbortSignal): Promise<Result<{ outcome: "removed" | "absent" } | { outcome: "kept"; detail: string }>> {
+    const ran = await this.#run(["clear", dir], START_MS, signal);
+    if (!ran.ok) return ran;
+    const [word, ...why] = textOf(ran.value).trim().split(" ");
+    if (word === "removed" || word === "absent") return ok({ outcome: word });
+    return word === "kept" ? ok({ outcome: "kept", detail: `'${dir}': ${why.join(" ")}.` }) : err(notOurs(ran.value));
+  }
+
+  get #script(): string {
+    return `${this.#prelude}\n${HAND}`;
+  }
+
+  #run(args: readonly string[], deadlineMs: number, signal: AbortSignal, stdin?: Uint8Array): Promise<Result<Ran>> {
+    return this.#shell.run(this.#script, args, { stdin, deadlineMs, signal });
+  }
+}
+
+const textOf = ({ stdout }: Ran): string => Buffer.from(stdout).toString("utf8");
+
+function notOurs({ exit, stderr }: Ran): MaestroError {
+  const how = exit.type === "exit" ? `exit ${exit.code}` : exit.signal;
+  return maestroError("remote_shell_broken", `The remote shell did not do as it was told (${how}). ${stderr.slice(0, 512)}`.trim(), {
+    hint: "`maestro host check` tells what is wrong with it.",
+  });
+}
+
+export function parseFacts(text: string): RemoteFacts | undefined {
+  const lines = text.split("\n").map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)] as const);
+  const values = new Map(lines);
+  const one = (name: string): string => values.get(name) ?? "";
+  const home = one("home");
+  if (!home.startsWith("/") || one("base") === "") return undefined;
+  const freeKb = Number(one("free_kb"));
+  return {
+    home,
+    user: one("user"),
+    shell: one("shell"),
+    path: one("path"),
+    lang: one("lang"),
+    bootId: one("boot"),
+    base: one("base"),
+    hostname: one("hostname"),
+    os: one("os").toLowerCase(),
+    arch: one("arch"),
+    release: one("release"),
+    cpus: Number(one("cpus")) || 1,
+    memoryBytes: (Number(one("memory_kb")) || 0) * 1024,
+    freeBytes: Number.isFinite(freeKb) && one("free_kb") !== "" ? freeKb * 1024 : undefined,
+    has: lines.filter(([name]) => name === "has").map(([, value]) => value),
+  };
+}

@@ -1,0 +1,71 @@
+/** The processes of an attempt on another machine, as its carrier sees them. */
+import { pause, type Clock } from "../daemon/clock.ts";
+import type { Log } from "../daemon/log.ts";
+import type { Body, Death } from "../tasks/live-attempt.ts";
+import type { AttemptStore } from "../tasks/attempt-store.ts";
+import type { Follower } from "./follower.ts";
+import type { Hand } from "./hand.ts";
+import { Mirror } from "./mirror.ts";
+
+export interface RemoteBodyDeps {
+  store: AttemptStore;
+  hand: Pick<Hand, "stop">;
+  follower: Follower;
+  clock: Clock;
+  timeScale: number;
+  log: Log;
+}
+
+const AGAIN_MS = 2_000;
+
+/** @param name of its directory there. @param signal the daemon goes; what runs goes on. */
+export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, signal: AbortSignal): Body {
+  const { store, hand, follower, clock, timeScale, log } = deps;
+  const mirror = new Mirror(store.paths(attempt));
+  const over = Promise.withResolvers<Death | "unbegun">();
+  let rebooted = false;
+  signal.addEventListener("abort", () => over.resolve("runner_died"), { once: true });
+  if (store.exit(attempt) !== undefined) over.resolve("runner_died");
+  else
+    follower.add(name, {
+      offset: () => mirror.offset,
+      log: ({ offset, bytes }) => mirror.log(offset, bytes),
+      child: ({ child }) => mirror.child(child),
+      usage: ({ usage }) => mirror.usage(usage),
+      over(news) {
+        switch (news.type) {
+          case "exit":
+            mirror.exit(news.text);
+            return over.resolve("runner_died");
+          case "died":
+            rebooted = news.why === "host_reboot";
+            return over.resolve(news.why);
+          case "absent":
+            return over.resolve("unbegun");
+        }
+      },
+    });
+
+  /** Asked until it is done, however often the connection breaks. */
+  async function stop(graceMs: number): Promise<void> {
+    while (!signal.aborted) {
+      const stopped = await hand.stop(name, attempt, graceMs, signal);
+      if (stopped.ok && stopped.value) return;
+      if (stopped.ok) log.error("processes of an attempt cannot be ended", { attempt });
+      await pause(clock, AGAIN_MS * timeScale, signal);
+    }
+  }
+
+  return {
+    isGone: false,
+    get pid() {
+      return store.child(attempt)?.pid ?? 0;
+    },
+    untilGone: () => over.promise,
+    stop,
+    async empty() {
+      // After a restart of that machine its pids name whatever was started since.
+      if (!rebooted) await stop(0);
+    },
+  };
+}

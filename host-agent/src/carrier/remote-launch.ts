@@ -1,0 +1,82 @@
+/** Gives an attempt to a runner on another machine. What is asked there twice runs once, so it is asked until there is an answer. */
+import { randomBytes } from "node:crypto";
+import { pause } from "../daemon/clock.ts";
+import type { Launch, Launched } from "../tasks/attempt-starts.ts";
+import { RUNNER_GRACE_MS } from "../tasks/attempt-ends.ts";
+import type { LiveDeps } from "../tasks/live-attempt.ts";
+import { knownSecrets } from "../tasks/log-file.ts";
+import { reasonOf } from "../tasks/reasons.ts";
+import { orderText, refuseOrders, type Orders } from "../tasks/runner.ts";
+import type { Hand, RemoteFacts } from "./hand.ts";
+import { Mirror } from "./mirror.ts";
+
+export interface RemoteLaunchDeps extends Pick<LiveDeps, "store" | "logs" | "clock" | "timeScale" | "log" | "logLimitBytes"> {
+  hand: Pick<Hand, "start">;
+  facts(): RemoteFacts;
+  /** Of this machine's life, for the note. */
+  bootId: string;
+  passed(step: string): void;
+  signal: AbortSignal;
+}
+
+const AGAIN_MS = 1_000;
+const AGAIN_MAX_MS = 15_000;
+
+export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
+  const { store, logs, clock, timeScale, log, hand, passed, signal } = deps;
+  return async (entry, plan): Promise<Launched> => {
+    const { attempt, fence, spec } = entry;
+    const { base, bootId } = deps.facts();
+    // A name of its own for each start: what an earlier one has on its way there cannot meet it.
+    const name = `${attempt}-${randomBytes(4).toString("hex")}`;
+    const orders: Orders = {
+      attempt,
+      dir: `${base}/attempts/${name}`,
+      bootId,
+      argv: plan.argv,
+      env: plan.env,
+      cwd: plan.cwd,
+      timeoutMs: spec.timeoutMs,
+      stopAfterMs: spec.stopAfterMs,
+      graceMs: RUNNER_GRACE_MS,
+      logLimitBytes: deps.logLimitBytes,
+      limits: plan.limits,
+    };
+    const refusal = refuseOrders(orders);
+    if (refusal !== undefined) return { type: "refused", reason: reasonOf(refusal) };
+    store.noteLaunch(attempt, { ...plan.note, bootId: deps.bootId, remote: name }, undefined);
+    // From here on it may have begun.
+    await store.keepLaunch(attempt);
+    const mirror = new Mirror(store.paths(attempt));
+    mirror.begin();
+    passed("noted");
+    logs.open(attempt, fence, store.paths(attempt).log, knownSecrets(plan.secrets));
+    const begun: Launched = { type: "begun", standing: { type: "running", runner: { pid: 0, started: "", bootId } }, own: undefined };
+    const order = {
+      name,
+      cwd: plan.cwd,
+      link: plan.note.kind === "default" ? `${plan.note.workspace}/agent.log` : undefined,
+      prompt: plan.stdin === undefined ? undefined : Buffer.from(plan.stdin),
+      orders: orderText(orders),
+    };
+    for (let failures = 0; ; failures++) {
+      const started = await hand.start(order, signal);
+      if (started.ok) {
+        passed("started");
+        switch (started.value.type) {
+          case "running":
+            if (started.value.child !== undefined) mirror.child(started.value.child);
+            return begun;
+          case "ended":
+            return begun;
+          case "refused":
+            return { type: "refused", reason: reasonOf(started.value.error) };
+        }
+      }
+      log.info("whether a remote attempt was started is not known; it is asked again", { attempt, why: started.error.detail });
+      // Following it finds out as well, and makes sure that it does not begin later.
+      if (signal.aborted || (entry.state.type === "preparing" && entry.state.cancelled)) return begun;
+      await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 4)) * timeScale, signal);
+    }
+  };
+}

@@ -1,0 +1,156 @@
+/** From an attempt's spec to what its runner on another machine is told. Pure: what is there is known from its facts. */
+import { randomBytes } from "node:crypto";
+import * as path from "node:path";
+import type { AgentType } from "@maestro/shared/contract/check-agent-type";
+import type { RemoteRecord } from "@maestro/shared/contract/remote-hosts";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
+import { err, ok, type Result } from "@maestro/shared/result";
+import type { Adapter } from "../adapters/adapter.ts";
+import { BUILTIN } from "../adapters/builtin.ts";
+import { planHeadless } from "../adapters/headless.ts";
+import type { Program } from "../adapters/launch.ts";
+import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import { sizeInBytes, type Policy } from "../daemon/policy.ts";
+import { refuseAgent, refuseSession } from "../daemon/shell-policy.ts";
+import { forwardedEnv, refuseNames } from "../tasks/forwarding.ts";
+import { traced } from "../tasks/trace.ts";
+import type { WorkPlan } from "../tasks/work-plan.ts";
+import type { RemoteFacts } from "./hand.ts";
+
+export interface RemotePlanDeps {
+  catalogue: TypeCatalogue;
+  /** Of the carrier: it forwards the credentials, and starts what it is told to. */
+  policy: Policy;
+  ownEnv: Readonly<Record<string, string | undefined>>;
+  record: RemoteRecord;
+  facts: RemoteFacts;
+  /** Agent CLIs there, by adapter. */
+  programs: ReadonlyMap<string, Program>;
+}
+
+const DEFAULT_PIDS = 4096;
+
+export function refuseRemote(spec: AttemptSpec, deps: RemotePlanDeps): MaestroError | undefined {
+  const planned = plan(spec, deps);
+  return planned.ok ? undefined : planned.error;
+}
+
+export function planRemote(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, deps: RemotePlanDeps): Result<WorkPlan> {
+  const planned = plan(spec, deps);
+  if (!planned.ok) return planned;
+  const { type, adapter, place, headless } = planned.value;
+  const forwarded = forwardedEnv(spec, sealed, deps.ownEnv);
+  if (!forwarded.ok) return forwarded;
+  const { home, user, shell, lang, path: searchPath } = deps.facts;
+  const { resource_limits: limits } = type;
+  return ok({
+    argv: spec.trace ? traced(headless.argv, randomBytes(16).toString("hex")) : headless.argv,
+    env: {
+      HOME: home,
+      USER: user,
+      LOGNAME: user,
+      SHELL: shell,
+      ...(lang === "" ? {} : { LANG: lang }),
+      PATH: searchPath,
+      TERM: "dumb",
+      ...deps.record.env,
+      ...headless.env,
+      ...spec.env,
+      ...forwarded.value.env,
+      // By it the attempt's processes are found again.
+      MAESTRO_ATTEMPT_ID: spec.attempt,
+      MAESTRO_WORKSPACE: place.workspace,
+      PWD: place.cwd,
+    },
+    stdin: headless.stdin,
+    cwd: place.cwd,
+    limits: {
+      memoryBytes: limits?.memory === undefined ? undefined : sizeInBytes(limits.memory),
+      pids: limits?.pids ?? DEFAULT_PIDS,
+      cpus: limits?.cpus,
+    },
+    secrets: forwarded.value.secrets,
+    note: { workspace: place.workspace, kind: place.kind, adapter: adapter.name },
+  });
+}
+
+function plan(spec: AttemptSpec, { catalogue, policy, record, facts, programs }: RemotePlanDeps) {
+  catalogue.refresh();
+  const type: Result<AgentType> =
+    spec.agent === undefined ? ok({ slug: "shell", adapter: "shell" }) : catalogue.resolve(spec.agent.type, spec.agent.definition);
+  if (!type.ok) return type;
+  const adapter: Adapter = spec.command === undefined ? BUILTIN[type.value.adapter] : BUILTIN.shell;
+  const refusal =
+    (spec.agent === undefined || spec.command !== undefined ? refuseSession(policy) : refuseAgent(policy, spec.agent, type.value)) ??
+    refuseNames(spec, policy) ??
+    refuseUnbuilt(type.value);
+  if (refusal !== undefined) return err(refusal);
+  const place = placeOf(spec, record, facts);
+  if (!place.ok) return place;
+  const headless = planHeadless(spec, type.value, adapter, programs.get(adapter.name), place.value.cwd, facts.user === "root");
+  if (!headless.ok) return headless;
+  return ok({ type: type.value, adapter, place: place.value, headless: headless.value });
+}
+
+/** A template lies on the carrier. */
+function refuseUnbuilt({ workspace_template: template }: AgentType): MaestroError | undefined {
+  return template === undefined
+    ? undefined
+    : maestroError("workspace_error", `The type's workspace template '${template}' is on another machine than the one it is to run on.`, {
+        field: "type",
+        hint: "Leave `workspace_template` out of types for remote hosts, or give the task a workspace that is there.",
+      });
+}
+
+interface Place {
+  workspace: string;
+  kind: "default" | "path";
+  cwd: string;
+}
+
+function placeOf(spec: AttemptSpec, record: RemoteRecord, facts: RemoteFacts): Result<Place> {
+  const workspace = workspaceOf(spec, record, facts);
+  if (!workspace.ok) return workspace;
+  if (spec.cwd === undefined) return ok({ ...workspace.value, cwd: workspace.value.workspace });
+  const cwd = spec.cwd.startsWith("~") ? resolveHome(spec.cwd, facts, "cwd") : ok(path.posix.resolve(workspace.value.workspace, spec.cwd));
+  if (!cwd.ok) return cwd;
+  const { value } = cwd;
+  const leads = !path.posix.isAbsolute(spec.cwd) && !spec.cwd.startsWith("~");
+  if (leads && value !== workspace.value.workspace && !value.startsWith(`${workspace.value.workspace}/`))
+    return err(maestroError("path_outside_roots", `'${spec.cwd}' leads out of the workspace, to ${value}.`, { field: "cwd" }));
+  return ok({ ...workspace.value, cwd: value });
+}
+
+function workspaceOf({ workspace, agent, task }: AttemptSpec, record: RemoteRecord, facts: RemoteFacts): Result<Omit<Place, "cwd">> {
+  switch (workspace.mode) {
+    case "default": {
+      if (record.cwd !== undefined) {
+        const override = resolveHome(record.cwd, facts, "cwd");
+        return override.ok ? ok({ kind: "path", workspace: override.value }) : override;
+      }
+      return ok({ kind: "default", workspace: `${facts.base}/workspaces/${agent?.id ?? "commands"}/${task}` });
+    }
+    case "path": {
+      const given = resolveHome(workspace.path, facts, "workspace");
+      return given.ok ? ok({ kind: "path", workspace: given.value }) : given;
+    }
+    case "worktree":
+      return err(
+        maestroError("workspace_error", "Worktrees are made on linked hosts only.", {
+          field: "workspace",
+          hint: "Give the directory that it is to work in: --to-workspace <path on that host>.",
+        }),
+      );
+  }
+}
+
+function resolveHome(given: string, { home, base }: RemoteFacts, field: string): Result<string> {
+  const absolute = given === "~" ? home : given.startsWith("~/") ? path.posix.join(home, given.slice(2)) : given;
+  if (!path.posix.isAbsolute(absolute))
+    return err(maestroError("workspace_error", `'${given}' is neither absolute nor below the home of that host (~/…).`, { field }));
+  const normal = path.posix.normalize(absolute).replace(/(?<=.)\/$/, "");
+  return normal === base || normal.startsWith(`${base}/`)
+    ? err(maestroError("path_outside_roots", `'${given}' is where Maestro keeps its own files on that host.`, { field }))
+    : ok(normal);
+}

@@ -1,0 +1,184 @@
+/** Tasks of a remote host: real runners below another home, over a line that breaks. The ssh part of it is tested with a real sshd. */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import * as path from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { readStat } from "../holder/processes.ts";
+import { RemoteRig, undoAll } from "./testing/remote-rig.ts";
+
+afterEach(undoAll);
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+describe.each([
+  ["dash", ["/bin/dash"]],
+  ["bash", ["/bin/bash"]],
+  ["busybox", ["/bin/busybox", "sh"]],
+] as const)("%s", (_name, shell) => {
+  test("a task runs there, its log and its end come here, and nothing of it stays there", async () => {
+    const rig = await RemoteRig.open({ shell });
+    const task = rig.task(["sh", "-c", "echo hello; echo bad >&2; pwd; exit 3"]);
+    expect(await task.offer()).toEqual({ answer: "accepted" });
+    expect(await task.start()).toMatchObject({ state: "running" });
+    const end = await task.ended();
+    const log = rig.log(task.attempt);
+    expect(log).toBe(`hello\nbad\n${rig.home}/.maestro-remote/workspaces/commands/${task.spec.task}\n`);
+    expect(end).toMatchObject({ outcome: "failed", exitCode: 3, log: { bytes: log.length, sha256: sha256(log) } });
+    await rig.until(() => readdirSync(`${rig.home}/.maestro-remote/attempts`).length === 0);
+  });
+
+  test("[TK4] a cancel ends every process of it, deaf ones too", async () => {
+    const rig = await RemoteRig.open({ shell });
+    const task = rig.task(["sh", "-c", "trap '' INT TERM; echo $$; sleep 1000 & while :; do sleep 1; done"]);
+    await task.offer();
+    await task.start();
+    await rig.until(() => /^\d+\n/.test(rig.log(task.attempt)));
+    const pid = Number(rig.log(task.attempt));
+    expect(await task.cancel()).toMatchObject({ state: "cancelling" });
+    expect(await task.ended()).toMatchObject({ outcome: "cancelled" });
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
+
+  test("a line that is cut changes nothing: the log is whole, and the exit its own", async () => {
+    const rig = await RemoteRig.open({ shell });
+    const gate = path.join(rig.home, "gate");
+    const task = rig.task([
+      "sh",
+      "-c",
+      `i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; until [ -e '${gate}' ]; do sleep 0.05; done; echo end; exit 255`,
+    ]);
+    await task.offer();
+    await task.start();
+    await rig.until(() => rig.log(task.attempt).includes("line 10\n"));
+    rig.line.cut();
+    await rig.until(() => rig.line.channels === 0);
+    writeFileSync(gate, "");
+    rig.line.down = false;
+    const end = await task.ended();
+    const expected = `${Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join("")}end\n`;
+    expect(rig.log(task.attempt)).toBe(expected);
+    // 255 is the child's, as any other.
+    expect(end).toMatchObject({ outcome: "failed", exitCode: 255, log: { bytes: expected.length, sha256: sha256(expected) } });
+  });
+
+  test("a start whose answer was lost runs once", async () => {
+    const rig = await RemoteRig.open({ shell });
+    const nonces = path.join(rig.home, "nonces");
+    const task = rig.task(["sh", "-c", `echo ran >>'${nonces}'`]);
+    await task.offer();
+    rig.line.cutNext = true;
+    await task.start();
+    expect(await task.ended()).toMatchObject({ outcome: "completed" });
+    expect(readFileSync(nonces, "utf8")).toBe("ran\n");
+  });
+});
+
+test("a carrier that is gone meanwhile finds it again", async () => {
+  const rig = await RemoteRig.open();
+  const gate = path.join(rig.home, "gate");
+  const task = rig.task(["sh", "-c", `echo one; until [ -e '${gate}' ]; do sleep 0.05; done; echo two`]);
+  await task.offer();
+  await task.start();
+  await rig.until(() => rig.log(task.attempt) === "one\n");
+  await rig.stop();
+  writeFileSync(gate, "");
+  await rig.begin();
+  // Nobody knows of secrets that it had.
+  rig.tasks.secrets({ t: "task.secrets", attempt: task.attempt, fence: 1 });
+  expect(await task.ended()).toMatchObject({ outcome: "completed", exitCode: 0 });
+  expect(rig.log(task.attempt)).toBe("one\ntwo\n");
+});
+
+test("what a carrier that went was about to start is not started behind its back, and the next start runs it once", async () => {
+  // The line is cut between the note and the order, each time.
+  const cut = { now: () => {} };
+  const rig = await RemoteRig.open({ deps: { passed: (step) => (step === "noted" ? cut.now() : undefined) } });
+  const { line } = rig;
+  cut.now = () => {
+    line.down = true;
+  };
+  const nonces = path.join(rig.home, "nonces");
+  const task = rig.task(["sh", "-c", `echo ran >>'${nonces}'`]);
+  await task.offer();
+  const starting = task.start();
+  await rig.until(() => line.down);
+  await rig.stop();
+  await starting;
+  line.down = false;
+  await rig.begin();
+  await rig.until(() => task.status?.state === "accepted");
+  expect(existsSync(nonces)).toBe(false);
+  const again = task.start();
+  await rig.until(() => line.down);
+  line.down = false;
+  await again;
+  expect(await task.ended()).toMatchObject({ outcome: "completed" });
+  expect(readFileSync(nonces, "utf8")).toBe("ran\n");
+});
+
+test("a runner that is killed there is told as such, and leaves nothing running", async () => {
+  const rig = await RemoteRig.open();
+  const task = rig.task(["sh", "-c", "echo $$; exec sleep 1000"]);
+  await task.offer();
+  await task.start();
+  await rig.until(() => /^\d+\n/.test(rig.log(task.attempt)));
+  const child = Number(rig.log(task.attempt));
+  const [dir = ""] = readdirSync(`${rig.home}/.maestro-remote/attempts`);
+  const [runner = ""] = readFileSync(`${rig.home}/.maestro-remote/attempts/${dir}/started`, "utf8").split(" ");
+  process.kill(Number(runner), "SIGKILL");
+  expect(await task.ended()).toMatchObject({ outcome: "failed", reason: { code: "runner_died" } });
+  // Whoever takes in orphans may take its time.
+  expect([undefined, "Z"]).toContain(readStat(child)?.state);
+});
+
+test("[TK5] secrets reach the child and no file there; its log is blotted out here, and gone there", async () => {
+  const rig = await RemoteRig.open();
+  const gate = path.join(rig.home, "gate");
+  const canary = "canary-5d41402abc4b2a76b9719d911017c592";
+  const task = rig.task(
+    ["sh", "-c", `until [ -e '${gate}' ]; do sleep 0.05; done; printf %s "$KEY" | sha256sum; echo "$KEY" "$FROM_RECORD"`],
+    {
+      secretNames: ["KEY"],
+    },
+  );
+  await task.offer();
+  await task.start({ KEY: canary });
+  // `grep` ends with 1 when there is none.
+  expect(() => execFileSync("grep", ["-r", canary, rig.home])).toThrow();
+  expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain(canary);
+  writeFileSync(gate, "");
+  expect(await task.ended()).toMatchObject({ outcome: "completed" });
+  const log = rig.log(task.attempt);
+  expect(log).toContain(sha256(canary));
+  expect(log).not.toContain(canary);
+  expect(log).toContain("yes\n");
+  await rig.until(() => readdirSync(`${rig.home}/.maestro-remote/attempts`).length === 0);
+  expect(() => execFileSync("grep", ["-r", canary, rig.home])).toThrow();
+});
+
+test("a prompt of any size goes to the agent's standard input as it is", async () => {
+  const prompt = Array.from({ length: 300_000 }, (_, i) =>
+    String.fromCodePoint([0x20, 0x27, 0x22, 0x24, 0x5c, 0x0a, 0xe9, 0x1f600][i % 8] ?? 0x20),
+  ).join("");
+  const rig = await RemoteRig.open();
+  const agent = { id: "agt_one", name: "one", type: "counter", workspace: "~/work", args: [], env: {} };
+  const definition = { slug: "counter", adapter: "custom", argv: ["sh", "-c", "sha256sum; wc -c"], prompt: "stdin" };
+  const task = rig.task(undefined, { prompt, agent: { ...agent, definition }, workspace: { mode: "path", path: "~/work" } });
+  const answer = await task.offer();
+  expect(answer).toEqual({ answer: "accepted" });
+  await task.start();
+  const end = await task.ended();
+  expect(rig.log(task.attempt)).toContain(sha256(prompt));
+  expect(end).toMatchObject({ outcome: "completed" });
+  expect(existsSync(`${rig.home}/work`)).toBe(true);
+});
+
+test("a directory that cannot be made is told as such", async () => {
+  const rig = await RemoteRig.open();
+  writeFileSync(path.join(rig.home, "file"), "");
+  const task = rig.task(["true"], { workspace: { mode: "path", path: "~/file/below" } });
+  await task.offer();
+  await task.start();
+  expect(await task.ended()).toMatchObject({ outcome: "failed", reason: { code: "workspace_error" } });
+});
