@@ -9,8 +9,10 @@ import * as config from "./commands/config.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { doctor } from "./commands/doctor.ts";
 import * as host from "./commands/host.ts";
+import { hostCheck } from "./commands/host-check.ts";
 import { hostRotateKey } from "./commands/host-key.ts";
 import { hostJoin, hostRun } from "./commands/host-local.ts";
+import { hostAdd, hostEdit } from "./commands/host-remote.ts";
 import { controlPlane, holder } from "./commands/internal.ts";
 import { hostInstall, hostUninstall } from "./commands/service.ts";
 import { logs } from "./commands/logs.ts";
@@ -43,6 +45,9 @@ export const COMMANDS: readonly Command[] = [
   hostInstall,
   hostUninstall,
   hostRotateKey,
+  hostAdd,
+  hostEdit,
+  hostCheck,
   host.hostList,
   host.hostShow,
   host.hostDrain,

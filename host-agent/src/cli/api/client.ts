@@ -20,6 +20,8 @@ export interface CallInput {
   query?: Readonly<Record<string, string | number | undefined>>;
   body?: unknown;
   signal?: AbortSignal;
+  /** Of what takes longer than others; default: the client's own. */
+  timeoutMs?: number | undefined;
   /** Of a write that may be asked again: it is done once. Default: one of its own. */
   idempotencyKey?: string;
 }
@@ -113,7 +115,7 @@ export class ApiClient {
 
   async #send(
     { method, path, access }: Pick<RouteSpec, "method" | "path" | "access">,
-    { params = {}, query = {}, body, signal, idempotencyKey }: CallInput,
+    { params = {}, query = {}, body, signal, timeoutMs = this.#timeoutMs, idempotencyKey }: CallInput,
     headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
     const { url, token, pin } = this.target;
@@ -136,7 +138,7 @@ export class ApiClient {
         ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
-      timeoutMs: this.#timeoutMs,
+      timeoutMs,
       signal,
     });
     if (answer.status < 400) return answer;

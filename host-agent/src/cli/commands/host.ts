@@ -4,7 +4,7 @@ import type { RouteName } from "@maestro/shared/contract/routes";
 import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import { resolveHost } from "../resolve.ts";
-import { hostColumns, hostText } from "./host-view.ts";
+import { hostColumns, hostText, reachedText } from "./host-view.ts";
 
 const which = param.required("name, id or unique beginning of an id");
 
@@ -97,14 +97,15 @@ export const hostUnlock = hostAction(
 export const hostRemove = defineCommand({
   group: "host",
   name: "host remove",
-  summary: "Remove a host; its identity stops working at once",
+  summary: "Remove a host; its identity, or its carrier's way to it, stops working at once",
   flags: {},
   params: { host: which },
   examples: ["maestro host remove laptop", "maestro host remove laptop --yes"],
   async run({ api, out, confirm }, { params }) {
     const client = api();
-    const { id, name } = await resolveHost(client, params.host);
-    await confirm(`Remove host '${name}' from the fleet?`);
+    const host = await resolveHost(client, params.host);
+    const { id, name } = host;
+    await confirm(host.transport === "link" ? `Remove host '${name}' from the fleet?` : `Remove '${name}' (${reachedText(host)})?`);
     await client.call("hostRemove", { params: { id } });
     out.one({ id, name, removed: true }, () => `${name} is removed. Its sessions and agents on the machine were not touched.`, id);
     return EXIT.ok;
