@@ -264,6 +264,10 @@ describe("checks", () => {
 describe("[LK10] carried links", () => {
   test("with the keys its carrier hands in, a remote host has a link and is online as any other", async () => {
     const { host, remote, api } = await remoteFleet();
+    expect(await refusal(api("/api/v1/sessions", { body: { host: "gpu" } }), "host_unreachable")).toMatchObject({
+      detail: "Host 'gpu' is not connected. It has never connected.",
+      hint: expect.stringContaining("maestro host check gpu"),
+    });
     const keys = await keypair();
     await refusal(upgrade(LINK, { authorization: await testHost(remote.id, "gpu", keys).authorization("GET", LINK) }), "signature_invalid");
     expect((await carry(host, remote.id, keys)).status).toBe(204);

@@ -216,7 +216,9 @@ export class HostRelay extends DurableObject<Env> implements RelayForTasks {
   }
 
   /** Of a host that another one carries: with other keys it is another link, and the one that is open ends. */
-  setLinkKey(key: string): void {
+  setLinkKey(identity: { fleet: string; host: string; name: string }, key: string): void {
+    if (this.#store.get("retired") === true) return;
+    this.#store.set("identity", identity);
     this.#store.set("sealingKey", undefined);
     if (this.#store.get("linkKey") === key) return;
     this.#store.set("linkKey", key);

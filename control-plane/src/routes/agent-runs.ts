@@ -5,6 +5,7 @@ import { agentTypeBySlug, listAgentTypes } from "../db/agent-types.ts";
 import { findHost, type HostRow } from "../db/hosts.ts";
 import { setAgentSession, type AgentRow } from "../db/agents.ts";
 import { isAwaited, sessionOfAgent } from "../domain/fleet/agent-view.ts";
+import { awayHint } from "../domain/fleet/away.ts";
 import { checkLaunchable, launchedAgent } from "../domain/fleet/launch.ts";
 import { isDefinite, NeverSent } from "../domain/fleet/outcome.ts";
 import { toSession } from "../domain/fleet/session-view.ts";
@@ -124,11 +125,11 @@ const unanswered = (error: unknown, { name }: AgentRow): unknown =>
     ? fail(error.error.code, error.error.detail, { hint: `It may be starting all the same; look: maestro agent show ${name}` }, error)
     : error;
 
-export const hostAway = ({ name }: HostRow, seenMs: number | undefined): Error =>
+export const hostAway = ({ name, via }: HostRow, seenMs: number | undefined): Error =>
   new NeverSent(
     maestroError(
       "host_unreachable",
       `Host '${name}' is not connected. ${seenMs === undefined ? "It has never connected." : `Last seen ${new Date(seenMs).toISOString()}.`}`,
-      { hint: "Is the machine on, and `maestro host run` running there?" },
+      { hint: awayHint(name, via !== null) },
     ),
   );

@@ -156,6 +156,7 @@ export const agentRoutes = defineRoutes({
         online: here?.facts.connected === true,
         draining: host.draining,
         locked: host.lockedMs !== null,
+        carried: host.via !== null,
         ...(seenMs === undefined ? {} : { lastSeenAt: iso(seenMs) }),
       },
       here,

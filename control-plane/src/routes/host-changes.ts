@@ -9,7 +9,7 @@ import { changedBody, refuseRemoteFields } from "../domain/fleet/remote-host.ts"
 import { unwrap } from "../http/define-route.ts";
 import { relayOf } from "../objects/relay-call.ts";
 import type { Asking } from "./placed-sessions.ts";
-import { carrierFor } from "./remote-hosts.ts";
+import { carrierFor, setLinkKey } from "./remote-hosts.ts";
 
 /** @returns the row as it is now, and whether links have to be told: the registry's version is raised then. */
 export async function changeHost(
@@ -55,11 +55,10 @@ async function changeRemote(rx: Asking, host: HostRow, { name, labels }: HostPat
   const released = moved || change.enabled === false;
   const row = await updateRemoteHost(rx.db, rx.fleet, host.id, { name, labels, ...change }, released, rx.nowMs);
   if (!released) return row;
-  const relay = relayOf(rx.env, rx.fleet, host.id);
-  await relay.setLinkKey("");
+  await setLinkKey(rx, row, "");
   if (!moved || host.lockedMs === null) return row;
   // The identity that was seen twice is no more.
-  await relay.unlock();
+  await relayOf(rx.env, rx.fleet, host.id).unlock();
   await setHostLock(rx.db, rx.fleet, host.id, undefined);
   return { ...row, lockedReason: null, lockedMs: null };
 }

@@ -37,6 +37,7 @@ export const remoteHostRoutes = defineRoutes({
       createdMs: rx.nowMs,
     });
     if (row === undefined) throw fail("host_not_found", `Host '${carrier.name}' was removed.`, { field: "via" });
+    await setLinkKey(rx, row, "");
     if (marked) await markDefaultHost(rx.db, rx.fleet, id);
     await rx.feed.append([
       { type: "host.added", subject: id, summary: `Host '${name}' was added, over '${carrier.name}'.`, data: { name, via: carrier.name } },
@@ -109,9 +110,13 @@ export const remoteHostRoutes = defineRoutes({
         hint: "Ask anew which hosts it carries.",
       });
     // Also where they were known: the answer to whoever gave them may have been lost before the relay was told.
-    await relayOf(rx.env, rx.fleet, host.id).setLinkKey(signingKey);
+    await setLinkKey(rx, host, signingKey);
   },
 });
+
+/** @param key empty: nobody carries it now. */
+export const setLinkKey = (rx: Pick<Asking, "env" | "fleet">, { id, name }: HostRow, key: string): Promise<void> =>
+  relayOf(rx.env, rx.fleet, id).setLinkKey({ fleet: rx.fleet, host: id, name }, key);
 
 /** By name, id or prefix; else the only linked host within reach. */
 export async function carrierFor(rx: Asking, ref: string | undefined): Promise<HostRow> {

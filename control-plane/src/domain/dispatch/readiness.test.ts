@@ -49,7 +49,7 @@ describe("[SKILL34] whether an agent can be sent a task", () => {
 describe("[SKILL6] agent health", () => {
   const input: HealthInput = {
     agent: { ...agent, id: "agt_1", workspace: "/w" },
-    host: { id: "hst_1", name: "builder", online: true, draining: false, locked: false },
+    host: { id: "hst_1", name: "builder", online: true, draining: false, locked: false, carried: false },
     here: at(found),
     work: { running: [] },
   };

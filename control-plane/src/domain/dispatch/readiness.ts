@@ -2,6 +2,7 @@
 import type { AgentHealth } from "@maestro/shared/contract/tasks";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import type { PresentHost } from "../events/present.ts";
+import { awayHint } from "../fleet/away.ts";
 import { checkLaunchable } from "../fleet/launch.ts";
 
 export interface AgentAtHost {
@@ -56,7 +57,15 @@ const capabilitiesOf = ({ type }: AgentAtHost, { facts, types }: HostNow): strin
 
 export interface HealthInput {
   agent: AgentAtHost & { id: string; workspace: string };
-  host: { id: string; name: string; online: boolean; draining: boolean; locked: boolean; lastSeenAt?: string | undefined };
+  host: {
+    id: string;
+    name: string;
+    online: boolean;
+    draining: boolean;
+    locked: boolean;
+    carried: boolean;
+    lastSeenAt?: string | undefined;
+  };
   here: HostNow | undefined;
   /** What of it runs, and how its last task ended. */
   work: { running: readonly string[]; last?: { task: string; status: string; reason?: string | undefined } | undefined };
@@ -77,7 +86,7 @@ export function healthOf({ agent, host, here, work }: HealthInput): AgentHealth 
     host.locked ? `Host '${host.name}' is locked.` : host.online ? `Host '${host.name}' is online.` : awayText(host),
     host.locked
       ? { code: "host_locked", hint: `An owner unlocks it: maestro host unlock ${host.name}` }
-      : { code: "host_unreachable", hint: "Is the machine on, and `maestro host run` running there?" },
+      : { code: "host_unreachable", hint: awayHint(host.name, host.carried) },
   );
   check("drain", !host.draining, host.draining ? `Host '${host.name}' takes no new work.` : "Its host takes work.", {
     code: "host_draining",

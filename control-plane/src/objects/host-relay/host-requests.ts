@@ -3,6 +3,7 @@ import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import type { Result } from "@maestro/shared/result";
 import type { RequestName, RequestResult } from "@maestro/shared/protocol/link";
+import { awayHint } from "../../domain/fleet/away.ts";
 import type { LinkSocket, RequestWithoutId } from "./link-socket.ts";
 import type { ScreenReads } from "./screen-reads.ts";
 
@@ -17,6 +18,8 @@ export type ScreenReply =
 
 export interface HostRequestsPort {
   hostName(): string;
+  /** Whether another host carries its link. */
+  carried(): boolean;
   lastSeenMs(): number | undefined;
   session(id: string): SessionInfo | undefined;
   nowMs(): number;
@@ -91,7 +94,7 @@ export class HostRequests {
     const seenMs = this.#port.lastSeenMs();
     const since = seenMs === undefined ? "It has never connected." : `Last seen ${new Date(seenMs).toISOString()}.`;
     return maestroError("host_unreachable", `Host '${this.#port.hostName()}' is not connected. ${since}`, {
-      hint: "Is the machine on, and `maestro host run` running there?",
+      hint: awayHint(this.#port.hostName(), this.#port.carried()),
     });
   }
 }

@@ -121,6 +121,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number)
   };
   const requests = new HostRequests(link, screens, {
     hostName: () => store.get("identity")?.name ?? "",
+    carried: () => store.get("linkKey") !== undefined,
     lastSeenMs: () => presence.lastSeenMs,
     session: (id) => inventory.session(id),
     nowMs,
