@@ -10,6 +10,7 @@ import { aider } from "./aider.ts";
 import { claude } from "./claude.ts";
 import { codex } from "./codex.ts";
 import { Detector } from "./detect.ts";
+import { locateProgram } from "./locate.ts";
 import { gemini } from "./gemini.ts";
 import { kilo } from "./kilo.ts";
 import { shell } from "./shell.ts";
@@ -111,7 +112,7 @@ test("the catalogue merges built-ins with files, says which files are wrong, and
   const types = path.join(dir, "agents.d");
   mkdirSync(types);
   const one = detector();
-  const catalogue = new TypeCatalogue([types], one, () => `${dir}:/bin`);
+  const catalogue = new TypeCatalogue([types], one, (name) => locateProgram([name], `${dir}:/bin`));
   expect(catalogue.refresh()).toBe(true);
   expect(catalogue.stale()).toBe(false);
   writeFileSync(path.join(types, "reviewer.yaml"), "slug: reviewer\nadapter: shell\ncapabilities: [node]\n");

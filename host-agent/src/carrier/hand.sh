@@ -2,9 +2,11 @@
 # never kept there. POSIX sh; dash, ash and bash run it.
 #
 #   facts                                  what the machine is, a line each: <name> <value>
+#   programs <name> <version argument or -> …  which are there, and what they say: found <name> <path> · said <name> <text> · failed <name> <text>
 #   start <runner> <attempt> <cwd> <link> <prompt bytes or -> <runner bytes>
 #                                          standard input: the runner's program, the prompt, the runner's orders. Answered by one line:
 #                                          child <pid> <start> | running | ended | refused <why> <detail>
+#   ensure <directory>                     made if it is not there: made|there <its real path> | refused <why> <detail>
 #   watch                                  standard input, a line each: follow <attempt> <offset> · drop <attempt> · seen.
 #                                          Answered by lines, until standard input ends:
 #                                          log <attempt> <offset> <bytes> (and behind it so many bytes) · child, usage, exit <attempt> <text> ·
@@ -80,6 +82,25 @@ facts() {
   for program in tmux git docker podman; do ! command -v "$program" >/dev/null 2>&1 || echo "has $program"; done
 }
 
+# An agent CLI may take its time to say which one it is.
+programs() {
+  limit=
+  ! command -v timeout >/dev/null 2>&1 || limit="timeout -s KILL 10"
+  while [ $# -ge 2 ]; do
+    file=$(command -v "$1" 2>/dev/null)
+    case $file in
+      /*)
+        echo "found $1 $file"
+        if [ "$2" != - ]; then
+          if text=$($limit "$file" "$2" </dev/null 2>&1); then word=said; else word=failed; fi
+          echo "$word $1 $(printf %s "$text" | head -n 3 | tr '\n\r' '  ' | cut -c1-300)"
+        fi
+        ;;
+    esac
+    shift 2
+  done
+}
+
 # ---- start --------------------------------------------------------------------------------------------------------
 
 install_runner() {
@@ -127,6 +148,13 @@ start() {
   refuse spawn_failed "The runner could not be started ($code)."
 }
 
+ensure() {
+  word=there
+  [ -d "$1" ] || { mkdir -p "$1" 2>/dev/null && word=made; } || refuse workspace_error "The directory '$1' cannot be made."
+  [ -w "$1" ] && [ -x "$1" ] || refuse workspace_error "The directory '$1' cannot be worked in by $(id -un)."
+  echo "$word $(cd "$1" && pwd -P)"
+}
+
 # ---- watch --------------------------------------------------------------------------------------------------------
 
 hear() {
@@ -143,8 +171,8 @@ hear() {
         ;;
     esac
   done 2>/dev/null
-  # Whoever listened is gone.
-  [ ! -d "$spot" ] || kill -s TERM $$ 2>/dev/null
+  # Whoever listened is gone; of one that was killed nothing stays.
+  [ ! -d "$spot" ] || { kill -s TERM $$; nap 2; rm -rf "$spot"; } 2>/dev/null
 }
 
 # A file of one line, told when it is another than it was.
@@ -209,12 +237,13 @@ look() {
 }
 
 watch() {
-  mkdir -p "$base" "$attempts" && spot=$(mktemp -d "$base/watch.XXXXXX") || exit 1
+  spot=$base/watch.$$
+  mkdir -p "$attempts" && rm -rf "$spot" && mkdir "$spot" || exit 1
   trap 'rm -rf "$spot"' EXIT
   trap 'exit 0' HUP INT TERM PIPE
   boot_id
   exec 3<&0
-  hear <&3 &
+  hear <&3 >/dev/null 2>&1 &
   exec 3<&- </dev/null
   round=0 idle=0 beaten=0
   while :; do
@@ -251,7 +280,9 @@ clear_workspace() {
 
 case $1 in
   facts) facts ;;
+  programs) shift; programs "$@" ;;
   start) shift; start "$@" ;;
+  ensure) ensure "$2" ;;
   watch) watch ;;
   stop) shift; stop "$@" ;;
   remove) case $2 in *[!a-z0-9_-]* | "") ;; *) rm -rf "$attempts/$2" ;; esac ;;

@@ -32,6 +32,12 @@ export interface RemoteFacts {
   has: readonly string[];
 }
 
+export interface FoundProgram {
+  path: string;
+  /** Undefined: it was not asked. */
+  said: { ok: boolean; text: string } | undefined;
+}
+
 export interface StartOrder {
   /** Names its directory there. */
   name: string;
@@ -55,6 +61,8 @@ export interface Watch {
 }
 
 const SHORT_MS = 30_000;
+/** Node programs on a small machine, one after the other. */
+const PROGRAMS_MS = 120_000;
 /** A large prompt over a slow line. */
 const START_MS = 120_000;
 
@@ -75,6 +83,22 @@ export class Hand {
     return facts === undefined ? err(notOurs(ran.value)) : ok(facts);
   }
 
+  /** @param asked names of programs, with the argument that makes them tell their version; undefined: they are not asked. */
+  async programs(asked: ReadonlyMap<string, string | undefined>, signal: AbortSignal): Promise<Result<ReadonlyMap<string, FoundProgram>>> {
+    const args = [...asked].flatMap(([name, argument]) => [name, argument ?? "-"]);
+    const ran = await this.#run(["programs", ...args], PROGRAMS_MS, signal);
+    return ran.ok ? ok(parsePrograms(textOf(ran.value))) : ran;
+  }
+
+  /** Absolute there. */
+  async ensure(dir: string, signal: AbortSignal): Promise<Result<{ path: string; created: boolean }>> {
+    const ran = await this.#run(["ensure", dir], SHORT_MS, signal);
+    if (!ran.ok) return ran;
+    const [word = "", ...rest] = textOf(ran.value).trim().split(" ");
+    if (word === "refused") return err(refusal(rest));
+    return word === "made" || word === "there" ? ok({ path: rest.join(" "), created: word === "made" }) : err(notOurs(ran.value));
+  }
+
   /** Once more is as good: whatever has begun goes on. */
   async start({ name, cwd, link, prompt, orders }: StartOrder, signal: AbortSignal): Promise<Result<Started>> {
     const stdin = Buffer.concat([Buffer.from(RUNNER), prompt ?? new Uint8Array(0), Buffer.from(orders)]);
@@ -90,10 +114,8 @@ export class Hand {
         return ok({ type: "running", child: undefined });
       case "ended":
         return ok({ type: "ended" });
-      case "refused": {
-        const [code = "", ...detail] = rest;
-        return ok({ type: "refused", error: maestroError(isErrorCode(code) ? code : "spawn_failed", detail.join(" ")) });
-      }
+      case "refused":
+        return ok({ type: "refused", error: refusal(rest) });
       default:
         return err(notOurs(ran.value));
     }
@@ -152,6 +174,10 @@ export class Hand {
   }
 }
 
+function refusal([code = "", ...detail]: readonly string[]): MaestroError {
+  return maestroError(isErrorCode(code) ? code : "spawn_failed", detail.join(" "));
+}
+
 const textOf = ({ stdout }: Ran): string => Buffer.from(stdout).toString("utf8");
 
 function notOurs({ exit, stderr }: Ran): MaestroError {
@@ -159,6 +185,18 @@ function notOurs({ exit, stderr }: Ran): MaestroError {
   return maestroError("remote_shell_broken", `The remote shell did not do as it was told (${how}). ${stderr.slice(0, 512)}`.trim(), {
     hint: "`maestro host check` tells what is wrong with it.",
   });
+}
+
+function parsePrograms(text: string): ReadonlyMap<string, FoundProgram> {
+  const found = new Map<string, FoundProgram>();
+  for (const line of text.split("\n")) {
+    const [word, name = "", ...rest] = line.split(" ");
+    const value = rest.join(" ");
+    const known = found.get(name);
+    if (word === "found") found.set(name, { path: value, said: undefined });
+    else if (known !== undefined && (word === "said" || word === "failed")) known.said = { ok: word === "said", text: value };
+  }
+  return found;
 }
 
 export function parseFacts(text: string): RemoteFacts | undefined {

@@ -25,8 +25,8 @@ export interface RemotePlanDeps {
   ownEnv: Readonly<Record<string, string | undefined>>;
   record: RemoteRecord;
   facts: RemoteFacts;
-  /** Agent CLIs there, by adapter. */
-  programs: ReadonlyMap<string, Program>;
+  /** Of an agent CLI, where it is there. */
+  program(adapter: Adapter): Program | undefined;
 }
 
 const DEFAULT_PIDS = 4096;
@@ -75,7 +75,7 @@ export function planRemote(spec: AttemptSpec, sealed: Readonly<Record<string, st
   });
 }
 
-function plan(spec: AttemptSpec, { catalogue, policy, record, facts, programs }: RemotePlanDeps) {
+function plan(spec: AttemptSpec, { catalogue, policy, record, facts, program }: RemotePlanDeps) {
   catalogue.refresh();
   const type: Result<AgentType> =
     spec.agent === undefined ? ok({ slug: "shell", adapter: "shell" }) : catalogue.resolve(spec.agent.type, spec.agent.definition);
@@ -88,7 +88,14 @@ function plan(spec: AttemptSpec, { catalogue, policy, record, facts, programs }:
   if (refusal !== undefined) return err(refusal);
   const place = placeOf(spec, record, facts);
   if (!place.ok) return place;
-  const headless = planHeadless(spec, type.value, adapter, programs.get(adapter.name), place.value.cwd, facts.user === "root");
+  const headless = planHeadless(
+    spec,
+    type.value,
+    adapter,
+    adapter.binaries.length === 0 ? undefined : program(adapter),
+    place.value.cwd,
+    facts.user === "root",
+  );
   if (!headless.ok) return headless;
   return ok({ type: type.value, adapter, place: place.value, headless: headless.value });
 }
@@ -113,7 +120,7 @@ function placeOf(spec: AttemptSpec, record: RemoteRecord, facts: RemoteFacts): R
   const workspace = workspaceOf(spec, record, facts);
   if (!workspace.ok) return workspace;
   if (spec.cwd === undefined) return ok({ ...workspace.value, cwd: workspace.value.workspace });
-  const cwd = spec.cwd.startsWith("~") ? resolveHome(spec.cwd, facts, "cwd") : ok(path.posix.resolve(workspace.value.workspace, spec.cwd));
+  const cwd = spec.cwd.startsWith("~") ? resolveThere(spec.cwd, facts, "cwd") : ok(path.posix.resolve(workspace.value.workspace, spec.cwd));
   if (!cwd.ok) return cwd;
   const { value } = cwd;
   const leads = !path.posix.isAbsolute(spec.cwd) && !spec.cwd.startsWith("~");
@@ -126,13 +133,13 @@ function workspaceOf({ workspace, agent, task }: AttemptSpec, record: RemoteReco
   switch (workspace.mode) {
     case "default": {
       if (record.cwd !== undefined) {
-        const override = resolveHome(record.cwd, facts, "cwd");
+        const override = resolveThere(record.cwd, facts, "cwd");
         return override.ok ? ok({ kind: "path", workspace: override.value }) : override;
       }
       return ok({ kind: "default", workspace: `${facts.base}/workspaces/${agent?.id ?? "commands"}/${task}` });
     }
     case "path": {
-      const given = resolveHome(workspace.path, facts, "workspace");
+      const given = resolveThere(workspace.path, facts, "workspace");
       return given.ok ? ok({ kind: "path", workspace: given.value }) : given;
     }
     case "worktree":
@@ -145,7 +152,10 @@ function workspaceOf({ workspace, agent, task }: AttemptSpec, record: RemoteReco
   }
 }
 
-function resolveHome(given: string, { home, base }: RemoteFacts, field: string): Result<string> {
+/** A directory there; `~` is the home of whoever we are there. */
+export function resolveThere(given: string, facts: Pick<RemoteFacts, "home" | "base"> | undefined, field: string): Result<string> {
+  if (facts === undefined) return err(maestroError("host_unreachable", "The host has not been reached yet."));
+  const { home, base } = facts;
   const absolute = given === "~" ? home : given.startsWith("~/") ? path.posix.join(home, given.slice(2)) : given;
   if (!path.posix.isAbsolute(absolute))
     return err(maestroError("workspace_error", `'${given}' is neither absolute nor below the home of that host (~/…).`, { field }));

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Detector } from "../adapters/detect.ts";
+import { locateProgram } from "../adapters/locate.ts";
 import { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { systemClock } from "./clock.ts";
 import { silentLog } from "./log.ts";
@@ -27,7 +28,7 @@ test("the log says once of each type file why its type cannot be used, or what o
   const detector = new Detector({ env: () => ({ PATH: dir }), overrides: {}, clock: systemClock, signal: new AbortController().signal });
   const warned: object[] = [];
   const reporter = new Reporter({
-    catalogue: new TypeCatalogue([dir], detector, () => dir),
+    catalogue: new TypeCatalogue([dir], detector, (name) => locateProgram([name], dir)),
     clock: systemClock,
     timeScale: 1,
     log: { ...silentLog, warn: (message, fields = {}) => void warned.push({ message, ...fields }) },

@@ -7,21 +7,21 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import type { Adapter } from "../adapter.ts";
 import { BUILTIN, BUILTIN_TYPES } from "../builtin.ts";
 import type { Detected, Detector } from "../detect.ts";
-import { locateProgram } from "../locate.ts";
 import { readTypeFiles, typeFilesStamp, type FileTypes } from "./directory.ts";
 import { refuseUnbuilt } from "./unbuilt.ts";
 
 export class TypeCatalogue {
   readonly #dirs: readonly string[];
-  readonly #detector: Detector;
-  readonly #searchPath: () => string;
+  readonly #detector: Pick<Detector, "detect">;
+  readonly #locate: (name: string) => string | undefined;
   #files: FileTypes = { types: [], problems: [] };
   #stamp: string | undefined;
 
-  constructor(dirs: readonly string[], detector: Detector, searchPath: () => string) {
+  /** @param locate finds a program of a type of its own where it would run. */
+  constructor(dirs: readonly string[], detector: Pick<Detector, "detect">, locate: (name: string) => string | undefined) {
     this.#dirs = dirs;
     this.#detector = detector;
-    this.#searchPath = searchPath;
+    this.#locate = locate;
   }
 
   /** Reads the files again if they changed; true when they had. */
@@ -114,7 +114,7 @@ export class TypeCatalogue {
     if (refusal !== undefined) return { state: "invalid", problem: refusal.detail };
     if (type.adapter !== "custom") return this.#detector.detect(BUILTIN[type.adapter]);
     const name = type.argv?.[0] ?? "";
-    const binary = locateProgram([name], this.#searchPath());
+    const binary = this.#locate(name);
     // A program we know nothing of is not started to ask it something.
     return binary === undefined
       ? { state: "missing", lookedFor: name.slice(0, 256), install: BUILTIN.custom.install }

@@ -8,7 +8,6 @@ import type { HostFrame } from "@maestro/shared/protocol/link";
 import type { AttemptEnd, AttemptSpec, AttemptStatus } from "@maestro/shared/protocol/tasks";
 import { randomBytes } from "node:crypto";
 import { Detector } from "../../adapters/detect.ts";
-import type { Program } from "../../adapters/launch.ts";
 import { TypeCatalogue } from "../../adapters/types/catalogue.ts";
 import { systemClock } from "../../daemon/clock.ts";
 import { generateSealingKey } from "../../daemon/identity.ts";
@@ -37,7 +36,6 @@ const record: RemoteRecord = {
 
 export interface RigOptions {
   shell?: readonly string[];
-  programs?: ReadonlyMap<string, Program>;
   record?: Partial<RemoteRecord>;
   deps?: Partial<RemoteTasksDeps>;
 }
@@ -93,12 +91,12 @@ export class RemoteRig {
       log: silentLog,
       hand,
       plan: () => ({
-        catalogue: new TypeCatalogue([], detector, () => ""),
+        catalogue: new TypeCatalogue([], detector, () => undefined),
         policy: openPolicy,
         ownEnv: process.env,
         record: { ...record, ...this.#options.record },
         facts: known,
-        programs: this.#options.programs ?? new Map(),
+        program: () => undefined,
       }),
       sealing: this.sealing,
       maxConcurrent: 8,

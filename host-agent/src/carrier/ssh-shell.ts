@@ -1,0 +1,35 @@
+/** The far side over ssh: short scripts and the one that stays share the target's connection. */
+import { err, ok } from "@maestro/shared/result";
+import type { Clock } from "../daemon/clock.ts";
+import type { SshTarget } from "../transports/ssh-target.ts";
+import type { SshPool } from "../transports/ssh/pool.ts";
+import type { RemoteShell } from "./remote-shell.ts";
+
+const MAX_OUTPUT_BYTES = 1024 * 1024;
+
+/** @param requester whose turn it is, where several wait for the same connection. */
+export function sshShell(pool: SshPool, target: SshTarget, requester: string, clock: Clock): RemoteShell {
+  return {
+    async run(script, args, { stdin = new Uint8Array(), deadlineMs, signal }) {
+      const done = await pool.exec(target, { script, args, stdin, deadlineMs, maxOutputBytes: MAX_OUTPUT_BYTES, signal }, requester);
+      if (!done.ok) return done;
+      const { end, stdout, stderr } = done.value;
+      return ok({
+        exit: end.type === "exited" ? { type: "exit", code: end.code } : { type: "signal", signal: end.signal },
+        stdout,
+        stderr: stderr.toString("utf8"),
+      });
+    },
+    async open(script, args, { data, signal }) {
+      const request = { script, args, stdin: new Uint8Array(), forwardAgent: false, stdout: data, stderr: () => {}, clock, signal };
+      const started = await pool.start(target, request, requester);
+      if (!started.ok) return err(started.error);
+      const { value: process } = started;
+      return ok({
+        write: (text) => void process.write(Buffer.from(text)),
+        close: () => process.end(),
+        closed: process.ended.then((end) => (end.type === "lost" ? end.error : undefined)),
+      });
+    },
+  };
+}
