@@ -12,6 +12,7 @@ import * as host from "./commands/host.ts";
 import { hostCheck } from "./commands/host-check.ts";
 import { hostRotateKey } from "./commands/host-key.ts";
 import { hostJoin, hostRun } from "./commands/host-local.ts";
+import { hostImport } from "./commands/host-import.ts";
 import { hostAdd, hostEdit } from "./commands/host-remote.ts";
 import { controlPlane, holder } from "./commands/internal.ts";
 import { hostInstall, hostUninstall } from "./commands/service.ts";
@@ -47,6 +48,7 @@ export const COMMANDS: readonly Command[] = [
   hostRotateKey,
   hostAdd,
   hostEdit,
+  hostImport,
   hostCheck,
   host.hostList,
   host.hostShow,
