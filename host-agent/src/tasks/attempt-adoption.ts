@@ -23,14 +23,13 @@ function adopt(attempt: string, deps: AdoptionDeps, roster: AttemptRoster, ends:
   if (standing.type === "void" || intent === undefined || spec === undefined) return store.remove(attempt);
   if (files.acked) return reopenLog(spec, deps, roster);
   const entry = roster.add(spec, intent.fence, { type: "accepted", sinceMs: clock.monotonicMs() });
-  if (standing.type === "accepted") return;
+  if (standing.type === "accepted") return store.unbar(attempt);
   log.info("an attempt is taken up", { attempt, standing: standing.type });
   if (standing.type === "ended") {
     entry.state = { type: "ended", end: standing.end, workspace: launch?.workspace };
     if (standing.end.log !== undefined) reopenLog(spec, deps, roster);
   } else if (standing.type === "starting") {
-    const begun = ends.settled(attempt).then((settled) => ends.follow(entry, settled, undefined));
-    entry.state = { type: "preparing", begun, cancelled: false };
+    ends.takeUp(entry, false);
   } else ends.follow(entry, standing, undefined);
 }
 

@@ -21,6 +21,8 @@ export interface EndDeps extends Pick<LiveDeps, "store" | "clock" | "log" | "off
 }
 
 const SETTLE_MS = 20;
+/** Of the runner's own stopping, for a timeout or an end of its lease; and of what was cancelled before it had begun. */
+export const RUNNER_GRACE_MS = 10_000;
 
 export class AttemptEnds {
   readonly #deps: EndDeps;
@@ -73,6 +75,22 @@ export class AttemptEnds {
     );
   }
 
+  /** It has begun; cancelled meanwhile, it is ended. */
+  begun(entry: Entry, standing: Standing, own: Own | undefined): void {
+    const cancelled = entry.state.type === "preparing" && entry.state.cancelled;
+    this.follow(entry, standing, own);
+    if (cancelled) this.cancel(entry, { why: "cancelled", atMs: this.#deps.clock.wallMs(), graceMs: RUNNER_GRACE_MS });
+  }
+
+  /** A runner that none of this process's starts gave its orders has begun, or is at it. */
+  takeUp(entry: Entry, cancelled: boolean): void {
+    const begun = this.settled(entry.attempt).then((standing) => {
+      this.begun(entry, standing, undefined);
+      this.#telling.tell(entry);
+    });
+    entry.state = { type: "preparing", begun, cancelled };
+  }
+
   cancel(entry: Entry, note: CancelNote): void {
     switch (entry.state.type) {
       case "accepted":
@@ -97,6 +115,8 @@ export class AttemptEnds {
 
   #finishUnstarted(entry: Entry, outcome: "failed" | "cancelled", reason: TaskReason): void {
     const { store, clock, offsetMs } = this.#deps;
+    // Whoever died between giving its orders and its start may have been a moment earlier.
+    if (!store.bar(entry.attempt)) return this.takeUp(entry, outcome === "cancelled");
     const end = endUnstarted(outcome, reason, clock.wallMs() + offsetMs());
     removeCgroups(leftCgroups(entry.attempt));
     this.#finish(entry, end, store.read(entry.attempt).launch?.workspace);

@@ -37,8 +37,6 @@ export interface StartDeps extends EndDeps {
 
 /** Of a `start`: what takes longer (a large worktree) is answered with how it stands. */
 const START_PATIENCE_MS = 8_000;
-/** Of the runner's own stopping, for a timeout or an end of its lease. */
-export const RUNNER_GRACE_MS = 10_000;
 
 export class AttemptStarts {
   readonly #deps: StartDeps;
@@ -95,7 +93,7 @@ export class AttemptStarts {
       passed("planned");
       if (planned.ok && !isCancelled(entry)) {
         const launched = await this.#launch(entry, planned.value, noted);
-        if (launched.type === "begun") this.#begun(entry, launched.standing, launched.own);
+        if (launched.type === "begun") this.#ends.begun(entry, launched.standing, launched.own);
         else this.#ends.failUnstarted(entry, launched.reason);
         return;
       }
@@ -116,16 +114,10 @@ export class AttemptStarts {
       });
       const standing = await this.#ends.settled(attempt);
       if (isUnbegun(standing)) this.#ends.failUnstarted(entry, reasonOf(error));
-      else this.#ends.follow(entry, standing, undefined);
+      else this.#ends.begun(entry, standing, undefined);
     } finally {
       this.#waiting.done(attempt);
     }
-  }
-
-  #begun(entry: Entry, standing: Standing, own: Own | undefined): void {
-    const cancelled = isCancelled(entry);
-    this.#ends.follow(entry, standing, own);
-    if (cancelled) this.#ends.cancel(entry, { why: "cancelled", atMs: this.#deps.clock.wallMs(), graceMs: RUNNER_GRACE_MS });
   }
 }
 

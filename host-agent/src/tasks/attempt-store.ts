@@ -20,6 +20,7 @@ import {
   type Started,
 } from "./attempt-files.ts";
 import type { Child } from "./members.ts";
+import { barStart, unbarStart } from "./start-bar.ts";
 
 /** Attempts are named by the control plane: what is no plain name makes no path. */
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
@@ -153,6 +154,18 @@ export class AttemptStore {
         // It has ended, and was cleaned up.
         if (errnoOf(cause) !== "ENOENT") throw cause;
       }
+  }
+
+  /** Nothing may begin any more. False: it has, or is about to. */
+  bar(attempt: string): boolean {
+    const isBarred = barStart(this.paths(attempt).dir);
+    this.#passed("barred");
+    return isBarred;
+  }
+
+  /** It may begin again. */
+  unbar(attempt: string): void {
+    unbarStart(this.paths(attempt).dir);
   }
 
   noteCancel(attempt: string, note: CancelNote): void {

@@ -1,96 +1,19 @@
 /** [F2] The host-agent is killed between every two effects of an attempt's life; the next one makes the best of what lies there. */
-import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { AttemptEnd, AttemptReport } from "@maestro/shared/protocol/tasks";
 import { specOf } from "./testing/task-host.ts";
+import { makeReady, removeReady, TasksAgent } from "./testing/tasks-agent.ts";
 
-const ENTRY = fileURLToPath(new URL("testing/tasks-entry.ts", import.meta.url));
-
-/** Most of what the program does is to be read by Node: the first one leaves it ready for all others. */
-const ready = mkdtempSync(path.join(tmpdir(), "crash-ready-"));
-const env = { ...process.env, NODE_COMPILE_CACHE: ready };
-beforeAll(() => void spawnSync(process.execPath, [ENTRY], { env, stdio: "inherit" }));
-afterAll(() => rmSync(ready, { recursive: true, force: true }));
+beforeAll(makeReady);
+afterAll(removeReady);
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
-
-interface Line {
-  answer?: { ok: boolean; value?: { answer?: string; status?: AttemptReport["status"] }; error?: { code: string } };
-  frame?: { t: string; report?: AttemptReport; items?: AttemptReport[] };
-}
-
-class Agent {
-  readonly #child;
-  readonly lines: Line[] = [];
-  readonly gone: Promise<void>;
-  #dead = false;
-  #waiting: (() => void)[] = [];
-
-  constructor(dir: string, dieAt = "") {
-    this.#child = spawn(process.execPath, [ENTRY, dir, dieAt], { env, stdio: ["pipe", "pipe", "inherit"] });
-    const wake = () => this.#waiting.splice(0).forEach((resolve) => resolve());
-    createInterface({ input: this.#child.stdout }).on("line", (line) => {
-      const said: Line = JSON.parse(line);
-      this.lines.push(said);
-      // Its start brought none.
-      if (said.frame?.t === "task.secrets") this.tell("secrets", said.frame);
-      wake();
-    });
-    this.#child.stdin.on("error", () => {});
-    this.gone = new Promise((resolve) =>
-      this.#child.once("close", () => {
-        this.#dead = true;
-        wake();
-        resolve();
-      }),
-    );
-  }
-
-  /** Undefined when it died. */
-  async until<T>(look: () => T | undefined): Promise<T | undefined> {
-    for (;;) {
-      const found = look();
-      if (found !== undefined || this.#dead) return found;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-
-  async ask(ask: string, frame: object): Promise<Line["answer"]> {
-    const before = this.lines.filter(({ answer }) => answer !== undefined).length;
-    this.#child.stdin.write(`${JSON.stringify({ ask, frame })}\n`);
-    return this.until(() => this.lines.filter(({ answer }) => answer !== undefined)[before]?.answer);
-  }
-
-  tell(ask: string, frame: object): void {
-    this.#child.stdin.write(`${JSON.stringify({ ask, frame })}\n`);
-  }
-
-  get reports(): AttemptReport[] {
-    return this.lines.flatMap(({ frame }) => frame?.items ?? (frame?.report === undefined ? [] : [frame.report]));
-  }
-
-  end(): Promise<AttemptEnd | undefined> {
-    return this.until(() => {
-      const answers = this.lines.flatMap(({ answer }) => answer?.value?.status ?? []);
-      const ended = [...answers, ...this.reports.map(({ status }) => status)].find(({ state }) => state === "ended");
-      return ended?.state === "ended" ? ended.end : undefined;
-    });
-  }
-
-  async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.gone;
-  }
-}
 
 const digest = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -102,7 +25,7 @@ async function carryOut(dir: string, dieAt: string) {
   let committed = false;
   let lives = 0;
   for (const die of [dieAt, ""]) {
-    const agent = new Agent(dir, die);
+    const agent = new TasksAgent(dir, die);
     lives += 1;
     undo.push(() => agent.kill());
     const named = await agent.until(() => agent.lines.find(({ frame }) => frame?.t === "attempts")?.frame?.items);

@@ -14,6 +14,9 @@ export interface BodyDeps {
 }
 
 const LOOK_MS = 200;
+/** Longer than a runner takes from naming itself to its child, however busy the machine. */
+const BEGIN_MS = 10_000;
+const BEGIN_LOOK_MS = 20;
 
 /** @param signal the daemon goes; what runs goes on. */
 export function localBody(attempt: string, runner: RunnerOf, { store, clock, log }: BodyDeps, signal: AbortSignal): Body {
@@ -21,6 +24,12 @@ export function localBody(attempt: string, runner: RunnerOf, { store, clock, log
     // Of another boot, its pid and its session name whatever the machine started since.
     const rebooted = runner.type === "gone" && runner.why === "host_reboot";
     return { attempt, cgroups: store.cgroups(attempt), child: rebooted ? undefined : store.child(attempt) };
+  };
+  /** Before its child is known nobody is there to be ended: it would begin afterwards. */
+  const untilBegun = async (): Promise<void> => {
+    const untilMs = clock.monotonicMs() + BEGIN_MS;
+    const isAtIt = () => runner.type !== "gone" && store.child(attempt) === undefined && isAlive(runner.identity);
+    while (isAtIt() && clock.monotonicMs() < untilMs && !signal.aborted) await pause(clock, BEGIN_LOOK_MS, signal);
   };
   return {
     isGone: runner.type === "gone",
@@ -40,6 +49,7 @@ export function localBody(attempt: string, runner: RunnerOf, { store, clock, log
       }
     },
     async stop(graceMs) {
+      await untilBegun();
       const empty = await terminate(belonging(), graceMs, clock, signal);
       if (!empty && !signal.aborted) log.error("processes of an attempt cannot be ended", { attempt, left: membersOf(belonging()).length });
     },

@@ -1,6 +1,7 @@
 /** Gives an attempt to a runner on this machine, through the first shell that can run one. */
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
-import { isUnbegun, RUNNER_GRACE_MS, type Launch, type Launched, type StartDeps, type StartParts } from "./attempt-starts.ts";
+import { RUNNER_GRACE_MS } from "./attempt-ends.ts";
+import { isUnbegun, type Launch, type Launched, type StartDeps, type StartParts } from "./attempt-starts.ts";
 import { because } from "./attempt-state.ts";
 import { knownSecrets } from "./log-file.ts";
 import type { LiveDeps } from "./live-attempt.ts";
