@@ -243,7 +243,8 @@ watch() {
   trap 'exit 0' HUP INT TERM PIPE
   boot_id
   exec 3<&0
-  hear <&3 >/dev/null 2>&1 &
+  # For good: a shell that only lends a function another standard output keeps the first one open.
+  (exec <&3 3<&- >/dev/null 2>&1; hear) &
   exec 3<&- </dev/null
   round=0 idle=0 beaten=0
   while :; do
