@@ -29,12 +29,14 @@ export class SshConnection implements AsyncDisposable {
   readonly hostKey: SeenHostKey;
   readonly #parts: Parts;
   readonly #onLost = new Set<(error: MaestroError) => void>();
+  readonly #streamClosed: Promise<void>;
   #lost: MaestroError | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.target = parts.target;
     this.hostKey = parts.hostKey;
+    this.#streamClosed = new Promise((resolve) => parts.stream.once("close", () => resolve()));
     // ssh2 tells of errors late as well, on sockets that have ended.
     parts.client.on("error", (cause) => this.#lose(messageOf(cause)));
     parts.client.once("close", () => this.#lose("it was closed from the other side"));
@@ -73,15 +75,13 @@ export class SshConnection implements AsyncDisposable {
     });
   }
 
+  /** Resolves once nothing of it is open any more. */
   async close(): Promise<void> {
-    const { client, stream, below, clock } = this.#parts;
-    if (this.#lost === undefined) {
-      const closed = new Promise<void>((resolve) => client.once("close", resolve));
-      this.#lose("it is closed here");
-      client.end();
-      await within(closed, CLOSE_DEADLINE_MS, { clock, signal: new AbortController().signal });
-    }
-    stream.destroy();
+    const { client, below, clock } = this.#parts;
+    // Says goodbye, unless it is lost already: then it writes to nobody.
+    client.end();
+    this.#lose("it is closed here");
+    await within(this.#streamClosed, CLOSE_DEADLINE_MS, { clock, signal: new AbortController().signal });
     await below?.close();
   }
 

@@ -1,0 +1,202 @@
+/** The way to one target: a connection that is made when it is needed, kept a while, and shared in turns. */
+import { err, ok, type Result } from "@maestro/shared/result";
+import { ERRORS, type MaestroError } from "@maestro/shared/errors";
+import { redialDelayMs, STABLE_AFTER_MS } from "@maestro/shared/protocol/backoff";
+import { noCancel, pause, type Cancel, type Clock } from "../../daemon/clock.ts";
+import type { SshTarget } from "../ssh-target.ts";
+import type { SshConnection } from "./connection.ts";
+import { within } from "./deadline.ts";
+import { gaveUp } from "./failures.ts";
+import type { RemoteProcess } from "./process.ts";
+import { startScript, type StartRequest } from "./start.ts";
+import { Turns } from "./turns.ts";
+
+export interface LineDeps {
+  clock: Clock;
+  /** In [0, 1). */
+  random(): number;
+  /** Waits are multiplied by it. */
+  timeScale: number;
+  dial(target: SshTarget, signal: AbortSignal): Promise<Result<SshConnection>>;
+  /** Aborted, every connection is closed, and no other is made. */
+  signal: AbortSignal;
+}
+
+/** sshd allows ten sessions on a connection (MaxSessions); what stays open must not keep out what is short. */
+const SHORT_AT_ONCE = 4;
+const LONG_AT_ONCE = 4;
+const IDLE_MS = 5 * 60_000;
+/** Above what any way through jump hosts takes: a dial has deadlines of its own. */
+const DIAL_MS = 10 * 60_000;
+
+type LineState =
+  | { type: "none" }
+  | { type: "dialling"; made: Promise<Result<SshConnection>> }
+  | { type: "open"; connection: SshConnection; sinceMs: number };
+
+export class Line {
+  readonly #target: SshTarget;
+  readonly #deps: LineDeps;
+  readonly #onIdle: () => void;
+  readonly #turns = { short: new Turns(SHORT_AT_ONCE), long: new Turns(LONG_AT_ONCE) };
+  #state: LineState = { type: "none" };
+  #users = 0;
+  #cancelIdle: Cancel = noCancel;
+  #closing: Promise<void> = Promise.resolve();
+  #failed: { attempt: number; error: MaestroError; untilMs: number } | undefined;
+
+  constructor(target: SshTarget, deps: LineDeps, onIdle: () => void) {
+    this.#target = target;
+    this.#deps = deps;
+    this.#onIdle = onIdle;
+    deps.signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  forgive(): void {
+    this.#failed = undefined;
+  }
+
+  async use<T>(requester: string, signal: AbortSignal, work: (connection: SshConnection) => Promise<Result<T>>): Promise<Result<T>> {
+    const taken = await this.#enter("short", requester, signal);
+    if (!taken.ok) return taken;
+    try {
+      return await work(taken.value.connection);
+    } finally {
+      taken.value.leave();
+    }
+  }
+
+  /** @param signal of the wait for its turn. @param entered called when that is over. */
+  async start(requester: string, signal: AbortSignal, request: StartRequest, entered: () => void): Promise<Result<RemoteProcess>> {
+    const taken = await this.#enter("long", requester, signal);
+    if (!taken.ok) return taken;
+    entered();
+    const started = await startScript(taken.value.connection, request);
+    if (started.ok) void started.value.ended.then(taken.value.leave);
+    else taken.value.leave();
+    return started;
+  }
+
+  async #enter(
+    kind: "short" | "long",
+    requester: string,
+    signal: AbortSignal,
+  ): Promise<Result<{ connection: SshConnection; leave: () => void }>> {
+    const wanted = AbortSignal.any([signal, this.#deps.signal]);
+    this.#users += 1;
+    this.#cancelIdle();
+    const giveBack = await this.#turns[kind].take(requester, wanted);
+    const leave = () => {
+      giveBack?.();
+      this.#users -= 1;
+      if (this.#users === 0) this.#awaitIdle();
+    };
+    const connected = giveBack === undefined ? err(gaveUp(this.#target)) : await this.#connect(wanted);
+    if (connected.ok) return ok({ connection: connected.value, leave });
+    leave();
+    return connected;
+  }
+
+  /** Those who come while it dials share the outcome. */
+  async #connect(wanted: AbortSignal): Promise<Result<SshConnection>> {
+    for (;;) {
+      if (wanted.aborted) return err(gaveUp(this.#target));
+      const state = this.#state;
+      switch (state.type) {
+        case "open":
+          if (state.connection.lost === undefined) return ok(state.connection);
+          this.#lost(state.connection);
+          break;
+        case "dialling": {
+          const made = await within(state.made, DIAL_MS, { clock: this.#deps.clock, signal: wanted });
+          if (made.type === "done" && !made.value.ok) return made.value;
+          break;
+        }
+        case "none": {
+          const held = await this.#holdBack(wanted);
+          if (held !== undefined) return err(held);
+          if (this.#state.type === "none" && !wanted.aborted) this.#state = { type: "dialling", made: this.#dial() };
+          break;
+        }
+      }
+    }
+  }
+
+  /** After a failure: what a later time may mend is waited for, what only people can mend is told again. */
+  async #holdBack(wanted: AbortSignal): Promise<MaestroError | undefined> {
+    const failed = this.#failed;
+    if (failed === undefined) return undefined;
+    const waitMs = failed.untilMs - this.#deps.clock.monotonicMs();
+    if (waitMs <= 0) return undefined;
+    if (!ERRORS[failed.error.code].retryable) return failed.error;
+    await pause(this.#deps.clock, waitMs, wanted);
+    return undefined;
+  }
+
+  async #dial(): Promise<Result<SshConnection>> {
+    const { clock, random, timeScale, dial, signal } = this.#deps;
+    const made = await dial(this.#target, signal).catch((cause: unknown) => {
+      this.#state = { type: "none" };
+      throw cause;
+    });
+    if (made.ok) {
+      this.#state = { type: "open", connection: made.value, sinceMs: clock.monotonicMs() };
+      made.value.onLost(() => this.#lost(made.value));
+      if (signal.aborted) void this.close();
+      return made;
+    }
+    const attempt = this.#failed?.attempt ?? 0;
+    this.#failed = {
+      attempt: attempt + 1,
+      error: made.error,
+      untilMs: clock.monotonicMs() + redialDelayMs(attempt, random(), timeScale),
+    };
+    this.#state = { type: "none" };
+    return made;
+  }
+
+  /** One that had been steady is made anew at once, others like one that could not be made. */
+  #lost(connection: SshConnection): void {
+    const state = this.#state;
+    if (state.type !== "open" || state.connection !== connection) return;
+    const { clock, random, timeScale } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    const attempt = this.#failed?.attempt ?? 0;
+    this.#failed =
+      nowMs - state.sinceMs >= STABLE_AFTER_MS * timeScale || connection.lost === undefined
+        ? undefined
+        : { attempt: attempt + 1, error: connection.lost, untilMs: nowMs + redialDelayMs(attempt, random(), timeScale) };
+    this.#state = { type: "none" };
+    this.#closing = connection.close();
+  }
+
+  #awaitIdle(): void {
+    this.#cancelIdle();
+    if (this.#deps.signal.aborted) return;
+    this.#cancelIdle = this.#deps.clock.after(IDLE_MS * this.#deps.timeScale, () => {
+      this.#deps.signal.removeEventListener("abort", this.#onAbort);
+      void this.close();
+      this.#onIdle();
+    });
+  }
+
+  /** Resolves once it is closed. */
+  async close(): Promise<void> {
+    this.#cancelIdle();
+    const state = this.#state;
+    switch (state.type) {
+      case "none":
+        break;
+      case "dialling":
+        await state.made;
+        break;
+      case "open":
+        this.#state = { type: "none" };
+        this.#closing = state.connection.close();
+        break;
+    }
+    await this.#closing;
+  }
+
+  readonly #onAbort = (): void => void this.close();
+}

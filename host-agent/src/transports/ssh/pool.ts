@@ -1,0 +1,84 @@
+/** Connections to remote hosts, one per target, for whoever has something to run there. */
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { err, type Result } from "@maestro/shared/result";
+import type { SshTarget } from "../ssh-target.ts";
+import { exec, type ExecDone, type ExecRequest } from "./exec.ts";
+import { placeOf } from "./host-key.ts";
+import { Line, type LineDeps } from "./line.ts";
+import type { RemoteProcess } from "./process.ts";
+import type { StartRequest } from "./start.ts";
+
+/** What stays open waits this long for one of the others to end. */
+const TURN_MS = 30_000;
+
+export class SshPool implements AsyncDisposable {
+  readonly #deps: LineDeps;
+  readonly #lines = new Map<string, Line>();
+
+  /** @param deps when its signal is aborted, all connections are closed and none is made any more. */
+  constructor(deps: LineDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * @param requester who waits in one queue: other requesters are served in between. The wait counts for the deadline.
+   * Errors: those of `dial` and of `exec`.
+   */
+  async exec(target: SshTarget, request: ExecRequest, requester: string): Promise<Result<ExecDone>> {
+    const { clock } = this.#deps;
+    const untilMs = clock.monotonicMs() + request.deadlineMs;
+    return this.#inTime(target, request.signal, request.deadlineMs, (signal, entered) =>
+      this.#lineTo(target).use(requester, signal, (connection) => {
+        entered();
+        return exec(connection, { ...request, deadlineMs: Math.max(1, untilMs - clock.monotonicMs()) }, clock);
+      }),
+    );
+  }
+
+  /** For what stays: its turn lasts until the process has ended. Errors: `timeout` where no turn comes, those of `dial` and of `startScript`. */
+  start(target: SshTarget, request: StartRequest, requester: string): Promise<Result<RemoteProcess>> {
+    return this.#inTime(target, request.signal, TURN_MS + target.connectTimeoutMs, (signal, entered) =>
+      this.#lineTo(target).start(requester, signal, request, entered),
+    );
+  }
+
+  /** What was known of failures is forgotten: somebody has seen to the host since. */
+  forgive(target: SshTarget): void {
+    this.#lines.get(keyOf(target))?.forgive();
+  }
+
+  /** After the signal was aborted: resolves once nothing is open any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#lines.values()].map((line) => line.close()));
+  }
+
+  /** The deadline is of what comes before the work itself has begun. */
+  async #inTime<T>(
+    target: SshTarget,
+    wanted: AbortSignal,
+    deadlineMs: number,
+    work: (signal: AbortSignal, entered: () => void) => Promise<Result<T>>,
+  ): Promise<Result<T>> {
+    const late = new AbortController();
+    const cancel = this.#deps.clock.after(deadlineMs, () => late.abort());
+    const result = await work(AbortSignal.any([wanted, late.signal]), cancel);
+    cancel();
+    return late.signal.aborted && !result.ok ? err(noTurn(target, deadlineMs)) : result;
+  }
+
+  #lineTo(target: SshTarget): Line {
+    const key = keyOf(target);
+    const line = this.#lines.get(key) ?? new Line(target, this.#deps, () => this.#lines.delete(key));
+    this.#lines.set(key, line);
+    return line;
+  }
+}
+
+/** Everything that makes a difference, an agent that is shown among it. */
+const keyOf = (target: SshTarget): string => JSON.stringify(target);
+
+const noTurn = (target: SshTarget, ms: number): MaestroError =>
+  maestroError("timeout", `Nothing could be started on ${placeOf(target)} within ${ms / 1000} s.`, {
+    field: "address",
+    hint: "It is slow to connect, or as much runs there as one connection takes.",
+  });
