@@ -1,6 +1,6 @@
 /** The two esbuild bundles that make up an installed Maestro: the Node program and the embedded Worker. */
 import { copyFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 
 export interface NodeBundle {
@@ -21,12 +21,13 @@ export async function bundleNode({ entries, outdir }: NodeBundle): Promise<void>
     minifySyntax: true,
     legalComments: "none",
     logLevel: "warning",
-    external: ["node-pty", "miniflare", "bufferutil", "utf-8-validate"],
+    external: ["node-pty", "miniflare", "bufferutil", "utf-8-validate", "cpu-features", "*.node"],
     // CommonJS dependencies inside the bundle still call `require` for Node's own modules.
     banner: { js: `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);` },
   });
-  // The runner is a program of its own; `new URL("./runner.sh", import.meta.url)` finds it beside the bundle.
-  await copyFile(new URL("./src/tasks/runner.sh", import.meta.url), join(outdir, "runner.sh"));
+  // Programs of their own; `new URL("./runner.sh", import.meta.url)` finds them beside the bundle.
+  for (const program of ["tasks/runner.sh", "carrier/hand.sh"])
+    await copyFile(new URL(`./src/${program}`, import.meta.url), join(outdir, basename(program)));
 }
 
 export interface WorkerBundle {

@@ -43,7 +43,7 @@ const worker: Step = {
 const hostAgent: Step = {
   name: "host-agent",
   inputs: [...COMMON, "host-agent/src", "host-agent/package.json", "shared/src"],
-  outputs: [`${DIST}/bin.js`, `${DIST}/runner.sh`],
+  outputs: [`${DIST}/bin.js`, `${DIST}/runner.sh`, `${DIST}/hand.sh`],
   async run() {
     // A worker thread is loaded by file name: `new URL("./x-worker.ts", import.meta.url)`, `.js` in the bundle.
     const threads = [...filesUnder(at("host-agent/src"))].filter((file) => file.endsWith("-worker.ts"));
@@ -129,6 +129,7 @@ function packageEntries(): TarEntry[] {
   for (const file of [
     at(DIST, "bin.js"),
     at(DIST, "runner.sh"),
+    at(DIST, "hand.sh"),
     ...[...filesUnder(at("host-agent/src"))].filter((f) => f.endsWith("-worker.ts")).map(bundledName),
   ]) {
     entries.push({ path: `package/dist/${relative(at(DIST), file)}`, bytes: readFileSync(file), executable: file.endsWith("bin.js") });

@@ -4,11 +4,12 @@ import { readFileSync } from "node:fs";
 import { isErrorCode, maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type { Child } from "../tasks/members.ts";
+import { readRunner } from "../tasks/runner.ts";
 import { NewsReader, parseChild, type News } from "./news.ts";
 import type { Ran, RemoteShell } from "./remote-shell.ts";
 
 const HAND = readFileSync(new URL("./hand.sh", import.meta.url), "utf8");
-const RUNNER = readFileSync(new URL("../tasks/runner.sh", import.meta.url), "utf8");
+const RUNNER = readRunner();
 const RUNNER_NAME = createHash("sha256").update(RUNNER).digest("hex").slice(0, 16);
 
 export interface RemoteFacts {

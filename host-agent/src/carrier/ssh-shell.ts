@@ -1,5 +1,5 @@
 /** The far side over ssh: short scripts and the one that stays share the target's connection. */
-import { err, ok } from "@maestro/shared/result";
+import { err, ok, type Result } from "@maestro/shared/result";
 import type { Clock } from "../daemon/clock.ts";
 import type { SshTarget } from "../transports/ssh-target.ts";
 import type { SshPool } from "../transports/ssh/pool.ts";
@@ -7,11 +7,14 @@ import type { RemoteShell } from "./remote-shell.ts";
 
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
-/** @param requester whose turn it is, where several wait for the same connection. */
-export function sshShell(pool: SshPool, target: SshTarget, requester: string, clock: Clock): RemoteShell {
+/** @param targetOf asked each time: what it depends on may change.
+ * @param requester whose turn it is, where several wait for the same connection. */
+export function sshShell(pool: SshPool, targetOf: () => Promise<Result<SshTarget>>, requester: string, clock: Clock): RemoteShell {
   return {
     async run(script, args, { stdin = new Uint8Array(), deadlineMs, signal }) {
-      const done = await pool.exec(target, { script, args, stdin, deadlineMs, maxOutputBytes: MAX_OUTPUT_BYTES, signal }, requester);
+      const target = await targetOf();
+      if (!target.ok) return target;
+      const done = await pool.exec(target.value, { script, args, stdin, deadlineMs, maxOutputBytes: MAX_OUTPUT_BYTES, signal }, requester);
       if (!done.ok) return done;
       const { end, stdout, stderr } = done.value;
       return ok({
@@ -21,8 +24,10 @@ export function sshShell(pool: SshPool, target: SshTarget, requester: string, cl
       });
     },
     async open(script, args, { data, signal }) {
+      const target = await targetOf();
+      if (!target.ok) return target;
       const request = { script, args, stdin: new Uint8Array(), forwardAgent: false, stdout: data, stderr: () => {}, clock, signal };
-      const started = await pool.start(target, request, requester);
+      const started = await pool.start(target.value, request, requester);
       if (!started.ok) return err(started.error);
       const { value: process } = started;
       return ok({

@@ -1,11 +1,14 @@
 /** All parts of the daemon, put together and started; `run.ts` adds the process around it. */
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
+import * as path from "node:path";
 import { fail, maestroError } from "@maestro/shared/errors";
 import { LOG_FILE_LIMIT_BYTES } from "@maestro/shared/limits";
 import { err } from "@maestro/shared/result";
 import { Detector } from "../adapters/detect.ts";
+import { locateProgram } from "../adapters/locate.ts";
 import { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import { createCarrying } from "../carrier/carrying.ts";
 import type { Settings } from "../config/env.ts";
 import { readForwardEnv } from "../config/forward-env.ts";
 import { ensurePrivateDir, type Paths } from "../config/paths.ts";
@@ -85,7 +88,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const sessionEnv = kept(() => baseEnv(process.env), SEARCH_PATH_KEPT_MS, clock);
   const searchPath = () => sessionEnv()["PATH"] ?? "";
   const detector = new Detector({ env: sessionEnv, overrides: { kilo: [settings.kilocodeBin] }, clock, signal: abort.signal });
-  const catalogue = new TypeCatalogue(paths.agentTypeDirs, detector, searchPath);
+  const catalogue = new TypeCatalogue(paths.agentTypeDirs, detector, (name) => locateProgram([name], searchPath()));
   const terminals = new Terminals({ clock, log });
 
   const keeper = new HolderKeeper(
@@ -160,7 +163,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
       serverTime.learn(serverTimeMs);
       void rotation.settle();
     },
-    registryVersion: (registry) => log.debug("the registry's version", { registry }),
+    registryVersion: (version) => carrying.registryVersion(version),
   });
 
   const link: Link = new Link({
@@ -195,6 +198,33 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
       reloadIdentity();
     },
     stateChanged: (state) => log.debug("link", { state: state.type }),
+  });
+
+  const carrying = createCarrying({
+    dir: path.join(paths.hostDir, "carried"),
+    hostKeysFile: path.join(paths.hostDir, "known_hosts"),
+    env: process.env,
+    prelude: "",
+    target: () => ({ url: new URL(identity.record.url), pin: identity.record.pin, claimant: claimant() }),
+    key: () => keys.active,
+    epoch: () => link.epoch,
+    serverNowMs: () => serverTime.nowMs(),
+    clock,
+    timeScale,
+    log,
+    signal: abort.signal,
+    common: {
+      start: count.start,
+      version,
+      instance,
+      bootId,
+      policy,
+      typeDirs: paths.agentTypeDirs,
+      ownEnv: process.env,
+      maxConcurrent,
+      minFreeBytes: settings.minFreeMb * 1024 * 1024,
+      logLimitBytes: policy.logLimitBytes ?? LOG_FILE_LIMIT_BYTES,
+    },
   });
 
   const rotation = new KeyRotation({
@@ -235,8 +265,9 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const reporting = reporter.run(abort.signal);
   const rotating = rotation.run(abort.signal);
   const working = tasks.run(abort.signal);
+  const carried = carrying.run(abort.signal);
   log.info("the host-agent runs", { version, host: identity.record.name, server: identity.record.url, pid: process.pid });
-  const parts = Promise.all([holding, linking, reporting, rotating, working]);
+  const parts = Promise.all([holding, linking, reporting, rotating, working, carried]);
   return {
     link,
     failed: parts.then(() => new Promise<never>(() => {})),

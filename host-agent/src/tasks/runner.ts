@@ -80,8 +80,11 @@ export function installRunner(dir: string, log: Log): string {
   }
 }
 
+/** The program itself. */
+export const readRunner = (): string => readFileSync(PROGRAM, "utf8");
+
 function copyRunner(dir: string): string {
-  const text = readFileSync(PROGRAM, "utf8");
+  const text = readRunner();
   const file = path.join(dir, `${createHash("sha256").update(text).digest("hex").slice(0, 16)}.sh`);
   if (statSync(file, { throwIfNoEntry: false })?.size !== Buffer.byteLength(text)) {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -251,7 +254,7 @@ export async function startRunner(
 }
 
 /** A shell can keep neither, and an argument with a NUL would end there. */
-function refuseOrders({ argv, env, cwd }: Orders): MaestroError | undefined {
+export function refuseOrders({ argv, env, cwd }: Orders): MaestroError | undefined {
   if (argv.length === 0) return maestroError("spawn_failed", "There is no program to start.", { field: "command" });
   const bad = [...argv, cwd, ...Object.values(env)].some((text) => text.includes("\0"));
   if (bad) return maestroError("nul_byte", "An argument or a variable holds a NUL byte.", { field: "command" });

@@ -1,0 +1,57 @@
+/** What a linked host does for those it carries: connections, their links, and checks. */
+import type { CarriedHost as Carried, RemoteRecord } from "@maestro/shared/contract/remote-hosts";
+import type { Result } from "@maestro/shared/result";
+import type { Clock } from "../daemon/clock.ts";
+import type { Log } from "../daemon/log.ts";
+import { configFiles, localUser, matchRunner } from "../transports/ssh-config/here.ts";
+import { resolveTarget } from "../transports/ssh-config/resolve.ts";
+import type { SshTarget } from "../transports/ssh-target.ts";
+import { dial } from "../transports/ssh/dial.ts";
+import { SshPool } from "../transports/ssh/pool.ts";
+import type { CarriedHostDeps } from "./carried-host.ts";
+import { CarriedHosts, type CarriedHostsDeps } from "./carried-hosts.ts";
+import { sshShell } from "./ssh-shell.ts";
+
+type PerHost = "carried" | "dir" | "keys" | "enrol" | "target" | "registryVersion" | "shell" | "prelude" | "clock" | "timeScale" | "log";
+
+export interface CarryingDeps extends Omit<CarriedHostsDeps, "host"> {
+  /** Keys of hosts that somebody accepted here. */
+  hostKeysFile: string;
+  /** The daemon's own. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** What all of them have in common. */
+  common: Omit<CarriedHostDeps, PerHost>;
+  prelude: string;
+  signal: AbortSignal;
+  clock: Clock;
+  timeScale: number;
+  log: Log;
+}
+
+export function createCarrying(deps: CarryingDeps): CarriedHosts {
+  const { clock, timeScale, log, env, signal, hostKeysFile, common, prelude } = deps;
+  const pool = new SshPool({
+    clock,
+    random: Math.random,
+    timeScale,
+    signal,
+    dial: (target, stopped) => dial(target, { hostKeysFile, env, clock, signal: stopped, accept: undefined, observe: () => {} }),
+  });
+  // The files may change at any time, and are read only where the record says so.
+  const targetOf = (record: RemoteRecord): Promise<Result<SshTarget>> => {
+    const local = localUser(env);
+    return resolveTarget(record, { local, files: configFiles(local.home), run: matchRunner(env) });
+  };
+  return new CarriedHosts({
+    ...deps,
+    host: (carried: Carried, more) => ({
+      ...common,
+      ...more,
+      shell: sshShell(pool, () => targetOf(carried.record), carried.id, clock),
+      prelude,
+      clock,
+      timeScale,
+      log,
+    }),
+  });
+}
