@@ -35,7 +35,7 @@ export interface Identity {
 
 export type IdentityAgent = { kind: "environment" } | { kind: "socket"; path: string } | { kind: "none" };
 
-/** `jump`: through these, the first being reached directly. `command`: what it is talks on its stdin and stdout. */
+/** `jump`: through these in turn; only the first may have a route of its own, a `command`. `command`: it talks on its stdin and stdout. */
 export type Route = { kind: "direct" } | { kind: "jump"; hops: SshTarget[] } | { kind: "command"; line: string };
 
 export interface SshAlgorithms {
