@@ -22,8 +22,13 @@ export async function bundleNode({ entries, outdir }: NodeBundle): Promise<void>
     legalComments: "none",
     logLevel: "warning",
     external: ["node-pty", "miniflare", "bufferutil", "utf-8-validate", "cpu-features", "*.node"],
-    // CommonJS dependencies inside the bundle still call `require` for Node's own modules.
-    banner: { js: `import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);` },
+    // CommonJS dependencies inside the bundle still call `require` for Node's own modules, and ask where they lie.
+    banner: {
+      js: [
+        `import { createRequire as __createRequire } from "node:module";`,
+        `const require = __createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`,
+      ].join(" "),
+    },
   });
   // Programs of their own; `new URL("./runner.sh", import.meta.url)` finds them beside the bundle.
   for (const program of ["tasks/runner.sh", "carrier/hand.sh"])
