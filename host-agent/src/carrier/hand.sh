@@ -131,7 +131,7 @@ start() {
   # Of ours it keeps nothing: the connection may go, and must not wait for it.
   (
     trap '' HUP
-    $detach sh "$runner" <&3 >/dev/null 2>&1 3<&-
+    $detach env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C sh "$runner" <&3 >/dev/null 2>&1 3<&-
     echo "$?" >"$dir/code"
   ) >/dev/null 2>&1 &
   exec 3<&- </dev/null

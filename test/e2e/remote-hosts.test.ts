@@ -1,0 +1,172 @@
+/** Hosts where nothing of Maestro is installed, through the product as shipped: a real sshd, real runners, a line that breaks. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { Task } from "@maestro/shared/contract/tasks";
+import { agentCli } from "../support/agent-cli.ts";
+import { prepareClaudeHome } from "../support/agent-homes.ts";
+import { TestHome } from "../support/home.ts";
+import { Product } from "../support/maestro.ts";
+import { answerWord, promptToWrite } from "../support/model-stub/answer.ts";
+import { startModelStub } from "../support/model-stub/server.ts";
+import { RemoteMachine } from "../support/remote-machine.ts";
+import { lacking } from "../support/system.ts";
+import { dispatchTask, logOf, sha256, taskEnds, taskShows, wholeLog } from "../support/tasks.ts";
+import { poll } from "../support/wait.ts";
+
+const missing = lacking("sshd");
+
+describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+  test("added, checked, and a command runs there: its output, its exit code, nothing left behind", { timeout: 180_000 }, async () => {
+    await using product = await Product.up();
+    await using machine = await RemoteMachine.start();
+    const unknown = await product.cli(["host", "add", "gpu-server", "127.0.0.1", ...machine.flags]);
+    expect({ code: unknown.code, stderr: unknown.stderr }).toMatchObject({ code: 11 });
+    expect(unknown.stderr).toContain("host_key_unknown");
+    expect(unknown.stderr).toMatch(/SHA256:[A-Za-z0-9+/]{43}/);
+    const checked = await product.cli(["host", "check", "gpu-server", "--accept-host-key", "new"]);
+    expect({ code: checked.code, out: checked.stdout + checked.stderr }).toMatchObject({ code: 0 });
+    await machine.online(product, "gpu-server");
+
+    const ran = await product.cli([
+      "task",
+      "dispatch",
+      "--exec",
+      "--host",
+      "gpu-server",
+      "--sync",
+      "--",
+      "sh",
+      "-c",
+      'echo "at $HOME"; exit 7',
+    ]);
+    expect(ran.code).toBe(7);
+    expect(ran.stdout).toContain(`at ${machine.home}`);
+    await poll("nothing is left there", () => (machine.attempts.length === 0 ? true : undefined), { timeoutMs: 30_000 });
+    // A name that no shell may take for more than it is.
+    const quoted = await product.cli([
+      "task",
+      "dispatch",
+      "--exec",
+      "--host",
+      "gpu-server",
+      "--sync",
+      "--",
+      "printf",
+      "%s|",
+      "a b",
+      "$(id)",
+      "';\"`",
+      "ü",
+    ]);
+    expect(quoted.stdout).toContain("a b|$(id)|';\"`|ü|");
+  });
+
+  test(
+    "[F32] the line is cut again and again, the host-agent is killed: the task goes on, once, and its log is whole",
+    { timeout: 240_000 },
+    async () => {
+      await using product = await Product.up({ timeScale: 0.2 });
+      await using machine = await RemoteMachine.start();
+      await machine.join(product, "far");
+      const nonces = join(machine.home, "nonces");
+      const gate = join(machine.home, "gate");
+      const script = `echo $$ >>'${nonces}'; i=0; while [ $i -lt 3000 ]; do echo "line $i of many"; i=$((i+1)); done; until [ -e '${gate}' ]; do sleep 0.1; done; echo last; exit 255`;
+      const { id } = await dispatchTask(product.api, { command: ["sh", "-c", script], on: { host: "far" } });
+      await taskShows(product.api, id, "running", ({ status }) => status === "running");
+      machine.line.cutAll();
+      await poll("some of its log", async () => ((await logOf(product.api, id).catch(() => "")).includes("line 1 ") ? true : undefined), {
+        timeoutMs: 60_000,
+      });
+      machine.line.cutAll();
+      await product.killAndReturn("host-agent");
+      machine.line.cutAll();
+      writeFileSync(gate, "");
+      const ended = await taskEnds(product.api, id, 120_000);
+      // 255 is its own, and no broken line.
+      expect(ended).toMatchObject({ status: "failed", exitCode: 255 });
+      const { text } = await wholeLog(product.api, id);
+      expect(text).toBe(`${Array.from({ length: 3000 }, (_, i) => `line ${i} of many\n`).join("")}last\n`);
+      expect(readFileSync(nonces, "utf8").trim().split("\n")).toHaveLength(1);
+      await poll("nothing is left there", () => (machine.attempts.length === 0 ? true : undefined), { timeoutMs: 60_000 });
+    },
+  );
+
+  test("[TK4] a cancel reaches every process there, also one that is deaf", { timeout: 240_000 }, async () => {
+    await using product = await Product.up({ timeScale: 0.2 });
+    await using machine = await RemoteMachine.start();
+    await machine.join(product, "far");
+    const pids = join(machine.home, "pids");
+    const script = `trap '' INT TERM; echo $$ >>'${pids}'; (trap '' INT TERM; sh -c 'echo $$ >>"$0"; exec sleep 1000' '${pids}') & while :; do sleep 1; done`;
+    const { id } = await dispatchTask(product.api, { command: ["sh", "-c", script], on: { host: "far" } });
+    await poll("both run", () => (existsSync(pids) && readFileSync(pids, "utf8").trim().split("\n").length === 2 ? true : undefined), {
+      timeoutMs: 60_000,
+    });
+    const cancelled = await product.cli(["task", "cancel", id, "--reason", "enough"]);
+    expect(cancelled.code).toBe(0);
+    expect(await taskEnds(product.api, id)).toMatchObject({ status: "cancelled" });
+    for (const pid of readFileSync(pids, "utf8").trim().split("\n")) expect(isRunning(Number(pid))).toBe(false);
+  });
+
+  test("a real agent CLI works there, with a key that reaches it and no disk", { timeout: 900_000 }, async () => {
+    const cli = await agentCli("claude");
+    await using stub = await startModelStub();
+    const home = new TestHome();
+    mkdirSync(join(home.path, "agents.d"), { recursive: true });
+    writeFileSync(
+      join(home.path, "agents.d", "reviewer.yaml"),
+      JSON.stringify({ slug: "reviewer", adapter: "claude", permissions: "edit" }),
+    );
+    await using product = await Product.up({ home });
+    await using machine = await RemoteMachine.start();
+    mkdirSync(join(machine.home, ".local", "bin"), { recursive: true });
+    // Where its installer puts it: no login shell of this sshd has that on its PATH.
+    symlinkSync(join(cli.binDirectory, "claude"), join(machine.home, ".local", "bin", "claude"));
+    const workspace = join(machine.home, "work");
+    const { ANTHROPIC_API_KEY: key = "", ...env } = prepareClaudeHome(machine.home, stub.url, [workspace]);
+    await machine.join(product, "gpu-server", ...Object.entries(env).flatMap(([name, value]) => ["--env", `${name}=${value}`]));
+    const assigned = await product.cli(["agent", "assign", "reviewer", "--to-workspace", workspace, "--host", "gpu-server"]);
+    expect({ code: assigned.code, stderr: assigned.stderr }).toMatchObject({ code: 0 });
+    const nonce = `n${Date.now().toString(36)}`;
+    const file = join(workspace, "nonce.txt");
+    const wrote = await product
+      .start(
+        [
+          "task",
+          "dispatch",
+          promptToWrite(nonce, file),
+          "--to",
+          "reviewer",
+          "--sync",
+          "--timeout",
+          "300",
+          "--env",
+          "ANTHROPIC_API_KEY",
+          "--json",
+        ],
+        {
+          stdin: "",
+          env: { ANTHROPIC_API_KEY: key },
+        },
+      )
+      .end("task dispatch", 310_000);
+    expect({ code: wrote.code, stderr: wrote.stderr }).toMatchObject({ code: 0 });
+    expect(readFileSync(file, "utf8").trim()).toBe(nonce);
+    const { id } = Task.loose().parse(JSON.parse(wrote.stdout));
+    const { text, task } = await wholeLog(product.api, id);
+    expect(task).toMatchObject({ status: "completed", exitCode: 0 });
+    expect(task.result).toContain(answerWord(nonce));
+    expect(sha256(text)).toBe(task.attempts[0]?.log?.sha256);
+    await poll("nothing is left there", () => (machine.attempts.length === 0 ? true : undefined), { timeoutMs: 30_000 });
+    expect(() => execFileSync("grep", ["-r", "-l", key, join(machine.home, ".maestro-remote"), workspace])).toThrow();
+  });
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false;
+  }
+}

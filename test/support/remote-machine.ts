@@ -1,0 +1,63 @@
+/** A machine without anything of Maestro: a real sshd on loopback with a home of its own, behind a line that can be cut. */
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Sshd } from "../../host-agent/src/transports/ssh/testing/sshd.ts";
+import { ChaosProxy } from "./chaos-proxy.ts";
+import type { Product } from "./maestro.ts";
+import { poll } from "./wait.ts";
+
+export class RemoteMachine implements AsyncDisposable {
+  readonly sshd: Sshd;
+  readonly line: ChaosProxy;
+  readonly home: string;
+
+  private constructor(sshd: Sshd, line: ChaosProxy, home: string) {
+    this.sshd = sshd;
+    this.line = line;
+    this.home = home;
+  }
+
+  /** @param settings of sshd_config(5). @param path what its login shell finds programs in. */
+  static async start(settings: Readonly<Record<string, string>> = {}, path?: string): Promise<RemoteMachine> {
+    const home = mkdtempSync(join(tmpdir(), "remote home "));
+    const environment = [`"HOME=${home}"`, ...(path === undefined ? [] : [`"PATH=${path}"`])].join(" ");
+    const sshd = await Sshd.start({ SetEnv: environment, ...settings });
+    return new RemoteMachine(sshd, await ChaosProxy.listen({ target: { port: sshd.port }, log: () => {} }), home);
+  }
+
+  /** `host add`'s flags. */
+  get flags(): string[] {
+    return ["--port", String(this.line.port), "--identity", this.sshd.at("user")];
+  }
+
+  /** Attempts that something of is left there. */
+  get attempts(): string[] {
+    const dir = join(this.home, ".maestro-remote", "attempts");
+    return existsSync(dir) ? readdirSync(dir) : [];
+  }
+
+  /** Added, its key accepted, and online. */
+  async join(product: Product, name: string, ...more: string[]): Promise<void> {
+    const added = await product.cli(["host", "add", name, "127.0.0.1", ...this.flags, "--accept-host-key", "new", ...more]);
+    if (added.code !== 0) throw new Error(`host add: ${added.stderr}${added.stdout}`);
+    await this.online(product, name);
+  }
+
+  online(product: Product, name: string): Promise<true> {
+    return poll(
+      `${name} online`,
+      async () => {
+        const shown = await product.cli(["host", "show", name, "--json"]);
+        return /"status": ?"online"/.test(shown.stdout) ? (true as const) : undefined;
+      },
+      { timeoutMs: 60_000, everyMs: 200 },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.line[Symbol.asyncDispose]();
+    await this.sshd[Symbol.asyncDispose]();
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
