@@ -35,12 +35,19 @@ const CIPHERS: readonly CipherAlgorithm[] = [
 ];
 const MACS: readonly MacAlgorithm[] = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"];
 
-/** @param hostKeys in the order of preference: types that are known of the host come first. Errors: `ssh_protocol`. */
-export function offered(algorithms: SshAlgorithms, hostKeys: readonly string[]): Result<Algorithms> {
+/** ssh2 computes it in buffers that all connections share: inside another connection it spoils both (seen with 1.17.0). */
+const NOT_NESTED = "chacha20-poly1305@openssh.com";
+
+/**
+ * @param hostKeys in the order of preference: types that are known of the host come first.
+ * @param nested the connection runs inside another one of ours.
+ * Errors: `ssh_protocol`.
+ */
+export function offered(algorithms: SshAlgorithms, hostKeys: readonly string[], nested: boolean): Result<Algorithms> {
   const lists = {
     kex: spoken(algorithms.kex, KEX),
     serverHostKey: spoken(hostKeys, HOST_KEYS),
-    cipher: spoken(algorithms.ciphers, CIPHERS),
+    cipher: spoken(algorithms.ciphers, CIPHERS).filter((name) => !nested || name !== NOT_NESTED),
     hmac: spoken(algorithms.macs, MACS),
   };
   const empty = Object.entries(lists).find(([, names]) => names.length === 0);

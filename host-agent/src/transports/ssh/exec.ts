@@ -63,7 +63,8 @@ export async function exec(connection: SshConnection, request: ExecRequest, cloc
       ...limits,
     });
     if (!started.ok) return started;
-    await feed(started.value, stdin);
+    // Not waited for: a script may end before it has read everything. What cannot be read on our side ends it.
+    feed(started.value, stdin).catch(() => started.value.kill(gaveUp(connection.target)));
     const end = await started.value.ended;
     if (end.type === "lost") return err(end.error);
     if (cameIncomplete(end, stderr)) return err(incomplete(connection));

@@ -24,7 +24,9 @@ export async function handshake(
   options: DialOptions,
 ): Promise<Result<SshConnection>> {
   stream.on("error", () => {});
-  const made = await attempt(target, stream, below, options).catch((cause: unknown): Result<SshConnection> => {
+  // It may be over before ssh2 listens to it.
+  const ended = new Promise<void>((resolve) => stream.once("close", () => resolve()));
+  const made = await attempt(target, stream, ended, below, options).catch((cause: unknown): Result<SshConnection> => {
     if (cause instanceof MaestroFailure) return err(cause.error);
     throw cause;
   });
@@ -35,13 +37,14 @@ export async function handshake(
 async function attempt(
   target: SshTarget,
   stream: Duplex,
+  ended: Promise<void>,
   below: SshConnection | undefined,
   options: DialOptions,
 ): Promise<Result<SshConnection>> {
   const files = [...new Set([...target.knownHostsFiles, options.hostKeysFile])];
   const known = await readKnownHosts(files);
   if (!known.ok) return known;
-  const algorithms = offered(target.algorithms, preferKnown(known.value, target, target.algorithms.hostKeys));
+  const algorithms = offered(target.algorithms, preferKnown(known.value, target, target.algorithms.hostKeys), below !== undefined);
   if (!algorithms.ok) return algorithms;
   const ssh2 = await loadSsh2();
 
@@ -59,7 +62,7 @@ async function attempt(
     if (stage === "authentication" && (cause.level === "agent" || cause.level === "client-authentication")) return;
     refuse(classifyHandshake(target, stage, cause));
   });
-  client.once("close", () => refuse(classifyHandshake(target, stage, undefined)));
+  void ended.then(() => refuse(classifyHandshake(target, stage, undefined)));
   client.once("handshake", () => {
     stage = "authentication";
     // Only now it has proved that the key is its own.

@@ -21,8 +21,10 @@ describe.skipIf(sshdPath() === undefined)("a pool of connections", () => {
   let dialled: SshConnection[];
   let dials: number;
   let random: number;
+  let before: number;
 
   beforeAll(async () => {
+    before = sockets();
     sshd = await Sshd.start();
   });
   afterAll(() => sshd[Symbol.asyncDispose]());
@@ -149,7 +151,7 @@ describe.skipIf(sshdPath() === undefined)("a pool of connections", () => {
   });
 
   test("its end ends everything at once and leaves no socket", async () => {
-    const before = sockets();
+    await expect.poll(sockets).toBe(before);
     let begun: RemoteProcess | undefined;
     await startCat((process) => (begun = process), "a");
     const short = run("cat", "b", {
