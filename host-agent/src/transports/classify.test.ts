@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { createServer, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { ERRORS } from "@maestro/shared/errors";
-import { classifyConnection, classifyLibrary, classifyRun } from "./classify.ts";
+import { classifyConnection, classifyRun } from "./classify.ts";
 import { HINTS } from "./hints.ts";
 
 test.each([
@@ -99,29 +99,6 @@ test("a text made to take long does not", () => {
   ])
     expect(classifyRun(text)).toBeUndefined();
   expect(performance.now() - started).toBeLessThan(2000);
-});
-
-test.each([
-  [{ level: "client-dns", code: "ENOTFOUND", message: "getaddrinfo ENOTFOUND gpu" }, "name_unresolved"],
-  [{ level: "client-socket", code: "EAI_AGAIN", message: "getaddrinfo EAI_AGAIN gpu" }, "name_unresolved"],
-  [{ level: "client-authentication", message: "All configured authentication methods failed" }, "ssh_auth_failed"],
-  [{ level: "agent", message: "Failed to connect to agent" }, "ssh_auth_failed"],
-  [{ level: "handshake", message: "Handshake failed: no matching key exchange algorithm" }, "ssh_protocol"],
-  [{ level: "protocol", message: "Bad packet length" }, "ssh_protocol"],
-  [{ level: "client-timeout", message: "Timed out while waiting for handshake" }, "ssh_timeout"],
-  [{ level: "client-timeout", message: "Keepalive timeout" }, "ssh_lost"],
-  [{ level: "client-socket", code: "ETIMEDOUT", message: "connect ETIMEDOUT" }, "ssh_timeout"],
-  [{ level: "client-socket", code: "ECONNREFUSED", message: "connect ECONNREFUSED" }, "ssh_unreachable"],
-  [{ level: "client-socket", code: "EHOSTUNREACH", message: "connect EHOSTUNREACH" }, "ssh_unreachable"],
-  [{ level: "client-socket", code: "ECONNRESET", message: "read ECONNRESET" }, "ssh_lost"],
-  [{ code: "EPIPE", message: "write EPIPE" }, "ssh_lost"],
-  [{ message: "something else" }, "ssh_failed"],
-])("of ssh2, %o is %s", (failure, code) => {
-  expect(classifyLibrary(failure, "gpu")).toMatchObject({
-    code,
-    detail: expect.stringContaining(failure.message),
-    hint: expect.any(String),
-  });
 });
 
 test("each hint is short and of a code; what the network does may be retried, what is refused may not", () => {

@@ -83,30 +83,3 @@ export function classifyRun(stderr: string): RunFailure | undefined {
   const [, kind, recoverable, code] = row;
   return { kind, recoverable, code, hint: HINTS[code] };
 }
-
-/** Of ssh2: `level` says which of its layers refused. */
-export interface LibraryFailure {
-  level?: string | undefined;
-  code?: string | undefined;
-  message: string;
-}
-
-export function classifyLibrary(failure: LibraryFailure, host: string): MaestroError {
-  const [code, says] = libraryCode(failure);
-  return maestroError(code, `${host}: ${says} (${escapeUnsafe(failure.message).slice(0, MAX_DETAIL_CHARS)}).`, {
-    field: "address",
-    hint: HINTS[code],
-  });
-}
-
-function libraryCode({ level, code, message }: LibraryFailure): [HintedCode, string] {
-  if (level === "client-dns" || /^(?:ENOTFOUND|EAI_)/.test(code ?? "")) return ["name_unresolved", "its name does not resolve"];
-  if (level === "client-authentication" || level === "agent") return ["ssh_auth_failed", "no key was accepted"];
-  if (level === "handshake" || level === "protocol") return ["ssh_protocol", "the two sides found no common way to talk"];
-  if (/keepalive/i.test(message)) return ["ssh_lost", "it fell silent"];
-  if (level === "client-timeout" || code === "ETIMEDOUT") return ["ssh_timeout", "it does not answer"];
-  if (/^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|EADDRNOTAVAIL)$/.test(code ?? ""))
-    return ["ssh_unreachable", "it cannot be reached"];
-  if (/^(?:ECONNRESET|EPIPE)$/.test(code ?? "") || level === "client-socket") return ["ssh_lost", "the connection broke"];
-  return ["ssh_failed", "the connection failed"];
-}

@@ -57,7 +57,9 @@ test("a directory below the home is entered, whatever it is called", () => {
     const expected = path.startsWith("~") ? join(directory, path.slice(2)).replace(/\/$/, "") : directory;
     expect(run("sh", script, { HOME: directory }).toString().trimEnd()).toBe(expected);
   }
-  expect(run("sh", `cd ${quote(directory)} && mkdir -p -- -x && cd ${quoteDirectory("-x")} && pwd -P`).toString()).toBe(`${directory}/-x\n`);
+  expect(run("sh", `cd ${quote(directory)} && mkdir -p -- -x && cd ${quoteDirectory("-x")} && pwd -P`).toString()).toBe(
+    `${directory}/-x\n`,
+  );
   rmSync(directory, { recursive: true, force: true });
 });
 

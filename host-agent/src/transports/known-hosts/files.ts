@@ -4,6 +4,7 @@ import { mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { maestroError } from "@maestro/shared/errors";
+import { errnoOf } from "../../daemon/durable-file.ts";
 import { hostKeyName, parseKnownHosts, typeOf, type KnownHost } from "./entries.ts";
 import type { HostPlace } from "./verdict.ts";
 
@@ -53,9 +54,7 @@ async function syncDirectory(path: string): Promise<void> {
   await directory.sync();
 }
 
-const errnoOf = (cause: unknown): string => (cause instanceof Error && "code" in cause ? String(cause.code) : "unknown");
-
-const cannot = (what: string, path: string, code: string) =>
-  maestroError("ssh_config_invalid", `Cannot ${what} the host keys of ${path} (${code}).`, {
+const cannot = (what: string, path: string, code: string | undefined) =>
+  maestroError("ssh_config_invalid", `Cannot ${what} the host keys of ${path} (${code ?? "unknown"}).`, {
     hint: `It has to be a plain file of the daemon's user: ls -l ${path}`,
   });

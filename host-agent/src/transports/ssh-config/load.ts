@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { errnoOf } from "../../daemon/durable-file.ts";
 import { glob } from "./glob.ts";
 import { readLine, type ConfigLine } from "./words.ts";
 
@@ -85,7 +86,7 @@ async function readConfig({ path, kind }: ConfigFile, isIncluded: boolean): Prom
     if (size > MAX_BYTES) return err(invalid(path, 0, `has more than ${MAX_BYTES} bytes`));
     return ok(await file.readFile("utf8"));
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
-    return code === "ENOENT" || code === "ENOTDIR" ? ok("") : err(invalid(path, 0, `cannot be read (${code})`));
+    const code = errnoOf(cause);
+    return code === "ENOENT" || code === "ENOTDIR" ? ok("") : err(invalid(path, 0, `cannot be read (${code ?? "unknown"})`));
   }
 }
