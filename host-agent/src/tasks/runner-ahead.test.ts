@@ -119,10 +119,59 @@ test("[TK2] a shell whose watcher is gone goes too", async () => {
   await expect.poll(() => living(processes)).toEqual([]);
 });
 
+test("[TK2] orders that come when its watcher is gone start nothing", async () => {
+  const { shell, pid, processes } = await ready();
+  const watcher = processes.find((one) => one !== pid && readStat(one)?.session === pid) ?? 0;
+  process.kill(watcher, "SIGKILL");
+  // The host-agent, which is we, does not see it before the next turn.
+  while (living([watcher]).length > 0);
+  const orders = order(["sh", "-c", "echo ran"]);
+  shell.give(orders);
+  expect(await shell.exited).toMatchObject({ code: 74 });
+  await expect.poll(() => living(processes)).toEqual([]);
+  expect(readdirSync(orders.dir)).toEqual([]);
+});
+
+test("[TK2] a watcher that comes late is not ended by being woken", async () => {
+  const dir = mkdtempSync(path.join(tmpdir(), "late-"));
+  undo.push(() => rmSync(dir, { recursive: true, force: true }));
+  const program = path.join(dir, "runner.sh");
+  const text = readFileSync(PROGRAM, "utf8");
+  const late = text
+    .replace("{ trap : HUP; read", "{ until [ -e late ]; do sleep 0.02; done; trap : HUP; read")
+    .replace("-e late", `-e '${dir}/late'`);
+  expect(late).toContain("until [ -e");
+  writeFileSync(program, late);
+  const shell = new RunnerShell(program, SH.shell, true);
+  const orders = order(["sleep", "60"], { timeoutMs: 1_000 });
+  shell.give(orders);
+  await shell.child;
+  writeFileSync(path.join(dir, "late"), "");
+  expect(await shell.exited).toMatchObject({ code: 0 });
+  expect(JSON.parse(file(orders, "exit.json"))).toMatchObject({ why: "timeout" });
+});
+
+test("[F6] killed when its half is about to name itself, it is not survived by a child that nobody could find", async () => {
+  const { shell, pid, processes } = await ready();
+  const half = processes.find((one) => readStat(one)?.ppid === pid && readStat(one)?.session === one) ?? 0;
+  const orders = order(["sh", "-c", "echo ran; sleep 60"]);
+  const name = path.join(orders.dir, "child");
+  // Nobody reads from there yet.
+  spawnSync("mkfifo", [name]);
+  shell.give(orders);
+  await expect.poll(() => existsSync(path.join(orders.dir, "agent.log"))).toBe(true);
+  process.kill(pid, "SIGKILL");
+  await shell.exited;
+  spawnSync("cat", [name], { timeout: 10_000 });
+  rmSync(name);
+  await expect.poll(() => living([half])).toEqual([]);
+  expect(file(orders, "agent.log")).toBe("");
+});
+
 test("[F6] killed when its half has looked at it for the first time, it is not survived by a child in groups that are gone", async () => {
   const { shell, pid, processes } = await ready();
   const half = processes.find((one) => readStat(one)?.ppid === pid && readStat(one)?.session === one) ?? 0;
-  const orders = order(["sleep", "60"]);
+  const orders = order(["sh", "-c", "echo ran; sleep 60"]);
   // Held at the file that it writes right after that look: nobody reads from there yet.
   spawnSync("mkfifo", [path.join(orders.dir, "cgroups")]);
   shell.give(orders);
@@ -133,7 +182,7 @@ test("[F6] killed when its half has looked at it for the first time, it is not s
   // Whoever reads it would wait for a writer.
   rmSync(path.join(orders.dir, "cgroups"));
   await expect.poll(() => living([half])).toEqual([]);
-  expect(existsSync(path.join(orders.dir, "child"))).toBe(false);
+  expect(file(orders, "agent.log")).toBe("");
 });
 
 test("[F1] a host-agent that is gone once it gave its orders changes nothing: the child runs, and its end is told", async () => {

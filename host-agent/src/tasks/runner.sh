@@ -375,7 +375,7 @@ obey() {
   "$doing" "$@"
 }
 
-# Once, by one runner only.
+# Once, by one runner only. The host-agent makes it a link to nowhere when none may any more.
 claim() {
   set -C
   { echo "$runner $boot" >"$dir/started"; } 2>/dev/null || exit 75
@@ -416,9 +416,11 @@ carry() {
 
 # What takes longest is done before there are orders: two processes, and the session of one of them.
 carry_ahead() {
-  trap : HUP INT TERM QUIT
+  # Nothing is to wake it before it can be woken: it would die of that, and the child run unwatched. It has 4 to go by, too.
+  trap '' HUP
   { trap : HUP; read -r one; exec </dev/null; read_slowly <&5; exec 5<&-; obey watch_ahead ""; } <&4 >/dev/null 2>&1 3<&- 4<&- &
   watcher=$!
+  trap : HUP INT TERM QUIT
   exec 4<&- 5<&-
   (exec $setsid "$@" "$0" child "$runner" "$watcher" 2>/dev/null 3<&-)
   status=$?
@@ -438,14 +440,18 @@ finish_ahead() {
   finish
 }
 
-# Without the runner nobody would tell the end of what is begun here. One that nobody has waited for yet has a pid still.
+# One that has ended, and that nobody has waited for yet, has a pid still.
+lives() {
+  kill -0 "$1" 2>/dev/null && { [ -e "/proc/$1/exe" ] || [ ! -e /proc/self/exe ]; }
+}
+# Without the runner nobody would tell the end of what is begun here.
 is_carried() {
-  kill -0 "${runner%% *}" 2>/dev/null && { [ -e "/proc/${runner%% *}/exe" ] || [ ! -e /proc/self/exe ]; }
+  lives "${runner%% *}"
 }
 
 # Beside a runner that has begun before its orders came.
 begin_child() {
-  is_carried || exit 74
+  is_carried && lives "$waking" || exit 74
   claim
   prepare
   start_child "$@"
@@ -482,10 +488,10 @@ start_child() {
   trap - HUP INT TERM QUIT
   [ -n "$pid" ] || find_self
   each_group enter_group 2>/dev/null
-  # Whoever ends what a runner that is gone has begun looks into these groups, and may have looked already.
-  is_carried || exit 74
   { echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
   echo "$pid $began$newline$began_cs" >"$dir/child"
+  # Whoever ends what a runner that is gone has begun looks into these groups and for this name, and may have looked already.
+  is_carried || exit 74
   # Whoever gave the orders is told; it may be gone meanwhile.
   trap '' PIPE
   { echo "$pid $began"; } 2>/dev/null

@@ -13,6 +13,7 @@ import { Exit, parseStarted, cpuOf } from "./attempt-files.ts";
 import { makeCgroups } from "./cgroup-places.ts";
 import { killAll, membersOf } from "./members.ts";
 import { begin, belongingOf, file, order, PROGRAM, run, SH, undo, undoAll } from "./testing/runner-rig.ts";
+import { barStart } from "./start-bar.ts";
 import { orderText, RUNNER_INCOMPLETE, RUNNER_SECOND, RunnerShell, startRunner, type Orders } from "./runner.ts";
 
 /** The last one has no cgroups: there the session and the attempt's name in the environment tell who belongs to it. */
@@ -69,12 +70,18 @@ describe.concurrent.each(named)("$name", ({ way }) => {
     expect(await run(way, order(["/nowhere/at/all"]))).toMatchObject({ status: 127, signal: 0 });
   });
 
-  test("[TK1] of two runners one starts the child, and orders without their end start nothing", async () => {
+  test("[TK1] of two runners one starts the child, of a start that is barred none, and orders without their end start nothing", async () => {
     const orders = order(["sh", "-c", "echo ran; sleep 0.2"]);
     const both = await Promise.all([begin(way, orders), begin(way, orders)]);
     const codes = await Promise.all(both.map(({ exited }) => exited));
     expect(codes.map(({ code }) => code).toSorted()).toEqual([0, RUNNER_SECOND]);
+    expect(barStart(orders.dir)).toBe(false);
     expect(file(orders, "agent.log")).toBe("ran\n");
+
+    const barred = order(["sh", "-c", "echo ran"]);
+    expect(barStart(barred.dir)).toBe(true);
+    expect(await (await begin(way, barred)).exited).toMatchObject({ code: RUNNER_SECOND });
+    expect(readdirSync(barred.dir)).toEqual(["started"]);
 
     if (ahead) return;
     const torn = order(["sh", "-c", "echo ran", "go"], { env: { PATH: "", go: "\ngo\n" } });
@@ -112,7 +119,7 @@ describe.concurrent.each(named)("$name", ({ way }) => {
     expect(seen["PWD"]).toBe(cwd);
   });
 
-  test("[TK1] it names itself by pid, start and boot, and its child leads a session of its own", async () => {
+  test("[TK1] it names itself by pid, start and boot, and its child leads a session of its own", async ({ expect }) => {
     const orders = order(["sh", "-c", "cut -d' ' -f6 </proc/self/stat; sleep 30"]);
     const { child, pid } = await begin(way, orders);
     const leader = await child;
@@ -122,7 +129,7 @@ describe.concurrent.each(named)("$name", ({ way }) => {
     expect(readFileSync(`/proc/${leader}/oom_score_adj`, "utf8").trim()).toBe("500");
   });
 
-  test("[TK5] what comes on standard input is in the child's environment, and in nobody else's, nor in an argument", async () => {
+  test("[TK5] what comes on standard input is in the child's environment, and in nobody else's, nor in an argument", async ({ expect }) => {
     const orders = order(["sh", "-c", 'printf %s "$SECRET" | wc -c; sleep 30']);
     // Of this test alone: the same runs in other shells at this time.
     const secret = `s3cret-${"x".repeat(20)}-${orders.attempt}`;
@@ -185,7 +192,7 @@ describe.concurrent.each(named)("$name", ({ way }) => {
     expect(await run(way, orders)).toMatchObject({ why: "log_limit" });
   });
 
-  test("[F6] when the runner is killed, what it had begun is found and ended", async () => {
+  test("[F6] when the runner is killed, what it had begun is found and ended", async ({ expect }) => {
     const orders = order(["sh", "-c", "setsid sleep 60 & sleep 60"]);
     const { child, pid, exited } = await begin(way, orders);
     await child;
