@@ -9,7 +9,7 @@ export interface NodeBundle {
   outdir: string;
 }
 
-/** Runs on Node 22.12 and later. What is external is installed beside it (node-pty, miniflare). */
+/** Runs on Node 22.12 and later. What is external is installed beside it (node-pty, ssh2, miniflare). */
 export async function bundleNode({ entries, outdir }: NodeBundle): Promise<void> {
   await build({
     entryPoints: { ...entries },
@@ -21,7 +21,7 @@ export async function bundleNode({ entries, outdir }: NodeBundle): Promise<void>
     minifySyntax: true,
     legalComments: "none",
     logLevel: "warning",
-    external: ["node-pty", "miniflare", "bufferutil", "utf-8-validate", "cpu-features", "*.node"],
+    external: ["node-pty", "ssh2", "miniflare", "bufferutil", "utf-8-validate", "cpu-features", "*.node"],
     // CommonJS dependencies inside the bundle still call `require` for Node's own modules, and ask where they lie.
     banner: {
       js: [

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { bundleNode, bundleWorker } from "../host-agent/bundle.ts";
 import { filesUnder, runStep, type Step } from "./build/step.ts";
+import { packedWith } from "./build/packed.ts";
 import { tarball, type TarEntry } from "./build/tarball.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -58,7 +59,7 @@ const archive: Step = {
   inputs: [...COMMON, ...hostAgent.inputs],
   outputs: ["web/dist/maestro.tgz"],
   async run() {
-    writeFileSync(at("web/dist/maestro.tgz"), tarball([...packageEntries(), ...nodePtyEntries()]));
+    writeFileSync(at("web/dist/maestro.tgz"), tarball([...packageEntries(), ...nodePtyEntries(), ...packedWith("ssh2", at("host-agent"))]));
   },
 };
 
