@@ -26,6 +26,7 @@ const PROGRAMS: readonly Program[] = [
   { names: ["git"], debian: "git", purpose: "worktrees" },
   { names: ["ps"], debian: "procps", purpose: "process trees" },
   { names: ["busybox"], debian: "busybox", purpose: "the runner in a second shell" },
+  { names: ["dockerd"], debian: "docker.io", purpose: "containers" },
   { names: ["mount"], debian: "mount", purpose: "full disks and machines without cgroups" },
 ];
 

@@ -33,7 +33,7 @@ const NEEDED: Record<Part, () => SkipReason> = {
   tmux: () => missing("tmux", "tmux"),
   chromium: () => missing("chromium", "chromium", "chromium-browser", "google-chrome"),
   sshd: () => missing("openssh-server", "sshd"),
-  docker: () => (program("docker") !== undefined && runs("docker", ["info"]) ? undefined : "no Docker engine answers"),
+  docker: () => (process.getuid?.() === 0 ? missing("docker.io", "dockerd") : "a Docker engine of its own needs root"),
   netns: () => {
     if (process.getuid?.() !== 0) return "network namespaces need root";
     if (program("ip") === undefined) return "iproute2 is not installed (apt-get install iproute2)";

@@ -10,6 +10,8 @@ import { dial } from "../transports/ssh/dial.ts";
 import { SshPool } from "../transports/ssh/pool.ts";
 import type { CarriedHostDeps } from "./carried-host.ts";
 import { CarriedHosts, type CarriedHostsDeps } from "./carried-hosts.ts";
+import { containerShell } from "./container-shell.ts";
+import type { RemoteShell } from "./remote-shell.ts";
 import { sshShell } from "./ssh-shell.ts";
 
 type PerHost = "carried" | "dir" | "keys" | "enrol" | "target" | "registryVersion" | "shell" | "prelude" | "clock" | "timeScale" | "log";
@@ -42,12 +44,16 @@ export function createCarrying(deps: CarryingDeps): CarriedHosts {
     const local = localUser(env);
     return resolveTarget(record, { local, files: configFiles(local.home), run: matchRunner(env) });
   };
+  const shellOf = ({ id, record }: Carried): RemoteShell => {
+    const machine = sshShell(pool, () => targetOf(record), id, clock);
+    return record.container === "none" || record.container === "auto" ? machine : containerShell(machine, record.container);
+  };
   return new CarriedHosts({
     ...deps,
     host: (carried: Carried, more) => ({
       ...common,
       ...more,
-      shell: sshShell(pool, () => targetOf(carried.record), carried.id, clock),
+      shell: shellOf(carried),
       prelude,
       clock,
       timeScale,

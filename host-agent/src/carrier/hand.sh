@@ -20,7 +20,9 @@
 
 set -u
 umask 077
-base=$HOME/.maestro-remote
+# A container may have nobody whose home there is.
+HOME=${HOME:-/tmp}
+base=${HOME%/}/.maestro-remote
 attempts=$base/attempts
 
 uptime_now() {
