@@ -81,13 +81,18 @@ describe("events of what a credential may not see", () => {
     for (const token of [tokens.other, tokens.teamB, tokens.both]) expect(await stored(token, since)).toEqual([]);
     expect(await stored(tokens.teamA, since, "&limit=1")).toHaveLength(1);
     // What happened last, as far as it may hear that.
-    expect(await stored(tokens.teamA, "", "&limit=2")).toEqual((await stored(tokens.teamA, since)).slice(-2));
+    const last = (await stored(tokens.teamA, since)).slice(-2);
+    expect(await stored(tokens.teamA, "", "&limit=2")).toEqual(last);
     const follower = new Follower(await call(`/api/v1/events?since=${since}`, { token: tokens.teamA, headers: upgrade }));
     expect(await follower.next()).toEqual({ t: "hello", seq: await head() });
     const replayed: string[] = [];
     while (replayed.length < AGENT.length) replayed.push(line(await follower.event()));
     expect(replayed.toSorted()).toEqual(AGENT.toSorted());
     follower.socket.close(1000);
+    // Also when that lies further back than what is read at once.
+    await feed().append(Array.from({ length: 501 }, (_, i) => ({ type: "token.created", subject: `tok_${i}`, summary: "x", data: {} })));
+    expect(await stored(tokens.teamA, "", "&limit=2")).toEqual(last);
+    expect(await stored(tokens.other, "")).toEqual([]);
   });
 
   test("[F10] do not reach it live, on sockets and as server-sent events, while the object is evicted", async () => {
