@@ -2,6 +2,7 @@
 import type { Duplex } from "node:stream";
 import type { Client, ClientChannel } from "ssh2";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import type { Size } from "@maestro/shared/protocol/session";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type { Cancel, Clock } from "../../daemon/clock.ts";
 import type { SshTarget } from "../ssh-target.ts";
@@ -61,6 +62,15 @@ export class SshConnection implements AsyncDisposable {
   run(command: string, forwardAgent: boolean, signal: AbortSignal): Promise<Result<ClientChannel>> {
     // ssh2 knows `agentForward` here, its types do not.
     const options = { agentForward: forwardAgent, allowHalfOpen: true };
+    return this.#open<ClientChannel>((done) => this.#parts.client.exec(command, options, done), CHANNEL_DEADLINE_MS, {
+      clock: this.#parts.clock,
+      signal,
+    });
+  }
+
+  /** The same on a terminal of the other side. Errors: as `run`. */
+  runOnTerminal(command: string, { cols, rows }: Size, term: string, signal: AbortSignal): Promise<Result<ClientChannel>> {
+    const options = { pty: { term, cols, rows, width: 0, height: 0 } };
     return this.#open<ClientChannel>((done) => this.#parts.client.exec(command, options, done), CHANNEL_DEADLINE_MS, {
       clock: this.#parts.clock,
       signal,

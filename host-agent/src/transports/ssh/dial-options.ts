@@ -20,5 +20,6 @@ export type DialEvent =
   /** `by`: who resolves it, where it is not us. */
   | { type: "resolved"; address: string; by: "us" | "proxy" }
   | { type: "connected"; via: string | undefined }
-  | { type: "host-key"; key: SeenHostKey }
+  /** `enrolled`: it was not known, and is now. */
+  | { type: "host-key"; key: SeenHostKey; enrolled: boolean }
   | { type: "authenticated"; how: string };

@@ -59,7 +59,7 @@ describe.skipIf(sshdPath() === undefined)("dialling", () => {
     expect(events).toEqual([
       { type: "resolved", address: "127.0.0.1", by: "us" },
       { type: "connected", via: undefined },
-      { type: "host-key", key: { type: "ssh-ed25519", sha256: await fingerprintOf(sshd.at("host.pub")), state: "known" } },
+      { type: "host-key", key: { type: "ssh-ed25519", sha256: await fingerprintOf(sshd.at("host.pub")), state: "known" }, enrolled: false },
       { type: "authenticated", how: sshd.at("user") },
     ]);
   });
@@ -79,6 +79,7 @@ describe.skipIf(sshdPath() === undefined)("dialling", () => {
         code: "host_key_unknown",
       });
       expect(await outcome(stranger(), { accept: sha256 })).toBe("in\n");
+      expect(events).toContainEqual({ type: "host-key", key: { type: "ssh-ed25519", sha256, state: "known" }, enrolled: true });
       expect(statSync(at("hosts/known_hosts")).mode & 0o777).toBe(0o600);
       expect(await outcome(stranger())).toBe("in\n");
       expect(events.at(-2)).toMatchObject({ key: { state: "known" } });

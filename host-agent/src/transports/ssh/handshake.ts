@@ -13,7 +13,7 @@ import { SshConnection } from "./connection.ts";
 import { within } from "./deadline.ts";
 import type { DialOptions } from "./dial-options.ts";
 import { classifyHandshake, gaveUp, timedOut, type Stage } from "./failures.ts";
-import { decideHostKey, type HostKeyDecision } from "./host-key.ts";
+import { decideHostKey, type HostKeyDecision, type SeenHostKey } from "./host-key.ts";
 import { loadSsh2 } from "./library.ts";
 
 /** The stream is destroyed unless a connection comes of it. */
@@ -66,8 +66,8 @@ async function attempt(
   client.once("handshake", () => {
     stage = "authentication";
     // Only now it has proved that the key is its own.
-    if (shown?.decision.type === "enrol") enrolled = enrol(options.hostKeysFile, target, shown.key);
-    if (shown !== undefined) options.observe({ type: "host-key", key: shown.decision.seen });
+    if (shown?.decision.type === "enrol") enrolled = enrol(options, target, shown.key, shown.decision.seen);
+    else if (shown !== undefined) options.observe({ type: "host-key", key: shown.decision.seen, enrolled: false });
   });
   client.once("ready", () => resolve());
 
@@ -78,7 +78,7 @@ async function attempt(
     const decision = decideHostKey(known.value, target, key, options.accept);
     shown = { key, decision };
     if (decision.type === "refused") {
-      options.observe({ type: "host-key", key: decision.seen });
+      options.observe({ type: "host-key", key: decision.seen, enrolled: false });
       refuse(decision.error);
     }
     verify(decision.type !== "refused");
@@ -103,7 +103,14 @@ async function attempt(
     const waited = await within(promise, target.connectTimeoutMs, options);
     if (waited.type === "done" && shown !== undefined) {
       options.observe({ type: "authenticated", how: authentication.how });
-      const connection = new SshConnection({ target, client, stream, hostKey: shown.decision.seen, below, clock: options.clock });
+      const connection = new SshConnection({
+        target,
+        client,
+        stream,
+        hostKey: { ...shown.decision.seen, state: "known" },
+        below,
+        clock: options.clock,
+      });
       return ok(connection);
     }
     client.destroy();
@@ -119,7 +126,8 @@ const WAITED_FOR: Readonly<Record<Stage, string>> = {
   authentication: "authentication was not through",
 };
 
-async function enrol(file: string, target: SshTarget, key: Buffer): Promise<void> {
-  const written = await enrolHostKey(file, target, key);
+async function enrol({ hostKeysFile, observe }: DialOptions, target: SshTarget, key: Buffer, seen: SeenHostKey): Promise<void> {
+  const written = await enrolHostKey(hostKeysFile, target, key);
   if (!written.ok) throw fail(written.error.code, written.error.detail, written.error);
+  observe({ type: "host-key", key: { ...seen, state: "known" }, enrolled: true });
 }
