@@ -6,6 +6,7 @@ import { expect } from "vitest";
 import { systemClock } from "../../daemon/clock.ts";
 import { readBootId } from "../../daemon/process-identity.ts";
 import { Exit } from "../attempt-files.ts";
+import { leftCgroups } from "../cgroup-places.ts";
 import { killAll, removeCgroups } from "../members.ts";
 import { RunnerShell, startRunner, type Orders } from "../runner.ts";
 
@@ -27,7 +28,7 @@ export function order(argv: readonly string[], more: Partial<Orders> = {}): Orde
     const belonging = belongingOf({ attempt, dir });
     await killAll(belonging, systemClock, new AbortController().signal);
     // What a killed runner leaves makes every other one of this machine slower.
-    removeCgroups(belonging.cgroups);
+    removeCgroups([...belonging.cgroups, ...leftCgroups(attempt)]);
   });
   return {
     attempt,
