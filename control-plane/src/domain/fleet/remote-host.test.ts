@@ -26,10 +26,18 @@ test.each<[string, RemotePatch, object]>([
   ["an IPv6 address", { address: "2001:db8::22" }, { user: "dev", port: 2222 }],
   ["one in brackets", { address: "[2001:db8::5]" }, { port: 2222 }],
   ["one with a port", { address: "[2001:db8::5]:22" }, { port: undefined }],
+  ["an address in a tailnet", { address: "100.64.0.9" }, { transport: undefined }],
+  ["one, with a transport that was chosen", { address: "100.64.0.9", transport: "ssh" }, { transport: "ssh" }],
+  ["the transport, back to what the address says", { transport: null }, { transport: undefined }],
   ["a user beside such an address, which is for the check to refuse", { address: "root@new", user: "dev" }, { user: "dev" }],
 ])("of a record %s is changed, and the rest stays", (_what, patch, expected) => {
   const body = changedBody(record, patch);
   for (const [key, value] of Object.entries(expected)) expect(Reflect.get(body, key), key).toEqual(value);
+});
+
+test("a transport that was chosen against the address stays with the next one", () => {
+  expect(changedBody({ ...record, transport: "tailscale" }, { address: "new" }).transport).toBe("tailscale");
+  expect(changedBody({ ...record, address: "box.tail1.ts.net" }, { address: "other.tail1.ts.net" }).transport).toBe("ssh");
 });
 
 test("the only linked host carries; remote ones never do", () => {

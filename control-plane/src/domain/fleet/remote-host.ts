@@ -1,4 +1,5 @@
 /** Remote hosts: which linked host carries one, what a change makes of its record, and what its check says in one line. */
+import { isTailscale, parseRemoteAddress } from "@maestro/shared/contract/remote-address";
 import type { HostCheck, RemoteBody, RemotePatch, RemoteRecord } from "@maestro/shared/contract/remote-hosts";
 import type { HostPatch } from "@maestro/shared/contract/resources";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
@@ -68,25 +69,29 @@ export function refuseRemoteFields(patch: HostPatch, name: string): MaestroError
       });
 }
 
-/** What to check anew; `user@` and `:port` of a new address take the place of what was given beside the one before. */
+/**
+ * What to check anew. A new address brings its own `user@` and `:port` in the place of what was given beside the one before, and
+ * its own transport, where the one before was what its address said.
+ */
 export function changedBody(record: RemoteRecord, patch: RemotePatch): RemoteBody {
-  const { user, port, ...before } = record;
-  const moved = patch.address !== undefined;
-  const base: RemoteBody = {
-    ...before,
-    ...(user === undefined || (moved && namesUser(patch.address)) ? {} : { user }),
-    ...(port === undefined || (moved && namesPort(patch.address)) ? {} : { port }),
-  };
-  const given = Object.entries(patch).filter(([key, value]) => isRecordField(key) && value !== undefined);
-  const kept = Object.entries(base).filter(([key]) => !given.some(([name]) => name === key));
-  const set = given.filter(([, value]) => value !== null);
-  return { address: record.address, ...Object.fromEntries([...kept, ...set]) };
+  const body: RemoteBody = { ...record };
+  for (const field of patch.address === undefined ? [] : replacedBy(record, patch.address)) delete body[field];
+  for (const field of CLEARABLE) if (patch[field] === null) delete body[field];
+  const given = Object.entries(patch).filter(([, value]) => value !== null && value !== undefined);
+  return { ...body, ...Object.fromEntries(given) };
 }
 
-const isRecordField = (key: string): boolean => key !== "via" && key !== "enabled" && OF_REMOTE_HOSTS.some((name) => name === key);
-const namesUser = (address = ""): boolean => address.includes("@");
-/** `ssh://host:22`, `host:22`, `[::1]:22`; an IPv6 address alone names none. */
-const namesPort = (address = ""): boolean => /^(?:ssh:\/\/)?(?:[^@]*@)?(?:\[[^\]]*\]|[^:[\]]*):\d+\/?$/.test(address);
+const CLEARABLE = ["transport", "user", "port", "identity", "sshConfig", "options", "env", "container", "cwd"] as const;
+
+function replacedBy({ transport, address }: RemoteRecord, next: string): ("user" | "port" | "transport")[] {
+  const parsed = parseRemoteAddress(next);
+  const { user, port } = parsed.ok ? parsed.value : { user: undefined, port: undefined };
+  return [
+    ...(user === undefined ? [] : ["user" as const]),
+    ...(port === undefined ? [] : ["port" as const]),
+    ...(transport === (isTailscale(address) ? "tailscale" : "ssh") ? ["transport" as const] : []),
+  ];
+}
 
 /** What of a check stays with the host. */
 export function checkNote({ ok: reached, steps }: HostCheck, atMs: number): { ok: boolean; atMs: number; error?: string } {
