@@ -3,7 +3,7 @@ import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { err, type Result } from "@maestro/shared/result";
 import type { HolderClient } from "../holder/client.ts";
-import type { HolderEvents } from "../holder/types.ts";
+import type { HeldInfo, HolderEvents } from "../holder/types.ts";
 import { pause, type Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
 
@@ -31,13 +31,16 @@ export class HolderKeeper {
   readonly #hooks: KeeperHooks;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #host: string | undefined;
   readonly #sessions = new Map<string, SessionInfo>();
   readonly #firstTry = Promise.withResolvers<void>();
   #client: HolderClient | undefined;
   #problem: MaestroError | undefined;
 
-  constructor(open: OpenHolder, hooks: KeeperHooks, clock: Clock, log: Log) {
+  /** @param host the remote host whose sessions are meant; undefined: this machine's own. */
+  constructor(open: OpenHolder, hooks: KeeperHooks, clock: Clock, log: Log, host?: string) {
     this.#open = open;
+    this.#host = host;
     this.#hooks = hooks;
     this.#clock = clock;
     this.#log = log;
@@ -122,9 +125,11 @@ export class HolderKeeper {
     return { output, snapshot, gap, epoch, inputRefused, sessions: ({ upsert, removed }) => this.#apply(upsert, removed), closed };
   }
 
-  #apply(upsert: readonly SessionInfo[], removed: readonly string[]): void {
-    for (const session of upsert) this.#sessions.set(session.id, session);
-    for (const id of removed) this.#sessions.delete(id);
-    if (upsert.length > 0 || removed.length > 0) this.#hooks.changed(upsert, removed);
+  #apply(upsert: readonly HeldInfo[], removed: readonly string[]): void {
+    const own = upsert.flatMap(({ host, ...session }) => (host === this.#host ? [session] : []));
+    const gone = removed.filter((id) => this.#sessions.has(id));
+    for (const session of own) this.#sessions.set(session.id, session);
+    for (const id of gone) this.#sessions.delete(id);
+    if (own.length > 0 || gone.length > 0) this.#hooks.changed(own, gone);
   }
 }

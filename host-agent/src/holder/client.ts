@@ -1,6 +1,6 @@
 /** A connection to the holder: what the host-agent and `session attach --local` hold in their hands. */
 import type { Result } from "@maestro/shared/result";
-import type { CreateSpec, HolderFacts, Position, ScreenCopy, SessionInfo, SubscribeOptions, Subscription } from "./types.ts";
+import type { CreateSpec, HeldInfo, HolderFacts, Position, ScreenCopy, SubscribeOptions, Subscription } from "./types.ts";
 
 /** One subscription per session and connection; a second `subscribe` replaces the first. */
 export interface HolderClient {
@@ -9,8 +9,8 @@ export interface HolderClient {
   /** Asks again, for fresh warnings. */
   refreshFacts(): Promise<Result<HolderFacts>>;
   /** Every session, ended ones included; later changes come as `sessions` events. */
-  list(): Promise<Result<SessionInfo[]>>;
-  create(spec: CreateSpec): Promise<Result<SessionInfo>>;
+  list(): Promise<Result<HeldInfo[]>>;
+  create(spec: CreateSpec): Promise<Result<HeldInfo>>;
   /** False when it had ended already. Resolves once the session's processes are gone; `force` gives them no time to end by themselves. */
   kill(session: string, force?: boolean): Promise<Result<boolean>>;
   /** Takes an ended session off the list. */

@@ -13,12 +13,12 @@ import { parseAnswer, parseHolderMessage } from "./parse-message.ts";
 import { Answers, HOLDER_VERSIONS, TAG, type Answer, type AnswerName, type ClientMessage, type ClientRequest } from "./protocol.ts";
 import type {
   CreateSpec,
+  HeldInfo,
   HolderEvents,
   HolderFacts,
   HolderPaths,
   Position,
   ScreenCopy,
-  SessionInfo,
   SubscribeOptions,
   Subscription,
 } from "./types.ts";
@@ -123,12 +123,12 @@ class SocketClient implements HolderClient {
     return this.#keepFacts(await this.#ask("facts", { t: "facts" }));
   }
 
-  async list(): Promise<Result<SessionInfo[]>> {
+  async list(): Promise<Result<HeldInfo[]>> {
     const answer = await this.#ask("list", { t: "list" });
     return answer.ok ? ok(answer.value.sessions) : answer;
   }
 
-  async create(spec: CreateSpec): Promise<Result<SessionInfo>> {
+  async create(spec: CreateSpec): Promise<Result<HeldInfo>> {
     const answer = await this.#ask("create", { t: "create", spec: { ...spec, argv: [...spec.argv], env: { ...spec.env } } });
     return answer.ok ? ok(answer.value.session) : answer;
   }

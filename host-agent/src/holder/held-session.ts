@@ -2,7 +2,7 @@
 import type { Result } from "@maestro/shared/result";
 import { err, ok } from "@maestro/shared/result";
 import { maestroError } from "@maestro/shared/errors";
-import type { Backend, SessionEnd, SessionInfo } from "@maestro/shared/protocol/session";
+import type { Backend, SessionEnd } from "@maestro/shared/protocol/session";
 import type { ProcessName, Seed, Terminal, TerminalEnd, TerminalEvents } from "./backend.ts";
 import type { Clock } from "./clock.ts";
 import { decideFlow, type WatcherFlow } from "./flow.ts";
@@ -12,6 +12,7 @@ import { Ring } from "./ring.ts";
 import { ScreenFeed } from "./screen-feed.ts";
 import type { ScreenHost } from "./screen-host.ts";
 import type { ScreenState } from "./screen-terminal.ts";
+import type { HeldInfo } from "./types.ts";
 
 /** How long an ended session can still be replayed; then only its last screen is kept. */
 const ENDED_RING_MS = 10 * 60_000;
@@ -37,6 +38,8 @@ export interface SessionFacts {
   backend: Backend;
   command: string;
   agent: string | undefined;
+  /** Of the remote host that its program leads to. */
+  host?: string | undefined;
   cwd: string;
   title: string;
   cols: number;
@@ -137,8 +140,8 @@ export class HeldSession {
     this.updateFlow();
   }
 
-  info(): SessionInfo {
-    const { id, name, backend, command, agent, cwd, title, cols, rows, createdMs, lastActivityMs, epoch } = this.#facts;
+  info(): HeldInfo {
+    const { id, name, backend, command, agent, host, cwd, title, cols, rows, createdMs, lastActivityMs, epoch } = this.#facts;
     const end = this.end;
     return {
       id,
@@ -153,6 +156,7 @@ export class HeldSession {
       lastActivityMs,
       epoch,
       ...(agent === undefined ? {} : { agent }),
+      ...(host === undefined ? {} : { host }),
       ...(end === undefined ? {} : { end }),
     };
   }
@@ -215,7 +219,8 @@ export class HeldSession {
   /** At most every 2 s; true when it changed. */
   async refreshCwd(): Promise<boolean> {
     const now = this.#deps.clock.monotonicMs();
-    if (this.#life.type !== "running" || now - this.#cwdAtMs < CWD_FRESH_MS) return false;
+    // Where the program here is says nothing of the one there.
+    if (this.#life.type !== "running" || this.#facts.host !== undefined || now - this.#cwdAtMs < CWD_FRESH_MS) return false;
     this.#cwdAtMs = now;
     const cwd = (await this.#life.terminal.cwd())?.slice(0, 4096);
     if (cwd === undefined || cwd === this.#facts.cwd) return false;

@@ -1,18 +1,18 @@
 /** What a connection may ask of the holder. */
 import type { Result } from "@maestro/shared/result";
-import type { SessionInfo } from "@maestro/shared/protocol/session";
 import type { HeldSession } from "./held-session.ts";
 import type { LaunchRequest } from "./launch.ts";
-import type { HolderFacts } from "./types.ts";
+import type { HeldInfo, HolderFacts, RemoteFace } from "./types.ts";
 
 export interface CreateRequest extends LaunchRequest {
   backend: "auto" | "tmux" | "pty" | "echo";
+  remote?: RemoteFace | undefined;
 }
 
 export interface HolderCore {
   find(id: string): HeldSession | undefined;
-  list(): Promise<SessionInfo[]>;
-  create(request: CreateRequest): Promise<Result<SessionInfo>>;
+  list(): Promise<HeldInfo[]>;
+  create(request: CreateRequest): Promise<Result<HeldInfo>>;
   kill(id: string, force: boolean): Promise<Result<boolean>>;
   forget(id: string): Result<boolean>;
   resize(id: string, cols: number, rows: number): Result<{ cols: number; rows: number }>;

@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { maestroError } from "@maestro/shared/errors";
 import { MAX_COLS, MAX_ROWS, MAX_SESSIONS_PER_HOST } from "@maestro/shared/limits";
 import { err, ok, type Result } from "@maestro/shared/result";
-import type { Backend, SessionInfo } from "@maestro/shared/protocol/session";
+import type { Backend } from "@maestro/shared/protocol/session";
 import type { LaunchPlan, Terminal, TerminalBackend, TerminalEvents } from "./backend.ts";
 import type { Clock } from "./clock.ts";
 import { EPOCHS, HeldSession, type SessionFacts } from "./held-session.ts";
@@ -14,7 +14,7 @@ import type { RegistryFile, StoredSession } from "./registry-file.ts";
 import { RightOfWay } from "./right-of-way.ts";
 import type { ScreenHost } from "./screen-host.ts";
 import { descriptorsExhausted } from "./spawn-refusal.ts";
-import type { HolderFacts, HolderWarning, SessionsEvent } from "./types.ts";
+import type { HeldInfo, HolderFacts, HolderWarning, RemoteFace, SessionsEvent } from "./types.ts";
 import type { UserSessions } from "./user-tmux.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -47,7 +47,7 @@ export class Holder implements HolderCore {
   readonly #parts: HolderParts;
   readonly #sessions = new Map<string, HeldSession>();
   /** Being started: their names and ids are taken. */
-  readonly #starting = new Map<string, string>();
+  readonly #starting = new Map<string, { name: string; host: string | undefined }>();
   readonly #changed = new Set<HeldSession>();
   readonly #removed = new Set<string>();
   readonly #rightOfWay = new RightOfWay();
@@ -70,7 +70,7 @@ export class Holder implements HolderCore {
     return this.#sessions.get(id);
   }
 
-  async list(): Promise<SessionInfo[]> {
+  async list(): Promise<HeldInfo[]> {
     await this.refresh();
     return [...this.#sessions.values()].map((session) => session.info());
   }
@@ -83,9 +83,9 @@ export class Holder implements HolderCore {
     this.#prune();
   }
 
-  async create(wanted: CreateRequest): Promise<Result<SessionInfo>> {
+  async create(wanted: CreateRequest): Promise<Result<HeldInfo>> {
     // Chosen and taken in one go: nobody else comes in between.
-    const request = { ...wanted, name: chooseName(wanted, this.#takenNames()) };
+    const request = { ...wanted, name: chooseName(wanted, this.#takenNames(wanted.remote?.host)) };
     const refusal = this.#refuseCreate(request);
     if (refusal !== undefined) return err(refusal);
     const backend =
@@ -94,9 +94,9 @@ export class Holder implements HolderCore {
     const plan = planLaunch(request, { env: this.#parts.env, nowMs: this.#parts.clock.now() });
     if (!plan.ok) return plan;
     if (!descriptorsLeft(DESCRIPTORS_PER_SESSION)) return err(descriptorsExhausted(`starting '${request.name}'`));
-    this.#starting.set(request.id, request.name);
+    this.#starting.set(request.id, { name: request.name, host: request.remote?.host });
     try {
-      return await this.#start(backend, plan.value);
+      return await this.#start(backend, plan.value, request.remote);
     } finally {
       this.#starting.delete(request.id);
     }
@@ -157,7 +157,7 @@ export class Holder implements HolderCore {
   }
 
   /** A session that was there before this holder: it ended with the last one, or goes on. */
-  restore(info: SessionInfo, end: SessionInfo["end"]): HeldSession {
+  restore(info: HeldInfo, end: HeldInfo["end"]): HeldSession {
     const session = this.#make({ ...info, agent: info.agent });
     if (end !== undefined) session.endedBefore(end);
     this.#add(session);
@@ -165,7 +165,7 @@ export class Holder implements HolderCore {
   }
 
   /** Puts a running terminal behind a restored session. */
-  async adopt(info: SessionInfo, attach: (events: TerminalEvents) => Promise<Result<Terminal>>): Promise<void> {
+  async adopt(info: HeldInfo, attach: (events: TerminalEvents) => Promise<Result<Terminal>>): Promise<void> {
     const session = this.restore(info, undefined);
     const terminal = await attach(session.events);
     if (terminal.ok) session.began(terminal.value);
@@ -185,15 +185,16 @@ export class Holder implements HolderCore {
     await this.#parts.registry.flush();
   }
 
-  async #start(backend: TerminalBackend, plan: LaunchPlan): Promise<Result<SessionInfo>> {
+  async #start(backend: TerminalBackend, plan: LaunchPlan, remote: RemoteFace | undefined): Promise<Result<HeldInfo>> {
     const { id, name, cols, rows, createdMs, agent, cwd } = plan;
     const session = this.#make({
       id,
       name,
       backend: backend.kind,
-      command: plan.argv.join(" ").slice(0, 512),
+      command: remote?.command ?? plan.argv.join(" ").slice(0, 512),
       agent,
-      cwd,
+      host: remote?.host,
+      cwd: remote?.cwd ?? cwd,
       title: "",
       cols,
       rows,
@@ -257,10 +258,10 @@ export class Holder implements HolderCore {
     });
   }
 
-  #refuseCreate({ id, name }: CreateRequest): ReturnType<typeof maestroError> | undefined {
+  #refuseCreate({ id, name, remote }: CreateRequest): ReturnType<typeof maestroError> | undefined {
     if (this.#sessions.has(id) || this.#starting.has(id))
       return maestroError("session_exists", `The session '${id}' is there already.`, { field: "id" });
-    if (this.#takenNames().has(name))
+    if (this.#takenNames(remote?.host).has(name))
       return maestroError("session_exists", `A session named '${name}' runs on this host.`, {
         field: "name",
         hint: "Choose another name, or attach to it.",
@@ -270,9 +271,10 @@ export class Holder implements HolderCore {
     return undefined;
   }
 
-  #takenNames(): Set<string> {
-    const living = [...this.#sessions.values()].filter(({ end }) => end === undefined);
-    return new Set([...living.map(({ facts }) => facts.name), ...this.#starting.values()]);
+  /** Names are of a machine: this one, or a remote host. */
+  #takenNames(host: string | undefined): Set<string> {
+    const living = [...this.#sessions.values()].filter(({ end }) => end === undefined).map(({ facts }) => facts);
+    return new Set([...living, ...this.#starting.values()].filter((one) => one.host === host).map(({ name }) => name));
   }
 
   async #syncUserSessions(): Promise<void> {

@@ -28,6 +28,13 @@ const Bytes = z.int().min(0).max(SNAPSHOT_MAX_BYTES);
 const Cols = z.int().min(1).max(MAX_COLS);
 const Rows = z.int().min(1).max(MAX_ROWS);
 
+/** A session as the holder lists it; only this machine knows `host`. */
+export const HeldInfo = SessionInfo.extend({
+  /** Id of the remote host that its program leads to. */
+  host: z.string().max(40).optional(),
+});
+export type HeldInfo = z.infer<typeof HeldInfo>;
+
 // ---- client → holder ------------------------------------------------------------------------
 
 export const Hello = z.object({ t: z.literal("hello"), id: Id, versions: VersionRange });
@@ -46,6 +53,8 @@ export const Create = z.object({
     rows: z.int(),
     backend: z.enum(["auto", "tmux", "pty", "echo"]),
     agent: z.string().max(40).optional(),
+    /** [VR2] A holder that does not know it answers without `host`. */
+    remote: z.object({ host: z.string().min(1).max(40), cwd: z.string().max(4096), command: z.string().max(512) }).optional(),
   }),
 });
 /** [VR2] A holder that does not know `force` yet hangs up first. */
@@ -114,7 +123,7 @@ export const Gap = z.object({ t: z.literal("gap"), session: Session, epoch: Epoc
 export const EpochChanged = z.object({ t: z.literal("epoch"), session: Session, epoch: Epoch, offset: Offset });
 /** [CH6] Unanswered input that was not taken. */
 export const InputRefused = z.object({ t: z.literal("input-refused"), session: Session, error: WireError });
-export const Sessions = z.object({ t: z.literal("sessions"), upsert: z.array(SessionInfo), removed: z.array(Session) });
+export const Sessions = z.object({ t: z.literal("sessions"), upsert: z.array(HeldInfo), removed: z.array(Session) });
 
 export const HolderMessages = {
   reply: Reply,
@@ -142,8 +151,8 @@ const HolderFactsSchema = z.object({
 export const Answers = {
   hello: HolderFactsSchema,
   facts: HolderFactsSchema,
-  list: z.object({ sessions: z.array(SessionInfo) }),
-  create: z.object({ session: SessionInfo }),
+  list: z.object({ sessions: z.array(HeldInfo) }),
+  create: z.object({ session: HeldInfo }),
   kill: z.object({ killed: z.boolean() }),
   forget: z.object({ forgotten: z.boolean() }),
   send: z.object({ accepted: z.int().min(0) }),

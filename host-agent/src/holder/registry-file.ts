@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import * as z from "zod";
-import { SessionInfo } from "@maestro/shared/protocol/session";
 import { parseJson } from "../config/json.ts";
 import { errnoOf } from "../daemon/durable-file.ts";
 import type { Clock } from "./clock.ts";
+import { HeldInfo } from "./protocol.ts";
 import type { HolderWarning } from "./types.ts";
 
 /** Changes within this time are written together. */
@@ -14,7 +14,7 @@ const SETTLE_MS = 200;
 const ProcessName = z.object({ pid: z.int(), started: z.string() });
 
 export const StoredSession = z.object({
-  info: SessionInfo,
+  info: HeldInfo,
   /** Leader of a PTY's session, so that a straggler of a dead holder can be found. */
   leader: ProcessName.optional(),
 });

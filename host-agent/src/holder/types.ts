@@ -2,8 +2,9 @@
 import type { MaestroError } from "@maestro/shared/errors";
 import type { SessionId } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
+import type { HeldInfo } from "./protocol.ts";
 
-export type { SessionInfo };
+export type { HeldInfo, SessionInfo };
 
 /** Where one holder keeps its things; all inside a directory of mode 0700. */
 export interface HolderPaths {
@@ -35,6 +36,15 @@ export interface CreateSpec {
   backend: "auto" | "tmux" | "pty" | "echo";
   /** Id of the agent whose face this session is. */
   agent?: string;
+  /** Its program leads to another machine: what is told of it is what runs there. */
+  remote?: RemoteFace;
+}
+
+export interface RemoteFace {
+  /** Id of the remote host. */
+  host: string;
+  cwd: string;
+  command: string;
 }
 
 export interface Position {
@@ -101,7 +111,7 @@ export interface InputRefusedEvent {
 }
 
 export interface SessionsEvent {
-  upsert: readonly SessionInfo[];
+  upsert: readonly HeldInfo[];
   removed: readonly string[];
 }
 
