@@ -14,8 +14,8 @@ export type RunMatch = ((command: string) => Promise<boolean>) | undefined;
 
 const ALIASES: Readonly<Record<string, string>> = { pubkeyacceptedkeytypes: "pubkeyacceptedalgorithms" };
 const ADD_UP = new Set(["identityfile"]);
-/** Whichever comes first rules the other out. */
-const ROUTES = ["proxyjump", "proxycommand"];
+/** Whichever comes first rules the other out; but a ProxyJump of `none` is no reason against a ProxyCommand. */
+const RIVALS: Readonly<Record<string, string>> = { proxyjump: "proxycommand", proxycommand: "proxyjump" };
 
 /**
  * @param given counts before all of `lines`: what the record says itself.
@@ -59,7 +59,10 @@ class Pass {
 
   set(line: ConfigLine): void {
     const keyword = ALIASES[line.keyword] ?? line.keyword;
-    if (ROUTES.includes(keyword) && ROUTES.some((route) => this.settings.has(route))) return;
+    const rival = this.settings.get(RIVALS[keyword] ?? "")?.[0];
+    if (rival !== undefined && !(rival.keyword === "proxyjump" && isNone(rival))) return;
+    // As in ssh, where it is the same as nothing said so far.
+    if (keyword === "connecttimeout" && line.words[0]?.toLowerCase() === "none") return;
     const before = this.settings.get(keyword);
     if (before === undefined) this.settings.set(keyword, [line]);
     else if (ADD_UP.has(keyword)) before.push(line);
@@ -68,7 +71,7 @@ class Pass {
   /** Match final: all is read once more, and Host lines are compared with what the name has turned out to stand for. */
   beginFinal(): void {
     this.#isFinal = true;
-    this.#host = this.#hostName();
+    this.#host = this.#hostName().toLowerCase();
     const line: ConfigLine = { keyword: "hostname", words: [this.#host.replaceAll("%", "%%")], rest: this.#host, path: "", line: 0 };
     this.settings.set("hostname", [line]);
   }
@@ -84,7 +87,7 @@ class Pass {
         }
       } else if (line.keyword === "host") active = !isNever && this.#isHost(line.words);
       else if (line.keyword === "match") {
-        const matched = isNever ? ok(false) : await this.#matches(line);
+        const matched = await this.#matches(line, !isNever);
         if (!matched.ok) return matched;
         active = matched.value;
       } else if (active) this.set(line);
@@ -97,10 +100,11 @@ class Pass {
     return patterns.some((pattern) => !pattern.startsWith("!") && matchesPattern(this.#host, pattern));
   }
 
-  async #matches(line: ConfigLine): Promise<Result<boolean>> {
+  /** @param isOpen false: it does not match whatever it says, but what it says of a final pass counts, as in ssh. */
+  async #matches(line: ConfigLine, isOpen: boolean): Promise<Result<boolean>> {
     const bad = (problem: string) => err(invalid(line.path, line.line, problem));
     if (line.words.length === 0) return bad("Match says nothing");
-    let result = true;
+    let result = isOpen;
     const words = [...line.words];
     for (let at = 0; at < words.length; at++) {
       const [, word = "", joined] = /^(!?[^=]*)(?:=(.+))?$/s.exec(words[at] ?? "") ?? [];
@@ -171,3 +175,7 @@ class Pass {
     return name === undefined ? this.#host : (expandTokens(name, { h: this.#host }) ?? this.#host);
   };
 }
+
+/** Of ProxyJump, behind which a comment may stand. */
+export const jumpOf = (line: ConfigLine): string => line.rest.replace(/#.*/s, "").trim();
+const isNone = (line: ConfigLine): boolean => jumpOf(line).toLowerCase() === "none";

@@ -1,6 +1,6 @@
 /** The hosts that an ssh_config(5) names, for people to choose from. */
 import { ok, type Result } from "@maestro/shared/result";
-import { evaluate } from "./evaluate.ts";
+import { evaluate, jumpOf } from "./evaluate.ts";
 import { loadConfig, type LoadedLine } from "./load.ts";
 import { expandPath, tokensOf, type LocalUser } from "./tokens.ts";
 import { Values } from "./values.ts";
@@ -44,7 +44,7 @@ function describe(host: string, values: Values, local: LocalUser): ListedHost {
   const [identity] = values.lines("identityfile").map((line) => line.words[0]);
   const names = { alias: host, hostName: hostName ?? host, port: port ?? 22, user: user ?? local.name, hostKeyAlias: undefined };
   const identityFile = identity === undefined ? undefined : expandPath(identity, tokensOf(names, local), local);
-  const [jump] = values.lines("proxyjump").map((line) => line.rest.replace(/#.*/s, "").trim());
+  const [jump] = values.lines("proxyjump").map(jumpOf);
   return {
     host,
     ...(hostName === undefined ? {} : { hostName }),

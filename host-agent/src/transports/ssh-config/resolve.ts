@@ -5,7 +5,7 @@ import { hostProblem, parseRemoteAddress, userProblem } from "@maestro/shared/co
 import type { RemoteRecord } from "@maestro/shared/contract/remote-hosts";
 import { sshOptionProblem } from "@maestro/shared/contract/ssh-options";
 import type { Route, SshTarget } from "../ssh-target.ts";
-import { evaluate, type RunMatch, type Settings } from "./evaluate.ts";
+import { evaluate, jumpOf, type RunMatch, type Settings } from "./evaluate.ts";
 import { loadConfig, type ConfigFile, type LoadedLine } from "./load.ts";
 import { targetOf } from "./target.ts";
 import { expandTokens, routeTokens, tokensOf, type LocalUser } from "./tokens.ts";
@@ -64,8 +64,8 @@ async function routeOf(
   hopsLeft: number,
 ): Promise<Result<Route>> {
   const values = new Values(settings);
-  const [line] = [...values.lines("proxyjump"), ...values.lines("proxycommand")];
-  const text = line?.keyword === "proxyjump" ? line.rest.replace(/#.*/s, "").trim() : (line?.rest.trim() ?? "");
+  const [line] = [...values.lines("proxycommand"), ...values.lines("proxyjump")];
+  const text = line?.keyword === "proxyjump" ? jumpOf(line) : (line?.rest.trim() ?? "");
   if (line === undefined || text === "" || text.toLowerCase() === "none") return ok({ kind: "direct" });
   const expanded = expandTokens(text, routeTokens(tokensOf(target, deps.local)));
   if (expanded === undefined) {

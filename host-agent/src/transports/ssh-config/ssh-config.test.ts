@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { SshTarget } from "../ssh-target.ts";
 import { matchRunner } from "./here.ts";
+import { asOurs, asSsh } from "./testing/as-ssh.ts";
 import { listHosts } from "./list.ts";
 import { resolveTarget } from "./resolve.ts";
 
@@ -31,60 +32,6 @@ const target = async (...args: Parameters<typeof resolve>): Promise<SshTarget> =
   if (!resolved.ok) throw new Error(resolved.error.detail);
   return resolved.value;
 };
-
-/** What the ssh that is installed makes of it, in our words. */
-function asSsh(config: string, alias: string, ...options: string[]) {
-  const told = execFileSync("ssh", ["-G", "-F", config, ...options, alias], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  const pairs = told.split("\n").map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)] as const);
-  const all = (keyword: string) => pairs.filter(([key]) => key === keyword).map(([, value]) => value);
-  const one = (keyword: string) => all(keyword)[0];
-  const identities = all("identityfile").filter((path) => path !== "none");
-  return {
-    hostName: one("hostname"),
-    port: Number(one("port")),
-    user: one("user"),
-    // ssh's own defaults are more than ours, which ssh2 cannot use.
-    identityFiles: identities.includes("~/.ssh/id_xmss")
-      ? ["id_ed25519", "id_ecdsa", "id_rsa"].map((name) => join(homedir, ".ssh", name))
-      : identities.map((path) => path.replace(/^~\//, `${homedir}/`)),
-    identitiesOnly: one("identitiesonly") === "yes",
-    agent: one("identityagent"),
-    jump: one("proxyjump"),
-    // Told with its tokens as they are.
-    command: one("proxycommand")
-      ?.replace("%h", one("hostname") ?? "")
-      .replace("%p", one("port") ?? "")
-      .replace("%%", "%"),
-    connectTimeoutMs: (Number(one("connecttimeout")) || 10) * 1000,
-    aliveIntervalMs: (Number(one("serveraliveinterval")) || 15) * 1000,
-    aliveCountMax: Number(one("serveralivecountmax")),
-    hostKeyAlias: one("hostkeyalias"),
-    knownHostsFiles: [one("userknownhostsfile"), one("globalknownhostsfile")].filter((list) => list !== "none").join(" "),
-  };
-}
-
-const AGENTS = { environment: undefined, none: "none", socket: undefined };
-function asOurs(ours: SshTarget) {
-  const hops = ours.route.kind === "jump" ? ours.route.hops : [];
-  return {
-    hostName: ours.hostName,
-    port: ours.port,
-    user: ours.user,
-    identityFiles: ours.identityFiles.map(({ path }) => path),
-    identitiesOnly: ours.identitiesOnly,
-    agent: ours.agent.kind === "socket" ? ours.agent.path : AGENTS[ours.agent.kind],
-    jump:
-      hops.length === 0
-        ? undefined
-        : hops.map(({ alias, user, port }) => `${user}@${alias.includes(":") ? `[${alias}]` : alias}:${port}`).join(","),
-    command: ours.route.kind === "command" ? ours.route.line : undefined,
-    connectTimeoutMs: ours.connectTimeoutMs,
-    aliveIntervalMs: ours.aliveIntervalMs,
-    aliveCountMax: ours.aliveCountMax,
-    hostKeyAlias: ours.hostKeyAlias,
-    knownHostsFiles: ours.knownHostsFiles.join(" "),
-  };
-}
 
 const CONFIG = (include: string) => `
 # a comment
@@ -139,6 +86,7 @@ Host times
   ServerAliveCountMax 7
 Host untimed
   ConnectTimeout none
+  ConnectTimeout 8
   ServerAliveInterval 0
 Host known
   HostKeyAlias Alias.Example
@@ -183,7 +131,7 @@ Match final originalhost finally
   User in-the-end
   Port 4444
 Host finally
-  HostName resolved.example
+  HostName Resolved.Example
 Host resolved.example
   ServerAliveCountMax 5
 Include ${include}/*.conf ${include}/missing
