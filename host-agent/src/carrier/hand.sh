@@ -188,7 +188,7 @@ tell() {
 }
 
 forget() {
-  rm -f "$spot/f.$name" "$spot/t.$name" "$spot/child.$name" "$spot/usage.$name"
+  rm -f "$spot/f.$name" "$spot/t.$name" "$spot/child.$name" "$spot/usage.$name" "$spot/torn.$name"
 }
 
 tell_log() {
@@ -206,9 +206,14 @@ tell_log() {
 } 2>/dev/null
 
 is_running() {
-  read -r pid began was 2>/dev/null <"$dir/started" || return 0
-  [ "$was" = "$boot" ] || { why=host_reboot; return 1; }
   why=runner_died
+  if ! read -r pid began was 2>/dev/null <"$dir/started"; then
+    # About to be filled, or killed at that: ten seconds are longer than any machine takes.
+    read -r torn 2>/dev/null <"$spot/torn.$name" || { echo "$now" >"$spot/torn.$name"; return 0; }
+    [ "$((now - torn))" -lt 1000 ]
+    return
+  fi
+  [ "$was" = "$boot" ] || { why=host_reboot; return 1; }
   kill -0 "$pid" 2>/dev/null || return 1
   read -r stat 2>/dev/null <"/proc/$pid/stat" || return 0
   set -- ${stat##*) }

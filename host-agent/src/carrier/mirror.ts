@@ -1,5 +1,5 @@
 /** Of one remote attempt: its log and what its runner wrote, as they are there, so that its end is found here as that of any other. */
-import { closeSync, fstatSync, openSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, lstatSync, openSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { writeDurably } from "../daemon/durable-file.ts";
 import type { UsageFile } from "../tasks/attempt-files.ts";
 import type { Child } from "../tasks/members.ts";
@@ -42,7 +42,7 @@ export class Mirror {
 
   child({ pid, started }: Child): void {
     // When it began here is when it was heard of; a later word of it changes nothing.
-    if (statSync(join(this.#dir, "started"), { throwIfNoEntry: false }) !== undefined) return;
+    if (lstatSync(join(this.#dir, "started"), { throwIfNoEntry: false }) !== undefined) return;
     writeFileSync(join(this.#dir, "child"), `${pid} ${started}\n`, { mode: 0o600 });
     writeFileSync(join(this.#dir, "started"), `${pid} ${started} ${ELSEWHERE}\n`, { mode: 0o600 });
   }

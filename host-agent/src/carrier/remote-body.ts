@@ -46,13 +46,19 @@ export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, 
       },
     });
 
-  /** Asked until it is done, however often the connection breaks. */
+  let isOver = false;
+  void over.promise.then(() => {
+    isOver = true;
+  });
+
+  /** Asked until it is over, however often the connection breaks: a child may be about to begin, and be seen by the next look only. */
   async function stop(graceMs: number): Promise<void> {
     while (!signal.aborted) {
       const stopped = await hand.stop(name, attempt, graceMs, signal);
-      if (stopped.ok && stopped.value) return;
-      if (stopped.ok) log.error("processes of an attempt cannot be ended", { attempt });
-      await pause(clock, AGAIN_MS * timeScale, signal);
+      if (stopped.ok && stopped.value && isOver) return;
+      if (stopped.ok && !stopped.value) log.error("processes of an attempt cannot be ended", { attempt });
+      await Promise.race([pause(clock, AGAIN_MS * timeScale, signal), ...(isOver ? [] : [over.promise])]);
+      if (isOver && stopped.ok && stopped.value) return;
     }
   }
 

@@ -6,7 +6,7 @@ import type { LiveDeps } from "./live-attempt.ts";
 import { knownSecrets } from "./log-file.ts";
 
 export interface AdoptionDeps extends EndDeps {
-  logs: LiveDeps["logs"] & { close(attempt: string): void };
+  logs: LiveDeps["logs"] & EndDeps["logs"] & { close(attempt: string): void };
 }
 
 /** Before the first link. */

@@ -14,6 +14,7 @@ import { removeCgroups } from "./members.ts";
 
 export interface EndDeps extends Pick<LiveDeps, "store" | "clock" | "log" | "offsetMs"> {
   bootId: string;
+  logs: { drop(attempt: string): void };
   /** What its files mean, where its runner is looked for. */
   judge(files: AttemptFiles): Standing;
   /** Follows what has begun. @param stopped the daemon goes; what runs goes on. */
@@ -64,7 +65,8 @@ export class AttemptEnds {
     entry.state = { type: "live", live, launch };
     void live.end().then(
       (end) => {
-        if (end !== undefined) this.#finish(entry, end, launch.workspace);
+        if (end === "unbegun") this.#unbegun(entry);
+        else if (end !== undefined) this.#finish(entry, end, launch.workspace);
       },
       (cause: unknown) => {
         log.error("the end of an attempt cannot be told", {
@@ -111,6 +113,16 @@ export class AttemptEnds {
 
   failUnstarted(entry: Entry, reason: TaskReason): void {
     this.#finishUnstarted(entry, "failed", reason);
+  }
+
+  /** Its start was on the way when this process or its machine went, and is undone: the next one begins it. */
+  #unbegun(entry: Entry): void {
+    const { store, logs, clock } = this.#deps;
+    if (store.read(entry.attempt).cancel !== undefined) return this.cancelUnstarted(entry);
+    logs.drop(entry.attempt);
+    store.forgetLaunch(entry.attempt);
+    entry.state = { type: "accepted", sinceMs: clock.monotonicMs() };
+    this.#telling.tell(entry);
   }
 
   #finishUnstarted(entry: Entry, outcome: "failed" | "cancelled", reason: TaskReason): void {

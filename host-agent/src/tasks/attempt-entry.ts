@@ -8,8 +8,8 @@ import type { RunnerOf } from "./live-attempt.ts";
 
 /** One that has begun, wherever it runs, until its end is on disk here. */
 export interface Live {
-  /** Undefined when the daemon stops before: the next one adopts it. */
-  end(): Promise<AttemptEnd | undefined>;
+  /** Undefined when the daemon stops before: the next one adopts it. `unbegun`: it never ran, and can be started. */
+  end(): Promise<AttemptEnd | "unbegun" | undefined>;
   /** [TK4] Asked again, it goes on as it does. */
   cancel(note: CancelNote): void;
   status(): AttemptStatus;

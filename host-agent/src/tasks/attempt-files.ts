@@ -20,6 +20,8 @@ export const LaunchNote = z.object({
   ownBranch: z.boolean().optional(),
   /** Slug of the type, and what reads its output. */
   adapter: z.string(),
+  /** Its directory on the machine it runs on, if that is another one. */
+  remote: z.string().optional(),
 });
 export type LaunchNote = z.infer<typeof LaunchNote>;
 

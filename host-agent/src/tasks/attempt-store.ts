@@ -125,6 +125,12 @@ export class AttemptStore {
     rmSync(this.#file(attempt, "begun.json"), { force: true });
   }
 
+  /** Nor to a runner. */
+  forgetLaunch(attempt: string): void {
+    this.forgetBegun(attempt);
+    for (const name of ["launch.json", "stdin", "started"]) rmSync(this.#file(attempt, name), { force: true });
+  }
+
   /** What its runner would begin with, for the time before its start; of this life of the machine. False: it could not be written. */
   lay(attempt: string, groups: readonly string[]): boolean {
     try {
@@ -178,13 +184,17 @@ export class AttemptStore {
     this.#passed("end");
   }
 
-  /** `acked`: the control plane has the end; `shipped`: and the whole log. Lost by a crash, it is told once more. */
-  mark(attempt: string, what: "acked" | "shipped"): void {
+  /** `acked`: the control plane has the end; `shipped`: and the whole log; `swept`: nothing of it is left elsewhere. Lost by a crash, it is told once more. */
+  mark(attempt: string, what: "acked" | "shipped" | "swept"): void {
     try {
       writeFileSync(this.#file(attempt, what), "", { mode: 0o600 });
     } catch {
       return;
     }
+  }
+
+  isMarked(attempt: string, what: "acked" | "shipped" | "swept"): boolean {
+    return statSync(this.#file(attempt, what), { throwIfNoEntry: false }) !== undefined;
   }
 
   touchLease(attempt: string, uptimeCs: number): void {

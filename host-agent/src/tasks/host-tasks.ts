@@ -1,20 +1,17 @@
 /** What the link asks of this host's tasks and their logs, on the real files and processes. */
 import { readFileSync, statfsSync } from "node:fs";
-import { maestroError } from "@maestro/shared/errors";
 import type { HostFrame } from "@maestro/shared/protocol/link";
-import { err } from "@maestro/shared/result";
 import { BUILTIN } from "../adapters/builtin.ts";
 import { readOutcome } from "../adapters/headless.ts";
 import type { Clock } from "../daemon/clock.ts";
 import type { KeyPair } from "../daemon/identity.ts";
 import type { Log } from "../daemon/log.ts";
-import type { HostTasks } from "../link/dispatch.ts";
 import { isAdapter } from "./adapter-name.ts";
-import { parseSpec } from "./attempt-files.ts";
 import { AttemptStore } from "./attempt-store.ts";
 import { judge } from "./attempt-state.ts";
 import { Attempts } from "./attempts.ts";
 import { recall } from "./forwarding.ts";
+import { linkedTasks, type RunningTasks } from "./linked-tasks.ts";
 import { LiveAttempt, type LiveDeps } from "./live-attempt.ts";
 import { localBody } from "./local-body.ts";
 import { localLaunch } from "./local-launch.ts";
@@ -42,13 +39,6 @@ export interface HostTasksDeps {
   send(frame: HostFrame): void;
   /** Named between every two effects; nothing hangs on it here, tests end the process there [F2]. */
   passed(step: string): void;
-}
-
-export interface RunningTasks extends HostTasks {
-  /** The attempt that works in this directory or below it. */
-  workingIn(dir: string): string | undefined;
-  /** Until aborted; what runs goes on. */
-  run(signal: AbortSignal): Promise<void>;
 }
 
 export function createHostTasks(deps: HostTasksDeps): RunningTasks {
@@ -91,38 +81,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     passed,
   });
   attempts.adopt();
-  return {
-    async offer({ attempt, fence, spec: inline }, blob) {
-      const spec = inline ?? (blob === undefined ? undefined : parseSpec(new TextDecoder().decode(blob)));
-      if (spec === undefined)
-        return err(maestroError("field_invalid", "The offer has no spec that this host understands.", { field: "spec" }));
-      return attempts.offer(attempt, fence, spec);
-    },
-    start: (frame) => attempts.start(frame),
-    cancel: (frame) => attempts.cancel(frame),
-    cleanup: (frame) => attempts.cleanup(frame),
-    ack: (frame) => attempts.ack(frame),
-    secrets: (frame) => attempts.secrets(frame),
-    reports: () => attempts.reports(),
-    workingIn: (dir) => attempts.workingIn(dir),
-    logDurable: ({ attempt, offset }) => logs.durable(attempt, offset),
-    logNeed: ({ attempt, from }) => logs.need(attempt, from),
-    logFollow: ({ attempt, follow }) => logs.follow(attempt, follow),
-    linkUp(link) {
-      logs.linkUp(link);
-      attempts.linkUp();
-    },
-    linkDown() {
-      logs.linkDown();
-      attempts.linkDown();
-    },
-    seen: () => attempts.renewLeases(),
-    drained: () => attempts.drained(),
-    async run(signal) {
-      await attempts.run(signal);
-      logs.stop();
-    },
-  };
+  return linkedTasks(attempts, logs);
 }
 
 /** Of what exists of the ways there: a root that is still to be made counts by its parent. */

@@ -41,7 +41,7 @@ export interface Body {
   /** Of the child; 0: it is not known. */
   readonly pid: number;
   /** Resolves when its runner is gone and what that left behind is here; or when the daemon stops. */
-  untilGone(): Promise<Death>;
+  untilGone(): Promise<Death | "unbegun">;
   /** INT, TERM, KILL, so far apart, to all of it. */
   stop(graceMs: number): Promise<void>;
   /** [F6] The runner was killed: nobody else ends what it had begun. */
@@ -90,8 +90,7 @@ export class LiveAttempt implements Live {
     else if (following.cancel !== undefined) this.cancel(following.cancel);
   }
 
-  /** Undefined when the daemon stops before: the next one adopts it. */
-  async end(): Promise<AttemptEnd | undefined> {
+  async end(): Promise<AttemptEnd | "unbegun" | undefined> {
     const { store } = this.#deps;
     const { attempt } = this.#following.spec;
     const why = await this.#body.untilGone();
@@ -99,6 +98,7 @@ export class LiveAttempt implements Live {
     this.#over = true;
     this.#cancelEager();
     if (this.#signal.aborted) return undefined;
+    if (why === "unbegun") return why;
     const exit = store.exit(attempt);
     if (exit === undefined) await this.#body.empty();
     return this.#finish(exit === undefined ? { type: "died", why } : { type: "exited", exit });

@@ -8,6 +8,7 @@
 #                                   that is without `arg` and `env`, are to be found on descriptor 3 when the child has ended,
 #                                   before whatever the runner said since on descriptor 2; and on 5 by the watcher, once the
 #                                   child's half has sent it HUP, or 4 is closed.
+#   sh runner.sh stop dir id grace  ends every process of that attempt, INT, TERM, KILL; 0: KILL at once. Answers empty | left <count>
 #
 # Orders, in this order:
 #
@@ -187,7 +188,7 @@ find_members() {
   each_group group_members
   [ -n "$groups" ] && return 0
   child=
-  [ -r "$dir/child" ] && read -r child _ <"$dir/child"
+  [ -z "$stranger" ] && [ -r "$dir/child" ] && read -r child _ <"$dir/child"
   for file in /proc/[0-9]*/stat; do
     read -r stat 2>/dev/null <"$file" || continue
     rest=${stat##*) }
@@ -531,7 +532,7 @@ leave() {
 fields=$IFS
 boot=unknown timeout= stop_after= grace=10 log_limit=1099511627776 memory= pids= cpus= given= laid=
 attempt= dir= cwd=/
-oom=0 peak=0 groups= watcher= waking= ours= pid=
+oom=0 peak=0 groups= watcher= waking= ours= pid= stranger=
 setsid=
 for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || setsid=$one; done
 
@@ -545,6 +546,18 @@ case ${1-} in
     read_orders
     exec </dev/null
     obey begin_child "$by"
+    ;;
+  stop)
+    dir=$2 attempt=$3 grace=$4
+    read_groups
+    # Its pid, and with that its session, may be another one's by now.
+    read -r one was 2>/dev/null <"$dir/child" && [ -e "/proc/$one/stat" ] && began_at "$one" && { [ "$began" = "$was" ] || stranger=yes; }
+    if [ "$grace" -gt 0 ]; then stop_members; else kill_members; fi 2>/dev/null
+    find_members 2>/dev/null
+    set -- $members
+    # A runner that lives does so itself.
+    [ $# -gt 0 ] || leave_groups
+    if [ $# -eq 0 ]; then echo empty; else echo "left $#"; fi
     ;;
   ahead)
     shift

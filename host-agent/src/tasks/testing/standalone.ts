@@ -9,7 +9,8 @@ import { silentLog } from "../../daemon/log.ts";
 import { openPolicy } from "../../daemon/policy.ts";
 import { readBootId } from "../../daemon/process-identity.ts";
 import { baseEnv } from "../../holder/launch.ts";
-import { createHostTasks, type HostTasksDeps, type RunningTasks } from "../host-tasks.ts";
+import { createHostTasks, type HostTasksDeps } from "../host-tasks.ts";
+import type { RunningTasks } from "../linked-tasks.ts";
 
 export interface Standalone {
   tasks: RunningTasks;
@@ -32,7 +33,7 @@ export function standaloneTasks(dir: string, more: Partial<HostTasksDeps> = {}):
     timeScale: 1,
     log: silentLog,
     work: {
-      catalogue: new TypeCatalogue([], detector, () => env()["PATH"] ?? ""),
+      catalogue: new TypeCatalogue([], detector, () => undefined),
       detector,
       policy: openPolicy,
       place: {
