@@ -1,6 +1,8 @@
 /** The user's ssh-agent: which keys it holds, and its signature with one of them. */
-import type { BaseAgent, IdentityCallback, ParsedKey, PublicKeyEntry } from "ssh2";
+import type { Duplex } from "node:stream";
+import type { BaseAgent, GetStreamCallback, IdentityCallback, ParsedKey, PublicKeyEntry } from "ssh2";
 import type { IdentityAgent } from "../ssh-target.ts";
+import { within, type Limits } from "./deadline.ts";
 import type { Ssh2 } from "./library.ts";
 
 export interface AgentKeys {
@@ -22,11 +24,25 @@ export function agentSocketOf(agent: IdentityAgent, env: Readonly<Record<string,
   }
 }
 
-/** What cannot be reached holds none: keys in files may do. */
-export function agentKeys({ OpenSSHAgent, utils }: Ssh2, socket: string): Promise<AgentKeys> {
-  return new Promise((resolve) => {
-    new OpenSSHAgent(socket).getIdentities((error, keys = []) => {
-      if (error !== undefined && error !== null) return resolve({ keys: [], problem: `the agent at ${socket} does not answer` });
+/** An agent is a process beside us; one that has to ask somebody does so for signatures only. */
+const LIST_MS = 3_000;
+
+/** What cannot be reached, or does not answer, holds none: keys in files may do. */
+export async function agentKeys({ OpenSSHAgent, utils }: Ssh2, socket: string, limits: Limits): Promise<AgentKeys> {
+  let stream: Duplex | undefined;
+  let overdue = false;
+  class Watched extends OpenSSHAgent {
+    override getStream(done: GetStreamCallback): void {
+      super.getStream((cause, opened) => {
+        stream = opened;
+        if (overdue) stream?.destroy();
+        done(cause, opened);
+      });
+    }
+  }
+  const listed = new Promise<AgentKeys>((resolve) => {
+    new Watched(socket).getIdentities((error, keys = []) => {
+      if (error !== undefined && error !== null) return resolve(silent(socket));
       const parsed = keys.flatMap((key) => {
         const one = utils.parseKey(bare(key));
         return one instanceof Error ? [] : [one];
@@ -34,7 +50,14 @@ export function agentKeys({ OpenSSHAgent, utils }: Ssh2, socket: string): Promis
       resolve({ keys: parsed, problem: undefined });
     });
   });
+  const waited = await within(listed, LIST_MS, limits);
+  if (waited.type === "done") return waited.value;
+  overdue = true;
+  stream?.destroy();
+  return silent(socket);
 }
+
+const silent = (socket: string): AgentKeys => ({ keys: [], problem: `the agent at ${socket} does not answer` });
 
 const bare = (entry: ParsedKey | PublicKeyEntry): ParsedKey | Buffer | string => {
   if (!("pubKey" in entry)) return entry;

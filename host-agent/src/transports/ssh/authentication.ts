@@ -4,6 +4,7 @@ import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type { SshTarget } from "../ssh-target.ts";
 import { agentOfOne } from "./agent.ts";
+import type { Limits } from "./deadline.ts";
 import { placeOf } from "./host-key.ts";
 import { gatherOffers, passphraseNeeded, type Offer, type Offers } from "./identities.ts";
 import type { Ssh2 } from "./library.ts";
@@ -12,12 +13,14 @@ export class Authentication {
   readonly #ssh2: Ssh2;
   readonly #target: SshTarget;
   readonly #agentSocket: string | undefined;
+  readonly #limits: Limits;
   #offers: Offers | undefined;
   #next: number | undefined;
   /** What was tried last, so in the end what was taken. */
   how = "";
 
-  constructor(ssh2: Ssh2, target: SshTarget, agentSocket: string | undefined) {
+  constructor(ssh2: Ssh2, target: SshTarget, agentSocket: string | undefined, limits: Limits) {
+    this.#limits = limits;
     this.#ssh2 = ssh2;
     this.#target = target;
     this.#agentSocket = agentSocket;
@@ -34,7 +37,7 @@ export class Authentication {
     }
     if (left !== null && !left.includes("publickey")) return err(this.#takesNoKeys(left));
     if (this.#offers === undefined) {
-      const gathered = await gatherOffers(this.#ssh2, this.#target, this.#agentSocket);
+      const gathered = await gatherOffers(this.#ssh2, this.#target, this.#agentSocket, this.#limits);
       if (!gathered.ok) return gathered;
       this.#offers = gathered.value;
     }

@@ -2,12 +2,13 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo, type Server } from "node:net";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../daemon/clock.ts";
+import { VirtualClock } from "../../daemon/testing/virtual-clock.ts";
 import type { SshTarget } from "../ssh-target.ts";
 import { dial } from "./dial.ts";
 import type { DialEvent, DialOptions } from "./dial-options.ts";
@@ -157,6 +158,17 @@ describe.skipIf(sshdPath() === undefined)("dialling", () => {
       }
     });
 
+    test("more than the server has patience for: it is told, and how to name the right one", async () => {
+      await using impatient = await Sshd.start({ MaxAuthTries: "2" });
+      const wrong = ["a", "b", "c"].map(at);
+      for (const file of wrong) await makeKey(file);
+      const identityFiles = wrong.map((path) => ({ path, required: false }));
+      expect(await outcome(impatient.target({ identityFiles }))).toMatchObject({
+        code: "ssh_auth_failed",
+        hint: expect.stringContaining("IdentitiesOnly"),
+      });
+    });
+
     test("a server that takes passwords only gets none", async () => {
       await using other = await Sshd.start({ PubkeyAuthentication: "no", PasswordAuthentication: "yes" });
       expect(await outcome(other.target())).toMatchObject({ code: "ssh_auth_failed", detail: expect.stringContaining("only: password") });
@@ -212,6 +224,25 @@ describe.skipIf(sshdPath() === undefined)("dialling", () => {
         await add(other);
         await run("ssh-keygen", ["-q", "-p", "-P", "", "-N", "secret", "-f", other]);
         expect(await outcome(byAgent({ identitiesOnly: true, identityFiles: [{ path: other, required: true }] }))).toBe("in\n");
+      });
+
+      test("one that takes questions and answers none costs its deadline, and nothing stays open", async () => {
+        const clock = new VirtualClock();
+        const asked = Promise.withResolvers<Socket>();
+        const silent = createServer((socket) => asked.resolve(socket.on("error", () => {}))).listen(at("silent"));
+        const target = byAgent({
+          agent: { kind: "socket", path: at("silent") },
+          identityFiles: [{ path: sshd.at("user"), required: true }],
+        });
+        const made = dial(target, options({ clock }));
+        const socket = await asked.promise;
+        const gone = once(socket.resume(), "close");
+        clock.advance(3_000);
+        const dialled = await made;
+        expect(dialled.ok).toBe(true);
+        await gone;
+        if (dialled.ok) await dialled.value.close();
+        silent.close();
       });
 
       test("one that does not answer is passed over, and told of where nothing else helps", async () => {

@@ -56,7 +56,7 @@ async function attempt(
   const refuse = (error: MaestroError) => reject(new MaestroFailure(error));
 
   const socket = agentSocketOf(target.agent, options.env);
-  const authentication = new Authentication(ssh2, target, socket);
+  const authentication = new Authentication(ssh2, target, socket, options);
   client.on("error", (cause: Error & { level?: string }) => {
     // An agent that does not sign, or a key that cannot: the next one is tried.
     if (stage === "authentication" && (cause.level === "agent" || cause.level === "client-authentication")) return;

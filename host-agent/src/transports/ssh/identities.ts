@@ -7,6 +7,7 @@ import { errnoOf } from "../../daemon/durable-file.ts";
 import type { Identity, SshTarget } from "../ssh-target.ts";
 import { agentKeys, type AgentKeys } from "./agent.ts";
 import { maySign } from "./algorithms.ts";
+import type { Limits } from "./deadline.ts";
 import { publicPartOf } from "./key-file.ts";
 import type { Ssh2 } from "./library.ts";
 
@@ -29,14 +30,19 @@ type Found =
   | { kind: "passed-over"; why: string };
 
 /** Errors: `key_file_missing`, `key_file_permissions`, `key_file_invalid`, `key_passphrase_needed`; of files that are required only. */
-export async function gatherOffers(ssh2: Ssh2, target: SshTarget, agentSocket: string | undefined): Promise<Result<Offers>> {
+export async function gatherOffers(
+  ssh2: Ssh2,
+  target: SshTarget,
+  agentSocket: string | undefined,
+  limits: Limits,
+): Promise<Result<Offers>> {
   const found: Found[] = [];
   for (const identity of target.identityFiles) {
     const looked = await lookAt(ssh2, identity);
     if (!looked.ok) return looked;
     found.push(looked.value);
   }
-  const agent: AgentKeys = agentSocket === undefined ? { keys: [], problem: undefined } : await agentKeys(ssh2, agentSocket);
+  const agent: AgentKeys = agentSocket === undefined ? { keys: [], problem: undefined } : await agentKeys(ssh2, agentSocket, limits);
   const configured = found.map(publicKeyOf).filter((key) => key !== undefined);
   const isConfigured = (key: ParsedKey) => configured.some((one) => sameKey(one, key));
   const held = configured.flatMap((key) => agent.keys.filter((one) => sameKey(one, key)));

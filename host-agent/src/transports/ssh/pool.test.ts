@@ -150,6 +150,14 @@ describe.skipIf(sshdPath() === undefined)("a pool of connections", () => {
     expect(dials).toBe(3);
   });
 
+  test("who asks for the agent has a connection apart, which others do not see", async () => {
+    const shown = sshd.target({ forwardAgent: true });
+    expect(await said(run("echo one", "a", {}, shown))).toBe("one\n");
+    expect(await said(run("echo two", "a", { forwardAgent: true }, shown))).toBe("two\n");
+    expect(await said(run("echo three", "a", {}, sshd.target()))).toBe("three\n");
+    expect(dials).toBe(2);
+  });
+
   test("its end ends everything at once and leaves no socket", async () => {
     await expect.poll(sockets).toBe(before);
     let begun: RemoteProcess | undefined;

@@ -28,7 +28,7 @@ export class SshPool implements AsyncDisposable {
     const { clock } = this.#deps;
     const untilMs = clock.monotonicMs() + request.deadlineMs;
     return this.#inTime(target, request.signal, request.deadlineMs, (signal, entered) =>
-      this.#lineTo(target).use(requester, signal, (connection) => {
+      this.#lineTo(target, request.forwardAgent === true).use(requester, signal, (connection) => {
         entered();
         return exec(connection, { ...request, deadlineMs: Math.max(1, untilMs - clock.monotonicMs()) }, clock);
       }),
@@ -37,14 +37,14 @@ export class SshPool implements AsyncDisposable {
 
   /** For what stays: its turn lasts until the process has ended. Errors: `timeout` where no turn comes, those of `dial` and of `startScript`. */
   start(target: SshTarget, request: StartRequest, requester: string): Promise<Result<RemoteProcess>> {
-    return this.#inTime(target, request.signal, TURN_MS + target.connectTimeoutMs, (signal, entered) =>
-      this.#lineTo(target).start(requester, signal, request, entered),
+    return this.#inTime(target, request.signal, TURN_MS + wayMs(target), (signal, entered) =>
+      this.#lineTo(target, request.forwardAgent).start(requester, signal, request, entered),
     );
   }
 
   /** What was known of failures is forgotten: somebody has seen to the host since. */
   forgive(target: SshTarget): void {
-    this.#lines.get(keyOf(target))?.forgive();
+    for (const forwardAgent of [false, true]) this.#lines.get(keyOf(target, forwardAgent))?.forgive();
   }
 
   /** After the signal was aborted: resolves once nothing is open any more. */
@@ -66,16 +66,19 @@ export class SshPool implements AsyncDisposable {
     return late.signal.aborted && !result.ok ? err(noTurn(target, deadlineMs)) : result;
   }
 
-  #lineTo(target: SshTarget): Line {
-    const key = keyOf(target);
+  #lineTo(target: SshTarget, forwardAgent: boolean): Line {
+    const key = keyOf(target, forwardAgent);
     const line = this.#lines.get(key) ?? new Line(target, this.#deps, () => this.#lines.delete(key));
     this.#lines.set(key, line);
     return line;
   }
 }
 
-/** Everything that makes a difference, an agent that is shown among it. */
-const keyOf = (target: SshTarget): string => JSON.stringify(target);
+/** An agent that is shown to one session of a connection is shown to all of them: who asks for it has one apart. */
+const keyOf = (target: SshTarget, forwardAgent: boolean): string =>
+  JSON.stringify({ ...target, forwardAgent: target.forwardAgent && forwardAgent });
+
+const wayMs = ({ route, connectTimeoutMs }: SshTarget): number => connectTimeoutMs * (route.kind === "jump" ? route.hops.length + 1 : 1);
 
 const noTurn = (target: SshTarget, ms: number): MaestroError =>
   maestroError("timeout", `Nothing could be started on ${placeOf(target)} within ${ms / 1000} s.`, {
