@@ -6,7 +6,7 @@ import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { isDeniedEnv } from "@maestro/shared/contract/check-agent-type";
 import { parseId } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
-import { err, ok, type Result } from "@maestro/shared/result";
+import { err, ok } from "@maestro/shared/result";
 import { BUILTIN } from "../adapters/builtin.ts";
 import type { Detector } from "../adapters/detect.ts";
 import { planAgent, type Program } from "../adapters/launch.ts";
@@ -38,7 +38,7 @@ export interface ActionDeps {
   /** Looks again for CLIs and type files, tells the relay, answers how many types there are. */
   detect(): Promise<number>;
   /** @param accept what host key to trust from here on. */
-  checkRemote(record: RemoteRecord, accept: AcceptHostKey | undefined): Promise<Result<HostCheck>>;
+  checkRemote(record: RemoteRecord, accept: AcceptHostKey | undefined): Promise<HostCheck>;
   welcomed(serverTimeMs: number, hostName: string): void;
   registryVersion(version: number): void;
 }
@@ -133,7 +133,7 @@ export function createHostActions(deps: ActionDeps): HostActions {
       return ok({ types: await deps.detect() });
     },
 
-    checkHost: ({ record, acceptHostKey }) => deps.checkRemote(record, acceptHostKey),
+    checkHost: async ({ record, acceptHostKey }) => ok(await deps.checkRemote(record, acceptHostKey)),
 
     welcome(frame) {
       drain.draining = frame.draining;

@@ -2,9 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import * as path from "node:path";
-import { fail, maestroError } from "@maestro/shared/errors";
+import { fail } from "@maestro/shared/errors";
 import { LOG_FILE_LIMIT_BYTES } from "@maestro/shared/limits";
-import { err } from "@maestro/shared/result";
 import { Detector } from "../adapters/detect.ts";
 import { locateProgram } from "../adapters/locate.ts";
 import { TypeCatalogue } from "../adapters/types/catalogue.ts";
@@ -33,6 +32,7 @@ import type { Log } from "./log.ts";
 import { trustedOwners } from "./path-owners.ts";
 import { readPolicy } from "./policy.ts";
 import { readBootId } from "./process-identity.ts";
+import { checkRemote } from "./remote-check.ts";
 import { Reporter } from "./reporter.ts";
 import { nextStart } from "./start-counter.ts";
 import { allowedRoots } from "./workspace.ts";
@@ -145,6 +145,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     send: (frame) => link.send(frame),
     passed: () => {},
   });
+  const hostKeysFile = path.join(paths.hostDir, "known_hosts");
   const claimant = () => ({ hostId: identity.record.hostId, origin: identity.record.origin, instance, bootId });
 
   const actions = createHostActions({
@@ -158,7 +159,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     drain,
     log,
     detect: () => reporter.detect(),
-    checkRemote: () => Promise.resolve(err(maestroError("type_unknown", "This host-agent reaches no remote hosts."))),
+    checkRemote: (record, accept) => checkRemote(record, accept, { hostKeysFile, env: process.env, clock, signal: abort.signal }),
     welcomed: (serverTimeMs) => {
       serverTime.learn(serverTimeMs);
       void rotation.settle();
@@ -202,7 +203,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
 
   const carrying = createCarrying({
     dir: path.join(paths.hostDir, "carried"),
-    hostKeysFile: path.join(paths.hostDir, "known_hosts"),
+    hostKeysFile,
     env: process.env,
     prelude: "",
     target: () => ({ url: new URL(identity.record.url), pin: identity.record.pin, claimant: claimant() }),
