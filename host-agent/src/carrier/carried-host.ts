@@ -2,27 +2,32 @@
 import { mkdirSync } from "node:fs";
 import * as path from "node:path";
 import type { CarriedHost as Carried } from "@maestro/shared/contract/remote-hosts";
-import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { maestroError } from "@maestro/shared/errors";
 import type { HostFrame } from "@maestro/shared/protocol/link";
 import { VERSIONS } from "@maestro/shared/protocol/version";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { pause, type Clock } from "../daemon/clock.ts";
+import { HolderKeeper, type OpenHolder } from "../daemon/holder-keeper.ts";
 import { HostKeys } from "../daemon/host-keys.ts";
 import type { KeyPair } from "../daemon/identity.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Policy } from "../daemon/policy.ts";
 import type { HostActions } from "../link/dispatch.ts";
-import { helloFrames, inventoryFrames } from "../link/hello.ts";
+import { helloFrames, inventoryFrames, sessionsFrames } from "../link/hello.ts";
 import { Link, type LinkTarget } from "../link/link.ts";
 import { ServerTime } from "../link/server-time.ts";
 import type { RunningTasks } from "../tasks/linked-tasks.ts";
 import { Terminals } from "../terminal/terminals.ts";
+import type { SshTarget } from "../transports/ssh-target.ts";
+import { carriedSessions } from "./carried-sessions.ts";
+import { CarriedTerminals } from "./carried-terminals.ts";
 import { Hand, type RemoteFacts } from "./hand.ts";
 import { resolveThere } from "./remote-plan.ts";
 import { RemotePrograms } from "./remote-programs.ts";
 import type { RemoteShell } from "./remote-shell.ts";
 import { createRemoteTasks } from "./remote-tasks.ts";
+import { TerminalFiles } from "./terminal-file.ts";
 
 export interface CarriedKeys {
   signing: KeyPair;
@@ -32,6 +37,13 @@ export interface CarriedKeys {
 export interface CarriedHostDeps {
   carried: Carried;
   shell: RemoteShell;
+  sshTarget(): Promise<Result<SshTarget>>;
+  /** Keys of hosts that somebody accepted here. */
+  hostKeysFile: string;
+  /** Of this machine: it holds the sessions there as well. */
+  openHolder: OpenHolder;
+  /** argv that starts this program. */
+  program: readonly string[];
   /** Sets PATH there, so that agent CLIs are found. */
   prelude: string;
   /** Below it is everything that is kept here of it. */
@@ -123,6 +135,10 @@ export class CarriedHost {
     const serverTime = new ServerTime(clock);
     const tasks = this.#tasks(facts, () => serverTime.offsetMs(), both);
     const terminals = new Terminals({ clock, log });
+    const keeper = this.#keeper(terminals, () => serverTime.offsetMs());
+    const sessions = this.#terminals(keeper, both);
+    const holding = keeper.run(both);
+    await keeper.tried;
     const link: Link = new Link({
       target,
       keys: new HostKeys(keys.signing, undefined),
@@ -132,30 +148,34 @@ export class CarriedHost {
       timeScale,
       random: Math.random,
       log,
-      actions: this.#actions(both, (serverTimeMs) => serverTime.learn(serverTimeMs)),
+      actions: this.#actions(keeper, sessions, facts, both, (serverTimeMs) => serverTime.learn(serverTimeMs)),
       tasks,
       terminals,
-      hello: () => helloFrames(this.#hello(version), [], serverTime.offsetMs()),
+      hello: () => helloFrames(this.#hello(version), keeper.sessions, serverTime.offsetMs()),
       afterWelcome: () => [...this.#inventory, ...tasks.reports()],
       changed: (ms, stopped) => pause(clock, Math.min(ms, AGAIN_MAX_MS * timeScale), stopped),
       stateChanged: (state) => log.debug("the link of a remote host", { host: this.#deps.carried.name, state: state.type }),
     });
     this.#link = link;
     await this.#tellInventory();
-    await Promise.all([link.run(both), tasks.run(both), this.#untilAway(both).then(() => away.abort())]);
+    const looking = this.#untilAway(sessions, both).then(() => away.abort());
+    await Promise.all([link.run(both), tasks.run(both), looking, holding]);
     this.#link = undefined;
     terminals.dispose();
   }
 
-  async #untilAway(signal: AbortSignal): Promise<void> {
+  async #untilAway(sessions: CarriedTerminals, signal: AbortSignal): Promise<void> {
     const { clock, timeScale, log, carried } = this.#deps;
+    await sessions.sweep();
     for (let failures = 0; failures < AWAY_AFTER && !signal.aborted;) {
       await pause(clock, (failures === 0 ? LOOK_MS : AGAIN_MS) * timeScale, signal);
       if (signal.aborted) return;
       const looked = await this.#look(signal);
       failures = looked.ok ? 0 : failures + 1;
-      if (looked.ok) await this.#tellInventory();
-      else if (failures === AWAY_AFTER) log.warn("a remote host is away", { host: carried.name, why: looked.error.detail });
+      if (looked.ok) {
+        await this.#tellInventory();
+        await sessions.sweep();
+      } else if (failures === AWAY_AFTER) log.warn("a remote host is away", { host: carried.name, why: looked.error.detail });
     }
   }
 
@@ -226,27 +246,72 @@ export class CarriedHost {
     };
   }
 
-  #actions(signal: AbortSignal, welcomed: (serverTimeMs: number) => void): HostActions {
-    const noTerminal = (): Promise<{ ok: false; error: MaestroError }> =>
-      Promise.resolve(
-        err(
-          maestroError("backend_unavailable", `'${this.#deps.carried.name}' is reached by ssh, where Maestro opens no terminals yet.`, {
-            hint: "Dispatch a task to it, or join it as a linked host: `maestro host join` there.",
-          }),
-        ),
-      );
+  #keeper(terminals: Terminals, offsetMs: () => number): HolderKeeper {
+    const { openHolder, clock, log, carried } = this.#deps;
+    return new HolderKeeper(
+      openHolder,
+      {
+        up: (client) => terminals.holderUp(client),
+        down: () => terminals.holderDown(),
+        output: (event) => terminals.output(event),
+        snapshot: (event) => terminals.snapshot(event),
+        gap: (event) => terminals.gap(event),
+        epoch: (event) => terminals.epoch(event),
+        inputRefused: ({ session, error }) => terminals.inputRefused(session, error),
+        changed: (upsert, removed) => {
+          for (const frame of sessionsFrames(upsert, removed, offsetMs())) this.#link?.send(frame);
+        },
+      },
+      clock,
+      log,
+      carried.id,
+    );
+  }
+
+  #terminals(keeper: HolderKeeper, signal: AbortSignal): CarriedTerminals {
+    const { carried, dir, shell, prelude, sshTarget, hostKeysFile, program, ownEnv, timeScale, log } = this.#deps;
+    const files = new TerminalFiles(path.join(dir, "terminals"));
+    return new CarriedTerminals({
+      host: carried,
+      keeper,
+      files,
+      shell,
+      prelude,
+      sshTarget,
+      hostKeysFile,
+      program,
+      env: ownEnv,
+      timeScale,
+      log,
+      signal,
+    });
+  }
+
+  #actions(
+    keeper: HolderKeeper,
+    terminals: CarriedTerminals,
+    facts: RemoteFacts,
+    signal: AbortSignal,
+    welcomed: (serverTimeMs: number) => void,
+  ): HostActions {
+    const { policy, carried } = this.#deps;
     return {
-      createSession: noTerminal,
-      startAgent: noTerminal,
-      refuseWatch: () => undefined,
-      killSession: noTerminal,
-      readScreen: noTerminal,
-      sendInput: noTerminal,
+      ...carriedSessions({
+        keeper,
+        terminals,
+        hand: this.#hand,
+        catalogue: this.#catalogue,
+        policy,
+        record: carried.record,
+        facts: () => this.#facts ?? facts,
+        program: (adapter) => this.#programs.program(adapter),
+        draining: () => this.#draining,
+        signal,
+      }),
       ensureWorkspace: async ({ path: asked }) => {
         const dir = resolveThere(asked, this.#facts, "workspace");
         return dir.ok ? this.#hand.ensure(dir.value, signal) : dir;
       },
-      resetWorkspace: noTerminal,
       detect: async () => {
         const looked = await this.#look(signal);
         return looked.ok ? ok({ types: await this.#tellInventory() }) : looked;

@@ -8,13 +8,27 @@ import { resolveTarget } from "../transports/ssh-config/resolve.ts";
 import type { SshTarget } from "../transports/ssh-target.ts";
 import { dial } from "../transports/ssh/dial.ts";
 import { SshPool } from "../transports/ssh/pool.ts";
+import { REMOTE_PATH } from "../transports/ssh/remote-path.ts";
 import type { CarriedHostDeps } from "./carried-host.ts";
 import { CarriedHosts, type CarriedHostsDeps } from "./carried-hosts.ts";
 import { containerShell } from "./container-shell.ts";
 import type { RemoteShell } from "./remote-shell.ts";
 import { sshShell } from "./ssh-shell.ts";
 
-type PerHost = "carried" | "dir" | "keys" | "enrol" | "target" | "registryVersion" | "shell" | "prelude" | "clock" | "timeScale" | "log";
+type PerHost =
+  | "carried"
+  | "dir"
+  | "keys"
+  | "enrol"
+  | "target"
+  | "registryVersion"
+  | "shell"
+  | "sshTarget"
+  | "hostKeysFile"
+  | "prelude"
+  | "clock"
+  | "timeScale"
+  | "log";
 
 export interface CarryingDeps extends Omit<CarriedHostsDeps, "host"> {
   /** Keys of hosts that somebody accepted here. */
@@ -23,7 +37,6 @@ export interface CarryingDeps extends Omit<CarriedHostsDeps, "host"> {
   env: Readonly<Record<string, string | undefined>>;
   /** What all of them have in common. */
   common: Omit<CarriedHostDeps, PerHost>;
-  prelude: string;
   signal: AbortSignal;
   clock: Clock;
   timeScale: number;
@@ -31,7 +44,7 @@ export interface CarryingDeps extends Omit<CarriedHostsDeps, "host"> {
 }
 
 export function createCarrying(deps: CarryingDeps): CarriedHosts {
-  const { clock, timeScale, log, env, signal, hostKeysFile, common, prelude } = deps;
+  const { clock, timeScale, log, env, signal, hostKeysFile, common } = deps;
   const pool = new SshPool({
     clock,
     random: Math.random,
@@ -54,7 +67,9 @@ export function createCarrying(deps: CarryingDeps): CarriedHosts {
       ...common,
       ...more,
       shell: shellOf(carried),
-      prelude,
+      sshTarget: () => targetOf(carried.record),
+      hostKeysFile,
+      prelude: REMOTE_PATH,
       clock,
       timeScale,
       log,

@@ -101,7 +101,7 @@ function plan(spec: AttemptSpec, { catalogue, policy, record, facts, program }: 
 }
 
 /** A template lies on the carrier. */
-function refuseUnbuilt({ workspace_template: template }: AgentType): MaestroError | undefined {
+export function refuseUnbuilt({ workspace_template: template }: AgentType): MaestroError | undefined {
   return template === undefined
     ? undefined
     : maestroError("workspace_error", `The type's workspace template '${template}' is on another machine than the one it is to run on.`, {

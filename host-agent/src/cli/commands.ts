@@ -14,7 +14,7 @@ import { hostRotateKey } from "./commands/host-key.ts";
 import { hostJoin, hostRun } from "./commands/host-local.ts";
 import { hostImport } from "./commands/host-import.ts";
 import { hostAdd, hostEdit } from "./commands/host-remote.ts";
-import { controlPlane, holder } from "./commands/internal.ts";
+import { controlPlane, holder, hostTerminal } from "./commands/internal.ts";
 import { hostInstall, hostUninstall } from "./commands/service.ts";
 import { logs } from "./commands/logs.ts";
 import { queueStatus } from "./commands/queue.ts";
@@ -99,4 +99,5 @@ export const COMMANDS: readonly Command[] = [
   access.audit,
   controlPlane,
   holder,
+  hostTerminal,
 ];

@@ -150,7 +150,7 @@ export function createHostActions(deps: ActionDeps): HostActions {
 }
 
 /** Two programs of one agent would work in one workspace. The same session once more is the holder's to refuse. */
-const refuseSecond = (name: string, asked: string, running: string | undefined): MaestroError | undefined =>
+export const refuseSecond = (name: string, asked: string, running: string | undefined): MaestroError | undefined =>
   running === undefined || running === asked
     ? undefined
     : maestroError("agent_running", `Agent '${name}' runs on this host in session ${running}.`, {

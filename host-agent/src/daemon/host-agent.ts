@@ -42,6 +42,12 @@ export interface HostAgentParts {
   settings: Settings;
   /** The running program's version, as `hello` tells it. */
   version: string;
+  /**
+   * The argv that starts this very program again, through the `current` link where there is one:
+   * `[process.execPath, ...process.execArgv, ".../bin.js"]`. The holder and terminals of remote hosts are started with it, and an upgrade
+   * executes it with `args`.
+   */
+  program: readonly string[];
   log: Log;
 }
 
@@ -59,7 +65,7 @@ export interface RunningHostAgent {
 }
 
 export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder): RunningHostAgent {
-  const { paths, settings, version, log } = options;
+  const { paths, settings, version, program, log } = options;
   const { timeScale } = settings;
   const clock = systemClock;
   const uid = process.getuid?.() ?? 0;
@@ -205,7 +211,6 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     dir: path.join(paths.hostDir, "carried"),
     hostKeysFile,
     env: process.env,
-    prelude: "",
     target: () => ({ url: new URL(identity.record.url), pin: identity.record.pin, claimant: claimant() }),
     key: () => keys.active,
     epoch: () => link.epoch,
@@ -215,6 +220,8 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     log,
     signal: abort.signal,
     common: {
+      openHolder,
+      program,
       start: count.start,
       version,
       instance,

@@ -7,11 +7,6 @@ import { awaitStop } from "./shutdown.ts";
 import { becomeNewVersion, watchCurrent } from "./upgrade.ts";
 
 export interface HostAgentOptions extends HostAgentParts {
-  /**
-   * The argv that starts this very program again, through the `current` link where there is one:
-   * `[process.execPath, ...process.execArgv, ".../bin.js"]`. The holder is started with it, and an upgrade executes it with `args`.
-   */
-  program: readonly string[];
   /** The arguments of this process, repeated by an upgrade: `["host", "run", …]`. */
   args: readonly string[];
   /** Under `maestro up`: the end of standard input means that the parent is gone. */

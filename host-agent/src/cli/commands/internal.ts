@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline";
 import { EXIT } from "@maestro/shared/errors";
 import type { ControlPlaneEvent } from "../../up/control-plane-wire.ts";
-import { flag } from "../args/spec.ts";
+import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import { pathsFor } from "../context.ts";
 import { holderPaths } from "../../holder/paths.ts";
@@ -46,5 +46,19 @@ export const holder = defineCommand({
     const { runHolder } = await import("../../holder/main.ts");
     // Timers of ended sessions would keep a stopped holder alive for nothing.
     process.exit(await runHolder({ paths: holderPaths(places.home, places.runDir) }));
+  },
+});
+
+export const hostTerminal = defineCommand({
+  group: "internal",
+  name: "host terminal",
+  summary: "The program of a session on a remote host, as the holder starts it",
+  flags: {},
+  params: { file: param.required("what says where it leads") },
+  examples: ["maestro session new --host gpu", "maestro session list"],
+  async run({ io }, { params }) {
+    const { runTerminal } = await import("../../carrier/terminal-main.ts");
+    // Nothing of a connection that is still being closed keeps a session from ending.
+    process.exit(await runTerminal(params.file, io.env));
   },
 });

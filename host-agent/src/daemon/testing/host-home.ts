@@ -62,7 +62,10 @@ export function startTestAgent(
   settings: Partial<Settings> = {},
   log: Log = testLog,
 ): RunningHostAgent {
-  const agent = startHostAgent({ paths, settings: { ...DEFAULT_SETTINGS, ...settings }, version: "0.0.0-test", log }, openHolder);
+  const agent = startHostAgent(
+    { paths, settings: { ...DEFAULT_SETTINGS, ...settings }, version: "0.0.0-test", program: [process.execPath], log },
+    openHolder,
+  );
   agent.failed.catch(() => {});
   return agent;
 }
