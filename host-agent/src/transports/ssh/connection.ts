@@ -7,6 +7,7 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import type { Cancel, Clock } from "../../daemon/clock.ts";
 import type { SshTarget } from "../ssh-target.ts";
 import { within, type Limits, type Waited } from "./deadline.ts";
+import { watchExit } from "./early-exit.ts";
 import { gaveUp, lost, messageOf } from "./failures.ts";
 import { placeOf, type SeenHostKey } from "./host-key.ts";
 
@@ -111,6 +112,7 @@ export class SshConnection implements AsyncDisposable {
     try {
       ask((cause, channel) => {
         if (cause !== undefined && cause !== null) return reject(cause);
+        watchExit(channel);
         if (wanted) resolve(channel);
         else channel.close();
       });

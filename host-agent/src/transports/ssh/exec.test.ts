@@ -9,6 +9,7 @@ import { bootstrap } from "./bootstrap.ts";
 import type { SshConnection } from "./connection.ts";
 import { dial } from "./dial.ts";
 import { exec, type ExecRequest } from "./exec.ts";
+import { RemoteProcess } from "./process.ts";
 import { startScript } from "./start.ts";
 import { Sshd, sshdPath } from "./testing/sshd.ts";
 
@@ -66,6 +67,32 @@ describe.skipIf(sshdPath() === undefined)("a script on a remote host", () => {
   test("[F5] exit 255 is the script's own, a signal is told by name", async () => {
     expect(await run("exit 255")).toMatchObject({ ok: true, value: { end: { type: "exited", code: 255 } } });
     expect(await run("kill -TERM $$")).toMatchObject({ ok: true, value: { end: { type: "signalled", signal: "SIGTERM" } } });
+  });
+
+  test("an end that comes before anybody listens is known all the same", async () => {
+    const pidFile = sshd.at("quick");
+    const opened = await connection.run(`exec sh -c 'echo $$ > ${pidFile}; echo said; exit 7'`, false, never);
+    if (!opened.ok) throw new Error(opened.error.detail);
+    await run(`until [ -s ${pidFile} ] && ! kill -0 "$(cat ${pidFile})" 2>/dev/null; do sleep 0.01; done`);
+    let said = "";
+    const sinks = { stdout: (chunk: Buffer) => void (said += chunk.toString()), stderr: () => {} };
+    const process = new RemoteProcess(connection, opened.value, sinks, systemClock);
+    expect(await process.ended).toEqual({ type: "exited", code: 7 });
+    expect(said).toBe("said\n");
+  });
+
+  test("who cannot take what is said ends it", async () => {
+    const started = await startScript(connection, {
+      script: "echo said; sleep 60",
+      args: [],
+      stdin: new Uint8Array(),
+      forwardAgent: false,
+      clock: systemClock,
+      signal: never,
+      stdout: () => Promise.reject(new Error("the disk is full")),
+      stderr: () => {},
+    });
+    expect(started.ok && (await started.value.ended)).toMatchObject({ type: "lost", error: { code: "ssh_lost" } });
   });
 
   test("a connection that breaks under it is no end of it", async () => {

@@ -4,9 +4,10 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import type { Clock } from "../../daemon/clock.ts";
 import type { SshConnection } from "./connection.ts";
 import { within } from "./deadline.ts";
+import type { KnownEnd } from "./early-exit.ts";
 import { gaveUp } from "./failures.ts";
 import { placeOf } from "./host-key.ts";
-import type { RemoteEnd, RemoteProcess } from "./process.ts";
+import type { RemoteProcess } from "./process.ts";
 import { cameIncomplete, incomplete, startScript } from "./start.ts";
 
 export interface ExecRequest {
@@ -24,7 +25,7 @@ export interface ExecRequest {
 
 export interface ExecDone {
   /** 255 of the script is its own: a connection that breaks is an error and no end. */
-  end: Exclude<RemoteEnd, { type: "lost" }>;
+  end: KnownEnd;
   stdout: Buffer;
   stderr: Buffer;
   /** stdout was longer. */

@@ -3,12 +3,12 @@ import type { ClientChannel } from "ssh2";
 import type { MaestroError } from "@maestro/shared/errors";
 import { noCancel, type Cancel, type Clock } from "../../daemon/clock.ts";
 import { within } from "./deadline.ts";
+import { endOf, knownEnd, type KnownEnd } from "./early-exit.ts";
 import { lost } from "./failures.ts";
 import type { SshConnection } from "./connection.ts";
 
 export type RemoteEnd =
-  | { type: "exited"; code: number }
-  | { type: "signalled"; signal: string }
+  | KnownEnd
   /** The connection, or our wish: what became of it there is not known. Never a success. */
   | { type: "lost"; error: MaestroError };
 
@@ -36,7 +36,7 @@ export class RemoteProcess {
   readonly #channel: ClientChannel;
   readonly #clock: Clock;
   readonly #settle: (end: RemoteEnd) => void;
-  #exit: RemoteEnd | undefined;
+  #exit: KnownEnd | undefined;
   #over = false;
   #taking: Promise<void> = Promise.resolve();
   #cancelQuiet: Cancel = noCancel;
@@ -56,10 +56,13 @@ export class RemoteProcess {
     channel.stderr.on("error", () => {});
     channel.on("data", (chunk: Buffer) => this.#take(chunk, sinks));
     channel.stderr.on("data", (chunk: Buffer) => sinks.stderr(chunk));
-    channel.on("exit", (code: number | null, signal?: string) => {
-      this.#exit = code === null ? { type: "signalled", signal: signal ?? "unknown" } : { type: "exited", code };
-      this.#awaitQuiet(this.#exit);
-    });
+    const exited = (end: KnownEnd) => {
+      this.#exit = end;
+      this.#awaitQuiet(end);
+    };
+    channel.once("exit", (code: number | null, signal?: string) => exited(endOf(code, signal)));
+    const early = knownEnd(channel);
+    if (early !== undefined) exited(early);
     channel.on("close", () => this.#finish(this.#exit ?? { type: "lost", error: lost(connection.target, UNTOLD) }));
   }
 
@@ -107,7 +110,10 @@ export class RemoteProcess {
     const took = sinks.stdout(chunk);
     if (took === undefined) return;
     this.#channel.pause();
-    this.#taking = took.finally(() => this.#channel.resume());
+    this.#taking = took.then(
+      () => void this.#channel.resume(),
+      () => this.kill(lost(this.#connection.target, "what it said could not be taken here")),
+    );
   }
 
   #awaitQuiet(exit: RemoteEnd): void {
@@ -130,9 +136,6 @@ export class RemoteProcess {
     this.#cancelQuiet();
     // What was read is taken before the end is told; what comes after it is nobody's.
     this.#channel.resume();
-    void this.#taking.then(
-      () => this.#settle(end),
-      () => this.#settle(end),
-    );
+    void this.#taking.then(() => this.#settle(end));
   }
 }
