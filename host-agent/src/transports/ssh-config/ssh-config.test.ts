@@ -252,6 +252,12 @@ test("tokens, variables and ~ in key files and the agent's path", async () => {
   expect((await target("home", config)).agent).toEqual({ kind: "socket", path: `${homedir}/agent-${username}` });
 });
 
+test("times beyond what a timer can hold are a day, and none is no time", async () => {
+  const options = { ConnectTimeout: "999999999w", ServerAliveInterval: "999999999", ServerAliveCountMax: "0" };
+  const day = 86_400_000;
+  expect(await target("gpu", undefined, { options })).toMatchObject({ connectTimeoutMs: day, aliveIntervalMs: day, aliveCountMax: 3 });
+});
+
 test("lists of algorithms replace ours, add to them, take from them, or go before them", async () => {
   const config = write(
     "Host a\n  Ciphers aes256-ctr,aes128-ctr\n  KexAlgorithms -ecdh-*,diffie-*\n  MACs ^hmac-sha2-512\n  HostKeyAlgorithms +ssh-x\n  PubkeyAcceptedKeyTypes rsa-sha2-512\n",

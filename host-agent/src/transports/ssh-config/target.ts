@@ -45,8 +45,8 @@ export function targetOf(alias: string, settings: Settings, identity: string | u
     forwardAgent: !["no", "false", undefined].includes(values.word("forwardagent")?.toLowerCase()),
     route: { kind: "direct" },
     // Nothing waits for ever and no connection dies unnoticed: 0 and none mean the default.
-    connectTimeoutMs: (values.seconds("connecttimeout") ?? 0) * 1000 || DEFAULT_CONNECT_TIMEOUT_MS,
-    aliveIntervalMs: (values.seconds("serveraliveinterval") ?? 0) * 1000 || DEFAULT_ALIVE_INTERVAL_MS,
+    connectTimeoutMs: waitMs(values.seconds("connecttimeout")) || DEFAULT_CONNECT_TIMEOUT_MS,
+    aliveIntervalMs: waitMs(values.seconds("serveraliveinterval")) || DEFAULT_ALIVE_INTERVAL_MS,
     aliveCountMax: values.count("serveralivecountmax") || DEFAULT_ALIVE_COUNT_MAX,
     hostKeyAlias,
     knownHostsFiles: knownHostsOf(values, tokens, local),
@@ -59,6 +59,10 @@ export function targetOf(alias: string, settings: Settings, identity: string | u
     },
   });
 }
+
+/** A timer set to more than 2^31 ms fires at once. */
+const MAX_WAIT_MS = 86_400_000;
+const waitMs = (seconds = 0): number => Math.min(seconds * 1000, MAX_WAIT_MS);
 
 function readHostName(alias: string, values: Values): string {
   const word = values.word("hostname");
