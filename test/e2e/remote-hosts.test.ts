@@ -12,7 +12,7 @@ import { answerWord, promptToWrite } from "../support/model-stub/answer.ts";
 import { startModelStub } from "../support/model-stub/server.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
 import { lacking } from "../support/system.ts";
-import { dispatchTask, logOf, sha256, taskEnds, taskShows, wholeLog } from "../support/tasks.ts";
+import { dispatchTask, sha256, taskEnds, taskShows, wholeLog } from "../support/tasks.ts";
 import { poll } from "../support/wait.ts";
 
 const missing = lacking("sshd");
@@ -76,9 +76,8 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
       const { id } = await dispatchTask(product.api, { command: ["sh", "-c", script], on: { host: "far" } });
       await taskShows(product.api, id, "running", ({ status }) => status === "running");
       machine.line.cutAll();
-      await poll("some of its log", async () => ((await logOf(product.api, id).catch(() => "")).includes("line 1 ") ? true : undefined), {
-        timeoutMs: 60_000,
-      });
+      const follower = product.start(["logs", id, "--follow"]);
+      await poll("some of its log", () => (follower.stdout.includes("line 1 of") ? true : undefined), { timeoutMs: 60_000 });
       machine.line.cutAll();
       await product.killAndReturn("host-agent");
       machine.line.cutAll();
@@ -86,6 +85,7 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
       const ended = await taskEnds(product.api, id, 120_000);
       // 255 is its own, and no broken line.
       expect(ended).toMatchObject({ status: "failed", exitCode: 255 });
+      expect((await follower.end("logs --follow", 60_000)).stdout).toContain("line 2999 of many\nlast\n");
       const { text } = await wholeLog(product.api, id);
       expect(text).toBe(`${Array.from({ length: 3000 }, (_, i) => `line ${i} of many\n`).join("")}last\n`);
       expect(readFileSync(nonces, "utf8").trim().split("\n")).toHaveLength(1);
@@ -119,7 +119,8 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
       JSON.stringify({ slug: "reviewer", adapter: "claude", permissions: "edit" }),
     );
     await using product = await Product.up({ home });
-    await using machine = await RemoteMachine.start();
+    // The stub takes a path up to the next blank.
+    await using machine = await RemoteMachine.start({}, { home: "remote-home-" });
     mkdirSync(join(machine.home, ".local", "bin"), { recursive: true });
     // Where its installer puts it: no login shell of this sshd has that on its PATH.
     symlinkSync(join(cli.binDirectory, "claude"), join(machine.home, ".local", "bin", "claude"));

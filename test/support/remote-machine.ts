@@ -1,5 +1,5 @@
 /** A machine without anything of Maestro: a real sshd on loopback with a home of its own, behind a line that can be cut. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Sshd } from "../../host-agent/src/transports/ssh/testing/sshd.ts";
@@ -18,10 +18,15 @@ export class RemoteMachine implements AsyncDisposable {
     this.home = home;
   }
 
-  /** @param settings of sshd_config(5). @param path what its login shell finds programs in. */
-  static async start(settings: Readonly<Record<string, string>> = {}, path?: string): Promise<RemoteMachine> {
-    const home = mkdtempSync(join(tmpdir(), "remote home "));
-    const environment = [`"HOME=${home}"`, ...(path === undefined ? [] : [`"PATH=${path}"`])].join(" ");
+  /** @param settings of sshd_config(5). */
+  static async start(
+    settings: Readonly<Record<string, string>> = {},
+    { home: prefix = "remote home ", env = {} }: { home?: string; env?: Readonly<Record<string, string>> } = {},
+  ): Promise<RemoteMachine> {
+    const home = mkdtempSync(join(tmpdir(), prefix));
+    const environment = Object.entries({ HOME: home, ...env })
+      .map(([name, value]) => `"${name}=${value}"`)
+      .join(" ");
     const sshd = await Sshd.start({ SetEnv: environment, ...settings });
     return new RemoteMachine(sshd, await ChaosProxy.listen({ target: { port: sshd.port }, log: () => {} }), home);
   }
@@ -55,9 +60,36 @@ export class RemoteMachine implements AsyncDisposable {
     );
   }
 
+  /** Of a test that failed: what it began would go on. */
+  #endAttempts(): void {
+    for (const name of this.attempts)
+      for (const file of ["started", "child"]) {
+        const path = join(this.home, ".maestro-remote", "attempts", name, file);
+        const pid = existsSync(path) ? Number.parseInt(readFileSync(path, "utf8"), 10) : Number.NaN;
+        if (Number.isSafeInteger(pid) && /maestro|MAESTRO/.test(environOf(pid))) kill(-pid);
+      }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.line[Symbol.asyncDispose]();
+    this.#endAttempts();
     await this.sshd[Symbol.asyncDispose]();
     rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
+function environOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "latin1") + readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
   }
 }
