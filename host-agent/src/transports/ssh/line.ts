@@ -1,22 +1,17 @@
 /** The way to one target: a connection that is made when it is needed, kept a while, and shared in turns. */
 import { err, ok, type Result } from "@maestro/shared/result";
-import { ERRORS, type MaestroError } from "@maestro/shared/errors";
-import { redialDelayMs, STABLE_AFTER_MS } from "@maestro/shared/protocol/backoff";
-import { noCancel, pause, type Cancel, type Clock } from "../../daemon/clock.ts";
+import { STABLE_AFTER_MS } from "@maestro/shared/protocol/backoff";
+import { noCancel, type Cancel } from "../../daemon/clock.ts";
 import type { SshTarget } from "../ssh-target.ts";
 import type { SshConnection } from "./connection.ts";
 import { within } from "./deadline.ts";
 import { gaveUp } from "./failures.ts";
+import { HoldBack, type HoldBackDeps } from "./hold-back.ts";
 import type { RemoteProcess } from "./process.ts";
 import { startScript, type StartRequest } from "./start.ts";
 import { Turns } from "./turns.ts";
 
-export interface LineDeps {
-  clock: Clock;
-  /** In [0, 1). */
-  random(): number;
-  /** Waits are multiplied by it. */
-  timeScale: number;
+export interface LineDeps extends HoldBackDeps {
   dial(target: SshTarget, signal: AbortSignal): Promise<Result<SshConnection>>;
   /** Aborted, every connection is closed, and no other is made. */
   signal: AbortSignal;
@@ -39,21 +34,22 @@ export class Line {
   readonly #deps: LineDeps;
   readonly #onIdle: () => void;
   readonly #turns = { short: new Turns(SHORT_AT_ONCE), long: new Turns(LONG_AT_ONCE) };
+  readonly #holdBack: HoldBack;
   #state: LineState = { type: "none" };
   #users = 0;
   #cancelIdle: Cancel = noCancel;
   #closing: Promise<void> = Promise.resolve();
-  #failed: { attempt: number; error: MaestroError; untilMs: number } | undefined;
 
   constructor(target: SshTarget, deps: LineDeps, onIdle: () => void) {
     this.#target = target;
     this.#deps = deps;
     this.#onIdle = onIdle;
+    this.#holdBack = new HoldBack(deps);
     deps.signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   forgive(): void {
-    this.#failed = undefined;
+    this.#holdBack.forget();
   }
 
   async use<T>(requester: string, signal: AbortSignal, work: (connection: SshConnection) => Promise<Result<T>>): Promise<Result<T>> {
@@ -113,7 +109,7 @@ export class Line {
           break;
         }
         case "none": {
-          const held = await this.#holdBack(wanted);
+          const held = await this.#holdBack.pass(wanted);
           if (held !== undefined) return err(held);
           if (this.#state.type === "none" && !wanted.aborted) this.#state = { type: "dialling", made: this.#dial() };
           break;
@@ -122,19 +118,8 @@ export class Line {
     }
   }
 
-  /** After a failure: what a later time may mend is waited for, what only people can mend is told again. */
-  async #holdBack(wanted: AbortSignal): Promise<MaestroError | undefined> {
-    const failed = this.#failed;
-    if (failed === undefined) return undefined;
-    const waitMs = failed.untilMs - this.#deps.clock.monotonicMs();
-    if (waitMs <= 0) return undefined;
-    if (!ERRORS[failed.error.code].retryable) return failed.error;
-    await pause(this.#deps.clock, waitMs, wanted);
-    return undefined;
-  }
-
   async #dial(): Promise<Result<SshConnection>> {
-    const { clock, random, timeScale, dial, signal } = this.#deps;
+    const { clock, dial, signal } = this.#deps;
     const made = await dial(this.#target, signal).catch((cause: unknown) => {
       this.#state = { type: "none" };
       throw cause;
@@ -145,12 +130,7 @@ export class Line {
       if (signal.aborted) void this.close();
       return made;
     }
-    const attempt = this.#failed?.attempt ?? 0;
-    this.#failed = {
-      attempt: attempt + 1,
-      error: made.error,
-      untilMs: clock.monotonicMs() + redialDelayMs(attempt, random(), timeScale),
-    };
+    this.#holdBack.note(made.error);
     this.#state = { type: "none" };
     return made;
   }
@@ -159,13 +139,10 @@ export class Line {
   #lost(connection: SshConnection): void {
     const state = this.#state;
     if (state.type !== "open" || state.connection !== connection) return;
-    const { clock, random, timeScale } = this.#deps;
-    const nowMs = clock.monotonicMs();
-    const attempt = this.#failed?.attempt ?? 0;
-    this.#failed =
-      nowMs - state.sinceMs >= STABLE_AFTER_MS * timeScale || connection.lost === undefined
-        ? undefined
-        : { attempt: attempt + 1, error: connection.lost, untilMs: nowMs + redialDelayMs(attempt, random(), timeScale) };
+    const { clock, timeScale } = this.#deps;
+    const isSteady = clock.monotonicMs() - state.sinceMs >= STABLE_AFTER_MS * timeScale;
+    if (isSteady || connection.lost === undefined) this.#holdBack.forget();
+    else this.#holdBack.note(connection.lost);
     this.#state = { type: "none" };
     this.#closing = connection.close();
   }

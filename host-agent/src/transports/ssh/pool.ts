@@ -61,9 +61,12 @@ export class SshPool implements AsyncDisposable {
   ): Promise<Result<T>> {
     const late = new AbortController();
     const cancel = this.#deps.clock.after(deadlineMs, () => late.abort());
-    const result = await work(AbortSignal.any([wanted, late.signal]), cancel);
-    cancel();
-    return late.signal.aborted && !result.ok ? err(noTurn(target, deadlineMs)) : result;
+    try {
+      const result = await work(AbortSignal.any([wanted, late.signal]), cancel);
+      return late.signal.aborted && !result.ok ? err(noTurn(target, deadlineMs)) : result;
+    } finally {
+      cancel();
+    }
   }
 
   #lineTo(target: SshTarget, forwardAgent: boolean): Line {
