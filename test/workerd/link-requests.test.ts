@@ -1,6 +1,6 @@
 /** [VR5] What is asked of a host on its link: one answer, whatever happens. */
 import { describe, expect, test } from "vitest";
-import { MAX_CONTROL_BYTES } from "@maestro/shared/limits";
+import { HOST_CHECK_TIMEOUT_MS, MAX_CONTROL_BYTES } from "@maestro/shared/limits";
 import { FLAG } from "@maestro/shared/protocol/frame";
 import { decodeInput, MAX_INPUT_BYTES } from "../../control-plane/src/domain/fleet/input.ts";
 import type { FakeHost } from "./support/fake-host.ts";
@@ -41,6 +41,19 @@ describe("[VR5] requests", () => {
     await host.next("detect");
     await later(relay, 16_000);
     expect(await asked).toMatchObject({ ok: false, error: { code: "timeout" } });
+  });
+
+  test("[VR5] a check of a remote host may take a minute, and what took longer is answered timeout", async () => {
+    const { relay, host } = await answering();
+    const record = { transport: "ssh", address: "h", sshConfig: false, options: {}, env: {}, container: "none" } as const;
+    const [early, late] = [0, 1].map(() => relay.stub.request({ t: "host.check", record }));
+    const { id } = await host.next("host.check");
+    await host.next("host.check", (frame) => frame["id"] !== id);
+    await later(relay, HOST_CHECK_TIMEOUT_MS - 1_000);
+    host.say({ t: "reply", id, value: { ok: true, steps: [], agents: [] } });
+    expect(await early).toMatchObject({ ok: true });
+    await later(relay, 2_000);
+    expect(await late).toMatchObject({ ok: false, error: { code: "timeout" } });
   });
 
   test("[VR5] with the host away it is refused at once, saying since when", async () => {

@@ -205,6 +205,33 @@ describe("records", () => {
   });
 });
 
+test("what is done to a remote host, and by whom its keys came, is in the audit log and among the events", async () => {
+  const { fleet, host, link, remote, patch, api } = await remoteFleet();
+  link.answers.set("host.check", () => CHECK);
+  await patch({ cwd: "/srv" });
+  await api(`${HOSTS}/gpu/check`, { body: {} });
+  await carry(host, remote.id, await keypair());
+  await refusal(api(HOSTS, { body: BODY }), "host_exists");
+  await api(`${HOSTS}/gpu`, { method: "DELETE" });
+  const records = (await json(api("/api/v1/audit?limit=200"))).items.filter(({ action }: { action: string }) => action.startsWith("host"));
+  expect(records.map(({ action, target, outcome }: Record<string, string>) => [action, target, outcome])).toEqual(
+    expect.arrayContaining([
+      ["hostAdd", "gpu", "ok"],
+      ["hostUpdate", "gpu", "ok"],
+      ["hostCheck", "gpu", "ok"],
+      ["hostCarry", "gpu", "ok"],
+      ["hostRemove", "gpu", "ok"],
+    ]),
+  );
+  expect(records.find(({ action }: { action: string }) => action === "hostCarry")).toMatchObject({
+    actor: "host:builder",
+    credential: host.id,
+  });
+  expect(await env.FEED.getByName(fleet.id).present(remote.id)).toEqual([]);
+  const told = await (await api("/api/v1/events?follow=false&limit=100")).text();
+  for (const type of ["host.added", "host.updated", "host.removed"]) expect(told).toContain(`event: ${type}\n`);
+});
+
 describe("checks", () => {
   test("a saved host is checked over its carrier, and what came of it is shown with it", async () => {
     const { link, remote, api } = await remoteFleet();

@@ -29,16 +29,19 @@ const raised = (db: Db, fleet: FleetId) =>
     .set({ registryVersion: sql`${fleets.registryVersion} + 1` })
     .where(eq(fleets.id, fleet));
 
+/** At the moment of the write, whatever was read before. */
+const isLinked = (fleet: FleetId, host: HostId) =>
+  sql`exists (select 1 from hosts carrier where carrier.id = ${host} and carrier.fleet = ${fleet} and carrier.transport = 'link')`;
+
 /** Throws `host_exists`; undefined: the host that was to carry it is gone. */
 export async function insertRemoteHost(db: Db, host: NewRemoteHost): Promise<HostRow | undefined> {
   const { id, fleet, name, labels, enabled, createdMs, via, record } = host;
-  const carrier = sql`exists (select 1 from ${hosts} where ${hosts.id} = ${via} and ${hosts.fleet} = ${fleet} and ${hosts.transport} = 'link')`;
   try {
     const [made] = await db.batch([
       db
         .insert(hosts)
         .select(
-          sql`select ${id}, ${fleet}, ${name}, ${record.transport}, ${JSON.stringify(labels)}, 0, '', '', null, null, null, null, ${createdMs}, ${createdMs}, ${via}, ${JSON.stringify(record)}, ${enabled ? 1 : 0}, 0, null where ${carrier}`,
+          sql`select ${id}, ${fleet}, ${name}, ${record.transport}, ${JSON.stringify(labels)}, 0, '', '', null, null, null, null, ${createdMs}, ${createdMs}, ${via}, ${JSON.stringify(record)}, ${enabled ? 1 : 0}, 0, null where ${isLinked(fleet, via)}`,
         )
         .returning(),
       raised(db, fleet),
@@ -64,12 +67,12 @@ export async function updateRemoteHost(
       db
         .update(hosts)
         .set({ ...change, ...moved, ...(released ? NO_KEYS : {}), updatedMs: nowMs })
-        .where(and(eq(hosts.fleet, fleet), eq(hosts.id, id)))
+        .where(and(eq(hosts.fleet, fleet), eq(hosts.id, id), change.via === undefined ? undefined : isLinked(fleet, change.via)))
         .returning(),
       raised(db, fleet),
     ]);
     const [row] = rows;
-    if (row === undefined) throw fail("host_not_found", `No host '${id}'.`);
+    if (row === undefined) throw fail("host_not_found", `Host '${id}', or the one that was to reach it, was removed.`);
     return row;
   } catch (error) {
     throw isUniqueViolation(error, "hosts.name") ? hostExists(change.name ?? "") : error;
