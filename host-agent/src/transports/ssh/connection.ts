@@ -63,7 +63,7 @@ export class SshConnection implements AsyncDisposable {
   run(command: string, forwardAgent: boolean, signal: AbortSignal): Promise<Result<ClientChannel>> {
     // ssh2 knows `agentForward` here, its types do not.
     const options = { agentForward: forwardAgent, allowHalfOpen: true };
-    return this.#open<ClientChannel>((done) => this.#parts.client.exec(command, options, done), CHANNEL_DEADLINE_MS, {
+    return this.#open<ClientChannel>("session", (done) => this.#parts.client.exec(command, options, done), CHANNEL_DEADLINE_MS, {
       clock: this.#parts.clock,
       signal,
     });
@@ -72,7 +72,7 @@ export class SshConnection implements AsyncDisposable {
   /** The same on a terminal of the other side. Errors: as `run`. */
   runOnTerminal(command: string, { cols, rows }: Size, term: string, signal: AbortSignal): Promise<Result<ClientChannel>> {
     const options = { pty: { term, cols, rows, width: 0, height: 0 } };
-    return this.#open<ClientChannel>((done) => this.#parts.client.exec(command, options, done), CHANNEL_DEADLINE_MS, {
+    return this.#open<ClientChannel>("session", (done) => this.#parts.client.exec(command, options, done), CHANNEL_DEADLINE_MS, {
       clock: this.#parts.clock,
       signal,
     });
@@ -80,7 +80,7 @@ export class SshConnection implements AsyncDisposable {
 
   /** A TCP connection that the other side makes for us. Errors: `ssh_unreachable`, `ssh_timeout`, `ssh_lost`. */
   forward(host: string, port: number, deadlineMs: number, signal: AbortSignal): Promise<Result<ClientChannel>> {
-    return this.#open<ClientChannel>((done) => this.#parts.client.forwardOut("127.0.0.1", 0, host, port, done), deadlineMs, {
+    return this.#open<ClientChannel>("forward", (done) => this.#parts.client.forwardOut("127.0.0.1", 0, host, port, done), deadlineMs, {
       clock: this.#parts.clock,
       signal,
     });
@@ -101,6 +101,7 @@ export class SshConnection implements AsyncDisposable {
   }
 
   async #open<T extends ClientChannel>(
+    kind: "session" | "forward",
     ask: (done: (cause: Error | undefined, channel: T) => void) => void,
     deadlineMs: number,
     limits: Limits,
@@ -128,7 +129,7 @@ export class SshConnection implements AsyncDisposable {
           return err(gaveUp(this.target));
       }
     } catch (cause) {
-      return err(this.#lost ?? refusedChannel(this.target, cause));
+      return err(this.#lost ?? refusedChannel(this.target, kind, cause));
     } finally {
       wanted = false;
       takeBack();
@@ -146,14 +147,20 @@ export class SshConnection implements AsyncDisposable {
 }
 
 /** ssh2 gives the reason of RFC 4254, 5.1 as a number. */
-function refusedChannel(target: SshTarget, cause: unknown): MaestroError {
+function refusedChannel(target: SshTarget, kind: "session" | "forward", cause: unknown): MaestroError {
   const reason = cause instanceof Error && "reason" in cause ? cause.reason : undefined;
   const place = placeOf(target);
   const field = { field: "address" };
+  // OpenSSH says it with either.
+  if (kind === "session" && (reason === 1 || reason === 2 || reason === 4))
+    return maestroError("session_limit", `${place} opens no further session on this connection: ${messageOf(cause)}.`, {
+      ...field,
+      hint: "MaxSessions of its sshd_config says how many; 10 are usual.",
+    });
   if (reason === 1)
     return maestroError("policy_denied", `${place} does not allow what was asked of it: ${messageOf(cause)}.`, {
       ...field,
-      hint: "See AllowTcpForwarding and PermitOpen of its sshd_config, and MaxSessions.",
+      hint: "See AllowTcpForwarding and PermitOpen of its sshd_config.",
     });
   if (reason === 2) return maestroError("ssh_unreachable", `${place} cannot connect any further: ${messageOf(cause)}.`, field);
   if (messageOf(cause).startsWith("Unable to exec"))

@@ -7,9 +7,7 @@ import type { SshConnection } from "./connection.ts";
 import { within } from "./deadline.ts";
 import { gaveUp } from "./failures.ts";
 import { HoldBack, type HoldBackDeps } from "./hold-back.ts";
-import type { RemoteProcess } from "./process.ts";
-import { startScript, type StartRequest } from "./start.ts";
-import { Turns } from "./turns.ts";
+import { Turns, type GiveBack } from "./turns.ts";
 
 export interface LineDeps extends HoldBackDeps {
   dial(target: SshTarget, signal: AbortSignal): Promise<Result<SshConnection>>;
@@ -52,44 +50,53 @@ export class Line {
     this.#holdBack.forget();
   }
 
-  async use<T>(requester: string, signal: AbortSignal, work: (connection: SshConnection) => Promise<Result<T>>): Promise<Result<T>> {
-    const taken = await this.#enter("short", requester, signal);
-    if (!taken.ok) return taken;
-    try {
-      return await work(taken.value.connection);
-    } finally {
-      taken.value.leave();
+  /**
+   * @param signal of the wait for its turn. @param work asked again where the server had no room for it.
+   * @param over when the turn of what was begun ends.
+   */
+  async inTurn<T>(
+    kind: "short" | "long",
+    requester: string,
+    signal: AbortSignal,
+    work: (connection: SshConnection) => Promise<Result<T>>,
+    over: (begun: T) => Promise<unknown>,
+  ): Promise<Result<T>> {
+    for (;;) {
+      const taken = await this.#enter(kind, requester, signal);
+      if (!taken.ok) return taken;
+      const { connection, leave } = taken.value;
+      const result = await work(connection).catch((cause: unknown) => {
+        leave("returns");
+        throw cause;
+      });
+      if (result.ok) {
+        void over(result.value).then(() => leave("returns"));
+        return result;
+      }
+      // Some servers allow fewer sessions than usual: then fewer are tried.
+      const isFull = result.error.code === "session_limit" && this.#turns[kind].size > 1;
+      leave(isFull ? "lessens" : "returns");
+      if (!isFull) return result;
     }
-  }
-
-  /** @param signal of the wait for its turn. @param entered called when that is over. */
-  async start(requester: string, signal: AbortSignal, request: StartRequest, entered: () => void): Promise<Result<RemoteProcess>> {
-    const taken = await this.#enter("long", requester, signal);
-    if (!taken.ok) return taken;
-    entered();
-    const started = await startScript(taken.value.connection, request);
-    if (started.ok) void started.value.ended.then(taken.value.leave);
-    else taken.value.leave();
-    return started;
   }
 
   async #enter(
     kind: "short" | "long",
     requester: string,
     signal: AbortSignal,
-  ): Promise<Result<{ connection: SshConnection; leave: () => void }>> {
+  ): Promise<Result<{ connection: SshConnection; leave: GiveBack }>> {
     const wanted = AbortSignal.any([signal, this.#deps.signal]);
     this.#users += 1;
     this.#cancelIdle();
     const giveBack = await this.#turns[kind].take(requester, wanted);
-    const leave = () => {
-      giveBack?.();
+    const leave: GiveBack = (how) => {
+      giveBack?.(how);
       this.#users -= 1;
       if (this.#users === 0) this.#awaitIdle();
     };
     const connected = giveBack === undefined ? err(gaveUp(this.#target)) : await this.#connect(wanted);
     if (connected.ok) return ok({ connection: connected.value, leave });
-    leave();
+    leave("returns");
     return connected;
   }
 

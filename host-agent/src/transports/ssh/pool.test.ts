@@ -150,6 +150,14 @@ describe.skipIf(sshdPath() === undefined)("a pool of connections", () => {
     expect(dials).toBe(3);
   });
 
+  test("where the server allows fewer sessions, fewer are opened and all are served", async () => {
+    await using narrow = await Sshd.start({ MaxSessions: "2" });
+    const all = Array.from({ length: 8 }, (_, i) => said(run(`echo ${i}`, `r${i}`, {}, narrow.target())));
+    expect(await Promise.all(all)).toEqual(Array.from({ length: 8 }, (_, i) => `${i}\n`));
+    await using closed = await Sshd.start({ MaxSessions: "0" });
+    expect(await said(run("echo", "a", {}, closed.target()))).toBe("session_limit");
+  });
+
   test("who asks for the agent has a connection apart, which others do not see", async () => {
     const shown = sshd.target({ forwardAgent: true });
     expect(await said(run("echo one", "a", {}, shown))).toBe("one\n");

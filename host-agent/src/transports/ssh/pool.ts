@@ -2,11 +2,12 @@
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, type Result } from "@maestro/shared/result";
 import type { SshTarget } from "../ssh-target.ts";
+import type { SshConnection } from "./connection.ts";
 import { exec, type ExecDone, type ExecRequest } from "./exec.ts";
 import { placeOf } from "./host-key.ts";
 import { Line, type LineDeps } from "./line.ts";
 import type { RemoteProcess } from "./process.ts";
-import type { StartRequest } from "./start.ts";
+import { startScript, type StartRequest } from "./start.ts";
 
 /** What stays open waits this long for one of the others to end. */
 const TURN_MS = 30_000;
@@ -27,18 +28,19 @@ export class SshPool implements AsyncDisposable {
   async exec(target: SshTarget, request: ExecRequest, requester: string): Promise<Result<ExecDone>> {
     const { clock } = this.#deps;
     const untilMs = clock.monotonicMs() + request.deadlineMs;
-    return this.#inTime(target, request.signal, request.deadlineMs, (signal, entered) =>
-      this.#lineTo(target, request.forwardAgent === true).use(requester, signal, (connection) => {
-        entered();
-        return exec(connection, { ...request, deadlineMs: Math.max(1, untilMs - clock.monotonicMs()) }, clock);
-      }),
+    const forward = request.forwardAgent === true;
+    const work = (connection: SshConnection) =>
+      exec(connection, { ...request, deadlineMs: Math.max(1, untilMs - clock.monotonicMs()) }, clock);
+    return this.#inTime(target, request.signal, request.deadlineMs, work, (signal, begun) =>
+      this.#lineTo(target, forward).inTurn("short", requester, signal, begun, () => Promise.resolve()),
     );
   }
 
   /** For what stays: its turn lasts until the process has ended. Errors: `timeout` where no turn comes, those of `dial` and of `startScript`. */
   start(target: SshTarget, request: StartRequest, requester: string): Promise<Result<RemoteProcess>> {
-    return this.#inTime(target, request.signal, TURN_MS + wayMs(target), (signal, entered) =>
-      this.#lineTo(target, request.forwardAgent).start(requester, signal, request, entered),
+    const work = (connection: SshConnection) => startScript(connection, request);
+    return this.#inTime(target, request.signal, TURN_MS + wayMs(target), work, (signal, begun) =>
+      this.#lineTo(target, request.forwardAgent).inTurn("long", requester, signal, begun, ({ ended }) => ended),
     );
   }
 
@@ -52,18 +54,26 @@ export class SshPool implements AsyncDisposable {
     await Promise.all([...this.#lines.values()].map((line) => line.close()));
   }
 
-  /** The deadline is of what comes before the work itself has begun. */
+  /** The deadline is of what comes before the work, which has one of its own. */
   async #inTime<T>(
     target: SshTarget,
     wanted: AbortSignal,
     deadlineMs: number,
-    work: (signal: AbortSignal, entered: () => void) => Promise<Result<T>>,
+    work: (connection: SshConnection) => Promise<Result<T>>,
+    inTurn: (signal: AbortSignal, work: (connection: SshConnection) => Promise<Result<T>>) => Promise<Result<T>>,
   ): Promise<Result<T>> {
     const late = new AbortController();
     const cancel = this.#deps.clock.after(deadlineMs, () => late.abort());
+    let hasBegun = false;
     try {
-      const result = await work(AbortSignal.any([wanted, late.signal]), cancel);
-      return late.signal.aborted && !result.ok ? err(noTurn(target, deadlineMs)) : result;
+      const result = await inTurn(AbortSignal.any([wanted, late.signal]), async (connection) => {
+        hasBegun = true;
+        const done = await work(connection);
+        // Then it waits for its turn once more.
+        hasBegun = done.ok || done.error.code !== "session_limit";
+        return done;
+      });
+      return late.signal.aborted && !result.ok && !hasBegun ? err(noTurn(target, deadlineMs)) : result;
     } finally {
       cancel();
     }

@@ -1,13 +1,13 @@
 /** Who is served when. */
 import { expect, test } from "vitest";
-import { Turns } from "./turns.ts";
+import { Turns, type GiveBack } from "./turns.ts";
 
 const never = new AbortController().signal;
 
 test("no more than so many at once; requesters take turns, each in its own order", async () => {
   const turns = new Turns(2);
   const served: string[] = [];
-  const held: (() => void)[] = [];
+  const held: GiveBack[] = [];
   const take = async (requester: string, what: string) => {
     const give = await turns.take(requester, never);
     served.push(what);
@@ -17,7 +17,7 @@ test("no more than so many at once; requesters take turns, each in its own order
   await Promise.all(all.slice(0, 2));
   expect(served).toEqual(["a1", "a2"]);
   for (let i = 0; i < 7; i++) {
-    held.shift()?.();
+    held.shift()?.("returns");
     await new Promise((resolve) => setImmediate(resolve));
   }
   await Promise.all(all);
@@ -32,8 +32,19 @@ test("who gives up waits no more and takes nobody's turn; a turn is given back o
   const third = turns.take("c", never);
   stop.abort();
   expect(await second).toBeUndefined();
-  first?.();
-  first?.();
+  first?.("returns");
+  first?.("returns");
   expect(await third).toBeDefined();
   expect(await turns.take("d", stop.signal)).toBeUndefined();
+});
+
+test("where one fewer is possible at once than was thought, a turn goes for good, but never the last", async () => {
+  const turns = new Turns(2);
+  const [first, second] = [await turns.take("a", never), await turns.take("b", never)];
+  first?.("lessens");
+  const third = turns.take("c", never);
+  second?.("lessens");
+  (await third)?.("lessens");
+  expect(turns.size).toBe(1);
+  expect(await turns.take("d", never)).toBeDefined();
 });

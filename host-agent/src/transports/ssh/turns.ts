@@ -1,25 +1,36 @@
 /** A bounded number at once; who waits is served in turn between requesters, and in order within each. Waiting is unbounded. */
 
+/** Gives the turn back, once; `lessens`: for good, as one fewer is possible at once than was thought. */
+export type GiveBack = (how: "returns" | "lessens") => void;
+
 export class Turns {
   #free: number;
+  #size: number;
   /** In the order of their next turn. */
   readonly #waiting = new Map<string, (() => void)[]>();
 
   constructor(atOnce: number) {
     this.#free = atOnce;
+    this.#size = atOnce;
   }
 
-  /** Resolves with a function that gives the turn back, once; undefined when aborted before. */
-  async take(requester: string, signal: AbortSignal): Promise<(() => void) | undefined> {
+  /** Undefined when aborted before. */
+  async take(requester: string, signal: AbortSignal): Promise<GiveBack | undefined> {
     if (signal.aborted) return undefined;
     if (this.#free > 0) this.#free -= 1;
     else if (!(await this.#wait(requester, signal))) return undefined;
     let held = true;
-    return () => {
+    return (how) => {
       if (!held) return;
       held = false;
-      this.#give();
+      // The last one stays: somebody has to try.
+      if (how === "lessens" && this.#size > 1) this.#size -= 1;
+      else this.#give();
     };
+  }
+
+  get size(): number {
+    return this.#size;
   }
 
   #wait(requester: string, signal: AbortSignal): Promise<boolean> {
