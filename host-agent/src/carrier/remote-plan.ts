@@ -23,7 +23,7 @@ export interface RemotePlanDeps {
   /** Of the carrier: it forwards the credentials, and starts what it is told to. */
   policy: Policy;
   ownEnv: Readonly<Record<string, string | undefined>>;
-  record: RemoteRecord;
+  record: Pick<RemoteRecord, "env" | "cwd">;
   facts: RemoteFacts;
   /** Of an agent CLI, where it is there. */
   program(adapter: Adapter): Program | undefined;
@@ -116,7 +116,7 @@ interface Place {
   cwd: string;
 }
 
-function placeOf(spec: AttemptSpec, record: RemoteRecord, facts: RemoteFacts): Result<Place> {
+function placeOf(spec: AttemptSpec, record: Pick<RemoteRecord, "cwd">, facts: RemoteFacts): Result<Place> {
   const workspace = workspaceOf(spec, record, facts);
   if (!workspace.ok) return workspace;
   if (spec.cwd === undefined) return ok({ ...workspace.value, cwd: workspace.value.workspace });
@@ -129,7 +129,11 @@ function placeOf(spec: AttemptSpec, record: RemoteRecord, facts: RemoteFacts): R
   return ok({ ...workspace.value, cwd: value });
 }
 
-function workspaceOf({ workspace, agent, task }: AttemptSpec, record: RemoteRecord, facts: RemoteFacts): Result<Omit<Place, "cwd">> {
+function workspaceOf(
+  { workspace, agent, task }: AttemptSpec,
+  record: Pick<RemoteRecord, "cwd">,
+  facts: RemoteFacts,
+): Result<Omit<Place, "cwd">> {
   switch (workspace.mode) {
     case "default": {
       if (record.cwd !== undefined) {

@@ -1,10 +1,10 @@
 /** Tasks of a remote host: kept and told of here as those of this machine are, and run there. */
 import { readFileSync, statfsSync } from "node:fs";
 import type { HostFrame } from "@maestro/shared/protocol/link";
-import { ok, type Result } from "@maestro/shared/result";
+import { ok } from "@maestro/shared/result";
 import { BUILTIN } from "../adapters/builtin.ts";
 import { readOutcome } from "../adapters/headless.ts";
-import { pause, type Clock } from "../daemon/clock.ts";
+import type { Clock } from "../daemon/clock.ts";
 import type { KeyPair } from "../daemon/identity.ts";
 import type { Log } from "../daemon/log.ts";
 import { isAdapter } from "../tasks/adapter-name.ts";
@@ -14,14 +14,14 @@ import { AttemptStore } from "../tasks/attempt-store.ts";
 import { Attempts } from "../tasks/attempts.ts";
 import { recall } from "../tasks/forwarding.ts";
 import { linkedTasks, type RunningTasks } from "../tasks/linked-tasks.ts";
-import { LiveAttempt, type LiveDeps } from "../tasks/live-attempt.ts";
+import type { LiveDeps } from "../tasks/live-attempt.ts";
 import { LogShipper } from "../tasks/log-shipper.ts";
 import { unseal } from "../tasks/unseal.ts";
+import { createElsewhere } from "./elsewhere.ts";
 import { Follower } from "./follower.ts";
 import type { Hand } from "./hand.ts";
-import { remoteBody } from "./remote-body.ts";
-import { remoteLaunch } from "./remote-launch.ts";
-import { planRemote, refuseRemote, type RemotePlanDeps } from "./remote-plan.ts";
+import type { Place, Places } from "./place.ts";
+import { refuseRemote, type RemotePlanDeps } from "./remote-plan.ts";
 
 export interface RemoteTasksDeps {
   attemptsDir: string;
@@ -30,6 +30,8 @@ export interface RemoteTasksDeps {
   timeScale: number;
   log: Log;
   hand: Hand;
+  /** Containers there. */
+  places: Places;
   /** As the last look at the machine says. */
   plan(): RemotePlanDeps;
   sealing: KeyPair;
@@ -45,19 +47,19 @@ export interface RemoteTasksDeps {
   signal: AbortSignal;
 }
 
-const SWEEP_MS = 5_000;
-
 export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
   const { clock, timeScale, log, hand, bootId, logLimitBytes, offsetMs, passed, signal } = deps;
   const store = new AttemptStore(deps.attemptsDir, passed);
   const logs: LogShipper = new LogShipper({ clock, log, shipped: (attempt) => attempts.shipped(attempt) });
-  const follower = new Follower({ hand, clock, timeScale, log });
+  const main: Place = { hand, follower: new Follower({ hand, clock, timeScale, log }), look: async () => ok(deps.plan()) };
   const outcome: LiveDeps["outcome"] = async (spec, adapter, file, exit) => {
     if (!isAdapter(adapter)) return {};
     const type = spec.agent === undefined ? undefined : deps.plan().catalogue.resolve(spec.agent.type, spec.agent.definition);
     return readOutcome(BUILTIN[adapter], { stdoutFile: file, type: type?.ok === true ? type.value : undefined }, exit);
   };
   const living: LiveDeps = { store, clock, timeScale, log, logs, outcome, logLimitBytes, offsetMs };
+  const placeOf = (container: string | undefined): Place => (container === undefined ? main : deps.places.container(container));
+  const elsewhere = createElsewhere({ ...living, bootId, passed, signal, placeOf });
   const attempts: Attempts = new Attempts({
     ...living,
     logs,
@@ -66,23 +68,14 @@ export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
     runner: "",
     shells: () => [],
     judge: judgeRemote,
-    live(following, stopped) {
-      const { launch, spec } = following;
-      const body = remoteBody(spec.attempt, launch.remote ?? spec.attempt, { store, hand, follower, clock, timeScale, log }, stopped);
-      return new LiveAttempt(living, following, body, stopped);
-    },
-    launcher: () =>
-      remoteLaunch({ store, logs, clock, timeScale, log, logLimitBytes, hand, bootId, passed, signal, facts: () => deps.plan().facts }),
-    refuse: (spec) => refuseRemote(spec, deps.plan()),
+    live: (following, stopped) => elsewhere.live(following, stopped),
+    launcher: () => elsewhere.launch,
+    // What a container has is seen when it is asked.
+    refuse: (spec) => (spec.container === undefined ? refuseRemote(spec, deps.plan()) : undefined),
     foresee: () => undefined,
-    plan: async (spec, sealed) => planRemote(spec, sealed, deps.plan()),
+    plan: (spec, sealed) => elsewhere.plan(spec, sealed),
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing, attempt, fence),
-    async removeWorkspace({ workspace, kind }) {
-      if (kind !== "default")
-        return { outcome: "kept", detail: `'${workspace}' was given with the task, not made for it: it may hold other work, and stays.` };
-      const cleared = await hand.clear(workspace, signal);
-      return cleared.ok ? cleared.value : { outcome: "kept", detail: cleared.error.detail };
-    },
+    removeWorkspace: (note) => elsewhere.removeWorkspace(note),
     // Its environment is not to be seen from here.
     recall: (spec) => recall(spec, "", deps.plan().ownEnv),
     maxConcurrent: deps.maxConcurrent,
@@ -98,10 +91,11 @@ export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
     ...tasks,
     seen() {
       tasks.seen();
-      follower.seen();
+      main.follower.seen();
+      deps.places.seen();
     },
     async run(stopped) {
-      await Promise.all([tasks.run(stopped), follower.run(stopped), sweep(store, hand, { clock, timeScale, log }, stopped)]);
+      await Promise.all([tasks.run(stopped), main.follower.run(stopped), deps.places.run(stopped), elsewhere.sweep(stopped)]);
     },
   };
 }
@@ -112,31 +106,6 @@ export function judgeRemote({ intent, spec, end, exit, launch }: AttemptFiles): 
   if (end !== undefined) return { type: "ended", end };
   if (exit !== undefined) return { type: "exited", exit };
   return launch?.remote === undefined ? { type: "accepted" } : { type: "running", runner: { pid: 0, started: "", bootId: "elsewhere" } };
-}
-
-/** Once an end is on disk here, nothing of the attempt stays there: its log may hold what was blotted out of this one. */
-async function sweep(
-  store: AttemptStore,
-  hand: Pick<Hand, "remove">,
-  { clock, timeScale, log }: Pick<RemoteTasksDeps, "clock" | "timeScale" | "log">,
-  signal: AbortSignal,
-): Promise<void> {
-  const swept = new Set<string>();
-  while (!signal.aborted) {
-    for (const attempt of store.list()) {
-      if (swept.has(attempt) || signal.aborted) continue;
-      const { end, launch, swept: done } = { ...store.read(attempt), swept: store.isMarked(attempt, "swept") };
-      if (end === undefined) continue;
-      const removed: Result<void> = done || launch?.remote === undefined ? ok(undefined) : await hand.remove(launch.remote, signal);
-      if (!removed.ok) {
-        log.debug("what is left of an attempt there cannot be removed yet", { attempt, why: removed.error.detail });
-        break;
-      }
-      if (!done) store.mark(attempt, "swept");
-      swept.add(attempt);
-    }
-    await pause(clock, SWEEP_MS * timeScale, signal);
-  }
 }
 
 function diskLow(dir: string, minFreeBytes: number): string | undefined {

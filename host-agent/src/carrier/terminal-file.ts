@@ -35,7 +35,10 @@ const Target: z.ZodType<SshTarget> = z.object({
   connectTimeoutMs: z.number(),
   aliveIntervalMs: z.number(),
   aliveCountMax: z.number(),
-  hostKeyAlias: z.union([z.string(), z.undefined()]),
+  hostKeyAlias: z
+    .string()
+    .nullable()
+    .transform((alias) => alias ?? undefined),
   knownHostsFiles: z.array(z.string()),
   algorithms: z.object({
     kex: z.array(z.string()),
@@ -82,7 +85,7 @@ export class TerminalFiles {
 
   write(file: TerminalFile): void {
     ensurePrivateDir(this.#dir, process.getuid?.() ?? 0);
-    writeDurably(this.path(file.session), `${JSON.stringify(file)}\n`);
+    writeDurably(this.path(file.session), `${JSON.stringify(file, (_key, value: unknown) => value ?? null)}\n`);
   }
 
   sessions(): string[] {

@@ -36,7 +36,8 @@ const OPTIONS = [
   "set -gq detach-on-destroy on",
   "set -gq allow-passthrough off",
   "set -gq set-titles on",
-  "set -gq set-titles-string '#T'",
+  // A pane's first title is the machine's name: no program gave it.
+  "set -gq set-titles-string '#{?#{==:#T,#H},,#T}'",
   "set -gq update-environment ''",
 ];
 
@@ -69,7 +70,7 @@ ${keep === "never" ? "" : "! tmux -V >/dev/null 2>&1 || mode=lasting"}
 ${keep === "must" ? '[ "$mode" = lasting ] || refuse backend_unavailable backend "tmux is not installed there."' : ""}
 { mkdir -p "$d" &&
 printf %s ${quote(runInTmux(program))} >"$d/run" &&
-if [ "$mode" = lasting ]; then printf %s ${quote(openLasting(session))}; else printf %s ${quote(runBound(program))}; fi >"$d/open"
+if [ "$mode" = lasting ]; then printf %s ${quote(openLasting(program))}; else printf %s ${quote(runBound(program))}; fi >"$d/open"
 } 2>/dev/null || refuse state_unwritable cwd "Nothing can be written to $d there."
 echo "ready $mode"
 `;
@@ -115,9 +116,11 @@ exit 0
 }
 
 /** Its first start only: what a connection left behind cannot start it again. */
-function openLasting(session: string): string {
+function openLasting(program: RemoteProgram): string {
+  const { session } = program;
   const options = OPTIONS.map((line) => `${line} \\; `).join("");
   return `unset TMUX
+${searchPath(program)}
 tell() { printf '${printfMark(session)}' "$1"; exit 0; }
 over() { if [ -s "$d/exit" ]; then read -r code <"$d/exit"; tell "$code"; else tell gone; fi; }
 if ${TMUX} has-session -t "=${session}" 2>/dev/null; then
@@ -125,11 +128,14 @@ if ${TMUX} has-session -t "=${session}" 2>/dev/null; then
 elif [ -d "$d/begun" ]; then
   over
 else
-  ${TMUX} start-server \\; ${options}new-session -A -D -s ${session} /bin/sh "$d/run" >/dev/null
+  ${TMUX} start-server \\; ${options}new-session -A -D -s ${session} /bin/sh "$d/run" "$d" >/dev/null
 fi
 ${TMUX} has-session -t "=${session}" 2>/dev/null || over
 `;
 }
+
+/** tmux may be where a login shell does not look. */
+const searchPath = ({ env }: RemoteProgram): string => (env["PATH"] === undefined ? "" : `export ${quoteAssignment("PATH", env["PATH"])}`);
 
 function exportLines({ cwd, env }: RemoteProgram): string {
   return `${Object.entries({ ...env, PWD: cwd })
@@ -156,10 +162,11 @@ exec ${words(program.argv)}
 function runInTmux(program: RemoteProgram): string {
   const { session, argv } = program;
   const { TERM: _, ...env } = program.env;
-  return `${here(session)}
+  // The environment is of whoever started tmux there.
+  return `d=$1
 mkdir "$d/begun" 2>/dev/null || exit 0
 echo $$ >"$d/pid"
-at=$PATH
+${searchPath(program)}
 trap : INT QUIT
 (
 trap - INT QUIT
@@ -169,7 +176,6 @@ exec ${words(argv)}
 )
 code=$?
 echo "$code" >"$d/exit.tmp" && mv -f "$d/exit.tmp" "$d/exit"
-PATH=$at
 stty raw -echo min 0 time 20 2>/dev/null
 printf '\\033[6n'
 dd bs=64 count=1 >/dev/null 2>&1

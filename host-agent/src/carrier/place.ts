@@ -1,0 +1,94 @@
+/** Where attempts run that do not run as processes of this machine: another machine, a container here or there. */
+import { ok, type Result } from "@maestro/shared/result";
+import { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import type { Clock } from "../daemon/clock.ts";
+import type { Log } from "../daemon/log.ts";
+import { Follower } from "./follower.ts";
+import { Hand } from "./hand.ts";
+import type { RemotePlanDeps } from "./remote-plan.ts";
+import { RemotePrograms } from "./remote-programs.ts";
+import type { RemoteShell } from "./remote-shell.ts";
+
+export interface Place {
+  hand: Hand;
+  follower: Follower;
+  /** What is there, by a look that is not long ago. */
+  look(signal: AbortSignal): Promise<Result<RemotePlanDeps>>;
+}
+
+export interface PlacesDeps extends Pick<RemotePlanDeps, "policy" | "ownEnv" | "record"> {
+  shellOf(container: string): RemoteShell;
+  prelude: string;
+  typeDirs: readonly string[];
+  clock: Clock;
+  timeScale: number;
+  log: Log;
+}
+
+/** What was installed there is found so soon. */
+const LOOK_KEPT_MS = 10_000;
+
+export class Places {
+  readonly #deps: PlacesDeps;
+  readonly #containers = new Map<string, Place>();
+  #stopped: AbortSignal | undefined;
+  readonly #running: Promise<void>[] = [];
+
+  constructor(deps: PlacesDeps) {
+    this.#deps = deps;
+  }
+
+  container(name: string): Place {
+    const known = this.#containers.get(name);
+    if (known !== undefined) return known;
+    const made = createPlace(this.#deps.shellOf(name), this.#deps);
+    this.#containers.set(name, made);
+    if (this.#stopped !== undefined) this.#running.push(made.follower.run(this.#stopped));
+    return made;
+  }
+
+  seen(): void {
+    for (const { follower } of this.#containers.values()) follower.seen();
+  }
+
+  /** Until aborted; what runs there goes on. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#stopped = signal;
+    for (const { follower } of this.#containers.values()) this.#running.push(follower.run(signal));
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.all(this.#running);
+  }
+}
+
+function createPlace(shell: RemoteShell, { prelude, typeDirs, policy, ownEnv, record, clock, timeScale, log }: PlacesDeps): Place {
+  const hand = new Hand(shell, prelude);
+  const programs = new RemotePrograms();
+  const catalogue = new TypeCatalogue(typeDirs, programs, (name) => programs.locate(name));
+  let seen: { plan: RemotePlanDeps; untilMs: number } | undefined;
+  return {
+    hand,
+    follower: new Follower({ hand, clock, timeScale, log }),
+    async look(signal) {
+      if (seen !== undefined && clock.monotonicMs() < seen.untilMs) return ok(seen.plan);
+      const facts = await hand.facts(signal);
+      if (!facts.ok) return facts;
+      catalogue.refresh();
+      const found = await hand.programs(RemotePrograms.asked(catalogue.types.flatMap(({ type }) => type.argv?.[0] ?? [])), signal);
+      if (!found.ok) return found;
+      programs.learn(found.value);
+      const plan = {
+        catalogue,
+        policy,
+        ownEnv,
+        record,
+        facts: facts.value,
+        program: (adapter: Parameters<RemotePrograms["program"]>[0]) => programs.program(adapter),
+      };
+      seen = { plan, untilMs: clock.monotonicMs() + LOOK_KEPT_MS };
+      return ok(plan);
+    },
+  };
+}
