@@ -91,15 +91,21 @@ function judgeContainer(text: (field: string) => string, found: Findings, contai
   const engine = text("engine");
   const what = engine === "" ? "Neither docker nor podman" : `${engine} ${text("version")}`;
   if (container === "none") return { state: "ok", detail: `${what}; none is used.` };
-  const failed = (detail: string, hint: string): Verdict => ({ state: "failed", detail, code: "container_not_running", hint });
-  if (engine === "")
-    return failed(`${what} is there, and the record asks for a container.`, "Install one there, or set the container to none.");
   if (container === "auto") {
     const running = Number(text("running"));
-    return running > 0
-      ? { state: "ok", detail: `${what}, ${running} running` }
-      : failed(`${what}: no container runs there.`, "Start one, or set the container to none.");
+    if (running > 0) return { state: "ok", detail: `${what}, ${running} running` };
+    return {
+      state: "warning",
+      detail: `${what}; no container runs there, so work runs on the machine itself.`,
+      hint: "Start one, if it is meant to.",
+    };
   }
+  const failed = (detail: string, hint: string): Verdict => ({ state: "failed", detail, code: "container_not_running", hint });
+  if (engine === "")
+    return failed(
+      `${what} is there, and the record asks for the container ${container}.`,
+      "Install one there, or set the container to none.",
+    );
   const state = found.get("state")?.trim();
   if (state === "true") return { state: "ok", detail: `${what}, ${container} is running` };
   return failed(

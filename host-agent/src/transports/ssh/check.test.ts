@@ -109,6 +109,8 @@ describe.skipIf(sshdPath() === undefined)("a check of a remote host", () => {
     expect(await step("up")).toMatchObject({ state: "ok", detail: "docker 27.1, up is running" });
     expect(await step("down")).toMatchObject({ state: "failed", code: "container_not_running" });
     expect(await step("auto")).toMatchObject({ state: "ok", detail: "docker 27.1, 1 running" });
+    program("docker", 'case "$1" in version) echo 27.1;; esac');
+    expect(await step("auto")).toMatchObject({ state: "warning", detail: expect.stringContaining("on the machine itself") });
   });
 
   describe("of agent forwarding", () => {
