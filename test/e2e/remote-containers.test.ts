@@ -73,4 +73,40 @@ describe.skipIf(missing !== undefined)(`containers${missing === undefined ? "" :
     expect(await taskEnds(product.api, id)).toMatchObject({ status: "completed" });
     expect((await wholeLog(product.api, id)).text).toMatch(/^[0-9a-f]{64} /);
   });
+
+  test(
+    "--container: of a linked host and of a remote one, for one task; it survives its host-agent; what is not there is told",
+    { timeout: 300_000 },
+    async () => {
+      await using engine = await DockerEngine.start();
+      engine.container("dev", "--hostname", "inside-dev");
+      await using product = await Product.up({ timeScale: 0.2, env: engine.env });
+      await using machine = await RemoteMachine.start({}, { env: engine.env });
+      await machine.join(product, "box");
+      for (const host of [product.api.defaultHost ?? "", "box"]) {
+        const run = (container: string, script: string) =>
+          product.cli(["task", "dispatch", "--exec", "--host", host, "--container", container, "--sync", "--", "sh", "-c", script]);
+        const ran = await run("dev", "hostname; exit 9");
+        expect({ host, code: ran.code, stderr: ran.stderr }).toMatchObject({ code: 9 });
+        expect(ran.stdout).toContain("inside-dev");
+        const absent = await run("nobody", "true");
+        expect({ host, code: absent.code }).toEqual({ host, code: 6 });
+        expect(absent.stderr + absent.stdout).toContain("'nobody' is not there");
+        expect((await run("none", "hostname")).stdout).not.toContain("inside-dev");
+
+        const gate = `/tmp/gate-${host}`;
+        const { id } = await dispatchTask(product.api, {
+          command: ["sh", "-c", `echo one; until [ -e ${gate} ]; do sleep 0.1; done; echo two`],
+          on: { host },
+          container: "dev",
+        });
+        await taskShows(product.api, id, "running", ({ status }) => status === "running");
+        await product.killAndReturn("host-agent");
+        engine.docker("exec", "dev", "touch", gate);
+        expect(await taskEnds(product.api, id)).toMatchObject({ status: "completed", exitCode: 0 });
+        expect((await wholeLog(product.api, id)).text).toBe("one\ntwo\n");
+        await machine.online(product, "box");
+      }
+    },
+  );
 });

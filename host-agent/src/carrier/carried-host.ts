@@ -23,6 +23,7 @@ import type { SshTarget } from "../transports/ssh-target.ts";
 import { carriedSessions } from "./carried-sessions.ts";
 import { CarriedTerminals } from "./carried-terminals.ts";
 import { Hand, type RemoteFacts } from "./hand.ts";
+import { Places } from "./place.ts";
 import { resolveThere } from "./remote-plan.ts";
 import { RemotePrograms } from "./remote-programs.ts";
 import type { RemoteShell } from "./remote-shell.ts";
@@ -37,6 +38,8 @@ export interface CarriedKeys {
 export interface CarriedHostDeps {
   carried: Carried;
   shell: RemoteShell;
+  /** Of a container there; `none`: of the machine itself. */
+  containerShell(container: string): RemoteShell;
   sshTarget(): Promise<Result<SshTarget>>;
   /** Keys of hosts that somebody accepted here. */
   hostKeysFile: string;
@@ -203,6 +206,18 @@ export class CarriedHost {
       timeScale,
       log,
       hand: this.#hand,
+      places: new Places({
+        shellOf: (container) => this.#deps.containerShell(container),
+        prelude: this.#deps.prelude,
+        typeDirs: this.#deps.typeDirs,
+        policy,
+        ownEnv,
+        // Its directory override is one of the machine.
+        record: { env: carried.record.env },
+        clock,
+        timeScale,
+        log,
+      }),
       plan: () => ({
         catalogue: this.#catalogue,
         policy,

@@ -23,6 +23,7 @@ type PerHost =
   | "target"
   | "registryVersion"
   | "shell"
+  | "containerShell"
   | "sshTarget"
   | "hostKeysFile"
   | "prelude"
@@ -57,16 +58,18 @@ export function createCarrying(deps: CarryingDeps): CarriedHosts {
     const local = localUser(env);
     return resolveTarget(record, { local, files: configFiles(local.home), run: matchRunner(env) });
   };
-  const shellOf = ({ id, record }: Carried): RemoteShell => {
+  const shellsOf = ({ id, record }: Carried): Pick<CarriedHostDeps, "shell" | "containerShell"> => {
     const machine = sshShell(pool, () => targetOf(record), id, clock);
-    return record.container === "none" || record.container === "auto" ? machine : containerShell(machine, record.container);
+    const inside = (container: string): RemoteShell =>
+      container === "none" || container === "auto" ? machine : containerShell(machine, container);
+    return { shell: inside(record.container), containerShell: inside };
   };
   return new CarriedHosts({
     ...deps,
     host: (carried: Carried, more) => ({
       ...common,
       ...more,
-      shell: shellOf(carried),
+      ...shellsOf(carried),
       sshTarget: () => targetOf(carried.record),
       hostKeysFile,
       prelude: REMOTE_PATH,

@@ -8,8 +8,7 @@ import type { Clock } from "../daemon/clock.ts";
 import type { KeyPair } from "../daemon/identity.ts";
 import type { Log } from "../daemon/log.ts";
 import { isAdapter } from "../tasks/adapter-name.ts";
-import type { AttemptFiles } from "../tasks/attempt-files.ts";
-import { because, type Standing } from "../tasks/attempt-state.ts";
+import { because } from "../tasks/attempt-state.ts";
 import { AttemptStore } from "../tasks/attempt-store.ts";
 import { Attempts } from "../tasks/attempts.ts";
 import { recall } from "../tasks/forwarding.ts";
@@ -21,6 +20,7 @@ import { createElsewhere } from "./elsewhere.ts";
 import { Follower } from "./follower.ts";
 import type { Hand } from "./hand.ts";
 import type { Place, Places } from "./place.ts";
+import { judgeRemote } from "./remote-judge.ts";
 import { refuseRemote, type RemotePlanDeps } from "./remote-plan.ts";
 
 export interface RemoteTasksDeps {
@@ -98,14 +98,6 @@ export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
       await Promise.all([tasks.run(stopped), main.follower.run(stopped), deps.places.run(stopped), elsewhere.sweep(stopped)]);
     },
   };
-}
-
-/** Whether its runner lives is asked there; here is only what came of it. */
-export function judgeRemote({ intent, spec, end, exit, launch }: AttemptFiles): Standing {
-  if (intent === undefined || spec === undefined) return { type: "void" };
-  if (end !== undefined) return { type: "ended", end };
-  if (exit !== undefined) return { type: "exited", exit };
-  return launch?.remote === undefined ? { type: "accepted" } : { type: "running", runner: { pid: 0, started: "", bootId: "elsewhere" } };
 }
 
 function diskLow(dir: string, minFreeBytes: number): string | undefined {

@@ -143,6 +143,8 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
       ownEnv: process.env,
     },
     sealing: () => identity.sealing,
+    typeDirs: paths.agentTypeDirs,
+    signal: abort.signal,
     maxConcurrent,
     minFreeBytes: settings.minFreeMb * 1024 * 1024,
     logLimitBytes: policy.logLimitBytes ?? LOG_FILE_LIMIT_BYTES,

@@ -22,6 +22,8 @@ export const LaunchNote = z.object({
   adapter: z.string(),
   /** Its directory on the machine it runs on, if that is another one. */
   remote: z.string().optional(),
+  /** It runs in this one there, or here. */
+  container: z.string().optional(),
 });
 export type LaunchNote = z.infer<typeof LaunchNote>;
 

@@ -1,16 +1,25 @@
 /** What the link asks of this host's tasks and their logs, on the real files and processes. */
 import { readFileSync, statfsSync } from "node:fs";
+import type { MaestroError } from "@maestro/shared/errors";
 import type { HostFrame } from "@maestro/shared/protocol/link";
+import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { BUILTIN } from "../adapters/builtin.ts";
 import { readOutcome } from "../adapters/headless.ts";
+import { containerShell } from "../carrier/container-shell.ts";
+import { createElsewhere } from "../carrier/elsewhere.ts";
+import { Places } from "../carrier/place.ts";
+import { processShell } from "../carrier/process-shell.ts";
+import { judgeRemote } from "../carrier/remote-judge.ts";
 import type { Clock } from "../daemon/clock.ts";
 import type { KeyPair } from "../daemon/identity.ts";
 import type { Log } from "../daemon/log.ts";
+import { refuseAgent, refuseSession } from "../daemon/shell-policy.ts";
+import { REMOTE_PATH } from "../transports/ssh/remote-path.ts";
 import { isAdapter } from "./adapter-name.ts";
 import { AttemptStore } from "./attempt-store.ts";
 import { judge } from "./attempt-state.ts";
 import { Attempts } from "./attempts.ts";
-import { recall } from "./forwarding.ts";
+import { recall, refuseNames } from "./forwarding.ts";
 import { linkedTasks, type RunningTasks } from "./linked-tasks.ts";
 import { LiveAttempt, type LiveDeps } from "./live-attempt.ts";
 import { localBody } from "./local-body.ts";
@@ -36,6 +45,10 @@ export interface HostTasksDeps {
   logLimitBytes: number;
   draining(): boolean;
   offsetMs(): number;
+  /** Of agent types: those of a container are looked for in it. */
+  typeDirs: readonly string[];
+  /** The daemon goes. */
+  signal: AbortSignal;
   send(frame: HostFrame): void;
   /** Named between every two effects; nothing hangs on it here, tests end the process there [F2]. */
   passed(step: string): void;
@@ -45,6 +58,10 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
   const { clock, timeScale, log, work, bootId, attemptsDir, logLimitBytes, offsetMs, passed } = deps;
   const store = new AttemptStore(attemptsDir, passed);
   const logs: LogShipper = new LogShipper({ clock, log, shipped: (attempt) => attempts.shipped(attempt) });
+  const containerHost = processShell(
+    () => ({ ...work.baseEnv(), DOCKER_HOST: work.ownEnv["DOCKER_HOST"], CONTAINER_HOST: work.ownEnv["CONTAINER_HOST"] }),
+    clock,
+  );
   const runner = installRunner(deps.runnerDir, log);
   const shells = (attempt: string) =>
     runnerShells(
@@ -57,22 +74,46 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     return readOutcome(BUILTIN[adapter], { stdoutFile: file, type: type?.ok === true ? type.value : undefined }, exit);
   };
   const living: LiveDeps = { store, clock, timeScale, log, logs, outcome, logLimitBytes, offsetMs };
+  const places = new Places({
+    shellOf: (container) => containerShell(containerHost, container),
+    prelude: REMOTE_PATH,
+    typeDirs: deps.typeDirs,
+    policy: work.policy,
+    ownEnv: work.ownEnv,
+    record: { env: {} },
+    clock,
+    timeScale,
+    log,
+  });
+  const inContainers = createElsewhere({
+    ...living,
+    bootId,
+    passed,
+    signal: deps.signal,
+    placeOf: (container) => places.container(container ?? ""),
+  });
   const attempts: Attempts = new Attempts({
     ...living,
     logs,
     bootId,
     runner,
     shells,
-    judge: (files) => judge(files, { bootId, wallMs: clock.wallMs() }),
+    judge: (files) => (files.launch?.remote === undefined ? judge(files, { bootId, wallMs: clock.wallMs() }) : judgeRemote(files)),
     live: (following, stopped) =>
-      new LiveAttempt(living, following, localBody(following.spec.attempt, following.runner, { store, clock, log }, stopped), stopped),
-    launcher: (parts) => localLaunch({ store, logs, bootId, runner, shells, logLimitBytes, passed, uptimeCs: readUptimeCs }, parts),
-    refuse: (spec) => refuseWork(spec, work),
-    foresee: (spec) => foreseeWork(spec, work),
-    plan: (spec, sealed, file) => planWork(spec, sealed, file, work),
+      following.launch.remote === undefined
+        ? new LiveAttempt(living, following, localBody(following.spec.attempt, following.runner, { store, clock, log }, stopped), stopped)
+        : inContainers.live(following, stopped),
+    launcher(parts) {
+      const here = localLaunch({ store, logs, bootId, runner, shells, logLimitBytes, passed, uptimeCs: readUptimeCs }, parts);
+      return (entry, planned, foreseen) => (isContained(entry.spec) ? inContainers.launch : here)(entry, planned, foreseen);
+    },
+    refuse: (spec) => (isContained(spec) ? refuseContained(spec, work) : refuseWork(spec, work)),
+    foresee: (spec) => (isContained(spec) ? undefined : foreseeWork(spec, work)),
+    plan: (spec, sealed, file) => (isContained(spec) ? inContainers.plan(spec, sealed) : planWork(spec, sealed, file, work)),
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
-    removeWorkspace: (note, spec) => removeWorkspace(note, spec, work.place),
-    recall: (spec, child) => recall(spec, child === undefined ? "" : environOf(child), work.ownEnv),
+    removeWorkspace: (note, spec) =>
+      note.remote === undefined ? removeWorkspace(note, spec, work.place) : inContainers.removeWorkspace(note),
+    recall: (spec, child) => recall(spec, child === undefined || isContained(spec) ? "" : environOf(child), work.ownEnv),
     maxConcurrent: deps.maxConcurrent,
     draining: deps.draining,
     diskLow: () => diskLow([attemptsDir, work.place.root], deps.minFreeBytes),
@@ -81,7 +122,29 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     passed,
   });
   attempts.adopt();
-  return linkedTasks(attempts, logs);
+  const tasks = linkedTasks(attempts, logs);
+  return {
+    ...tasks,
+    seen() {
+      tasks.seen();
+      places.seen();
+    },
+    async run(stopped) {
+      await Promise.all([tasks.run(stopped), places.run(stopped), inContainers.sweep(stopped)]);
+    },
+  };
+}
+
+/** `none`: as without it, on a host that is no container itself. */
+const isContained = ({ container }: AttemptSpec): boolean => container !== undefined && container !== "none";
+
+/** Of what is to run in a container: what that has is seen when it is started. */
+function refuseContained(spec: AttemptSpec, { catalogue, policy }: WorkPlanDeps): MaestroError | undefined {
+  catalogue.refresh();
+  const type = spec.agent === undefined ? undefined : catalogue.resolve(spec.agent.type, spec.agent.definition);
+  if (type?.ok === false) return type.error;
+  const refusal = type === undefined || spec.agent === undefined ? refuseSession(policy) : refuseAgent(policy, spec.agent, type.value);
+  return refusal ?? refuseNames(spec, policy);
 }
 
 /** Of what exists of the ways there: a root that is still to be made counts by its parent. */

@@ -107,6 +107,12 @@ export const TaskBody = z.strictObject({
   workspace: WorkspaceSpec.optional(),
   /** Relative to the workspace. */
   cwd: Path.optional(),
+  /** A container of the host, by name, in which it runs; it has to run already. */
+  container: z
+    .string()
+    .max(128)
+    .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, "must be the name of a container")
+    .optional(),
   priority: z.int().min(1).max(5).optional(),
   /** From start to end; default 1,800 s. */
   timeoutMs: z.int().min(MIN_TASK_TIMEOUT_MS).max(MAX_TASK_TIMEOUT_MS).optional(),

@@ -31,6 +31,8 @@ export const AttemptSpec = z.object({
   command: z.array(z.string()).optional(),
   workspace: WorkspaceSpec,
   cwd: z.string().max(4096).optional(),
+  /** It is to run in this container of the host, which has to run. */
+  container: z.string().max(128).optional(),
   env: Env,
   /** Names that the host takes from its own environment, as far as its policy allows. */
   hostEnv: z.array(z.string().max(128)).max(32),

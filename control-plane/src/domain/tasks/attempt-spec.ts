@@ -28,6 +28,8 @@ export function attemptSpec({ task, target, attempt, spec: { body, agents }, pro
     // An agent was given its directory when it was assigned: what it is asked to do is there.
     workspace: body.workspace ?? (agent === undefined ? { mode: "default" } : { mode: "path", path: agent.workspace }),
     ...(body.cwd === undefined ? {} : { cwd: body.cwd }),
+    // `auto` is what would be without it; `none` is not, where the host's record names one.
+    ...(body.container === undefined || body.container === "auto" ? {} : { container: body.container }),
     env: body.env ?? {},
     hostEnv: body.hostEnv ?? [],
     secretNames: [...new Set([...sealed, ...(body.secrets ?? [])])],

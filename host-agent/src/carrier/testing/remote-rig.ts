@@ -16,6 +16,7 @@ import { openPolicy } from "../../daemon/policy.ts";
 import type { RunningTasks } from "../../tasks/linked-tasks.ts";
 import { seal } from "../../tasks/testing/sealed.ts";
 import { Hand, type RemoteFacts } from "../hand.ts";
+import { Places } from "../place.ts";
 import { createRemoteTasks, type RemoteTasksDeps } from "../remote-tasks.ts";
 import { LocalShell } from "./local-shell.ts";
 
@@ -90,6 +91,17 @@ export class RemoteRig {
       timeScale: 0.05,
       log: silentLog,
       hand,
+      places: new Places({
+        shellOf: () => this.line,
+        prelude: "",
+        typeDirs: [],
+        policy: openPolicy,
+        ownEnv: process.env,
+        record,
+        clock: systemClock,
+        timeScale: 0.05,
+        log: silentLog,
+      }),
       plan: () => ({
         catalogue: new TypeCatalogue([], detector, () => undefined),
         policy: openPolicy,

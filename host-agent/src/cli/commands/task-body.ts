@@ -44,6 +44,7 @@ export const bodyFlags = {
   "to-workspace": flag.text("its directory on the host; a relative one is of this machine", "path"),
   worktree: flag.text("a git worktree of this repository on the host", "repo"),
   branch: flag.text("the worktree's branch; default: maestro/<task>", "branch"),
+  container: flag.text("in this container of the host, which has to run; none: in none, where the host's record names one", "name"),
   group: flag.each("at most so many of a name run at once", "name:limit", group),
   trace: flag.toggle("stamp each line of its log"),
 };
@@ -92,6 +93,7 @@ export function taskBody({ flags, prompt, argv, env, workspace, worktree }: Body
     ...(flags["new-workspace"] ? { workspace: { mode: "default" } } : {}),
     ...(workspace === undefined ? {} : { workspace: { mode: "path", path: workspace } }),
     ...(worktree === undefined ? {} : { workspace: { mode: "worktree", repo: worktree, ...given("branch", flags.branch) } }),
+    ...given("container", flags.container),
     ...given("group", limit),
     ...(flags.trace ? { trace: true } : {}),
   };

@@ -50,6 +50,8 @@ export function standaloneTasks(dir: string, more: Partial<HostTasksDeps> = {}):
       ownEnv: process.env,
     },
     sealing: () => sealing,
+    typeDirs: [],
+    signal: abort.signal,
     maxConcurrent: 8,
     minFreeBytes: 0,
     logLimitBytes: 1024 ** 3,
