@@ -2,6 +2,7 @@
 import type { AnyAuthMethod } from "ssh2";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
+import { stripUnsafe } from "@maestro/shared/sanitize";
 import type { SshTarget } from "../ssh-target.ts";
 import { agentOfOne } from "./agent.ts";
 import type { Limits } from "./deadline.ts";
@@ -51,7 +52,7 @@ export class Authentication {
 
   #takesNoKeys(left: readonly string[]): MaestroError {
     const { user } = this.#target;
-    return maestroError("ssh_auth_failed", `${placeOf(this.#target)} takes no keys from ${user}, only: ${left.join(", ")}.`, {
+    return maestroError("ssh_auth_failed", `${placeOf(this.#target)} takes no keys from ${user}, only: ${stripUnsafe(left.join(", "))}.`, {
       field: "user",
       hint: "Maestro uses keys and no passwords. See PubkeyAuthentication and AuthenticationMethods of its sshd_config.",
     });
@@ -74,4 +75,4 @@ export class Authentication {
 }
 
 const nameOf = (offer: Offer): string =>
-  offer.kind === "file" ? offer.path : `the agent's ${offer.key.comment === "" ? offer.key.type : offer.key.comment}`;
+  offer.kind === "file" ? offer.path : `the agent's ${offer.key.comment === "" ? offer.key.type : stripUnsafe(offer.key.comment)}`;

@@ -1,6 +1,7 @@
 /** From a target to a connection: the route, the handshake, the host's key, then our own keys; each wait has an end. */
 import type { Duplex } from "node:stream";
 import { err, ok, type Result } from "@maestro/shared/result";
+import { escapeUnsafe } from "@maestro/shared/sanitize";
 import type { SshTarget } from "../ssh-target.ts";
 import type { SshConnection } from "./connection.ts";
 import type { DialOptions } from "./dial-options.ts";
@@ -22,7 +23,10 @@ export async function dial(target: SshTarget, options: DialOptions): Promise<Res
       options.observe({ type: "connected", via: "ProxyCommand" });
       const made = await handshake(target, stream, undefined, options);
       if (made.ok || said() === "") return made;
-      return err({ ...made.error, detail: `${made.error.detail} ProxyCommand said: ${said().split("\n").at(-1) ?? ""}` });
+      return err({
+        ...made.error,
+        detail: `${made.error.detail} ProxyCommand said: ${escapeUnsafe(said().split("\n").at(-1) ?? "").slice(0, 512)}`,
+      });
     }
   }
 }
