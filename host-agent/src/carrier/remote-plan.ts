@@ -14,6 +14,7 @@ import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { sizeInBytes, type Policy } from "../daemon/policy.ts";
 import { refuseAgent, refuseSession } from "../daemon/shell-policy.ts";
 import { forwardedEnv, refuseNames } from "../tasks/forwarding.ts";
+import { branchOf, cloned, workingDirectory } from "../tasks/cloned.ts";
 import { traced } from "../tasks/trace.ts";
 import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { RemoteFacts } from "./hand.ts";
@@ -44,8 +45,9 @@ export function planRemote(spec: AttemptSpec, sealed: Readonly<Record<string, st
   if (!forwarded.ok) return forwarded;
   const { home, user, shell, lang, path: searchPath } = deps.facts;
   const { resource_limits: limits } = type;
+  const branch = branchOf(spec);
   return ok({
-    argv: spec.trace ? traced(headless.argv, randomBytes(16).toString("hex")) : headless.argv,
+    argv: spec.trace ? traced(cloned(headless.argv, spec), randomBytes(16).toString("hex")) : cloned(headless.argv, spec),
     env: {
       HOME: home,
       USER: user,
@@ -71,7 +73,7 @@ export function planRemote(spec: AttemptSpec, sealed: Readonly<Record<string, st
       cpus: limits?.cpus,
     },
     secrets: forwarded.value.secrets,
-    note: { workspace: place.workspace, kind: place.kind, adapter: adapter.name },
+    note: { workspace: place.workspace, kind: place.kind, ...(branch === undefined ? {} : { branch }), adapter: adapter.name },
   });
 }
 
@@ -93,7 +95,7 @@ function plan(spec: AttemptSpec, { catalogue, policy, record, facts, program }: 
     type.value,
     adapter,
     adapter.binaries.length === 0 ? undefined : program(adapter),
-    place.value.cwd,
+    workingDirectory(spec, place.value.cwd),
     facts.user === "root",
   );
   if (!headless.ok) return headless;
@@ -119,7 +121,7 @@ interface Place {
 function placeOf(spec: AttemptSpec, record: Pick<RemoteRecord, "cwd">, facts: RemoteFacts): Result<Place> {
   const workspace = workspaceOf(spec, record, facts);
   if (!workspace.ok) return workspace;
-  if (spec.cwd === undefined) return ok({ ...workspace.value, cwd: workspace.value.workspace });
+  if (spec.cwd === undefined || spec.repository !== undefined) return ok({ ...workspace.value, cwd: workspace.value.workspace });
   const cwd = spec.cwd.startsWith("~") ? resolveThere(spec.cwd, facts, "cwd") : ok(path.posix.resolve(workspace.value.workspace, spec.cwd));
   if (!cwd.ok) return cwd;
   const { value } = cwd;

@@ -15,6 +15,7 @@ import { locateProgram } from "../adapters/locate.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { refuseAgent, refuseBinary, refuseSession } from "../daemon/shell-policy.ts";
 import type { LaunchNote } from "./attempt-files.ts";
+import { branchOf, cloned, workingDirectory } from "./cloned.ts";
 import { traced } from "./trace.ts";
 import { forwardedEnv, refuseNames } from "./forwarding.ts";
 import type { Limits } from "./runner.ts";
@@ -100,13 +101,14 @@ export async function planWork(
   const prepared = await prepareWorkspace(spec, type.workspace_template, log, deps.place);
   if (!prepared.ok) return prepared;
   const { cwd, ...where } = prepared.value;
-  const planned = planHeadless(spec, type, adapter, program, cwd);
+  const planned = planHeadless(spec, type, adapter, program, workingDirectory(spec, cwd));
   if (!planned.ok) return planned;
   const located = locate(planned.value.argv, cwd, deps);
   if (!located.ok) return located;
+  const branch = branchOf(spec);
   const { TERM: _term, COLORTERM: _colours, ...base } = deps.baseEnv();
   return ok({
-    argv: spec.trace ? traced(located.value, randomBytes(16).toString("hex")) : located.value,
+    argv: spec.trace ? traced(cloned(located.value, spec), randomBytes(16).toString("hex")) : cloned(located.value, spec),
     env: {
       ...base,
       TERM: "dumb",
@@ -122,7 +124,7 @@ export async function planWork(
     cwd,
     limits: limitsOf(type),
     secrets: forwarded.value.secrets,
-    note: { ...where, adapter: adapter.name },
+    note: { ...where, ...(branch === undefined ? {} : { branch }), adapter: adapter.name },
   });
 }
 

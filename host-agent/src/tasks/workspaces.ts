@@ -84,7 +84,9 @@ export async function prepareWorkspace(
   const linked = linkLog(at.value.path, log);
   if (!linked.ok) return linked;
   if (made.value.kind !== "path") await keepOutOfGit(made.value.workspace, place.env);
-  const cwd = resolveCwd(spec.cwd, made.value.workspace, place.rules);
+  // Of a repository that is yet to be cloned it is looked for then.
+  const below = spec.repository === undefined ? spec.cwd : undefined;
+  const cwd = resolveCwd(below, made.value.workspace, place.rules);
   return cwd.ok ? ok({ ...made.value, cwd: cwd.value }) : cwd;
 }
 

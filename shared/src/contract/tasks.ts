@@ -1,5 +1,6 @@
 /** Tasks as the API takes and gives them. Times are ISO-8601 UTC, durations milliseconds unless named otherwise. */
 import * as z from "zod";
+import { Repository } from "./repository.ts";
 import { EnvMap, Labels } from "./maps.ts";
 import { EnvName, Slug } from "./agent-types.ts";
 import { TASK_REASON_CODES, WAITING_CODES } from "./task-reasons.ts";
@@ -105,7 +106,9 @@ export const TaskBody = z.strictObject({
   /** Where a task without an agent may run. A `target:<name>` label of the task does the same as `host`. */
   on: HostSelector.optional(),
   workspace: WorkspaceSpec.optional(),
-  /** Relative to the workspace. */
+  /** Cloned into `repo` of a workspace of the task's own, or of the one that is given; the task works in it. */
+  repository: Repository.optional(),
+  /** Relative to the workspace, or to the repository. */
   cwd: Path.optional(),
   /** A container of the host, by name, in which it runs; it has to run already. */
   container: z

@@ -1,5 +1,6 @@
 /** Tasks and logs on the link. [TK] [LG] */
 import * as z from "zod";
+import { Repository } from "../contract/repository.ts";
 import { TaskReason, Usage, WorkspaceSpec } from "../contract/tasks.ts";
 
 const Ref = z.string().min(1).max(63);
@@ -31,6 +32,8 @@ export const AttemptSpec = z.object({
   command: z.array(z.string()).optional(),
   workspace: WorkspaceSpec,
   cwd: z.string().max(4096).optional(),
+  /** Cloned before it begins; `cwd` is below it then. */
+  repository: Repository.optional(),
   /** It is to run in this container of the host, which has to run. */
   container: z.string().max(128).optional(),
   env: Env,

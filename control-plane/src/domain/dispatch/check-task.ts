@@ -106,7 +106,12 @@ const plainCredential = (name: string, field: string): MaestroError =>
     hint: `Leave the value out (--env ${name}) and it is taken from your environment and sealed; or keep it as a secret: maestro secret set ${name}`,
   });
 
-function workspaceProblem({ workspace, cwd }: TaskBody): MaestroError | undefined {
+function workspaceProblem({ workspace, cwd, repository }: TaskBody): MaestroError | undefined {
+  if (repository !== undefined && workspace?.mode === "worktree")
+    return maestroError("field_invalid", "Both a repository to clone and a worktree of one are asked for.", {
+      field: "repository",
+      hint: "Leave one of them out.",
+    });
   const path = pathOf(workspace);
   if (path !== undefined) {
     const checked = checkPath(path.path, path.field);

@@ -26,7 +26,11 @@ export function attemptSpec({ task, target, attempt, spec: { body, agents }, pro
     ...(prompt === null ? {} : { prompt }),
     ...(body.command === undefined ? {} : { command: body.command }),
     // An agent was given its directory when it was assigned: what it is asked to do is there.
-    workspace: body.workspace ?? (agent === undefined ? { mode: "default" } : { mode: "path", path: agent.workspace }),
+    // A repository is cloned for this task alone.
+    workspace:
+      body.workspace ??
+      (agent === undefined || body.repository !== undefined ? { mode: "default" } : { mode: "path", path: agent.workspace }),
+    ...(body.repository === undefined ? {} : { repository: body.repository }),
     ...(body.cwd === undefined ? {} : { cwd: body.cwd }),
     // `auto` is what would be without it; `none` is not, where the host's record names one.
     ...(body.container === undefined || body.container === "auto" ? {} : { container: body.container }),

@@ -54,6 +54,10 @@ describe("what is sent", { timeout: 30_000 }, () => {
       { prompt: "x", idempotent: true, onLost: "retry", model: "m", description: "d", trace: true, labels: { target: "gpu-1" } },
     ],
     [["x", "--to-workspace", "/w"], { prompt: "x", workspace: { mode: "path", path: "/w" } }],
+    [
+      ["x", "--repo", "git@github.com:me/app.git", "--branch", "b"],
+      { prompt: "x", repository: { url: "git@github.com:me/app.git", branch: "b" } },
+    ],
     [["x", "--container", "dev"], { prompt: "x", container: "dev" }],
     [["x", "--new-workspace"], { prompt: "x", workspace: { mode: "default" } }],
     [["x", "--worktree", "/r", "--branch", "b"], { prompt: "x", workspace: { mode: "worktree", repo: "/r", branch: "b" } }],

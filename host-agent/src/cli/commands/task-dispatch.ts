@@ -34,19 +34,21 @@ export const taskDispatch = defineCommand({
   conflicts: [
     ["sync", "async"],
     ["new-workspace", "to-workspace", "worktree"],
-    ["to-workspace", "branch"],
-    ["new-workspace", "branch"],
+    ["repo", "worktree"],
   ],
   passthrough: true,
   examples: [
-    'maestro task dispatch "Review the change" --to code-reviewer --sync',
+    'maestro task dispatch "Fix the build" --to reviewer --repo git@github.com:me/app.git --env GH_TOKEN --sync',
     "maestro task dispatch --host gpu-1 --timeout 3600 --exec -- make test",
   ],
   async run(context, { params, flags, passthrough }) {
     const { api, out, io } = context;
     const work = await workOf({ flags, word: params.prompt, argv: passthrough }, io);
-    if (flags.branch !== undefined && flags.worktree === undefined)
-      throw fail("usage", "--branch is the branch of a worktree.", { field: "branch", hint: "Give --worktree <repo> as well." });
+    if (flags.branch !== undefined && flags.worktree === undefined && flags.repo === undefined)
+      throw fail("usage", "--branch is the branch of a worktree, or of a clone.", {
+        field: "branch",
+        hint: "Give --worktree <repo> or --repo <url> as well.",
+      });
     const client = api();
     const workspace = await onHost(context, client, flags, "to-workspace");
     const worktree = await onHost(context, client, flags, "worktree");
