@@ -22,10 +22,11 @@ export async function dial(target: SshTarget, options: DialOptions): Promise<Res
       const { stream, said } = runProxyCommand(target.route.line, options.env);
       options.observe({ type: "connected", via: "ProxyCommand" });
       const made = await handshake(target, stream, undefined, options);
-      if (made.ok || said() === "") return made;
+      const words = made.ok ? "" : await said(options);
+      if (made.ok || words === "") return made;
       return err({
         ...made.error,
-        detail: `${made.error.detail} ProxyCommand said: ${escapeUnsafe(said().split("\n").at(-1) ?? "").slice(0, 512)}`,
+        detail: `${made.error.detail} ProxyCommand said: ${escapeUnsafe(words.split("\n").at(-1) ?? "").slice(0, 512)}`,
       });
     }
   }

@@ -81,7 +81,7 @@ export function classifyHandshake(target: SshTarget, stage: Stage, cause: unknow
         hint: "See the log of its sshd: AllowUsers, the account's shell, MaxAuthTries.",
       },
     );
-  if (cause === undefined || /before handshake|ECONNRESET|ended|closed/i.test(`${said} ${errnoOf(cause) ?? ""}`))
+  if (cause === undefined || /before handshake|ECONNRESET|EPIPE|ended|closed/i.test(`${said} ${errnoOf(cause) ?? ""}`))
     return maestroError("ssh_unreachable", `${place} closed the connection before it said that it is an SSH server.`, {
       ...FIELD,
       hint: "It may be busy (MaxStartups), block this address, or serve something else on this port.",

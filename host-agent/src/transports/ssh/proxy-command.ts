@@ -1,6 +1,7 @@
 /** ProxyCommand of the user's own ssh_config: a process whose stdin and stdout are the connection. */
 import { spawn } from "node:child_process";
 import { Duplex } from "node:stream";
+import { within, type Limits } from "./deadline.ts";
 
 /** What such a command may need; the rest of our environment holds tokens and keys of agents. */
 const PASSED = [
@@ -18,10 +19,13 @@ const PASSED = [
   "XDG_RUNTIME_DIR",
 ];
 
+/** For what a process says as it ends. */
+const LAST_WORDS_MS = 1_000;
+
 export interface ProxyProcess {
   stream: Duplex;
-  /** The end of what it said on stderr, for people. */
-  said(): string;
+  /** Once it has ended, or soon: the end of what it said on stderr, for people. */
+  said(limits: Limits): Promise<string>;
 }
 
 /** @param line as ssh_config(5) has it, its tokens replaced. It ends with the stream. */
@@ -43,5 +47,12 @@ export function runProxyCommand(line: string, env: Readonly<Record<string, strin
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on("error", () => {});
   child.once("error", (cause) => stream.destroy(cause));
   stream.once("close", end);
-  return { stream, said: () => said.trim() };
+  const over = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  return {
+    stream,
+    async said(limits) {
+      await within(over, LAST_WORDS_MS, limits);
+      return said.trim();
+    },
+  };
 }
