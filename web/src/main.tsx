@@ -18,6 +18,7 @@ import "./styles/page.css";
 import "./styles/start.css";
 import "./styles/rows.css";
 import "./styles/hosts.css";
+import "./styles/remote.css";
 import "./styles/tasks.css";
 import "./styles/task-page.css";
 import "./styles/timeline.css";

@@ -4,6 +4,7 @@ import { ROUTES } from "@maestro/shared/contract/routes";
 import { NAME_PATTERN } from "@maestro/shared/names";
 import { call, type ApiError } from "../api/client.ts";
 import { byFame, defaultWorkspace, freeAgentName, startAgent, typeName, usable } from "../fleet/launch.ts";
+import { reachWords } from "../remote/words.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { CopyLine, Empty, Problem } from "../ui/parts.tsx";
 import { useFleet, useFleetStore } from "./fleet-context.tsx";
@@ -83,6 +84,7 @@ export function AssignAgent({ host: first, onClose }: { host?: string; onClose: 
             {hosts.map((candidate) => (
               <option key={candidate.id} value={candidate.id}>
                 {candidate.name}
+                {reachWords(candidate) === undefined ? "" : ` (${reachWords(candidate)})`}
                 {type.hosts.some((row) => row.host === candidate.id && row.report.detected.state === "found") ? "" : " — not installed"}
               </option>
             ))}

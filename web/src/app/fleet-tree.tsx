@@ -1,8 +1,9 @@
 /** The tree at the left: groups, hosts, agents, sessions. A tree of links and buttons, so that every key works as expected. */
 import { useState } from "react";
-import type { Host } from "@maestro/shared/contract/resources";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 import { fleetTree, type TreeNode } from "../fleet/tree.ts";
+import { RemoteTag } from "../remote/badges.tsx";
+import { hostWord } from "../remote/words.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Dot } from "../ui/parts.tsx";
 import { useFleet } from "./fleet-context.tsx";
@@ -85,13 +86,6 @@ function Nodes(props: NodesProps) {
   );
 }
 
-/** What there is to say of a host beside its name; nothing as long as all is well. */
-function hostWord(host: Host): string | undefined {
-  if (host.locked !== undefined) return "locked";
-  if (host.status !== "online") return host.status === "never" ? "not seen yet" : host.status;
-  return host.draining ? "draining" : undefined;
-}
-
 function Label({
   node,
   current,
@@ -117,6 +111,7 @@ function Label({
         <Link to="/hosts" onFollow={onFollow} title={node.host.name}>
           <Dot tone={node.tone} label={`Host, ${hostWord(node.host) ?? "online"}`} />
           <span className="name cut">{node.label}</span>
+          <RemoteTag host={node.host} />
           {hostWord(node.host) !== undefined && <span className="aside cut">{hostWord(node.host)}</span>}
         </Link>
       );

@@ -90,8 +90,9 @@ describe("fleet tree", () => {
       hostTone(host("a", { draining: true })),
       hostTone(host("a", { status: "stale" })),
       hostTone(host("a", { status: "never" })),
+      hostTone(host("a", { status: "lost", enabled: false })),
       hostTone(host("a", { locked: { reason: "x", at: AT } })),
-    ]).toEqual(["working", "idle", "away", "off", "failed"]);
+    ]).toEqual(["working", "idle", "away", "off", "off", "failed"]);
     expect([
       sessionTone(session("a", "h")),
       sessionTone(session("a", "h", { status: "ended", end: { reason: "exited", code: 0, atMs: 0 } })),

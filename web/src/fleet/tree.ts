@@ -91,6 +91,7 @@ export const endTone = ({ reason, code = 0, signal }: SessionEnd): Tone =>
 
 export function hostTone(host: Host): Tone {
   if (host.locked !== undefined) return "failed";
+  if (host.enabled === false) return "off";
   switch (host.status) {
     case "online":
       return host.draining ? "idle" : "working";

@@ -16,6 +16,7 @@ import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
 import { CopyLine, Dot, Problem } from "../ui/parts.tsx";
 import { Dispatch } from "./dispatch.tsx";
+import { RemoteTag } from "../remote/badges.tsx";
 
 export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
   const fleet = useFleet();
@@ -45,7 +46,10 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
         </div>
       </div>
       <div className="two wide-only">
-        <span className="cut">{agent.host.name}</span>
+        <span className="row">
+          <span className="cut">{agent.host.name}</span>
+          <RemoteTag host={fleet.hosts.find(({ id }) => id === agent.host.id)} />
+        </span>
         <span className="muted small mono cut">{stripUnsafe(agent.workspace)}</span>
       </div>
       <span

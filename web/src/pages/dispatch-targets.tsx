@@ -5,8 +5,10 @@ import type { MaestroError } from "@maestro/shared/errors";
 import { useFleet } from "../app/fleet-context.tsx";
 import { typeName, usable } from "../fleet/launch.ts";
 import { hostTone } from "../fleet/tree.ts";
+import { hostWord, reachWords } from "../remote/words.ts";
 import { Field, Wrong } from "../ui/field.tsx";
 import { Dot } from "../ui/parts.tsx";
+import { RemoteTag } from "../remote/badges.tsx";
 
 /** From so many on they can be narrowed. */
 const MANY = 8;
@@ -74,6 +76,7 @@ function AgentWords({ agent }: { agent: Agent }) {
         {agent.name} <span className="muted">{type === undefined ? agent.type : typeName(type)}</span>
       </span>
       <span className="muted small cut">{away ? `waits for ${agent.host.name}` : agent.host.name}</span>
+      <RemoteTag host={host} />
       {host !== undefined && <Dot tone={hostTone(host)} label={`Host ${host.status}`} />}
     </span>
   );
@@ -98,7 +101,8 @@ export function PickHost({
           {hosts.map((host) => (
             <option key={host.id} value={host.name}>
               {host.name}
-              {usable(host) ? "" : host.draining ? " — draining" : ` — ${host.locked === undefined ? host.status : "locked"}`}
+              {reachWords(host) === undefined ? "" : ` (${reachWords(host)})`}
+              {usable(host) ? "" : ` — ${hostWord(host) ?? host.status}`}
             </option>
           ))}
         </select>

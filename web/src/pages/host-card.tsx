@@ -1,5 +1,5 @@
 /** One machine: state, platform, load, the agent CLIs it has, and what can be done with it. */
-import type { ReactNode } from "react";
+import { useState } from "react";
 import type { Host } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { call } from "../api/client.ts";
@@ -7,60 +7,42 @@ import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { may } from "../app/may.ts";
 import { useAction } from "../app/use-action.ts";
 import { hostTone } from "../fleet/tree.ts";
+import { hostWord } from "../remote/words.ts";
 import { Icon } from "../ui/icons.tsx";
-import { Ago, Dot, Problem } from "../ui/parts.tsx";
+import { Dot, Problem } from "../ui/parts.tsx";
+import { CheckHost } from "./check-host.tsx";
 import { HostClis } from "./host-clis.tsx";
+import { HostFacts } from "./host-facts.tsx";
 import { HostMenu } from "./host-menu.tsx";
 import { HostSteps } from "./host-steps.tsx";
 import { LockedHost } from "./locked-host.tsx";
+import { RemoteAway } from "../remote/away.tsx";
+import { RemoteBadges } from "../remote/badges.tsx";
 
 export function HostCard({ host }: { host: Host }) {
   const fleet = useFleet();
   const store = useFleetStore();
   const action = useAction();
+  const [checking, setChecking] = useState(false);
   const operator = may(fleet.me, "operator");
-  const resume = (): void =>
-    action.run(
-      () => call(ROUTES.hostResume, { id: host.id }),
-      () => store.refetch(["hosts"]),
-    );
+  const refetch = (): void => store.refetch(["hosts"]);
+  const resume = (): void => action.run(() => call(ROUTES.hostResume, { id: host.id }), refetch);
+  const enable = (): void => action.run(() => call(ROUTES.hostUpdate, { id: host.id, body: { enabled: true } }), refetch);
 
   return (
     <article className="card host-card" aria-label={`Host ${host.name}`} data-host={host.id}>
       <header>
-        <Dot tone={hostTone(host)} label={host.status} />
+        <Dot tone={hostTone(host)} label={hostWord(host) ?? host.status} />
         <h2 className="grow cut" title={host.name}>
           {host.name}
         </h2>
         <HostTags host={host} />
-        {operator && <HostMenu host={host} action={action} />}
+        {operator && <HostMenu host={host} action={action} onTest={() => setChecking(true)} />}
       </header>
+      <RemoteBadges host={host} />
       {host.locked !== undefined && <LockedHost host={host} locked={host.locked} />}
-      <dl className="facts">
-        <Fact name="System">
-          {host.platform === undefined
-            ? "not reported yet"
-            : `${host.platform.os} ${host.platform.release} · ${host.platform.arch} · ${host.platform.cpus} CPUs · ${Math.round(host.platform.memoryBytes / 2 ** 30)} GiB`}
-        </Fact>
-        <Fact name="Terminals">
-          {host.sessions} {host.sessions === 1 ? "session" : "sessions"}
-          {host.platform !== undefined &&
-            (host.platform.tmux === undefined ? " · no tmux, sessions use a PTY" : ` · tmux ${host.platform.tmux}`)}
-        </Fact>
-        <Fact name="Seen">
-          {host.lastSeenAt === undefined ? "never" : <Ago at={host.lastSeenAt} />}
-          {host.agentVersion !== undefined && <span className="muted"> · version {host.agentVersion}</span>}
-        </Fact>
-        {host.metrics !== undefined && host.status === "online" && host.locked === undefined && (
-          <Fact name="Load">
-            <div className="meters">
-              <Meter name="CPU" value={host.metrics.cpu} />
-              <Meter name="Memory" value={host.metrics.memory} />
-              <Meter name="Disk" value={host.metrics.disk} />
-            </div>
-          </Fact>
-        )}
-      </dl>
+      <RemoteAway host={host} />
+      <HostFacts host={host} />
       <HostClis host={host} />
       {action.error !== undefined && (
         <div className="problem">
@@ -75,17 +57,41 @@ export function HostCard({ host }: { host: Host }) {
               <Icon name="play" /> Resume
             </button>
           )}
+          {host.enabled === false && may(fleet.me, "owner") && (
+            <button type="button" className="button small" disabled={action.busy} onClick={enable}>
+              <Icon name="play" /> Switch on
+            </button>
+          )}
+          {host.transport !== "link" && (
+            <button type="button" className="button small" onClick={() => setChecking(true)}>
+              <Icon name="again" /> Test
+            </button>
+          )}
         </footer>
       )}
+      {checking && <CheckHost host={host} onClose={() => setChecking(false)} />}
     </article>
   );
 }
 
 function HostTags({ host }: { host: Host }) {
+  const marked = host.default === true && (
+    <span className="tag" title="Marked as the one to choose">
+      default
+    </span>
+  );
   // What was seen of it last says nothing about which of the two machines it was.
   if (host.locked !== undefined) return <span className="tag danger">locked</span>;
+  if (host.enabled === false)
+    return (
+      <>
+        {marked}
+        <span className="tag">off</span>
+      </>
+    );
   return (
     <>
+      {marked}
       {host.draining && <span className="tag warn">draining</span>}
       <span
         className={`tag ${host.status === "online" ? "ok" : host.status === "stale" ? "warn" : host.status === "lost" ? "danger" : ""}`}
@@ -93,24 +99,5 @@ function HostTags({ host }: { host: Host }) {
         {host.status === "never" ? "not seen yet" : host.status}
       </span>
     </>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </>
-  );
-}
-
-function Meter({ name, value }: { name: string; value: number }) {
-  return (
-    <span className="meter">
-      {name}
-      <progress max={1} value={value} aria-label={name} />
-      {Math.round(value * 100)}%
-    </span>
   );
 }

@@ -1,25 +1,31 @@
-/** What is seldom done with a machine: drain it, or remove it. */
+/** What is seldom done with a machine: drain it, mark it, change how it is reached, or remove it. */
 import { useState } from "react";
-import type { Host } from "@maestro/shared/contract/resources";
+import type { Host, HostPatch } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
-import { call, command } from "../api/client.ts";
+import { call } from "../api/client.ts";
 import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { may } from "../app/may.ts";
 import type { Action } from "../app/use-action.ts";
-import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
-import { Problem } from "../ui/parts.tsx";
+import { EditRemote } from "./edit-remote.tsx";
+import { RemoveHost } from "./remove-host.tsx";
 
-export function HostMenu({ host, action }: { host: Host; action: Action }) {
+interface HostMenuProps {
+  host: Host;
+  action: Action;
+  onTest: () => void;
+}
+
+export function HostMenu({ host, action, onTest }: HostMenuProps) {
   const fleet = useFleet();
   const store = useFleetStore();
-  const [removing, setRemoving] = useState(false);
-  const set = (route: typeof ROUTES.hostDrain | typeof ROUTES.hostResume): void =>
-    action.run(
-      () => call(route, { id: host.id }),
-      () => store.refetch(["hosts"]),
-    );
+  const [opened, setOpened] = useState<"nothing" | "edit" | "remove">("nothing");
+  const owner = may(fleet.me, "owner");
+  const isRemote = host.transport !== "link";
+  const refetch = (): void => store.refetch(["hosts"]);
+  const set = (route: typeof ROUTES.hostDrain | typeof ROUTES.hostResume): void => action.run(() => call(route, { id: host.id }), refetch);
+  const change = (body: HostPatch): void => action.run(() => call(ROUTES.hostUpdate, { id: host.id, body }), refetch);
   return (
     <>
       <Menu className="button quiet icon small" ariaLabel={`Actions for ${host.name}`} label={<Icon name="more" />}>
@@ -30,15 +36,26 @@ export function HostMenu({ host, action }: { host: Host; action: Action }) {
           };
           return (
             <>
+              {isRemote && <MenuItem onSelect={then(onTest)}>Test it…</MenuItem>}
+              {isRemote && owner && <MenuItem onSelect={then(() => setOpened("edit"))}>Edit…</MenuItem>}
+              {isRemote && owner && (
+                <MenuItem onSelect={then(() => change({ enabled: host.enabled === false }))}>
+                  {host.enabled === false ? "Switch on: connect to it again" : "Switch off: connect to it no more"}
+                </MenuItem>
+              )}
+              {isRemote && <hr />}
               {host.draining ? (
                 <MenuItem onSelect={then(() => set(ROUTES.hostResume))}>Resume: take work again</MenuItem>
               ) : (
                 <MenuItem onSelect={then(() => set(ROUTES.hostDrain))}>Drain: take no new work</MenuItem>
               )}
-              {may(fleet.me, "owner") && (
+              {owner && (
                 <>
+                  <MenuItem onSelect={then(() => change({ default: host.default !== true }))}>
+                    {host.default === true ? "Take the default mark away" : "Mark as default"}
+                  </MenuItem>
                   <hr />
-                  <MenuItem danger onSelect={then(() => setRemoving(true))}>
+                  <MenuItem danger onSelect={then(() => setOpened("remove"))}>
                     Remove from the fleet…
                   </MenuItem>
                 </>
@@ -47,29 +64,8 @@ export function HostMenu({ host, action }: { host: Host; action: Action }) {
           );
         }}
       </Menu>
-      {removing && (
-        <Confirm
-          title={`Remove ${host.name}?`}
-          action="Remove"
-          busy={action.busy}
-          onClose={() => setRemoving(false)}
-          onConfirm={() =>
-            action.run(
-              () => command(ROUTES.hostRemove, { id: host.id }),
-              () => {
-                setRemoving(false);
-                store.refetch();
-              },
-            )
-          }
-        >
-          <p>
-            Its identity stops working at once and its agents leave the list. What runs there goes on, without Maestro. It can join again
-            with a new line.
-          </p>
-          {action.error !== undefined && <Problem error={action.error} />}
-        </Confirm>
-      )}
+      {opened === "edit" && <EditRemote host={host} onClose={() => setOpened("nothing")} />}
+      {opened === "remove" && <RemoveHost host={host} action={action} onClose={() => setOpened("nothing")} />}
     </>
   );
 }

@@ -8,10 +8,13 @@ import { may } from "../app/may.ts";
 import { Page } from "../app/page.tsx";
 import { sessionPath } from "../app/router.ts";
 import { sessionTone } from "../fleet/tree.ts";
+import { awayOf } from "../remote/words.ts";
 import { endText } from "../terminal/end-text.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Ago, Dot, Empty } from "../ui/parts.tsx";
 import { QuickStart } from "./quick-start.tsx";
+import { AwayWords } from "../remote/away.tsx";
+import { RemoteTag } from "../remote/badges.tsx";
 
 const RECENT_ENDED = 8;
 
@@ -24,7 +27,7 @@ export function OverviewPage() {
     .filter((session) => session.status === "ended")
     .toSorted((a, b) => (b.end?.atMs ?? 0) - (a.end?.atMs ?? 0))
     .slice(0, RECENT_ENDED);
-  const trouble = fleet.hosts.filter((host) => host.locked !== undefined || host.status === "lost" || host.status === "stale");
+  const trouble = fleet.hosts.filter((host) => isTrouble(host, fleet.hosts));
   const online = fleet.hosts.filter((host) => host.status === "online" && host.locked === undefined).length;
 
   return (
@@ -84,6 +87,7 @@ export function OverviewPage() {
 }
 
 function Sessions({ sessions }: { sessions: readonly Session[] }) {
+  const fleet = useFleet();
   return (
     <ul className="rows sessions card">
       {sessions.map((session) => (
@@ -100,7 +104,10 @@ function Sessions({ sessions }: { sessions: readonly Session[] }) {
             </div>
           </div>
           <div className="two wide-only">
-            <span className="cut">{session.host.name}</span>
+            <span className="row">
+              <span className="cut">{session.host.name}</span>
+              <RemoteTag host={fleet.hosts.find(({ id }) => id === session.host.id)} />
+            </span>
             <span className="muted small mono cut">{stripUnsafe(session.cwd)}</span>
           </div>
           <div className="wide-only row">
@@ -119,7 +126,16 @@ function Sessions({ sessions }: { sessions: readonly Session[] }) {
   );
 }
 
+/** A remote host that was never reached is trouble once a test has said why. */
+function isTrouble(host: Host, hosts: readonly Host[]): boolean {
+  if (host.locked !== undefined) return true;
+  if (host.enabled === false) return false;
+  return host.status === "lost" || host.status === "stale" || awayOf(host, hosts)?.why === "check";
+}
+
 function Trouble({ host }: { host: Host }) {
+  const fleet = useFleet();
+  const away = awayOf(host, fleet.hosts);
   return (
     <div className={host.locked !== undefined || host.status === "lost" ? "banner line danger" : "banner line warn"} role="status">
       <Icon name={host.locked !== undefined ? "lock" : "warning"} />
@@ -127,6 +143,10 @@ function Trouble({ host }: { host: Host }) {
         {host.locked !== undefined ? (
           <p>
             <strong>{host.name}</strong> is locked: two machines used its identity.
+          </p>
+        ) : away !== undefined ? (
+          <p>
+            <strong>{host.name}</strong> cannot be reached. <AwayWords away={away} />
           </p>
         ) : (
           <p>

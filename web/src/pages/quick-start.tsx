@@ -4,6 +4,7 @@ import { useFleet } from "../app/fleet-context.tsx";
 import { may } from "../app/may.ts";
 import { navigate, sessionPath } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
+import { reachWords } from "../remote/words.ts";
 import { Icon, type IconName } from "../ui/icons.tsx";
 import { CopyLine, Problem } from "../ui/parts.tsx";
 
@@ -45,7 +46,7 @@ export function QuickStart() {
             key={host.id}
             icon="terminal"
             name="Shell"
-            where={host.name}
+            where={reachWords(host) === undefined ? host.name : `${host.name} · ${reachWords(host)}`}
             busy={action.busy}
             onStart={() =>
               action.run(

@@ -9,6 +9,7 @@ import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { Link } from "../app/link.tsx";
 import { may } from "../app/may.ts";
 import { useAction } from "../app/use-action.ts";
+import { RemoteTag } from "../remote/badges.tsx";
 import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Problem } from "../ui/parts.tsx";
@@ -49,6 +50,7 @@ export function TerminalBar({ session, attachment }: { session: string; attachme
               {host}
             </Link>
           )}
+          <RemoteTag host={fleet.hosts.find(({ id }) => id === known?.host.id)} />
           {known?.agent !== undefined && (
             <>
               <span aria-hidden="true">·</span>

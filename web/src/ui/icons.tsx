@@ -26,6 +26,7 @@ const PATHS = {
   again: "M13 8a5 5 0 1 1-1.5-3.6M13 2.5v2.7h-2.7",
   end: "M4.5 3.5 8 7l3.5-3.5M4.5 7.5 8 11l3.5-3.5M4 13.5h8",
   save: "M8 2.5v7M5 6.8l3 3 3-3M3 13h10",
+  skip: "M5 8h6",
   lock: "M4 7.5h8V13H4zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5",
 } as const;
 export type IconName = keyof typeof PATHS;
