@@ -13,7 +13,7 @@ import { evict } from "./object-life.ts";
 const SHA_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** Turns of the link that a start may take. */
-const PATIENCE = 100;
+const PATIENCE = 2_000;
 
 export async function workingFleet() {
   const base = await linkedFleet();
