@@ -8,6 +8,7 @@ import { judge, MIN_ROUNDS, type Gate, type GateResult } from "./gate.ts";
 import { drain } from "./drain.ts";
 import { p1 } from "./p01-keystroke.ts";
 import { p2 } from "./p02-products.ts";
+import { p3 } from "./p03-remote-keystroke.ts";
 import { p4 } from "./p04-bulk.ts";
 import { p5 } from "./p05-neighbour.ts";
 import { p6 } from "./p06-memory.ts";
@@ -21,11 +22,12 @@ import { p13 } from "./p13-queue.ts";
 import { p14 } from "./p14-idle.ts";
 import { p15 } from "./p15-frames.ts";
 import { p16 } from "./p16-cost.ts";
+import { p17 } from "./p17-remote.ts";
 import { p18 } from "./p18-listing.ts";
 import { table } from "./report.ts";
 import { Rig } from "./rig.ts";
 
-const GATES: readonly Gate[] = [p1, p2, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p18, drain];
+const GATES: readonly Gate[] = [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, p18, drain];
 
 interface Plan {
   gates: readonly Gate[];
