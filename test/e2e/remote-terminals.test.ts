@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { DockerEngine } from "../support/docker-engine.ts";
 import { Product } from "../support/maestro.ts";
 import { processInfo } from "../support/processes.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
@@ -101,5 +102,32 @@ describe.skipIf(missing !== undefined)(`terminals on remote hosts${missing === u
     // Whoever takes in orphans may take its time.
     expect([undefined, "Z"]).toContain(processInfo(Number(pid))?.state);
     expect(await product.api.session(id)).toMatchObject({ end: { reason: "killed" } });
+  });
+});
+
+const noEngine = lacking("sshd", "docker");
+
+describe.skipIf(noEngine !== undefined)(`terminals in containers there${noEngine === undefined ? "" : ` (skipped: ${noEngine})`}`, () => {
+  test("a shell inside: its files, its size, its exit code; killed, nothing of it runs on", { timeout: 300_000 }, async () => {
+    await using engine = await DockerEngine.start();
+    engine.container("dev", "--hostname", "inside-dev");
+    await using product = await Product.up({ timeScale: 0.2 });
+    await using machine = await RemoteMachine.start({}, { env: engine.env });
+    await machine.join(product, "box", "--container", "dev");
+    const shell = await product.api.createSession({ host: "box", argv: ["/bin/sh"] });
+    {
+      await using viewer = await product.attach(shell.id, { cols: 100, rows: 30, screen: true });
+      await viewer.when("pen", () => viewer.hasPen);
+      viewer.type("echo $(hostname) $(stty size)\r");
+      await viewer.screenShows("inside-dev 30 100");
+      viewer.type("exit 6\r");
+      const { session } = await viewer.frame("session", (frame) => frame.session.end !== undefined);
+      expect(session.end).toMatchObject({ reason: "exited", code: 6 });
+    }
+    const deaf = await product.api.createSession({ host: "box", argv: ["sh", "-c", "trap '' HUP; echo up; sleep 4321; sleep 4321"] });
+    await product.api.screenShows(deaf.id, "up");
+    expect(engine.docker("top", "dev")).toContain("sleep 4321");
+    await product.api.killSession(deaf.id);
+    expect(engine.docker("top", "dev")).not.toContain("sleep 4321");
   });
 });

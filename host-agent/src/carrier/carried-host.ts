@@ -138,8 +138,12 @@ export class CarriedHost {
     const serverTime = new ServerTime(clock);
     const tasks = this.#tasks(facts, () => serverTime.offsetMs(), both);
     const terminals = new Terminals({ clock, log });
-    const keeper = this.#keeper(terminals, () => serverTime.offsetMs());
-    const sessions = this.#terminals(keeper, both);
+    const keeper: HolderKeeper = this.#keeper(
+      terminals,
+      () => serverTime.offsetMs(),
+      () => void sessions.sweep(),
+    );
+    const sessions: CarriedTerminals = this.#terminals(keeper, both);
     const holding = keeper.run(both);
     await keeper.tried;
     const link: Link = new Link({
@@ -261,7 +265,7 @@ export class CarriedHost {
     };
   }
 
-  #keeper(terminals: Terminals, offsetMs: () => number): HolderKeeper {
+  #keeper(terminals: Terminals, offsetMs: () => number, ended: () => void): HolderKeeper {
     const { openHolder, clock, log, carried } = this.#deps;
     return new HolderKeeper(
       openHolder,
@@ -275,6 +279,7 @@ export class CarriedHost {
         inputRefused: ({ session, error }) => terminals.inputRefused(session, error),
         changed: (upsert, removed) => {
           for (const frame of sessionsFrames(upsert, removed, offsetMs())) this.#link?.send(frame);
+          if (upsert.some(({ end }) => end !== undefined)) ended();
         },
       },
       clock,
@@ -285,11 +290,12 @@ export class CarriedHost {
 
   #terminals(keeper: HolderKeeper, signal: AbortSignal): CarriedTerminals {
     const { carried, dir, shell, prelude, sshTarget, hostKeysFile, program, ownEnv, timeScale, log } = this.#deps;
-    const files = new TerminalFiles(path.join(dir, "terminals"));
+    const { container } = carried.record;
     return new CarriedTerminals({
       host: carried,
+      container: container === "none" || container === "auto" ? undefined : container,
       keeper,
-      files,
+      files: new TerminalFiles(path.join(dir, "terminals")),
       shell,
       prelude,
       sshTarget,

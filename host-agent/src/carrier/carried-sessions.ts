@@ -91,10 +91,9 @@ export function carriedSessions(deps: CarriedSessionsDeps): SessionActions {
     async killSession({ session, force = false }) {
       const holder = keeper.client();
       if (!holder.ok) return holder;
-      const killed = await holder.value.kill(session, force);
-      if (!killed.ok) return killed;
       // What cannot be ended there now is ended when the host is looked at next.
-      const ended = await terminals.end(session, force);
+      const [killed, ended] = await Promise.all([holder.value.kill(session, force), terminals.end(session, force)]);
+      if (!killed.ok) return killed;
       if (!killed.value) await holder.value.forget(session);
       return ended.ok ? ok({ killed: killed.value }) : ended;
     },

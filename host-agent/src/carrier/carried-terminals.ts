@@ -12,6 +12,8 @@ import { endScript, prepareScript, type RemoteProgram } from "./terminal-scripts
 
 export interface CarriedTerminalsDeps {
   host: { id: string; name: string };
+  /** Of the machine, in which everything of it is; undefined: in none. */
+  container: string | undefined;
   keeper: HolderKeeper;
   files: TerminalFiles;
   shell: RemoteShell;
@@ -38,12 +40,14 @@ export interface TerminalOrder extends Omit<RemoteProgram, "session"> {
 }
 
 const SHORT_MS = 30_000;
-const GRACE_SECONDS = 3;
+/** Of programs that hear a hang-up; a kill is waited for. */
+const GRACE_SECONDS = 1.5;
 
 export class CarriedTerminals {
   readonly #deps: CarriedTerminalsDeps;
   /** The keeper does not know of them yet. */
   readonly #opening = new Set<string>();
+  readonly #ending = new Set<string>();
 
   constructor(deps: CarriedTerminalsDeps) {
     this.#deps = deps;
@@ -51,30 +55,35 @@ export class CarriedTerminals {
 
   /** Nothing runs there before the holder has it. */
   async open(order: TerminalOrder): Promise<Result<SessionInfo>> {
-    this.#opening.add(order.id);
+    const { id } = order;
+    if (this.#opening.has(id) || this.#deps.keeper.session(id) !== undefined)
+      return err(maestroError("session_exists", `The session '${id}' is there already.`, { field: "id" }));
+    this.#opening.add(id);
     const opened = await this.#open(order);
     if (!opened.ok) {
-      this.#opening.delete(order.id);
-      if (opened.error.code !== "session_exists") await this.end(order.id, true);
+      this.#opening.delete(id);
+      // What cannot be removed now is swept away later.
+      if (this.#deps.files.sessions().includes(id)) await this.end(id, true);
     }
     return opened;
   }
 
   async #open({ id, name, orNumbered, agent, size, backend, ...program }: TerminalOrder): Promise<Result<SessionInfo>> {
-    const { host, keeper, files, sshTarget, hostKeysFile, env, timeScale } = this.#deps;
-    if (keeper.session(id) !== undefined)
-      return err(maestroError("session_exists", `The session '${id}' is there already.`, { field: "id" }));
+    const { host, container, keeper, files, sshTarget, hostKeysFile, env, timeScale } = this.#deps;
     const holder = keeper.client();
     if (!holder.ok) return holder;
     if (backend === "echo")
       return err(maestroError("backend_unavailable", "The backend 'echo' is of linked hosts.", { hint: "Ask for tmux or pty." }));
     const target = await sshTarget();
     if (!target.ok) return target;
+    const file = { session: id, host: host.name, target: target.value, hostKeysFile, container: container ?? null, timeScale };
+    // From here on there may be something of it there.
+    files.write({ ...file, lasting: false });
     const prepared = await this.#run(prepareScript({ session: id, ...program }, KEEP[backend]));
     if (!prepared.ok) return prepared;
     const answer = parsePrepared(prepared.value);
     if (!answer.ok) return answer;
-    files.write({ session: id, host: host.name, target: target.value, hostKeysFile, lasting: answer.value === "lasting", timeScale });
+    files.write({ ...file, lasting: answer.value === "lasting" });
     const agentSocket = env["SSH_AUTH_SOCK"];
     const made = await holder.value.create({
       id,
@@ -104,7 +113,9 @@ export class CarriedTerminals {
   /** Every process of it there, and what is kept of it. */
   async end(session: string, force: boolean): Promise<Result<void>> {
     const { files } = this.#deps;
+    this.#ending.add(session);
     const ended = await this.#run(endScript(session, force ? 0 : GRACE_SECONDS));
+    this.#ending.delete(session);
     if (!ended.ok) return ended;
     files.remove(session);
     return ok(undefined);
@@ -117,7 +128,7 @@ export class CarriedTerminals {
     for (const session of files.sessions()) {
       const known = keeper.session(session);
       if (known !== undefined) this.#opening.delete(session);
-      if (this.#opening.has(session) || (known !== undefined && known.end === undefined)) continue;
+      if (this.#opening.has(session) || this.#ending.has(session) || (known !== undefined && known.end === undefined)) continue;
       const ended = await this.end(session, false);
       if (ended.ok) continue;
       if (!signal.aborted) log.debug("what is left of a session there cannot be ended yet", { session, why: ended.error.detail });

@@ -111,7 +111,7 @@ export class TerminalClient {
     const dialled = await dial(file.target, { hostKeysFile: file.hostKeysFile, env, clock, signal, accept: undefined, observe: () => {} });
     if (!dialled.ok) return dialled;
     await using connection = dialled.value;
-    const opened = await connection.runOnTerminal(openCommand(file.session), screen.size, TERM, signal);
+    const opened = await connection.runOnTerminal(openCommand(file.session, file.container ?? undefined), screen.size, TERM, signal);
     if (!opened.ok) return opened;
     const channel = opened.value;
     const ended = Promise.withResolvers<void>();

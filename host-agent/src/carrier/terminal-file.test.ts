@@ -31,6 +31,7 @@ const file = (target: SshTarget): TerminalFile => ({
   host: "gpu",
   target,
   hostKeysFile: "/h",
+  container: null,
   lasting: true,
   timeScale: 1,
 });

@@ -56,6 +56,11 @@ const TerminalFile = z.object({
   target: Target,
   /** Keys of hosts that somebody accepted here. */
   hostKeysFile: z.string(),
+  /** In which container of that machine it is, if in one. */
+  container: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/)
+    .nullable(),
   /** Its program goes on while no connection is. */
   lasting: z.boolean(),
   /** Waits are shortened by it. */

@@ -76,9 +76,18 @@ echo "ready $mode"
 `;
 }
 
-/** The command line of the terminal: fixed but for the id, and understood by every login shell. */
-export const openCommand = (session: string): string =>
-  `exec /bin/sh -c '${here(session)}; [ -r "$d/open" ] && . "$d/open" || printf "${printfMark(session)}" gone'`;
+/**
+ * The command line of the terminal: fixed but for names, one line, and understood by every login shell.
+ * @param container where it is in one; of several runtimes the one that knows it is it.
+ */
+export function openCommand(session: string, container: string | undefined): string {
+  const gone = `printf "${printfMark(session)}" gone`;
+  const open = `${here(session)}; [ -r "$d/open" ] && . "$d/open" || ${gone}`;
+  if (container === undefined) return `exec /bin/sh -c ${quote(open)}`;
+  const inside = `"$r" exec -it -e TERM="$TERM" -- ${quote(container)} /bin/sh -c ${quote(open)}`;
+  const runs = `[ "$("$r" inspect --type container --format "{{.State.Running}}" -- ${quote(container)} 2>/dev/null)" = true ]`;
+  return `exec /bin/sh -c ${quote(`for r in docker podman; do ${runs} && exec ${inside}; done; ${gone}`)}`;
+}
 
 /** Ends every process of it and forgets it. Once more is as good. */
 export function endScript(session: string, graceSeconds: number): string {
@@ -107,6 +116,7 @@ n=0
 while [ "$n" -lt ${Math.max(0, Math.ceil(graceSeconds * 10))} ] && [ -n "$(members)" ]; do
   sleep 0.1 2>/dev/null || sleep 1
   n=$((n + 1))
+  [ "$n" -ne 4 ] || kill -s TERM $before 2>/dev/null
 done
 left=$(members)
 [ -z "$left" ] || kill -s KILL $left 2>/dev/null

@@ -10,6 +10,13 @@ import { makeId, type SessionId } from "@maestro/shared/ids";
 import { ok, type Result } from "@maestro/shared/result";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { systemClock } from "../../daemon/clock.ts";
+import type { RemoteRecord } from "@maestro/shared/contract/remote-hosts";
+import { Detector } from "../../adapters/detect.ts";
+import { TypeCatalogue } from "../../adapters/types/catalogue.ts";
+import { openPolicy } from "../../daemon/policy.ts";
+import { carriedSessions, type CarriedSessionsDeps } from "../carried-sessions.ts";
+import { Hand } from "../hand.ts";
+import type { RemoteShell } from "../remote-shell.ts";
 import { HolderKeeper } from "../../daemon/holder-keeper.ts";
 import { silentLog } from "../../daemon/log.ts";
 import { connectHolder } from "../../holder/connect.ts";
@@ -24,6 +31,15 @@ import { TerminalFiles } from "../terminal-file.ts";
 
 const BIN = fileURLToPath(new URL("../../bin.ts", import.meta.url));
 export const HOST = "hst_remote";
+const record: RemoteRecord = {
+  transport: "ssh",
+  address: "there",
+  sshConfig: false,
+  options: {},
+  env: { FROM_RECORD: "yes" },
+  container: "none",
+};
+
 /** What the machine's programs are found in where tmux is not. */
 const WITHOUT_TMUX = ["sh", "stty", "dd", "sleep", "env", "mkdir", "rm", "mv", "cat", "ps", "printf", "sha256sum", "head", "seq", "kill"];
 
@@ -37,6 +53,7 @@ export class TerminalRig implements AsyncDisposable {
   readonly #sockets: Set<Socket>;
   readonly #holder: HolderFixture;
   readonly #abort = new AbortController();
+  readonly shell: RemoteShell;
   readonly terminals: CarriedTerminals;
   readonly keeper: HolderKeeper;
   #running: Promise<void> = Promise.resolve();
@@ -75,11 +92,13 @@ export class TerminalRig implements AsyncDisposable {
       silentLog,
       HOST,
     );
+    this.shell = sshShell(pool, target, HOST, systemClock);
     this.terminals = new CarriedTerminals({
       host: { id: HOST, name: "gpu" },
+      container: undefined,
       keeper: this.keeper,
       files: this.files,
-      shell: sshShell(pool, target, HOST, systemClock),
+      shell: this.shell,
       prelude: "",
       sshTarget: target,
       hostKeysFile,
@@ -131,6 +150,28 @@ export class TerminalRig implements AsyncDisposable {
     return new RigSession(this, made.value);
   }
 
+  /** What the control plane asks, as far as it concerns sessions. */
+  async actions(over: Partial<CarriedSessionsDeps> = {}): Promise<ReturnType<typeof carriedSessions>> {
+    const { signal } = this.#abort;
+    const hand = new Hand(this.shell, "");
+    const facts = await hand.facts(signal);
+    if (!facts.ok) throw new Error(facts.error.detail);
+    const detector = new Detector({ env: () => ({ PATH: "" }), overrides: {}, clock: systemClock, signal });
+    return carriedSessions({
+      keeper: this.keeper,
+      terminals: this.terminals,
+      hand,
+      catalogue: new TypeCatalogue([], detector, () => undefined),
+      policy: openPolicy,
+      record,
+      facts: () => facts.value,
+      program: () => undefined,
+      draining: () => false,
+      signal,
+      ...over,
+    });
+  }
+
   tryOpen(argv: readonly [string, ...string[]], more: Partial<TerminalOrder> = {}): Promise<Result<SessionInfo>> {
     const id: SessionId = makeId("session", Date.now(), randomBytes(10));
     return this.terminals.open({
@@ -163,6 +204,14 @@ export class TerminalRig implements AsyncDisposable {
     const address = this.#line.address();
     if (address !== null && typeof address === "object") this.#port = address.port;
     return this.#port ?? 0;
+  }
+
+  /** Once the keeper has heard of it. */
+  async known(id: string): Promise<SessionInfo> {
+    await this.ear.until(() => this.keeper.session(id) !== undefined);
+    const session = this.keeper.session(id);
+    if (session === undefined) throw new Error("it is not known");
+    return session;
   }
 
   tmux(...argv: string[]): string {
