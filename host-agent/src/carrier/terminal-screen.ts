@@ -1,12 +1,14 @@
 /** The terminal that this program runs on, as bytes: nothing is changed on their way, and nothing blocks. */
-import { write } from "node:fs";
+import { constants, openSync, writeSync } from "node:fs";
 import type { Size } from "@maestro/shared/protocol/session";
 import { errnoOf } from "../daemon/durable-file.ts";
 
 const RETRY_MS = 10;
 
 export class TerminalScreen {
-  #written: Promise<void> = Promise.resolve();
+  /** Opened anew, so that it alone does not block: descriptor 1 is shared with whoever else has this terminal. */
+  readonly #terminal = openSync("/dev/tty", constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  #waiting: Promise<void> | undefined;
 
   get size(): Size {
     const { columns, rows } = process.stdout;
@@ -17,28 +19,38 @@ export class TerminalScreen {
     process.stdout.on("resize", call);
   }
 
-  /** Resolves when the terminal has taken them; a terminal that is held takes its time. */
-  write(bytes: Uint8Array): Promise<void> {
-    this.#written = this.#written.then(() => writeAll(bytes));
-    return this.#written;
+  /** Undefined: the terminal has taken them. One that is held takes its time. */
+  write(bytes: Uint8Array): Promise<void> | undefined {
+    const rest = this.#waiting === undefined ? bytes.subarray(this.#take(bytes)) : bytes;
+    if (rest.byteLength === 0) return this.#waiting;
+    const waiting: Promise<void> = (this.#waiting ?? Promise.resolve())
+      .then(() => this.#writeAll(rest))
+      .finally(() => {
+        if (this.#waiting === waiting) this.#waiting = undefined;
+      });
+    this.#waiting = waiting;
+    return waiting;
   }
 
   /** A line of our own, wherever the cursor is. */
-  say(line: string): Promise<void> {
-    return this.write(Buffer.from(`\u001B[0m\r\n[maestro] ${line}\r\n`));
+  async say(line: string): Promise<void> {
+    await this.write(Buffer.from(`\u001B[0m\r\n[maestro] ${line}\r\n`));
   }
-}
 
-/** Not by `process.stdout`, which blocks the whole process while its terminal is held. */
-async function writeAll(bytes: Uint8Array): Promise<void> {
-  for (let rest = bytes; rest.byteLength > 0;) {
-    const written = await new Promise<number>((resolve, reject) => {
-      write(1, rest, (cause, count) => {
-        if (cause === null) resolve(count);
-        else if (errnoOf(cause) === "EAGAIN") setTimeout(() => resolve(0), RETRY_MS);
-        else reject(cause);
-      });
-    });
-    rest = rest.subarray(written);
+  /** So many of them, at once; not by `process.stdout`, which blocks the whole process while its terminal is held. */
+  #take(bytes: Uint8Array): number {
+    try {
+      return writeSync(this.#terminal, bytes);
+    } catch (cause) {
+      if (errnoOf(cause) === "EAGAIN") return 0;
+      throw cause;
+    }
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    for (let rest = bytes; rest.byteLength > 0;) {
+      rest = rest.subarray(this.#take(rest));
+      if (rest.byteLength > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
   }
 }
