@@ -8,30 +8,39 @@ import type { Ran, RemoteShell } from "./remote-shell.ts";
  * a code that no script of ours ends with.
  */
 const OUTER = `
-container=$1 script=$2
+container=$1 script=$2 dumb=
 shift 2
 for runtime in docker podman; do
   command -v "$runtime" >/dev/null 2>&1 || continue
-  state=$("$runtime" inspect --type container --format '{{.State.Running}}' -- "$container" 2>/dev/null) || continue
+  if ! state=$("$runtime" inspect --type container --format '{{.State.Running}}' -- "$container" 2>/dev/null); then
+    why=$("$runtime" inspect --type container -- "$container" 2>&1 >/dev/null)
+    case $why in "" | *"o such "*) ;; *) dumb="$runtime: $why" ;; esac
+    continue
+  fi
   [ "$state" = true ] || { echo "stopped" >&2; exit 97; }
   exec "$runtime" exec -i -- "$container" /bin/sh -c "$script" hand "$@"
 done
 command -v docker >/dev/null 2>&1 || command -v podman >/dev/null 2>&1 || { echo "no runtime" >&2; exit 97; }
+[ -z "$dumb" ] || { echo "$dumb" >&2; exit 98; }
 echo "absent" >&2
 exit 97
 `;
 const NOT_THERE = 97;
+/** A runtime that does not answer says nothing of its containers, which may go on without it. */
+const UNKNOWN = 98;
+const ASK_MS = 30_000;
 
 export function containerShell(base: RemoteShell, container: string): RemoteShell {
   const inside = (script: string, args: readonly string[]) => [container, script, ...args];
+  const run: RemoteShell["run"] = async (script, args, options) => {
+    const ran = await base.run(OUTER, inside(script, args), options);
+    const refusal = ran.ok ? notThere(ran.value, container) : undefined;
+    return refusal === undefined ? ran : err(refusal);
+  };
   return {
-    async run(script, args, options) {
-      const ran = await base.run(OUTER, inside(script, args), options);
-      const refusal = ran.ok ? notThere(ran.value, container) : undefined;
-      return refusal === undefined ? ran : err(refusal);
-    },
+    run,
     async open(script, args, options) {
-      // One that is not there is told by its end at once: nothing came of it.
+      // Of one that is not there nothing is heard: then it is asked why.
       let heard = false;
       const opened = await base.open(OUTER, inside(script, args), {
         ...options,
@@ -41,7 +50,12 @@ export function containerShell(base: RemoteShell, container: string): RemoteShel
         },
       });
       if (!opened.ok) return opened;
-      const closed = opened.value.closed.then((why) => why ?? (heard ? undefined : gone(container, "does not run, or has no /bin/sh")));
+      const { signal } = options;
+      const closed = opened.value.closed.then(async (why) => {
+        if (why !== undefined || heard || signal.aborted) return why;
+        const asked = await run("exit 0", [], { deadlineMs: ASK_MS, signal });
+        return asked.ok ? undefined : asked.error;
+      });
       return ok({ ...opened.value, closed });
     },
   };
@@ -58,6 +72,11 @@ function notThere({ exit, stderr }: Ran, container: string): MaestroError | unde
       });
     return gone(container, why === "stopped" ? "is stopped" : "is not there");
   }
+  if (exit.code === UNKNOWN)
+    return maestroError("host_unreachable", `Whether the container '${container}' runs cannot be told: ${stderr.trim().slice(-512)}`, {
+      field: "container",
+      hint: "See whether the runtime answers: docker ps",
+    });
   // docker's own: it could not begin what was asked for in the container.
   if (exit.code === 126 || exit.code === 127) return gone(container, `has no /bin/sh that can be started (${stderr.trim().slice(0, 200)})`);
   return undefined;

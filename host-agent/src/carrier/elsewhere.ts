@@ -4,8 +4,8 @@ import { ok, type Result } from "@maestro/shared/result";
 import { pause } from "../daemon/clock.ts";
 import type { LaunchNote } from "../tasks/attempt-files.ts";
 import type { Launch } from "../tasks/attempt-starts.ts";
-import type { AttemptStore } from "../tasks/attempt-store.ts";
 import { LiveAttempt, type Following, type LiveDeps } from "../tasks/live-attempt.ts";
+import { reasonOf } from "../tasks/reasons.ts";
 import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { Removal } from "../tasks/worktree.ts";
 import type { Place } from "./place.ts";
@@ -28,12 +28,23 @@ export interface Elsewhere {
 }
 
 const SWEEP_MS = 5_000;
+const SWEEP_MAX_MS = 5 * 60_000;
+/** Nothing is begun yet, so that a line that breaks needs to be no reason to fail. */
+const LOOKS = 5;
+const LOOK_AGAIN_MS = 1_000;
 
 export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
   const { placeOf, store, clock, timeScale, log, signal } = deps;
+  const lookAt = async (container: string | undefined): ReturnType<Place["look"]> => {
+    for (let looks = 1; ; looks++) {
+      const looked = await placeOf(container).look(signal);
+      if (looked.ok || looked.error.code === "container_not_running" || looks === LOOKS || signal.aborted) return looked;
+      await pause(clock, LOOK_AGAIN_MS * 2 ** looks * timeScale, signal);
+    }
+  };
   return {
     async plan(spec, sealed) {
-      const looked = await placeOf(spec.container).look(signal);
+      const looked = await lookAt(spec.container);
       if (!looked.ok) return looked;
       const planned = planRemote(spec, sealed, looked.value);
       if (!planned.ok || spec.container === undefined) return planned;
@@ -42,8 +53,8 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
 
     async launch(entry, plan, foreseen) {
       const place = placeOf(entry.spec.container);
-      const looked = await place.look(signal);
-      if (!looked.ok) throw new Error(looked.error.detail);
+      const looked = await lookAt(entry.spec.container);
+      if (!looked.ok) return { type: "refused", reason: reasonOf(looked.error) };
       const { facts } = looked.value;
       return remoteLaunch({ ...deps, hand: place.hand, facts: () => facts })(entry, plan, foreseen);
     },
@@ -64,23 +75,38 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
 
     async sweep(stopped) {
       const swept = new Set<string>();
+      const waits: Waits = new Map();
       while (!stopped.aborted) {
-        for (const attempt of store.list()) if (!swept.has(attempt) && (await sweepOne(attempt, store, deps, stopped))) swept.add(attempt);
+        for (const attempt of store.list()) if (!swept.has(attempt) && (await sweepOne(attempt, deps, waits, stopped))) swept.add(attempt);
         await pause(clock, SWEEP_MS * timeScale, stopped);
       }
     },
   };
 }
 
+/** Places that did not do it: how often, and until when they are left alone. */
+type Waits = Map<string | undefined, { failures: number; untilMs: number }>;
+
 /** True: it needs no further look. */
-async function sweepOne(attempt: string, store: AttemptStore, { placeOf, log }: ElsewhereDeps, stopped: AbortSignal): Promise<boolean> {
+async function sweepOne(attempt: string, deps: ElsewhereDeps, waits: Waits, stopped: AbortSignal): Promise<boolean> {
+  const { store, placeOf, clock, timeScale, log } = deps;
   if (stopped.aborted) return false;
   const { end, launch } = store.read(attempt);
   if (end === undefined) return false;
   if (launch?.remote === undefined || store.isMarked(attempt, "swept")) return true;
-  const removed = await placeOf(launch.container).hand.remove(launch.remote, stopped);
-  if (removed.ok) store.mark(attempt, "swept");
+  const { container } = launch;
+  const failures = waits.get(container)?.failures ?? 0;
+  if (clock.monotonicMs() < (waits.get(container)?.untilMs ?? 0)) return false;
+  const removed = await placeOf(container).hand.remove(launch.remote, stopped);
+  if (removed.ok) {
+    waits.delete(container);
+    store.mark(attempt, "swept");
+    if (store.isMarked(attempt, "unwanted")) store.remove(attempt);
+    return true;
+  }
   // A container that is gone took it along; of one that is stopped it is removed when it runs again.
-  else log.debug("what is left of an attempt there cannot be removed yet", { attempt, why: removed.error.detail });
-  return removed.ok;
+  log.debug("what is left of an attempt there cannot be removed yet", { attempt, why: removed.error.detail });
+  const waitMs = Math.min(SWEEP_MAX_MS, SWEEP_MS * 2 ** failures) * timeScale;
+  waits.set(container, { failures: failures + 1, untilMs: clock.monotonicMs() + waitMs });
+  return false;
 }

@@ -2,6 +2,7 @@
  * Everything that is followed on one machine, over one channel that is kept while there is something to follow. It breaks when
  * it likes: what is followed goes on there, and is followed anew from where its log stands here.
  */
+import type { MaestroError } from "@maestro/shared/errors";
 import { pause, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Hand, Watch } from "./hand.ts";
@@ -27,6 +28,10 @@ export interface FollowerDeps {
   log: Log;
 }
 
+/** It beats three times as often. */
+const HEARD_MS = 15_000;
+/** Looks in a row that found its container stopped or gone: nothing runs in it any more. */
+const GONE_AFTER = 3;
 const AGAIN_MS = 500;
 const AGAIN_MAX_MS = 15_000;
 const UNKEPT_MS = 5_000;
@@ -36,7 +41,8 @@ export class Follower {
   readonly #followed = new Map<string, Followed>();
   #watch: Watch | undefined;
   #wake = Promise.withResolvers<void>();
-  #heard = false;
+  /** Over the present channel; monotonic. */
+  #heardMs: number | undefined;
 
   constructor(deps: FollowerDeps) {
     this.#deps = deps;
@@ -55,6 +61,11 @@ export class Follower {
     if (this.#followed.size === 0) this.#watch?.close();
   }
 
+  /** What it writes is seen at once. */
+  isHeard(name: string): boolean {
+    return this.#followed.has(name) && this.#heardMs !== undefined && this.#deps.clock.monotonicMs() - this.#heardMs < HEARD_MS;
+  }
+
   seen(): void {
     this.#watch?.seen();
   }
@@ -63,32 +74,48 @@ export class Follower {
   async run(signal: AbortSignal): Promise<void> {
     const { hand, clock, timeScale, log } = this.#deps;
     let failures = 0;
+    let gone = 0;
+    signal.addEventListener("abort", () => this.#wake.resolve(), { once: true });
     while (!signal.aborted) {
-      if (this.#followed.size === 0) await this.#something(signal);
+      while (this.#followed.size === 0 && !signal.aborted) await this.#something();
       if (signal.aborted) return;
-      this.#heard = false;
-      const opened = await hand.watch((news) => this.#take(news, signal), signal);
+      let wasHeard = false;
+      const opened = await hand.watch((news) => {
+        wasHeard = true;
+        this.#take(news, signal);
+      }, signal);
+      let why: MaestroError | undefined;
       if (opened.ok) {
         this.#watch = opened.value;
         for (const [name, followed] of this.#followed) opened.value.follow(name, followed.offset());
         if (this.#followed.size === 0) opened.value.close();
-        const why = await opened.value.closed;
+        why = await opened.value.closed;
         this.#watch = undefined;
+        this.#heardMs = undefined;
         if (why !== undefined) log.info("what runs on a remote host is not followed for a moment", { why: why.detail });
-      } else log.info("a remote host cannot be watched", { why: opened.error.detail });
-      failures = this.#heard ? 0 : failures + 1;
+      } else {
+        why = opened.error;
+        log.info("a remote host cannot be watched", { why: why.detail });
+      }
+      failures = wasHeard ? 0 : failures + 1;
+      gone = why?.code === "container_not_running" ? gone + 1 : 0;
+      if (gone >= GONE_AFTER) this.#endAll();
       if (this.#followed.size > 0) await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 5)) * timeScale, signal);
     }
   }
 
-  async #something(signal: AbortSignal): Promise<void> {
-    const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-    await Promise.race([this.#wake.promise, aborted]);
+  async #something(): Promise<void> {
+    await this.#wake.promise;
     this.#wake = Promise.withResolvers();
   }
 
+  /** A container that stops takes every process in it along. */
+  #endAll(): void {
+    for (const [name, followed] of this.#followed) this.#give({ type: "died", name, why: "runner_died" }, followed);
+  }
+
   #take(news: News, signal: AbortSignal): void {
-    this.#heard = true;
+    this.#heardMs = this.#deps.clock.monotonicMs();
     if (news.type === "beat") return;
     const followed = this.#followed.get(news.name);
     // Dropped while it was on its way.

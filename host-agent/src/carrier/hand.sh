@@ -11,14 +11,17 @@
 #                                          Answered by lines, until standard input ends:
 #                                          log <attempt> <offset> <bytes> (and behind it so many bytes) · child, usage, exit <attempt> <text> ·
 #                                          died <attempt> runner_died|host_reboot · absent <attempt> · beat
-#   stop <runner> <attempt> <id> <grace>   every process of it, INT, TERM, KILL: empty | left <count>
-#   remove <attempt>                       its directory
+#   stop <attempt> <id> <grace> <runner bytes>
+#                                          every process of it, INT, TERM, KILL: empty | left <count>. Standard input: the runner's program
+#   remove <attempt>                       its directory: removed | kept
 #   clear <directory>                      a workspace that was made below the base: removed | absent | kept <why>
 #
 # <attempt> names a directory below the base and holds the attempt's id; `started` in it is made once, by its runner, or by `watch` to say that
 # no runner may any more: what is absent never runs.
 
 set -u
+# A shell may have been told others by its environment.
+set +efvxC
 umask 077
 # A container may have nobody whose home there is.
 HOME=${HOME:-/tmp}
@@ -31,7 +34,12 @@ uptime_now() {
 
 boot_id() {
   boot=unknown
-  read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || boot=$(sysctl -n kern.boottime 2>/dev/null | tr -dc 0-9) || boot=unknown
+  read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id && return
+  for name in kern.bootsessionuuid kern.boottime; do
+    boot=$(sysctl -n "$name" 2>/dev/null | tr -dc 0-9A-F-)
+    [ -z "$boot" ] || return 0
+  done
+  boot=unknown
 }
 
 nap() {
@@ -159,11 +167,34 @@ ensure() {
 
 # ---- watch --------------------------------------------------------------------------------------------------------
 
+# In memory, where that can be: a disk that an attempt has filled must not keep its end from being told.
+make_spot() {
+  uptime_now
+  for place in /dev/shm "$base" /tmp; do
+    spot=$place/maestro-watch.$$.$now
+    mkdir "$spot" 2>/dev/null || continue
+    { echo room >"$spot/room"; } 2>/dev/null && return 0
+    rm -rf "$spot"
+  done
+  return 1
+}
+
+# What nobody has asked for any more.
+remove_old() {
+  find "$attempts"/* -prune -type d -mtime +30 -exec rm -rf {} +
+  find "$base/runner"/* -prune -type f -mtime +30 -exec rm -f {} +
+} >/dev/null 2>&1
+
+# In `f.<attempt>` is what was asked for last, written here only; how far that has come, in `p.<attempt>`, is written by the other half only.
 hear() {
+  asked=0
   while read -r what name offset; do
     case $what in
-      follow) echo "$offset" >"$spot/f.$name" ;;
-      drop) rm -f "$spot/f.$name" ;;
+      follow)
+        asked=$((asked + 1))
+        echo "$offset $asked" >"$spot/f.$name" || break
+        ;;
+      drop) rm -f "$spot"/*."$name" ;;
       seen)
         uptime_now
         for file in "$spot"/f.*; do
@@ -183,37 +214,45 @@ tell() {
   told=
   read -r told 2>/dev/null <"$spot/$1.$name"
   [ "$text" != "$told" ] || return 0
-  echo "$text" >"$spot/$1.$name"
+  echo "$text" >"$spot/$1.$name" || exit 1
   echo "$1 $name $text"
 }
 
 forget() {
-  rm -f "$spot/f.$name" "$spot/t.$name" "$spot/child.$name" "$spot/usage.$name" "$spot/torn.$name"
+  rm -f "$spot"/*."$name"
 }
 
 tell_log() {
   : >"$spot/t.$name"
-  size=$(($(wc -c <"$dir/agent.log")))
+  size=$(wc -c <"$dir/agent.log")
+  size=$((${size:-0}))
   while [ "$offset" -lt "$size" ]; do
     moved=yes
-    bytes=$((size - offset))
-    [ "$bytes" -le 262144 ] || bytes=262144
+    bytes=$((262144 - offset % 4096))
+    [ "$bytes" -le "$((size - offset))" ] || bytes=$((size - offset))
     echo "log $name $offset $bytes"
-    tail -c "+$((offset + 1))" "$dir/agent.log" | head -c "$bytes"
+    # So many, even if it was cut short meanwhile; `dd`, since some `tail` reads all that comes before.
+    {
+      dd if="$dir/agent.log" bs=4096 skip="$((offset / 4096))" count=65 | tail -c "+$((offset % 4096 + 1))"
+      head -c "$bytes" /dev/zero
+    } | head -c "$bytes"
     offset=$((offset + bytes))
+    echo "$offset $seq" >"$spot/p.$name" || exit 1
   done
-  echo "$offset" >"$file"
 } 2>/dev/null
 
+# By what `started` says: pid, start (which may hold blanks) and boot.
 is_running() {
   why=runner_died
-  if ! read -r pid began was 2>/dev/null <"$dir/started"; then
+  if [ -z "$holder" ]; then
     # About to be filled, or killed at that: ten seconds are longer than any machine takes.
     read -r torn 2>/dev/null <"$spot/torn.$name" || { echo "$now" >"$spot/torn.$name"; return 0; }
     [ "$((now - torn))" -lt 1000 ]
     return
   fi
-  [ "$was" = "$boot" ] || { why=host_reboot; return 1; }
+  pid=${holder%% *} began=${holder#* }
+  began=${began% *}
+  [ "${holder##* }" = "$boot" ] || { why=host_reboot; return 1; }
   kill -0 "$pid" 2>/dev/null || return 1
   read -r stat 2>/dev/null <"/proc/$pid/stat" || return 0
   set -- ${stat##*) }
@@ -221,15 +260,16 @@ is_running() {
 }
 
 look() {
-  dir=$attempts/$name
-  read -r offset 2>/dev/null <"$file" || return 0
+  dir=$attempts/$name holder=
+  read -r first seq 2>/dev/null <"$file" || return 0
+  { read -r offset which 2>/dev/null <"$spot/p.$name" && [ "$which" = "$seq" ]; } || offset=$first
   if [ ! -e "$dir/started" ]; then
     mkdir -p "$dir" 2>/dev/null
     # What was on its way here comes too late.
-    (set -C; echo void >"$dir/started") 2>/dev/null && { echo "absent $name"; forget; return 0; }
+    (set -C; echo void >"$dir/started") 2>/dev/null
   fi
   read -r holder 2>/dev/null <"$dir/started"
-  [ "$holder" != void ] || { echo "absent $name"; forget; return 0; }
+  [ "$holder" != void ] || { rm -f "$dir"/stdin* "$dir/exit.tmp"; echo "absent $name"; forget; return 0; }
   tell child child
   # Before the log: what is in it by then is all of it.
   over=
@@ -238,16 +278,17 @@ look() {
   if [ -n "$over" ] || [ "$((round % 20))" -eq 1 ] || [ ! -e "$spot/t.$name" ] || [ "$dir/agent.log" -nt "$spot/t.$name" ]; then tell_log; fi
   tell usage usage.json
   case $over in
-    yes) tell exit exit.json && forget && rm -f "$spot/exit.$name" ;;
-    died) echo "died $name $why" && forget ;;
+    yes) if read -r text <"$dir/exit.json"; then echo "exit $name $text"; else echo "died $name runner_died"; fi 2>/dev/null; forget ;;
+    died) echo "died $name $why"; forget ;;
   esac
 }
 
 watch() {
-  spot=$base/watch.$$
-  mkdir -p "$attempts" && rm -rf "$spot" && mkdir "$spot" || exit 1
+  mkdir -p "$attempts" 2>/dev/null
+  make_spot || exit 1
   trap 'rm -rf "$spot"' EXIT
   trap 'exit 0' HUP INT TERM PIPE
+  remove_old
   boot_id
   exec 3<&0
   # For good: a shell that only lends a function another standard output keeps the first one open.
@@ -270,9 +311,13 @@ watch() {
 
 # ---- stop, remove -------------------------------------------------------------------------------------------------
 
+# Whichever runner began it, and even where nothing can be written.
 stop() {
-  [ -d "$attempts/$2" ] || { echo empty; exit 0; }
-  sh "$base/runner/$1.sh" stop "$attempts/$2" "$3" "$4" </dev/null
+  program=$(take_bytes "$4")
+  case $program in *"
+exit 0") ;; *) refuse incomplete ;; esac
+  set -- stop "$attempts/$1" "$2" "$3"
+  eval "$program"
 }
 
 # Only below the base, and never through a link.
@@ -293,6 +338,6 @@ case $1 in
   ensure) ensure "$2" ;;
   watch) watch ;;
   stop) shift; stop "$@" ;;
-  remove) case $2 in *[!a-z0-9_-]* | "") ;; *) rm -rf "$attempts/$2" ;; esac ;;
+  remove) case $2 in *[!a-z0-9_-]* | "") ;; *) rm -rf "$attempts/$2" 2>/dev/null && echo removed || echo kept ;; esac ;;
   clear) clear_workspace "$2" ;;
 esac

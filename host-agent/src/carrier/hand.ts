@@ -10,6 +10,7 @@ import type { Ran, RemoteShell } from "./remote-shell.ts";
 
 const HAND = readFileSync(new URL("./hand.sh", import.meta.url), "utf8");
 const RUNNER = readRunner();
+const RUNNER_BYTES = Buffer.byteLength(RUNNER);
 const RUNNER_NAME = createHash("sha256").update(RUNNER).digest("hex").slice(0, 16);
 
 export interface RemoteFacts {
@@ -149,13 +150,16 @@ export class Hand {
   /** True: none of its processes is left. */
   async stop(name: string, attempt: string, graceMs: number, signal: AbortSignal): Promise<Result<boolean>> {
     const grace = String(Math.ceil(graceMs / 1000));
-    const ran = await this.#run(["stop", RUNNER_NAME, name, attempt, grace], SHORT_MS + 2 * graceMs, signal);
-    return ran.ok ? ok(textOf(ran.value).trim() === "empty") : ran;
+    const ran = await this.#run(["stop", name, attempt, grace, String(RUNNER_BYTES)], SHORT_MS + 2 * graceMs, signal, Buffer.from(RUNNER));
+    // Nothing runs in what does not run.
+    if (!ran.ok) return ran.error.code === "container_not_running" ? ok(true) : ran;
+    return ok(textOf(ran.value).trim() === "empty");
   }
 
   async remove(name: string, signal: AbortSignal): Promise<Result<void>> {
-    const ran = await this.#run(["remove", name], SHORT_MS, signal);
-    return ran.ok ? ok(undefined) : ran;
+    const ran = await this.#run(["remove", name], START_MS, signal);
+    if (!ran.ok) return ran;
+    return textOf(ran.value).trim() === "removed" ? ok(undefined) : err(notOurs(ran.value));
   }
 
   async clear(dir: string, signal: AbortSignal): Promise<Result<{ outcome: "removed" | "absent" } | { outcome: "kept"; detail: string }>> {

@@ -63,8 +63,8 @@ export class NewsReader {
         return usage.success ? { type: "usage", name, usage: usage.data } : undefined;
       }
       case "exit":
-        // One that is torn is no end: its runner is found dead then.
-        return Exit.safeParse(parseJson(text)).success ? { type: "exit", name, text } : undefined;
+        // One that is torn tells nothing but that its runner is no more, and it is not told again.
+        return Exit.safeParse(parseJson(text)).success ? { type: "exit", name, text } : { type: "died", name, why: "runner_died" };
       case "died":
         return { type: "died", name, why: text === "host_reboot" ? "host_reboot" : "runner_died" };
       case "absent":

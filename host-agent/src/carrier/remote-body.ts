@@ -17,6 +17,8 @@ export interface RemoteBodyDeps {
 }
 
 const AGAIN_MS = 2_000;
+/** Of what is over: of a process that nobody can end the end is told all the same, as on this machine. */
+const STOP_TRIES = 3;
 
 /** @param name of its directory there. @param signal the daemon goes; what runs goes on. */
 export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, signal: AbortSignal): Body {
@@ -24,7 +26,9 @@ export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, 
   const mirror = new Mirror(store.paths(attempt));
   const over = Promise.withResolvers<Death | "unbegun">();
   let rebooted = false;
-  signal.addEventListener("abort", () => over.resolve("runner_died"), { once: true });
+  const abort = (): void => over.resolve("runner_died");
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
   if (store.exit(attempt) !== undefined) over.resolve("runner_died");
   else
     follower.add(name, {
@@ -41,7 +45,8 @@ export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, 
             rebooted = news.why === "host_reboot";
             return over.resolve(news.why);
           case "absent":
-            return over.resolve("unbegun");
+            // Its files were removed there, by whom ever: what has run is not begun again.
+            return over.resolve(store.child(attempt) === undefined ? "unbegun" : "runner_died");
         }
       },
     });
@@ -49,14 +54,16 @@ export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, 
   let isOver = false;
   void over.promise.then(() => {
     isOver = true;
+    signal.removeEventListener("abort", abort);
   });
 
   /** Asked until it is over, however often the connection breaks: a child may be about to begin, and be seen by the next look only. */
   async function stop(graceMs: number): Promise<void> {
-    while (!signal.aborted) {
+    for (let tries = 0; !signal.aborted && tries < STOP_TRIES;) {
       const stopped = await hand.stop(name, attempt, graceMs, signal);
       if (stopped.ok && stopped.value && isOver) return;
       if (stopped.ok && !stopped.value) log.error("processes of an attempt cannot be ended", { attempt });
+      if (stopped.ok && isOver) tries += 1;
       await Promise.race([pause(clock, AGAIN_MS * timeScale, signal), ...(isOver ? [] : [over.promise])]);
       if (isOver && stopped.ok && stopped.value) return;
     }
@@ -64,6 +71,9 @@ export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, 
 
   return {
     isGone: false,
+    get isHeard() {
+      return follower.isHeard(name);
+    },
     get pid() {
       return store.child(attempt)?.pid ?? 0;
     },

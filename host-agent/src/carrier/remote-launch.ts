@@ -73,6 +73,9 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
             return { type: "refused", reason: reasonOf(started.value.error) };
         }
       }
+      // Nothing of it came there; had it come there before, it would have ended with the container.
+      if (started.error.code === "container_not_running")
+        return failures === 0 ? { type: "refused", reason: reasonOf(started.error) } : begun;
       log.info("whether a remote attempt was started is not known; it is asked again", { attempt, why: started.error.detail });
       // Following it finds out as well, and makes sure that it does not begin later.
       if (signal.aborted || (entry.state.type === "preparing" && entry.state.cancelled)) return begun;

@@ -55,7 +55,7 @@ export class AttemptRemoval {
     const removal: Removal = launch === undefined || spec === undefined ? { outcome: "absent" } : await removeWorkspace(launch, spec);
     // A worktree that is kept is found by these files only: once its work is safe, it can still be asked for.
     const comesBack = removal.outcome === "kept" && launch?.kind === "worktree";
-    if (!keepLogs && !comesBack && entry === undefined) this.#remove(attempt);
+    if (!keepLogs && !comesBack && entry === undefined) this.#discard(attempt, launch);
     return ok(removal.outcome === "kept" ? { outcome: "kept", detail: removal.detail.slice(0, 1024) } : removal);
   }
 
@@ -81,6 +81,15 @@ export class AttemptRemoval {
       const age = clock.wallMs() - store.touchedMs(attempt);
       if (age >= TASK_RETENTION_MS && store.read(attempt).acked) this.#remove(attempt);
     }
+  }
+
+  /** Whoever removes what is left elsewhere finds that by these files. */
+  #discard(attempt: string, launch: LaunchNote | undefined): void {
+    const { store, logs } = this.#deps;
+    if (launch?.remote === undefined || store.isMarked(attempt, "swept")) return this.#remove(attempt);
+    logs.drop(attempt);
+    store.removeLog(attempt);
+    for (const mark of ["shipped", "unwanted"] as const) store.mark(attempt, mark);
   }
 
   #remove(attempt: string): void {

@@ -91,8 +91,11 @@ export class AttemptStarts {
       noted?.catch(() => {});
       const planned = await plan(spec, sealed, store.paths(attempt).log);
       passed("planned");
+      // Whoever comes after this process finds it as it is, and begins it.
+      if (this.#stopped.aborted) return;
       if (planned.ok && !isCancelled(entry)) {
         const launched = await this.#launch(entry, planned.value, noted);
+        if (this.#stopped.aborted) return;
         if (launched.type === "begun") this.#ends.begun(entry, launched.standing, launched.own);
         else this.#ends.failUnstarted(entry, launched.reason);
         return;

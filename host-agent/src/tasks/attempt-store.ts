@@ -35,6 +35,8 @@ export interface AttemptPaths {
   lease: string;
 }
 
+type Mark = "acked" | "shipped" | "swept" | "unwanted";
+
 export class AttemptStore {
   readonly #root: string;
   /** Named between every two effects; tests end the process there [F2]. */
@@ -184,8 +186,8 @@ export class AttemptStore {
     this.#passed("end");
   }
 
-  /** `acked`: the control plane has the end; `shipped`: and the whole log; `swept`: nothing of it is left elsewhere. Lost by a crash, it is told once more. */
-  mark(attempt: string, what: "acked" | "shipped" | "swept"): void {
+  /** `acked`: the control plane has the end; `shipped`: and the whole log; `swept`: nothing of it is left elsewhere; `unwanted`: to be removed once that is so. Lost by a crash, it is told once more. */
+  mark(attempt: string, what: Mark): void {
     try {
       writeFileSync(this.#file(attempt, what), "", { mode: 0o600 });
     } catch {
@@ -193,7 +195,7 @@ export class AttemptStore {
     }
   }
 
-  isMarked(attempt: string, what: "acked" | "shipped" | "swept"): boolean {
+  isMarked(attempt: string, what: Mark): boolean {
     return statSync(this.#file(attempt, what), { throwIfNoEntry: false }) !== undefined;
   }
 
@@ -255,6 +257,10 @@ export class AttemptStore {
   /** For the age of what is kept. */
   touchedMs(attempt: string): number {
     return statSync(this.paths(attempt).dir, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  }
+
+  removeLog(attempt: string): void {
+    rmSync(this.paths(attempt).log, { force: true });
   }
 
   remove(attempt: string): void {

@@ -38,6 +38,8 @@ export type RunnerOf =
 export interface Body {
   /** Ended before it was looked at: there is nobody left to be stopped. */
   readonly isGone: boolean;
+  /** What it writes is seen here at once; while it is not, its silence says nothing. */
+  readonly isHeard: boolean;
   /** Of the child; 0: it is not known. */
   readonly pid: number;
   /** Resolves when its runner is gone and what that left behind is here; or when the daemon stops. */
@@ -142,7 +144,7 @@ export class LiveAttempt implements Live {
     const nowMs = clock.monotonicMs();
     const bytes = store.logBytes(attempt);
     const grown = bytes - this.#logBytes;
-    if (grown !== 0) this.#grewMs = nowMs;
+    if (grown !== 0 || !this.#body.isHeard) this.#grewMs = nowMs;
     this.#logBytes = bytes;
     if (bytes > logLimitBytes) return this.#stopFor("log_limit", 0);
     if (heartbeatTimeoutMs !== undefined && nowMs - this.#grewMs >= heartbeatTimeoutMs)

@@ -33,6 +33,7 @@ export function localBody(attempt: string, runner: RunnerOf, { store, clock, log
   };
   return {
     isGone: runner.type === "gone",
+    isHeard: true,
     get pid() {
       return store.child(attempt)?.pid ?? (runner.type === "gone" ? 0 : runner.identity.pid);
     },

@@ -1,0 +1,178 @@
+/** What goes wrong on a remote host while a task runs there: files that are gone or torn, a full disk, an upgrade in between. */
+import { execFileSync } from "node:child_process";
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import * as path from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { readStat } from "../holder/processes.ts";
+import { ok } from "@maestro/shared/result";
+import { Hand } from "./hand.ts";
+import { RemoteRig, undoAll } from "./testing/remote-rig.ts";
+
+afterEach(undoAll);
+
+const attemptsOf = (rig: RemoteRig) => path.join(rig.home, ".maestro-remote", "attempts");
+const dirOf = (rig: RemoteRig) => path.join(attemptsOf(rig), readdirSync(attemptsOf(rig))[0] ?? "");
+
+/** Says its pid and waits for a file. */
+async function waiting(rig: RemoteRig, then = "exit 0", more: Parameters<RemoteRig["task"]>[1] = {}) {
+  const gate = path.join(rig.home, "..", `gate-${Math.random().toString(36).slice(2)}`);
+  const task = rig.task(["sh", "-c", `echo $$; until [ -e '${gate}' ]; do sleep 0.05; done; ${then}`], more);
+  await task.offer();
+  await task.start();
+  await rig.until(() => /^\d+\n/.test(rig.log(task.attempt)));
+  return { task, pid: Number(rig.log(task.attempt)), open: () => writeFileSync(gate, "") };
+}
+
+describe.each([
+  ["dash", ["/bin/dash"]],
+  ["bash", ["/bin/bash"]],
+  ["busybox", ["/bin/busybox", "sh"]],
+] as const)("%s", (_name, shell) => {
+  test("a log that is gone there keeps nobody from hearing of the end", async () => {
+    const rig = await RemoteRig.open({ shell });
+    const { task, open } = await waiting(rig, "exit 3");
+    rmSync(path.join(dirOf(rig), "agent.log"));
+    open();
+    expect(await task.ended()).toMatchObject({ outcome: "failed", exitCode: 3 });
+  });
+
+  test("a log that is cut short by its child takes nothing of another's with it", async () => {
+    const rig = await RemoteRig.open({ shell });
+    const one = await waiting(rig, "exec >/dev/stdout; : >/dev/stdout; echo after");
+    const other = await waiting(rig, "i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done");
+    one.open();
+    other.open();
+    expect(await one.task.ended()).toMatchObject({ outcome: "completed" });
+    expect(await other.task.ended()).toMatchObject({ outcome: "completed" });
+    const lines = Array.from({ length: 3000 }, (_, i) => `line ${i}\n`).join("");
+    expect(rig.log(other.task.attempt)).toBe(`${other.pid}\n${lines}`);
+  });
+
+  test("[VR2] what another version's runner began is stopped", async () => {
+    const rig = await RemoteRig.open({ shell });
+    const { task, pid } = await waiting(rig);
+    rmSync(path.join(rig.home, ".maestro-remote", "runner"), { recursive: true });
+    await task.cancel();
+    expect(await task.ended()).toMatchObject({ outcome: "cancelled" });
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
+
+  test.each(["{torn\n", "{torn"])("an end that cannot be read is one: %j", async (text) => {
+    const rig = await RemoteRig.open({ shell });
+    const { task, pid } = await waiting(rig);
+    writeFileSync(path.join(dirOf(rig), "exit.json"), text);
+    expect(await task.ended()).toMatchObject({ outcome: "failed", reason: { code: "runner_died" } });
+    expect([undefined, "Z"]).toContain(readStat(pid)?.state);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("[F24] a disk that it has filled there does not keep its end from being told", async () => {
+    const rig = await RemoteRig.open({ shell });
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", rig.home]);
+    try {
+      const { task, open } = await waiting(rig, `dd if=/dev/zero of='${rig.home}/fill' bs=4096; echo $?; exit 5`);
+      open();
+      await rig.until(() => existsSync(`${rig.home}/fill`));
+      rig.line.cut();
+      await rig.until(() => rig.line.channels === 0);
+      expect(() => appendFileSync(`${rig.home}/more`, Buffer.alloc(8192))).toThrow("ENOSPC");
+      rig.line.down = false;
+      expect(await task.ended()).toMatchObject({ outcome: "failed", exitCode: 5 });
+    } finally {
+      execFileSync("umount", ["--lazy", rig.home]);
+    }
+  });
+});
+
+test("what ran is not begun again because nothing of it is left there", async () => {
+  const rig = await RemoteRig.open();
+  const { task, pid } = await waiting(rig);
+  rmSync(path.join(rig.home, ".maestro-remote"), { recursive: true });
+  expect(await task.ended()).toMatchObject({ outcome: "failed", reason: { code: "runner_died" } });
+  expect([undefined, "Z"]).toContain(readStat(pid)?.state);
+});
+
+test("who cannot be heard is not taken for silent", async () => {
+  const rig = await RemoteRig.open();
+  const beats = path.join(rig.home, "beats");
+  const count = () => (existsSync(beats) ? readFileSync(beats, "utf8").length : 0);
+  const task = rig.task(["sh", "-c", `while [ ! -e '${rig.home}/gate' ]; do echo beat; printf . >>'${beats}'; sleep 0.1; done`], {
+    heartbeatTimeoutMs: 1_500,
+  });
+  await task.offer();
+  await task.start();
+  await rig.until(() => rig.log(task.attempt) !== "");
+  rig.line.cut();
+  const before = count();
+  // More than two seconds of its own.
+  await rig.until(() => count() > before + 22);
+  rig.line.down = false;
+  await rig.until(() => rig.log(task.attempt).length > 5 * (before + 22));
+  writeFileSync(`${rig.home}/gate`, "");
+  expect(await task.ended()).toMatchObject({ outcome: "completed" });
+});
+
+test("what is cleaned up here is gone there, and is asked for until it is", async () => {
+  const rig = await RemoteRig.open();
+  const { task, open } = await waiting(rig);
+  open();
+  await rig.until(() => existsSync(path.join(dirOf(rig), "exit.json")));
+  await task.ended();
+  rig.line.down = true;
+  const { attempt } = task;
+  rig.tasks.ack({ t: "task.ack", attempt, fence: 1 });
+  const left = readdirSync(attemptsOf(rig)).length;
+  await rig.tasks.cleanup({ t: "task.cleanup", id: 4, task: task.spec.task, attempt, keepLogs: false });
+  rig.line.down = false;
+  await rig.until(() => readdirSync(attemptsOf(rig)).length === 0);
+  expect([0, 1]).toContain(left);
+});
+
+test("of a start that was cut nothing but its name stays there", async () => {
+  const cut = { now: () => {} };
+  const rig = await RemoteRig.open({ deps: { passed: (step) => (step === "noted" ? cut.now() : undefined) } });
+  cut.now = () => {
+    rig.line.down = true;
+  };
+  const task = rig.task(["true"]);
+  await task.offer();
+  const starting = task.start();
+  await rig.until(() => rig.line.down);
+  await rig.stop();
+  await starting;
+  rig.line.down = false;
+  await rig.begin();
+  await rig.until(() => task.status?.state === "accepted");
+  expect(readdirSync(dirOf(rig))).toEqual(["started"]);
+});
+
+test("a carrier that goes while it looks at a container fails nothing: whoever comes next begins it", async () => {
+  const rig = await RemoteRig.open();
+  const task = rig.task(["true"], { container: "dev" });
+  await task.offer();
+  rig.line.down = true;
+  const starting = task.start();
+  await rig.stop();
+  await starting;
+  rig.line.down = false;
+  await rig.begin();
+  expect(task.status).toMatchObject({ state: "accepted" });
+  await task.start();
+  expect(await task.ended()).toMatchObject({ outcome: "completed" });
+});
+
+test("of processes that nobody can end the end is told once their runner is gone", async () => {
+  class Weak extends Hand {
+    override stop = () => Promise.resolve(ok(false));
+  }
+  const far: { rig?: RemoteRig } = {};
+  const line = () => far.rig?.line ?? expect.fail("there is no line yet");
+  const rig = await RemoteRig.open({
+    deps: { hand: new Weak({ run: (...all) => line().run(...all), open: (...all) => line().open(...all) }, "") },
+  });
+  far.rig = rig;
+  const { task, open } = await waiting(rig);
+  await task.cancel();
+  expect(task.status).toMatchObject({ state: "cancelling" });
+  open();
+  expect(await task.ended()).toMatchObject({ outcome: "cancelled" });
+});
