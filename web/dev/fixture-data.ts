@@ -28,7 +28,38 @@ const host = (name: string, over: object = {}) => ({
   sessions: 2,
   ...over,
 });
+const remote = (name: string, over: object = {}) =>
+  host(name, {
+    transport: "ssh",
+    via: { id: "hst_laptop", name: "laptop" },
+    address: "10.0.0.5",
+    user: "dev",
+    sshConfig: false,
+    options: {},
+    env: {},
+    container: "none",
+    enabled: true,
+    lastCheck: { ok: true, at: ago(12) },
+    roots: ["/home/dev"],
+    ...over,
+  });
 export const hosts = [
+  remote("gpu-server", { port: 2222, identity: "~/.ssh/gpu", cwd: "~/work", container: "dev-box", options: { ConnectTimeout: "30" } }),
+  remote("build-farm-eu-west-with-a-long-name", {
+    transport: "tailscale",
+    address: "build-farm.tail1234.ts.net",
+    status: "never",
+    lastSeenAt: undefined,
+    metrics: undefined,
+    platform: undefined,
+    sessions: 0,
+    lastCheck: {
+      ok: false,
+      at: ago(3),
+      error: "build@build-farm.tail1234.ts.net:22 refused every key that was offered: ~/.ssh/id_ed25519, ~/.ssh/id_rsa.",
+    },
+  }),
+  remote("nas", { address: "nas", sshConfig: true, enabled: false, status: "lost", lastSeenAt: ago(900), metrics: undefined, sessions: 0 }),
   host("laptop"),
   host("acme-web-build", {
     platform: platform({ cpus: 32, memoryBytes: 128 * 2 ** 30, tmux: undefined }),

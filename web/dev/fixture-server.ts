@@ -12,6 +12,7 @@ import { formatToken } from "@maestro/shared/token";
 import { WebSocketServer, type WebSocket } from "ws";
 import { isFinal } from "@maestro/shared/contract/tasks";
 import { hosts, agents, sessions, types, screens } from "./fixture-data.ts";
+import { checkAfter } from "./fixture-check.ts";
 import { serveLog } from "./fixture-log.ts";
 import { queueOf, tasks } from "./fixture-tasks.ts";
 
@@ -168,6 +169,9 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
     });
   }
   if (path === "/api/v1/tickets") return json(201, { ticket: "t", expiresAt: soon });
+  if (/^\/api\/v1\/hosts\/(?:[^/]+\/)?check$/.test(path)) return void checkAfter(request).then((check) => json(200, check));
+  if (path === "/api/v1/hosts" && request.method === "POST")
+    return problem(409, "host_exists", "Host 'gpu' exists already.", "Choose another name.", "name");
   if (path === "/api/v1/hosts") return json(200, { items: process.env["EMPTY"] === "1" ? [] : hosts });
   if (path === "/api/v1/agents" && request.method === "GET") return json(200, { items: process.env["EMPTY"] === "1" ? [] : agents });
   if (path === "/api/v1/sessions" && request.method === "GET") return json(200, { items: process.env["EMPTY"] === "1" ? [] : sessions });

@@ -4,7 +4,7 @@ import type { Session } from "@maestro/shared/contract/resources";
 import type { Result } from "@maestro/shared/result";
 import type { ApiError } from "../api/client.ts";
 import { launch, launchables, openShell, typeName, usable } from "../fleet/launch.ts";
-import { reachWords } from "../remote/words.ts";
+import { RemoteTag } from "../remote/badges.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
@@ -60,6 +60,7 @@ export function NewSession({ compact = false }: { compact?: boolean }) {
                 <Icon name="agents" />
                 <span className="grow cut">{typeName(offer.type)}</span>
                 <span className="muted small cut">{several ? offer.host.name : offer.version}</span>
+                <RemoteTag host={offer.host} />
               </MenuItem>
             ))}
             <div className="heading">Shell</div>
@@ -73,7 +74,7 @@ export function NewSession({ compact = false }: { compact?: boolean }) {
               >
                 <Icon name="terminal" />
                 <span className="grow cut">Shell on {host.name}</span>
-                {reachWords(host) !== undefined && <span className="muted small cut">{reachWords(host)}</span>}
+                <RemoteTag host={host} />
               </MenuItem>
             ))}
             {hosts.length === 0 && (

@@ -30,9 +30,10 @@ describe("launching", () => {
       host("b", { status: "lost" }),
       host("c", { draining: true }),
       host("d", { locked: { reason: "twice", at: AT } }),
+      host("e", { transport: "ssh", enabled: false }),
     ];
     const offers = launchables(
-      [type("claude", "claude", ["a", "b", "c", "d", "gone"]), type("codex", "codex", ["a"], false), type("shell", "shell", ["a"])],
+      [type("claude", "claude", ["a", "b", "c", "d", "e", "gone"]), type("codex", "codex", ["a"], false), type("shell", "shell", ["a"])],
       hosts,
     );
     expect(offers.map((offer) => `${offer.type.slug}@${offer.host.id}`)).toEqual(["claude@a"]);

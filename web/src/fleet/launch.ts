@@ -24,7 +24,8 @@ export function launchables(types: readonly AgentTypeRow[], hosts: readonly Host
   );
 }
 
-export const usable = (host: Host): boolean => host.status === "online" && !host.draining && host.locked === undefined;
+export const usable = (host: Host): boolean =>
+  host.status === "online" && !host.draining && host.locked === undefined && host.enabled !== false;
 
 const ADAPTER_NAMES: Record<string, string> = {
   claude: "Claude Code",

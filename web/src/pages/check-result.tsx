@@ -20,7 +20,7 @@ export function CheckResult({ checking, from, outdated = false, onTrust }: Check
   const { state } = checking;
   const box = useRef<HTMLElement>(null);
   useEffect(() => {
-    if (state.type !== "idle") box.current?.scrollIntoView({ block: "start", behavior: "instant" });
+    if (state.type !== "idle" && box.current !== null) toTop(box.current);
   }, [state.type]);
   switch (state.type) {
     case "idle":
@@ -60,6 +60,12 @@ export function CheckResult({ checking, from, outdated = false, onTrust }: Check
         </section>
       );
   }
+}
+
+/** Within the dialog's own scrolling part: scrollIntoView would move its heading out of sight too. */
+function toTop(box: HTMLElement): void {
+  const scrolled = box.closest(".body");
+  if (scrolled !== null) scrolled.scrollTop += box.getBoundingClientRect().top - scrolled.getBoundingClientRect().top;
 }
 
 /** Not spoken: only that it runs is. */
@@ -110,7 +116,7 @@ function Step({ step, isAnswered }: { step: CheckStep; isAnswered: boolean }) {
       </span>
       <span className="step-name">{stepName(step.name)}</span>
       <span className="muted small figures-text step-time">{spentWord(step.ms)}</span>
-      {step.state !== "skipped" && <span className="step-detail">{step.detail}</span>}
+      {step.state !== "skipped" && <span className="step-detail">{isAnswered ? "Not known yet: see above." : step.detail}</span>}
       {step.state !== "ok" && step.hint !== undefined && !isAnswered && (
         <span className="step-hint">
           {step.hint} {step.code !== undefined && <code className="muted">{step.code}</code>}

@@ -20,9 +20,12 @@ export function HostFacts({ host }: { host: Host }) {
               <span className="mono">{host.cwd}</span>
             </Fact>
           )}
-          <Fact name="Last test">
-            <LastCheck host={host} />
-          </Fact>
+          {/* Why it is away stands above. */}
+          {(host.lastCheck?.ok !== false || host.status === "online") && (
+            <Fact name="Last test">
+              <LastCheck host={host} />
+            </Fact>
+          )}
         </>
       )}
       <Fact name="System">

@@ -40,7 +40,7 @@ export function HostMenu({ host, action, onTest }: HostMenuProps) {
               {isRemote && owner && <MenuItem onSelect={then(() => setOpened("edit"))}>Edit…</MenuItem>}
               {isRemote && owner && (
                 <MenuItem onSelect={then(() => change({ enabled: host.enabled === false }))}>
-                  {host.enabled === false ? "Switch on: connect to it again" : "Switch off: connect to it no more"}
+                  {host.enabled === false ? "Switch on: connect again" : "Switch off: connect no more"}
                 </MenuItem>
               )}
               {isRemote && <hr />}

@@ -11,7 +11,7 @@ export function HostsPage() {
   return (
     <ListPage
       title="Hosts"
-      about="Machines dial out to Maestro; none of them needs an open port."
+      about="Machines that joined dial out and need no open port; others are reached from them by SSH."
       unread="The hosts could not be read"
       items={fleet.hosts}
       add={owner ? { label: "Add a machine", Dialog: AddMachine } : undefined}

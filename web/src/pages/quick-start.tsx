@@ -1,10 +1,11 @@
 /** One click from here to a terminal: the agent CLIs that are installed, and a shell. */
+import type { Host } from "@maestro/shared/contract/resources";
 import { launch, launchables, openShell, typeName, usable } from "../fleet/launch.ts";
 import { useFleet } from "../app/fleet-context.tsx";
 import { may } from "../app/may.ts";
 import { navigate, sessionPath } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
-import { reachWords } from "../remote/words.ts";
+import { RemoteTag } from "../remote/badges.tsx";
 import { Icon, type IconName } from "../ui/icons.tsx";
 import { CopyLine, Problem } from "../ui/parts.tsx";
 
@@ -32,6 +33,7 @@ export function QuickStart() {
             icon="agents"
             name={typeName(offer.type)}
             where={several ? offer.host.name : offer.version}
+            host={offer.host}
             busy={action.busy}
             onStart={() =>
               action.run(
@@ -46,7 +48,8 @@ export function QuickStart() {
             key={host.id}
             icon="terminal"
             name="Shell"
-            where={reachWords(host) === undefined ? host.name : `${host.name} · ${reachWords(host)}`}
+            where={host.name}
+            host={host}
             busy={action.busy}
             onStart={() =>
               action.run(
@@ -70,13 +73,25 @@ export function QuickStart() {
   );
 }
 
-function Start({ icon, name, where, busy, onStart }: { icon: IconName; name: string; where: string; busy: boolean; onStart: () => void }) {
+interface StartProps {
+  icon: IconName;
+  name: string;
+  where: string;
+  host: Host;
+  busy: boolean;
+  onStart: () => void;
+}
+
+function Start({ icon, name, where, host, busy, onStart }: StartProps) {
   return (
     <button type="button" className="start" disabled={busy} onClick={onStart}>
       <Icon name={icon} />
       <span className="two">
         <span className="cut">{name}</span>
-        <span className="muted small cut">{where}</span>
+        <span className="row">
+          <span className="muted small cut">{where}</span>
+          <RemoteTag host={host} />
+        </span>
       </span>
     </button>
   );

@@ -10,7 +10,7 @@ export function RemoteAway({ host }: { host: Host }) {
   const away = awayOf(host, fleet.hosts);
   if (away === undefined || away.why === "off" || host.locked !== undefined) return null;
   return (
-    <div className={away.why === "check" ? "banner danger away" : "banner warn away"} role="status">
+    <div className={away.why === "check" ? "banner danger away-why" : "banner warn away-why"} role="status">
       <Icon name="warning" />
       <p className="grow">
         <AwayWords away={away} />

@@ -82,6 +82,6 @@ describe("what is wrong with a remote host", () => {
     expect(refusalAt(draft, maestroError("port_invalid", "No.", { field: "port" }))?.fields.port?.code).toBe("port_invalid");
     expect(refusalAt(draft, maestroError("field_invalid", "No.", { field: "options.port" }))?.options.get(6)?.detail).toBe("No.");
     expect(refusalAt(draft, maestroError("env_denied", "No.", { field: "env.GONE" }))).toBeUndefined();
-    expect(refusalAt(draft, maestroError("host_offline", "Away."))).toBeUndefined();
+    expect(refusalAt(draft, maestroError("queue_full", "Full."))).toBeUndefined();
   });
 });

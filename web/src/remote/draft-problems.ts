@@ -31,7 +31,8 @@ const RIGHT_ADDRESS = "host";
  */
 export function remoteProblems(draft: RemoteDraft, purpose: "save" | "test"): RemoteProblems {
   const body = remoteBodyOf(draft);
-  const addressProblem = problemOf({ address: body.address });
+  const addressProblem =
+    body.address === "" ? maestroError("host_invalid", "Say where it is.", { field: "address" }) : problemOf({ address: body.address });
   const address = addressProblem === undefined ? body.address : RIGHT_ADDRESS;
   const beside = (part: Partial<RemoteBody>): MaestroError | undefined => problemOf({ address, ...part });
   const fields: RemoteProblems["fields"] = {};

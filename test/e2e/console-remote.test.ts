@@ -1,0 +1,170 @@
+/** The console's way to a machine without anything of Maestro: written, tested, its key trusted, saved, changed, switched off, removed. */
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CHECKS } from "@maestro/shared/contract/remote-hosts";
+import { journey, launchBrowser, PHONE } from "../support/browser.ts";
+import { ConsoleUser, expectClean } from "../support/console.ts";
+import { Product } from "../support/maestro.ts";
+import { RemoteMachine } from "../support/remote-machine.ts";
+import { lacking } from "../support/system.ts";
+
+const missing = lacking("chromium", "sshd");
+/** A check has a minute; on a busy machine it takes some of it. */
+const PATIENCE = { timeout: 60_000 };
+
+describe.skipIf(missing !== undefined)(`console, remote hosts${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+  let product: Product;
+  let machine: RemoteMachine;
+  let browser: Browser;
+  let user: ConsoleUser;
+
+  beforeAll(async () => {
+    product = await Product.up();
+    machine = await RemoteMachine.start();
+    browser = await launchBrowser();
+    user = await ConsoleUser.signIn(browser, product);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await machine?.[Symbol.asyncDispose]();
+    await product[Symbol.asyncDispose]();
+  });
+
+  test(
+    "[SSH3] a machine is tested before it is saved, its key is trusted by somebody, and it is online",
+    { timeout: 180_000 },
+    async () => {
+      await using tab = await user.open("/hosts");
+      await journey("remote-add", tab, async (page) => {
+        const form = await writeNew(page);
+        await form.getByLabel("Name", { exact: true }).fill("GPU Server");
+        await form.getByLabel("Port", { exact: true }).fill("70000");
+        await form.getByRole("button", { name: "Save" }).click();
+        await form.getByText("Small letters, digits, - and _").waitFor();
+        await form.getByText("Say where it is.").waitFor();
+        await form.getByText("Port '70000' is none.").waitFor();
+        expect(await form.getByLabel("Name", { exact: true }).evaluate((input) => input === document.activeElement)).toBe(true);
+
+        await form.getByLabel("Name", { exact: true }).fill("gpu-server");
+        await form.getByRole("textbox", { name: "Address" }).fill("127.0.0.1");
+        await form.getByLabel("Port", { exact: true }).fill(String(machine.line.port));
+        await form.getByLabel("Key file").fill(machine.sshd.at("user"));
+        await form.getByRole("button", { name: "Test", exact: true }).click();
+        await form.getByText("It answers, and its host key is not known yet.").waitFor(PATIENCE);
+        expect(await form.getByLabel("Fingerprint of the host key").innerText()).toMatch(/^SHA256:[A-Za-z0-9+/]{43}$/);
+        expect(await steps(page)).toEqual(CHECKS.map((name, i) => `${name} ${i < 2 ? "ok" : i === 2 ? "failed" : "skipped"}`));
+
+        await form.getByRole("button", { name: "Trust this key" }).click();
+        await form.getByText(/Ready for work/).waitFor(PATIENCE);
+        const told = await steps(page);
+        expect(told).toHaveLength(CHECKS.length);
+        expect(told.filter((step) => / (failed|skipped)$/.test(step))).toEqual([]);
+        // What was tested is not what would be saved now.
+        await form.getByLabel("User").fill("somebody");
+        await form.getByText("changed since").waitFor();
+        await form.getByLabel("User").fill("");
+        await form.getByText("changed since").waitFor({ state: "detached" });
+
+        await form.getByRole("button", { name: "Save" }).click();
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+        const card = page.getByRole("article", { name: "Host gpu-server" });
+        await card.getByText("online", { exact: true }).waitFor(PATIENCE);
+        for (const mark of ["REMOTE", "SSH", /^via /]) await card.getByText(mark, { exact: true }).waitFor();
+        await page.getByRole("navigation", { name: "Fleet" }).getByText("REMOTE").waitFor();
+        expectClean(tab);
+      });
+    },
+  );
+
+  test("a name that is taken is said at the name, by the server", async () => {
+    await using tab = await user.open("/hosts");
+    await journey("remote-taken", tab, async (page) => {
+      const form = await writeNew(page);
+      await form.getByLabel("Name", { exact: true }).fill("gpu-server");
+      await form.getByRole("textbox", { name: "Address" }).fill("192.0.2.1");
+      await form.getByRole("button", { name: "Save" }).click();
+      const name = form.getByLabel("Name", { exact: true });
+      await form.getByText(/gpu-server.*(?:exists|taken|already)/i).waitFor();
+      expect(await name.getAttribute("aria-invalid")).toBe("true");
+      expectClean(tab);
+    });
+  });
+
+  test(
+    "[SSH28] changed to where nothing listens, it says why it is away; changed back, it is online again",
+    { timeout: 240_000 },
+    async () => {
+      await using tab = await user.open("/hosts", { viewport: PHONE });
+      await journey("remote-edit", tab, async (page) => {
+        const card = page.getByRole("article", { name: "Host gpu-server" });
+        await change(page, "1");
+        const dialog = page.getByRole("dialog", { name: "Test gpu-server" });
+        await dialog.getByText("Connection failed: work cannot be started there.").waitFor(PATIENCE);
+        await dialog.getByRole("button", { name: "Close" }).last().click();
+        await card.getByText(/refuses connections/).waitFor(PATIENCE);
+        await page.goto(`${product.url}/`);
+        await page.getByText("gpu-server cannot be reached.").waitFor(PATIENCE);
+        await page.goto(`${product.url}/hosts`);
+
+        await change(page, String(machine.line.port));
+        await dialog.getByText(/Ready for work/).waitFor(PATIENCE);
+        await dialog.getByRole("button", { name: "Close" }).last().click();
+        await card.getByText("online", { exact: true }).waitFor(PATIENCE);
+        await card.getByText("ready for work").waitFor(PATIENCE);
+        expectClean(tab);
+      });
+    },
+  );
+
+  test("it is switched off, on, tested and removed, with nothing but keys", { timeout: 240_000 }, async () => {
+    await using tab = await user.open("/hosts");
+    await journey("remote-off", tab, async (page) => {
+      const card = page.getByRole("article", { name: "Host gpu-server" });
+      const choose = async (name: RegExp): Promise<void> => {
+        await card.getByRole("button", { name: "Actions for gpu-server" }).focus();
+        await page.keyboard.press("Enter");
+        await page.getByRole("menuitem", { name }).focus();
+        await page.keyboard.press("Enter");
+      };
+      await choose(/Switch off/);
+      await card.getByText("off", { exact: true }).waitFor();
+      await card.getByRole("button", { name: "Open a shell" }).and(page.locator(":disabled")).waitFor(PATIENCE);
+      await choose(/Switch on/);
+      await card.getByText("online", { exact: true }).waitFor(PATIENCE);
+      await choose(/Test it/);
+      await page
+        .getByRole("dialog")
+        .getByText(/Ready for work/)
+        .waitFor(PATIENCE);
+      await page.keyboard.press("Escape");
+      await choose(/Remove/);
+      const dialog = page.getByRole("dialog", { name: "Remove gpu-server?" });
+      await dialog.getByText("on the machine itself nothing is changed").waitFor();
+      await page.keyboard.press("Tab");
+      await page.keyboard.press("Enter");
+      await card.waitFor({ state: "detached" });
+      expectClean(tab);
+    });
+  });
+});
+
+async function writeNew(page: Page) {
+  await page.getByRole("button", { name: "Add a machine" }).first().click();
+  await page.getByText("Reach it by SSH").click();
+  return page.getByRole("form", { name: "Remote host" });
+}
+
+/** Of the port, the only thing that is changed. */
+async function change(page: Page, port: string): Promise<void> {
+  await page.getByRole("button", { name: "Actions for gpu-server" }).click();
+  await page.getByRole("menuitem", { name: "Edit…" }).click();
+  const form = page.getByRole("form", { name: "Remote host" });
+  await form.getByLabel("Port", { exact: true }).fill(port);
+  await form.getByRole("button", { name: "Save" }).click();
+}
+
+/** `tmux ok`, in their order. */
+const steps = (page: Page): Promise<string[]> =>
+  page
+    .locator("[data-step]")
+    .evaluateAll((rows) => rows.map((row) => `${row.getAttribute("data-step") ?? ""} ${row.getAttribute("class") ?? ""}`));
