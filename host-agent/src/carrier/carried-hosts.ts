@@ -105,30 +105,44 @@ export class CarriedHosts {
   }
 
   #begin(carried: Carried, signal: AbortSignal): void {
-    const { log, host, dir: below, target } = this.#deps;
     const abort = new AbortController();
-    const dir = path.join(below, carried.id);
-    const either = AbortSignal.any([signal, abort.signal]);
-    const done = (async () => {
-      ensurePrivateDir(below, process.getuid?.() ?? 0);
-      ensurePrivateDir(dir, process.getuid?.() ?? 0);
-      const keys = keysOf(dir);
-      const deps = host(carried, {
-        carried,
-        dir,
-        keys,
-        enrol: (stopped) => this.#enrol(carried.id, keys, stopped),
-        target: () => ({ ...target(), claimant: { ...target().claimant, hostId: carried.id } }),
-        registryVersion: (version) => this.registryVersion(version),
-      });
-      await new CarriedHost(deps).run(either);
-    })().catch((cause: unknown) => {
-      log.error("a remote host cannot be carried", {
-        host: carried.name,
-        cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
-      });
-    });
+    const done = this.#keepCarrying(carried, AbortSignal.any([signal, abort.signal]));
     this.#running.set(carried.id, { stamp: stampOf(carried), abort, done });
+  }
+
+  /** A full disk is no reason to leave a host alone for ever. */
+  async #keepCarrying(carried: Carried, signal: AbortSignal): Promise<void> {
+    const { clock, timeScale, log } = this.#deps;
+    for (let failures = 0; !signal.aborted; failures++) {
+      const failed = new AbortController();
+      try {
+        return await this.#carry(carried, AbortSignal.any([signal, failed.signal]));
+      } catch (cause) {
+        failed.abort();
+        log.error("a remote host cannot be carried", {
+          host: carried.name,
+          cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+        });
+      }
+      await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 5)) * timeScale, signal);
+    }
+  }
+
+  async #carry(carried: Carried, signal: AbortSignal): Promise<void> {
+    const { host, dir: below, target } = this.#deps;
+    const dir = path.join(below, carried.id);
+    ensurePrivateDir(below, process.getuid?.() ?? 0);
+    ensurePrivateDir(dir, process.getuid?.() ?? 0);
+    const keys = keysOf(dir);
+    const deps = host(carried, {
+      carried,
+      dir,
+      keys,
+      enrol: (stopped) => this.#enrol(carried.id, keys, stopped),
+      target: () => ({ ...target(), claimant: { ...target().claimant, hostId: carried.id } }),
+      registryVersion: (version) => this.registryVersion(version),
+    });
+    await new CarriedHost(deps).run(signal);
   }
 
   async #list(signal: AbortSignal): Promise<Result<Carried[]>> {
