@@ -23,6 +23,7 @@ import * as session from "./commands/session.ts";
 import { shutdown } from "./commands/shutdown.ts";
 import * as state from "./commands/state.ts";
 import * as task from "./commands/task.ts";
+import { syncIssues, syncTodo } from "./commands/sync.ts";
 import { taskDispatch } from "./commands/task-dispatch.ts";
 import { api, events, status } from "./commands/status.ts";
 import { down, up } from "./commands/up.ts";
@@ -74,6 +75,8 @@ export const COMMANDS: readonly Command[] = [
   session.sessionScreen,
   session.sessionKill,
   taskDispatch,
+  syncTodo,
+  syncIssues,
   task.taskStatus,
   task.taskList,
   task.taskWait,
