@@ -30,13 +30,13 @@ beforeEach(() => {
   asked = [];
 });
 
-const todo = (): string => path.join(dir, "TODO.md");
+const todo = (): string => path.join(dir, "todo.md");
 const cli = (argv: readonly string[], env: Record<string, string> = {}) =>
   runCli(["sync", ...argv], { env: { MAESTRO_URL: server.url, MAESTRO_TOKEN: TOKEN, PATH: process.env["PATH"] ?? "", ...env } });
 
 test("each open item with a target is dispatched once; what is refused is told, and gives the exit code", async () => {
   writeFileSync(
-    path.join(dir, "TODO.md"),
+    path.join(dir, "todo.md"),
     "- [ ] t1 One target:gpu model:opus\n- [ ] t2 Two target:gpu\n- [ ] t3 Three target:nowhere\n- [x] t4 Four target:gpu\n",
   );
   const done = await cli(["todo", todo(), "--repo", "/srv/app"]);
@@ -56,7 +56,7 @@ test("each open item with a target is dispatched once; what is refused is told, 
 });
 
 test("--dry-run asks nobody; a file that is not there is told", async () => {
-  writeFileSync(path.join(dir, "TODO.md"), "- [ ] t1 One target:gpu\n");
+  writeFileSync(path.join(dir, "todo.md"), "- [ ] t1 One target:gpu\n");
   const dry = await cli(["todo", todo(), "--to", "builder", "--dry-run"]);
   expect(dry).toMatchObject({ code: 0 });
   expect(dry.stdout).toContain("would be dispatched");

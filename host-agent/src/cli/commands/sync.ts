@@ -43,7 +43,7 @@ export const syncTodo = defineCommand({
   summary: "Dispatch the open items of a to-do file that have a target:<host> tag; one that was dispatched before is left alone",
   flags,
   params: { file: param.required("Markdown, with items such as `- [ ] t12 Fix the build target:gpu-1`") },
-  examples: ["maestro sync todo TODO.md", "maestro sync todo TODO.md --to builder --dry-run"],
+  examples: ["maestro sync todo todo.md", "maestro sync todo todo.md --to builder --dry-run"],
   async run(context, { params, flags: given }) {
     const file = path.resolve(context.io.cwd, params.file);
     return dispatch(

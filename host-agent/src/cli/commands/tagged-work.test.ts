@@ -12,11 +12,11 @@ test("[DISP20] open items with a target are work, by their own number where they
     "- [ ] target:gpu-1",
     "- [ ] mytarget:gpu-1 is no tag",
   ].join("\r\n");
-  expect(todoWork("TODO.md", text)).toEqual([
-    { place: "TODO.md:2", id: "t12", host: "gpu-1", model: "opus", prompt: "t12 Fix the build", title: "t12 Fix the build" },
-    { place: "TODO.md:3", id: "t12_3", host: "gpu-2", model: undefined, prompt: "t12.3: With a child", title: "t12.3: With a child" },
+  expect(todoWork("todo.md", text)).toEqual([
+    { place: "todo.md:2", id: "t12", host: "gpu-1", model: "opus", prompt: "t12 Fix the build", title: "t12 Fix the build" },
+    { place: "todo.md:3", id: "t12_3", host: "gpu-2", model: undefined, prompt: "t12.3: With a child", title: "t12.3: With a child" },
     {
-      place: "TODO.md:4",
+      place: "todo.md:4",
       id: expect.stringMatching(/^todo-[0-9a-f]{12}$/),
       host: "box",
       model: undefined,
@@ -27,7 +27,7 @@ test("[DISP20] open items with a target are work, by their own number where they
 });
 
 test("the same line has the same id, wherever it moves to; another one has another", () => {
-  const ids = (text: string) => todoWork("TODO.md", text).map(({ id }) => id);
+  const ids = (text: string) => todoWork("todo.md", text).map(({ id }) => id);
   expect(ids("- [ ] One target:a\n- [ ] Two target:a")).toEqual(ids("\n\n- [ ] One   target:b\n- [ ] Two target:a"));
   expect(new Set(ids("- [ ] One target:a\n- [ ] Two target:a")).size).toBe(2);
 });
