@@ -124,7 +124,7 @@ export class CarriedHost {
     this.#facts = facts.value;
     this.#catalogue.refresh();
     const own = this.#catalogue.types.flatMap(({ type }) => type.argv?.[0] ?? []);
-    const programs = await this.#hand.programs(RemotePrograms.asked(own), signal);
+    const programs = await this.#hand.programs(this.#programs.asked(own), signal);
     if (!programs.ok) return programs;
     this.#programs.learn(programs.value);
     return facts;

@@ -2,7 +2,8 @@
 # never kept there. POSIX sh; dash, ash and bash run it.
 #
 #   facts                                  what the machine is, a line each: <name> <value>
-#   programs <name> <version argument or -> …  which are there, and what they say: found <name> <path> · said <name> <text> · failed <name> <text>
+#   programs <name> <version argument or -> <stamp or -> …  which are there, and what those say that are not as they were by their stamp:
+#                                          found <name> <stamp> <path> · said <name> <text> · failed <name> <text>
 #   start <runner> <attempt> <cwd> <link> <prompt bytes or -> <runner bytes>
 #                                          standard input: the runner's program, the prompt, the runner's orders. Answered by one line:
 #                                          child <pid> <start> | running | ended | refused <why> <detail>
@@ -96,18 +97,20 @@ facts() {
 programs() {
   limit=
   ! command -v timeout >/dev/null 2>&1 || limit="timeout -s KILL 10"
-  while [ $# -ge 2 ]; do
+  while [ $# -ge 3 ]; do
     file=$(command -v "$1" 2>/dev/null)
     case $file in
       /*)
-        echo "found $1 $file"
-        if [ "$2" != - ]; then
+        stamp=$(ls -liL "$file" 2>/dev/null | cksum | tr ' ' .)
+        echo "found $1 $stamp $file"
+        # To start an agent CLI takes a second and more of that machine: one that is as it was is not asked again.
+        if [ "$2" != - ] && [ "$3" != "$stamp" ]; then
           if text=$($limit "$file" "$2" </dev/null 2>&1); then word=said; else word=failed; fi
           echo "$word $1 $(printf %s "$text" | head -n 3 | tr '\n\r' '  ' | cut -c1-300)"
         fi
         ;;
     esac
-    shift 2
+    shift 3
   done
 }
 

@@ -34,8 +34,18 @@ export interface RemoteFacts {
   has: readonly string[];
 }
 
+export interface AskedProgram {
+  name: string;
+  /** Makes it tell its version; undefined: it is not asked. */
+  versionArgument: string | undefined;
+  /** As it was when it was asked last. */
+  stamp: string | undefined;
+}
+
 export interface FoundProgram {
   path: string;
+  /** Another one: it may be another program. */
+  stamp: string;
   /** Undefined: it was not asked. */
   said: { ok: boolean; text: string } | undefined;
 }
@@ -85,9 +95,9 @@ export class Hand {
     return facts === undefined ? err(notOurs(ran.value)) : ok(facts);
   }
 
-  /** @param asked names of programs, with the argument that makes them tell their version; undefined: they are not asked. */
-  async programs(asked: ReadonlyMap<string, string | undefined>, signal: AbortSignal): Promise<Result<ReadonlyMap<string, FoundProgram>>> {
-    const args = [...asked].flatMap(([name, argument]) => [name, argument ?? "-"]);
+  /** Of each name where it is, and its version where that is not known by its stamp. */
+  async programs(asked: readonly AskedProgram[], signal: AbortSignal): Promise<Result<ReadonlyMap<string, FoundProgram>>> {
+    const args = asked.flatMap(({ name, versionArgument, stamp }) => [name, versionArgument ?? "-", stamp ?? "-"]);
     const ran = await this.#run(["programs", ...args], PROGRAMS_MS, signal);
     return ran.ok ? ok(parsePrograms(textOf(ran.value))) : ran;
   }
@@ -198,7 +208,7 @@ function parsePrograms(text: string): ReadonlyMap<string, FoundProgram> {
     const [word, name = "", ...rest] = line.split(" ");
     const value = rest.join(" ");
     const known = found.get(name);
-    if (word === "found") found.set(name, { path: value, said: undefined });
+    if (word === "found") found.set(name, { path: rest.slice(1).join(" "), stamp: rest[0] ?? "", said: undefined });
     else if (known !== undefined && (word === "said" || word === "failed")) known.said = { ok: word === "said", text: value };
   }
   return found;

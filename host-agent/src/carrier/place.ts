@@ -76,7 +76,7 @@ function createPlace(shell: RemoteShell, { prelude, typeDirs, policy, ownEnv, re
       const facts = await hand.facts(signal);
       if (!facts.ok) return facts;
       catalogue.refresh();
-      const found = await hand.programs(RemotePrograms.asked(catalogue.types.flatMap(({ type }) => type.argv?.[0] ?? [])), signal);
+      const found = await hand.programs(programs.asked(catalogue.types.flatMap(({ type }) => type.argv?.[0] ?? [])), signal);
       if (!found.ok) return found;
       programs.learn(found.value);
       const plan = {

@@ -4,23 +4,30 @@ import type { Adapter } from "../adapters/adapter.ts";
 import { BUILTIN_TYPES } from "../adapters/builtin.ts";
 import type { Detected } from "../adapters/detect.ts";
 import type { Program } from "../adapters/launch.ts";
-import type { FoundProgram } from "./hand.ts";
+import type { AskedProgram, FoundProgram } from "./hand.ts";
 
 export class RemotePrograms {
   #found: ReadonlyMap<string, FoundProgram> = new Map();
 
   /** What to look for. @param own programs of types that bring their own command line. */
-  static asked(own: readonly string[]): Map<string, string | undefined> {
-    const asked = new Map<string, string | undefined>(own.map((name) => [name, undefined]));
-    for (const { binaries, versionArgs } of BUILTIN_TYPES) for (const name of binaries) asked.set(name, versionArgs[0]);
-    return asked;
+  asked(own: readonly string[]): AskedProgram[] {
+    const builtin = BUILTIN_TYPES.flatMap(({ binaries, versionArgs }) =>
+      binaries.map((name) => ({ name, versionArgument: versionArgs[0] })),
+    );
+    const names = new Set(builtin.map(({ name }) => name));
+    const others = own.filter((name) => !names.has(name)).map((name) => ({ name, versionArgument: undefined }));
+    return [...builtin, ...others].map((one) => {
+      const known = this.#found.get(one.name);
+      return { ...one, stamp: known?.said === undefined ? undefined : known.stamp };
+    });
   }
 
-  /** True: it is not as it was. */
-  learn(found: ReadonlyMap<string, FoundProgram>): boolean {
-    const same = JSON.stringify([...found]) === JSON.stringify([...this.#found]);
-    this.#found = found;
-    return !same;
+  /** Of what was not asked again, what it said before still holds. */
+  learn(found: ReadonlyMap<string, FoundProgram>): void {
+    const before = this.#found;
+    const said = (name: string, { stamp, said: now }: FoundProgram): FoundProgram["said"] =>
+      now ?? (before.get(name)?.stamp === stamp ? before.get(name)?.said : undefined);
+    this.#found = new Map([...found].map(([name, one]) => [name, { ...one, said: said(name, one) }]));
   }
 
   locate(name: string): string | undefined {
