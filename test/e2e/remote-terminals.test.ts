@@ -118,8 +118,9 @@ describe.skipIf(noEngine !== undefined)(`terminals in containers there${noEngine
     {
       await using viewer = await product.attach(shell.id, { cols: 100, rows: 30, screen: true });
       await viewer.when("pen", () => viewer.hasPen);
-      viewer.type("echo $(hostname) $(stty size)\r");
-      await viewer.screenShows("inside-dev 30 100");
+      // docker tells the size a little after the start.
+      viewer.type("until stty size 2>&1 | grep '30 100'; do sleep 0.1; done; echo \"in $(hostname)\"\r");
+      await viewer.screenShows("in inside-dev");
       viewer.type("exit 6\r");
       const { session } = await viewer.frame("session", (frame) => frame.session.end !== undefined);
       expect(session.end).toMatchObject({ reason: "exited", code: 6 });

@@ -1,10 +1,12 @@
 /** Terminals of a remote host through a real sshd, with tmux there and without. */
+import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { describe, expect, test } from "vitest";
+import { makeId } from "@maestro/shared/ids";
 import { sshdPath } from "../transports/ssh/testing/sshd.ts";
 import { readStat } from "../holder/processes.ts";
-import { TerminalRig } from "./testing/terminal-rig.ts";
+import { HOST, TerminalRig } from "./testing/terminal-rig.ts";
 
 const there = sshdPath() !== undefined;
 
@@ -21,7 +23,8 @@ describe.skipIf(!there).each([
     expect(text).toContain("24 80");
     expect(text).toContain("it's 'quoted' $HOME");
     await session.resize(101, 31);
-    session.type("stty size\r");
+    // tmux takes its time with a new size.
+    session.type("while :; do stty size; sleep 0.1; done\r");
     await session.shows("31 101");
   });
 
@@ -124,10 +127,20 @@ test.skipIf(!there)("what a session that ended here has left there is swept away
   expect(rig.tmux("list-sessions", "-F", "#{session_name}").trim()).toBe(alive.info.id);
 });
 
-test.skipIf(!there)("a session keeps its name from the others of that host only", async () => {
+test.skipIf(!there)("sessions there and sessions here are lists of their own, with names of their own", async () => {
   await using rig = await TerminalRig.open();
-  await rig.session(["sleep", "1000"], { name: "build" });
+  const remote = await rig.session(["sleep", "1000"], { name: "build" });
   expect(await rig.tryOpen(["sleep", "1000"], { name: "build" })).toMatchObject({ error: { code: "session_exists" } });
   const holder = rig.keeper.client();
-  expect(holder.ok).toBe(true);
+  if (!holder.ok) throw new Error(holder.error.detail);
+  const id = makeId("session", Date.now(), randomBytes(10));
+  const own = await holder.value.create({ id, name: "build", argv: ["sleep", "1000"], env: {}, cols: 80, rows: 24, backend: "pty" });
+  expect(own).toMatchObject({ ok: true, value: { name: "build" } });
+  const listed = await holder.value.list();
+  expect(listed.ok && listed.value.map((one) => [one.id, one.host])).toEqual([
+    [remote.info.id, HOST],
+    [id, undefined],
+  ]);
+  expect(rig.keeper.sessions.map((one) => one.id)).toEqual([remote.info.id]);
+  await holder.value.kill(id, true);
 });
