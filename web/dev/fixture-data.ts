@@ -104,6 +104,7 @@ export const sessions: FixtureSession[] = [
     agent: { id: "agt_1", name: "acme-web-reviewer" },
     lastActivityAt: ago(0),
   }),
+  session("far", "train-2", "gpu-server", { title: "python train.py", cwd: "/home/dev/work" }),
   session("shell", "shell-1", "laptop", { title: "ada@laptop: ~/projects/storefront" }),
   session("watch", "deploy", "acme-web-build", {
     title: "npm run deploy",
@@ -136,6 +137,7 @@ const agent = (id: string, name: string, type: string, host: string, over: objec
   ...over,
 });
 export const agents = [
+  agent("0", "trainer", "claude", "gpu-server", { workspace: "/home/dev/work/trainer" }),
   agent("1", "acme-web-reviewer", "claude", "laptop", { status: "working", session: "ses_claude" }),
   agent("2", "tester", "codex", "acme-web-build", { workspace: "/srv/build/storefront-with-a-rather-long-directory-name" }),
   agent("3", "docs", "gemini", "acme-web-gpu", { status: "unknown" }),

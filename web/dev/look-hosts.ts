@@ -59,6 +59,17 @@ await onEachScreen(async (screen) => {
   await page.getByRole("menuitem", { name: /Remove/ }).click();
   await shot("remove");
   await page.keyboard.press("Escape");
+  await page.goto(`${origin}/`);
+  await page.getByRole("button", { name: "New session" }).last().click();
+  await page.waitForTimeout(200);
+  await shot("new-session");
+  await page.goto(`${origin}/sessions/ses_far`);
+  await page.waitForTimeout(900);
+  await shot("terminal");
+  await page.goto(`${origin}/tasks`);
+  await page.getByRole("button", { name: "Dispatch a task" }).first().click();
+  await page.waitForTimeout(200);
+  await shot("dispatch");
   await page.goto(`${origin}/agents`);
   await page.getByRole("button", { name: "Assign an agent" }).first().click();
   await page.waitForTimeout(200);

@@ -87,11 +87,11 @@ function Start({ icon, name, where, host, busy, onStart }: StartProps) {
     <button type="button" className="start" disabled={busy} onClick={onStart}>
       <Icon name={icon} />
       <span className="two">
-        <span className="cut">{name}</span>
         <span className="row">
-          <span className="muted small cut">{where}</span>
+          <span className="cut">{name}</span>
           <RemoteTag host={host} />
         </span>
+        <span className="muted small cut">{where}</span>
       </span>
     </button>
   );

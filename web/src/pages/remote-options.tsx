@@ -18,7 +18,7 @@ export function RemoteOptions({ draft, problems, onChange }: RemoteFieldsProps) 
   const { fields, options, env } = problems;
   const isWrong = [fields.cwd, fields.container, fields.transport].some((error) => error !== undefined) || options.size > 0 || env.size > 0;
   return (
-    <details className="more" open={open || isWrong} onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details className="more seldom" open={open || isWrong} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Directory, container, SSH options, environment</summary>
       <div className="options">
         <RemoteText
@@ -120,7 +120,7 @@ function ContainerFields({ draft, problems, onChange }: RemoteFieldsProps) {
           )}
         </Field>
       ) : (
-        <span className="wide-gap" />
+        <span className="wide-gap" aria-hidden="true" />
       )}
     </>
   );
