@@ -1,6 +1,7 @@
 /** What a linked host does for those it carries: connections, their links, and checks. */
 import type { CarriedHost as Carried, RemoteRecord } from "@maestro/shared/contract/remote-hosts";
-import type { Result } from "@maestro/shared/result";
+import { maestroError } from "@maestro/shared/errors";
+import { err, ok, type Result } from "@maestro/shared/result";
 import type { Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 import { configFiles, localUser, matchRunner } from "../transports/ssh-config/here.ts";
@@ -9,11 +10,13 @@ import type { SshTarget } from "../transports/ssh-target.ts";
 import { dial } from "../transports/ssh/dial.ts";
 import { SshPool } from "../transports/ssh/pool.ts";
 import { REMOTE_PATH } from "../transports/ssh/remote-path.ts";
+import { Tailnet, type Way } from "../transports/tailscale/way.ts";
 import type { CarriedHostDeps } from "./carried-host.ts";
 import { CarriedHosts, type CarriedHostsDeps } from "./carried-hosts.ts";
 import { containerShell } from "./container-shell.ts";
 import type { RemoteShell } from "./remote-shell.ts";
 import { sshShell } from "./ssh-shell.ts";
+import { tailscaleShell } from "./tailscale-shell.ts";
 
 type PerHost =
   | "carried"
@@ -58,8 +61,14 @@ export function createCarrying(deps: CarryingDeps): CarriedHosts {
     const local = localUser(env);
     return resolveTarget(record, { local, files: configFiles(local.home), run: matchRunner(env) });
   };
+  const tailnet = new Tailnet(env, clock);
+  const wayTo = async (record: RemoteRecord): Promise<Result<Way>> => {
+    const target = await targetOf(record);
+    return target.ok ? tailnet.wayTo(record, target.value) : target;
+  };
   const shellsOf = ({ id, record }: Carried): Pick<CarriedHostDeps, "shell" | "containerShell"> => {
-    const machine = sshShell(pool, () => targetOf(record), id, clock);
+    const plain = sshShell(pool, () => targetOf(record), id, clock);
+    const machine = record.transport === "ssh" ? plain : tailscaleShell({ way: () => wayTo(record), plain, env, clock });
     const inside = (container: string): RemoteShell =>
       container === "none" || container === "auto" ? machine : containerShell(machine, container);
     return { shell: inside(record.container), containerShell: inside };
@@ -70,7 +79,11 @@ export function createCarrying(deps: CarryingDeps): CarriedHosts {
       ...common,
       ...more,
       ...shellsOf(carried),
-      sshTarget: () => targetOf(carried.record),
+      sshTarget: async () => {
+        const way = await wayTo(carried.record);
+        if (!way.ok) return way;
+        return way.value.type === "ssh" ? ok(way.value.target) : err(noTerminal(carried));
+      },
       hostKeysFile,
       prelude: REMOTE_PATH,
       clock,
@@ -79,3 +92,9 @@ export function createCarrying(deps: CarryingDeps): CarriedHosts {
     }),
   });
 }
+
+const noTerminal = ({ name }: Carried) =>
+  maestroError("backend_unavailable", `${name} is reached by \`tailscale ssh\`, over which there are no terminals.`, {
+    field: "host",
+    hint: `Tailscale SSH serves a usual ssh as well: maestro host edit ${name} --transport ssh`,
+  });

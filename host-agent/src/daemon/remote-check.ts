@@ -5,6 +5,8 @@ import { BUILTIN_TYPES } from "../adapters/builtin.ts";
 import { configFiles, localUser, matchRunner } from "../transports/ssh-config/here.ts";
 import { resolveTarget } from "../transports/ssh-config/resolve.ts";
 import { checkHost } from "../transports/ssh/check.ts";
+import { checkOverTailscale } from "../transports/tailscale/check.ts";
+import { Tailnet } from "../transports/tailscale/way.ts";
 import type { Clock } from "./clock.ts";
 
 export interface RemoteCheckDeps {
@@ -25,8 +27,16 @@ export async function checkRemote(
   const local = localUser(env);
   const target = await resolveTarget(record, { local, files: configFiles(local.home), run: matchRunner(env) });
   if (!target.ok) return leadsNowhere(target.error);
+  const way = await new Tailnet(env, clock).wayTo(record, target.value);
+  if (!way.ok) return leadsNowhere(way.error);
   const { container, cwd } = record;
-  return checkHost(target.value, { hostKeysFile, env, clock, signal, accept, container, cwd, forwardAgent: true, agents: BUILTIN_TYPES });
+  const common = { env, clock, signal, container, cwd, agents: BUILTIN_TYPES };
+  switch (way.value.type) {
+    case "tailscale":
+      return checkOverTailscale(way.value, common);
+    case "ssh":
+      return checkHost(way.value.target, { ...common, hostKeysFile, accept, forwardAgent: true });
+  }
 }
 
 function leadsNowhere({ code, detail, hint }: MaestroError): HostCheck {
