@@ -28,6 +28,7 @@ umask 077
 HOME=${HOME:-/tmp}
 base=${HOME%/}/.maestro-remote
 attempts=$base/attempts
+dir=
 
 uptime_now() {
   if read -r now _ 2>/dev/null </proc/uptime; then now=${now%.*}${now#*.}; else now=$(($(date +%s) * 100)); fi
@@ -47,7 +48,22 @@ nap() {
   sleep "$1" 2>/dev/null || sleep 1
 }
 
+# True: no runner has begun it, and none can any more. A disk that is full keeps none from making an empty file, or there is none at all.
+never_begins() {
+  mkdir -p "$dir" 2>/dev/null
+  if (set -C; : >"$dir/started") 2>/dev/null; then
+    { echo void >"$dir/started"; } 2>/dev/null
+    return 0
+  fi
+  holder=
+  read -r holder 2>/dev/null <"$dir/started"
+  [ "$holder" = void ] || [ ! -e "$dir/started" ]
+}
+
 refuse() {
+  # Another call of the same start may have come further, or be on its way.
+  [ -z "$dir" ] || never_begins || set -- begun
+  [ "$1" != begun ] || { if [ -s "$dir/exit.json" ]; then echo ended; else echo running; fi; exit 0; }
   echo "refused $*"
   exit 0
 }
@@ -93,12 +109,27 @@ facts() {
   for program in tmux git docker podman; do ! command -v "$program" >/dev/null 2>&1 || echo "has $program"; done
 }
 
+# A program, in $file, also where the shell has one of that name built in.
+locate() {
+  file=$(command -v "$1" 2>/dev/null)
+  case $file in
+    "" | /*) return ;;
+  esac
+  rest=$PATH:
+  while [ -n "$rest" ]; do
+    file=${rest%%:*}/$1
+    rest=${rest#*:}
+    [ ! -f "$file" ] || [ ! -x "$file" ] || return 0
+  done
+  file=
+}
+
 # An agent CLI may take its time to say which one it is.
 programs() {
   limit=
   ! command -v timeout >/dev/null 2>&1 || limit="timeout -s KILL 10"
   while [ $# -ge 3 ]; do
-    file=$(command -v "$1" 2>/dev/null)
+    locate "$1"
     case $file in
       /*)
         stamp=$(ls -liL "$file" 2>/dev/null | cksum | tr ' ' .)
@@ -126,18 +157,22 @@ install_runner() {
 
 start() {
   runner=$base/runner/$1.sh dir=$attempts/$2 cwd=$3 link=$4 prompt=$5
+  # What has begun needs nothing more, no room either.
+  [ ! -e "$dir/started" ] || refuse spawn_failed "It was refused before."
   install_runner "$runner" "$6"
   mkdir -p "$dir" 2>/dev/null || refuse_write "$dir"
-  [ ! -s "$dir/exit.json" ] || { echo ended; exit 0; }
-  [ ! -e "$dir/started" ] || { echo running; exit 0; }
   # Room for exit.json, taken while there is some.
-  { printf '%2047s\n' ' ' >"$dir/exit.tmp"; } 2>/dev/null || refuse_write "$dir"
+  [ -s "$dir/exit.tmp" ] || { printf '%2047s\n' ' ' >"$dir/exit.tmp"; } 2>/dev/null || refuse_write "$dir"
   if [ "$prompt" != - ]; then
-    take_bytes "$prompt" >"$dir/stdin" 2>/dev/null && [ "$(($(wc -c <"$dir/stdin")))" -eq "$prompt" ] || refuse_write "$dir"
+    # By rename: the child of another call of this may be reading it.
+    take_bytes "$prompt" >"$dir/stdin.$$" 2>/dev/null && [ "$(($(wc -c <"$dir/stdin.$$")))" -eq "$prompt" ] &&
+      mv -f "$dir/stdin.$$" "$dir/stdin" || refuse_write "$dir"
   fi
   [ -d "$cwd" ] || mkdir -p "$cwd" 2>/dev/null || refuse workspace_error "The directory '$cwd' cannot be made."
   [ -w "$cwd" ] && [ -x "$cwd" ] || refuse workspace_error "The directory '$cwd' cannot be worked in by $(id -un)."
   [ "$link" = - ] || [ -e "$link" ] && [ ! -L "$link" ] || ln -sf "$dir/agent.log" "$link" 2>/dev/null
+  code=$dir/code.$$
+  rm -f "$code"
   exec 3<&0
   detach=
   for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || detach=$one; done
@@ -145,20 +180,19 @@ start() {
   (
     trap '' HUP
     $detach env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C sh "$runner" <&3 >/dev/null 2>&1 3<&-
-    echo "$?" >"$dir/code"
+    echo "$?" >"$code"
   ) >/dev/null 2>&1 &
   exec 3<&- </dev/null
   waited=0
   while [ "$waited" -lt 200 ]; do
     ! read -r child 2>/dev/null <"$dir/child" || { echo "child $child"; exit 0; }
-    [ ! -s "$dir/code" ] || break
+    [ ! -s "$code" ] || break
     nap 0.05
     waited=$((waited + 1))
   done
-  read -r code 2>/dev/null <"$dir/code" || code=none
-  [ ! -e "$dir/started" ] || { echo running; exit 0; }
-  rm -f "$dir/code"
-  refuse spawn_failed "The runner could not be started ($code)."
+  read -r how 2>/dev/null <"$code" || how=none
+  rm -f "$code"
+  refuse spawn_failed "The runner could not be started ($how)."
 }
 
 ensure() {
@@ -266,13 +300,14 @@ look() {
   dir=$attempts/$name holder=
   read -r first seq 2>/dev/null <"$file" || return 0
   { read -r offset which 2>/dev/null <"$spot/p.$name" && [ "$which" = "$seq" ]; } || offset=$first
-  if [ ! -e "$dir/started" ]; then
-    mkdir -p "$dir" 2>/dev/null
-    # What was on its way here comes too late.
-    (set -C; echo void >"$dir/started") 2>/dev/null
-  fi
   read -r holder 2>/dev/null <"$dir/started"
-  [ "$holder" != void ] || { rm -f "$dir"/stdin* "$dir/exit.tmp"; echo "absent $name"; forget; return 0; }
+  # What was on its way here comes too late.
+  if [ "$holder" = void ] || { [ ! -e "$dir/started" ] && never_begins; }; then
+    rm -f "$dir"/stdin* "$dir"/code* "$dir/exit.tmp"
+    echo "absent $name"
+    forget
+    return 0
+  fi
   tell child child
   # Before the log: what is in it by then is all of it.
   over=

@@ -1,6 +1,6 @@
 /** What goes wrong on a remote host while a task runs there: files that are gone or torn, a full disk, an upgrade in between. */
 import { execFileSync } from "node:child_process";
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { readStat } from "../holder/processes.ts";
@@ -28,6 +28,14 @@ describe.each([
   ["bash", ["/bin/bash"]],
   ["busybox", ["/bin/busybox", "sh"]],
 ] as const)("%s", (_name, shell) => {
+  test("a program is found there also where its shell has one of that name built in", async () => {
+    const rig = await RemoteRig.open({ shell });
+    const asked = ["printf", "no-such-program"].map((name) => ({ name, versionArgument: undefined, stamp: undefined }));
+    const found = await new Hand(rig.line, "").programs(asked, new AbortController().signal);
+    expect(found.ok && [...found.value.keys()]).toEqual(["printf"]);
+    expect(found.ok && found.value.get("printf")?.path).toMatch(/^\/.*\/printf$/);
+  });
+
   test("a log that is gone there keeps nobody from hearing of the end", async () => {
     const rig = await RemoteRig.open({ shell });
     const { task, open } = await waiting(rig, "exit 3");
@@ -175,4 +183,63 @@ test("of processes that nobody can end the end is told once their runner is gone
   expect(task.status).toMatchObject({ state: "cancelling" });
   open();
   expect(await task.ended()).toMatchObject({ outcome: "cancelled" });
+});
+
+describe("a start", () => {
+  const never = new AbortController().signal;
+
+  async function startOf(go: "go" | "stop") {
+    const rig = await RemoteRig.open();
+    const name = "attempt-1";
+    const dir = path.join(attemptsOf(rig), name);
+    const nonce = path.join(rig.home, "nonce");
+    const orders = [
+      "opt attempt attempt",
+      "opt boot boot",
+      `dir ${dir}`,
+      `cwd ${rig.home}`,
+      "arg sh",
+      "arg -c",
+      `arg echo ran >>'${nonce}'; sleep 0.3`,
+      "env MAESTRO_ATTEMPT_ID=attempt",
+      go,
+      "",
+    ].join("\n");
+    const hand = new Hand(rig.line, "");
+    const start = (text = orders) =>
+      hand.start({ name, cwd: rig.home, link: undefined, prompt: Buffer.from("prompt"), orders: text }, never);
+    return { rig, dir, nonce, orders, start };
+  }
+
+  test("is not refused for what another call of it left behind", async () => {
+    const { rig, dir, nonce, start } = await startOf("go");
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(path.join(dir, "code"), "74\n");
+    expect(await start()).toMatchObject({ ok: true, value: { type: "running", child: { pid: expect.any(Number) } } });
+    await rig.until(() => existsSync(path.join(dir, "exit.json")));
+    expect(await start()).toMatchObject({ ok: true, value: { type: "ended" } });
+    expect(readFileSync(nonce, "utf8")).toBe("ran\n");
+  });
+
+  test("that was refused does not begin later", async () => {
+    const { dir, nonce, orders, start } = await startOf("stop");
+    expect(await start()).toMatchObject({ ok: true, value: { type: "refused", error: { code: "spawn_failed" } } });
+    expect(await start(orders.replace(/stop\n$/, "go\n"))).toMatchObject({ ok: true, value: { type: "refused" } });
+    expect(readFileSync(path.join(dir, "started"), "utf8")).toBe("void\n");
+    expect(existsSync(nonce)).toBe(false);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("that has begun is not refused because it has filled the disk", async () => {
+    const { rig, dir, start } = await startOf("go");
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", rig.home]);
+    try {
+      expect(await start()).toMatchObject({ ok: true, value: { type: "running" } });
+      expect(() => appendFileSync(`${rig.home}/fill`, Buffer.alloc(2 ** 21))).toThrow("ENOSPC");
+      const again = await start();
+      expect(again.ok && ["running", "ended"]).toContain(again.ok && again.value.type);
+      await rig.until(() => existsSync(path.join(dir, "exit.json")));
+    } finally {
+      execFileSync("umount", ["--lazy", rig.home]);
+    }
+  });
 });
