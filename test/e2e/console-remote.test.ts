@@ -1,9 +1,10 @@
 /** The console's way to a machine without anything of Maestro: written, tested, its key trusted, saved, changed, switched off, removed. */
+import { basename } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CHECKS } from "@maestro/shared/contract/remote-hosts";
 import { journey, launchBrowser, PHONE } from "../support/browser.ts";
-import { ConsoleUser, expectClean } from "../support/console.ts";
+import { ConsoleUser, expectClean, terminalShows, typeInto, writing } from "../support/console.ts";
 import { Product } from "../support/maestro.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
 import { lacking } from "../support/system.ts";
@@ -71,6 +72,13 @@ describe.skipIf(missing !== undefined)(`console, remote hosts${missing === undef
         await card.getByText("online", { exact: true }).waitFor(PATIENCE);
         for (const mark of ["REMOTE", "SSH", /^via /]) await card.getByText(mark, { exact: true }).waitFor();
         await page.getByRole("navigation", { name: "Fleet" }).getByText("REMOTE").waitFor();
+
+        await card.getByRole("button", { name: "Open a shell" }).click();
+        await page.waitForURL(/\/sessions\/ses_/);
+        await page.locator(".term-bar").getByText("REMOTE").waitFor();
+        await writing(page);
+        await typeInto(page, 'basename "$HOME"\n');
+        await terminalShows(page, basename(machine.home));
         expectClean(tab);
       });
     },

@@ -64,6 +64,7 @@ function LastCheck({ host: { lastCheck } }: { host: Host }) {
         {" "}
         · <Ago at={lastCheck.at} />
       </span>
+      {lastCheck.error !== undefined && <div className="broken">{lastCheck.error}</div>}
     </>
   );
 }

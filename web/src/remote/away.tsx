@@ -19,6 +19,19 @@ export function RemoteAway({ host }: { host: Host }) {
   );
 }
 
+/** The same in a sentence about something else: nothing, unless there is a reason to tell. */
+export function AwayReason({ host }: { host: Host | undefined }) {
+  const fleet = useFleet();
+  const away = host === undefined ? undefined : awayOf(host, fleet.hosts);
+  if (away === undefined || away.why === "unknown" || away.why === "untested") return null;
+  return (
+    <>
+      {" "}
+      <AwayWords away={away} />
+    </>
+  );
+}
+
 export function AwayWords({ away }: { away: Away }) {
   switch (away.why) {
     case "off":

@@ -4,6 +4,7 @@ import { Icon } from "../ui/icons.tsx";
 import { At, Note, useClock } from "../ui/parts.tsx";
 import { Attaching } from "./attaching.tsx";
 import { useFleet } from "../app/fleet-context.tsx";
+import { AwayReason } from "../remote/away.tsx";
 import type { AttachmentView } from "./attachment-view.ts";
 import type { Attachment } from "./attachment.ts";
 import { takenWords } from "./pen-words.ts";
@@ -15,7 +16,8 @@ export function TerminalNotes({ attachment }: { attachment: Attachment }) {
   const view = useSyncExternalStore(attachment.subscribe, attachment.view);
   const { notice, takenBy, gap, clipboard, link, face } = view;
   const fleet = useFleet();
-  const seenAt = fleet.hosts.find((host) => host.id === face.host?.id)?.lastSeenAt;
+  const host = fleet.hosts.find(({ id }) => id === face.host?.id);
+  const seenAt = host?.lastSeenAt;
 
   useEffect(() => {
     if (notice === undefined) return;
@@ -29,7 +31,8 @@ export function TerminalNotes({ attachment }: { attachment: Attachment }) {
         {face.session !== undefined && <ConnectionNote view={view} onRetry={() => attachment.retry()} />}
         {face.host?.connected === false && view.connection.type === "open" && face.session?.end === undefined && (
           <Note tone="warn" icon="warning">
-            <strong>{face.host.name} is away.</strong> What you see is its last screen
+            <strong>{face.host.name} is away.</strong>
+            <AwayReason host={host} /> What you see is its last screen
             {seenAt !== undefined && (
               <>
                 , from <At ms={Date.parse(seenAt)} />
