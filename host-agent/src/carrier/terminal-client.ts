@@ -1,4 +1,5 @@
 /** The program of a remote host's session, on a PTY of this machine's holder: an ssh client that comes back when its connection breaks. */
+import type { Readable } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import { redialDelayMs } from "@maestro/shared/protocol/backoff";
 import { ok, type Result } from "@maestro/shared/result";
@@ -15,7 +16,7 @@ export interface TerminalClientDeps {
   file: TerminalFile;
   screen: TerminalScreen;
   /** What is typed; ends when the terminal goes away. */
-  typed: AsyncIterable<Uint8Array>;
+  typed: Readable;
   env: Readonly<Record<string, string | undefined>>;
   clock: Clock;
   random(): number;
@@ -147,7 +148,18 @@ export class TerminalClient {
 
   /** What is typed at first waits; later, while there is no connection, it goes to nobody: it was meant for a screen that is not there. */
   async #type(): Promise<void> {
+    const { typed } = this.#deps;
     await this.#seated.promise;
-    for await (const bytes of this.#deps.typed) await this.#sitting?.process.write(Buffer.from(bytes));
+    // The terminal goes away: so does this process, by its signal.
+    typed.on("error", () => {});
+    // By events: each turn that a key waits for is felt.
+    typed.on("data", (bytes: Buffer) => {
+      const sitting = this.#sitting;
+      if (sitting === undefined || sitting.channel.write(bytes)) return;
+      typed.pause();
+      const goOn = (): void => void typed.resume();
+      sitting.channel.once("drain", goOn);
+      void sitting.process.ended.then(goOn);
+    });
   }
 }
