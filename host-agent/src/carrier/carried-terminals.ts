@@ -63,7 +63,7 @@ export class CarriedTerminals {
     if (!opened.ok) {
       this.#opening.delete(id);
       // What cannot be removed now is swept away later.
-      if (this.#deps.files.sessions().includes(id)) await this.end(id, true);
+      await this.end(id, true);
     }
     return opened;
   }
@@ -113,6 +113,8 @@ export class CarriedTerminals {
   /** Every process of it there, and what is kept of it. */
   async end(session: string, force: boolean): Promise<Result<void>> {
     const { files } = this.#deps;
+    // Only what was begun from here.
+    if (!files.sessions().includes(session)) return ok(undefined);
     this.#ending.add(session);
     const ended = await this.#run(endScript(session, force ? 0 : GRACE_SECONDS));
     this.#ending.delete(session);

@@ -1,5 +1,5 @@
 /** Terminals of a remote host through a real sshd, with tmux there and without. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { describe, expect, test } from "vitest";
@@ -125,6 +125,20 @@ test.skipIf(!there)("what a session that ended here has left there is swept away
   await rig.terminals.sweep();
   expect(rig.files.sessions()).toEqual([alive.info.id]);
   expect(rig.tmux("list-sessions", "-F", "#{session_name}").trim()).toBe(alive.info.id);
+});
+
+test.skipIf(!there)("without tmux between, every byte comes through as it is, both ways", async () => {
+  await using rig = await TerminalRig.open({ tmux: false });
+  const bytes = randomBytes(256 * 1024);
+  const script = `stty raw -echo; echo ready; head -c ${bytes.length} | sha256sum; seq 1 50000; printf 'a\\nb\\r\\tc'; echo over; sleep 1000`;
+  const session = await rig.session(["sh", "-c", script]);
+  await session.shows("ready");
+  await session.watch();
+  session.type(bytes);
+  await rig.ear.until(() => rig.ear.text(session.info.id).includes("over"));
+  const lines = Array.from({ length: 50_000 }, (_, i) => `${i + 1}\n`).join("");
+  const hash = createHash("sha256").update(bytes).digest("hex");
+  expect(rig.ear.text(session.info.id).replace(/^[^]*?ready\n/, "")).toBe(`${hash}  -\n${lines}a\nb\r\tcover\n`);
 });
 
 test.skipIf(!there)("sessions there and sessions here are lists of their own, with names of their own", async () => {

@@ -268,8 +268,8 @@ export class RigSession {
     throw new Error(`it does not show ${String(what)}, but:\n${text}`);
   }
 
-  type(text: string): void {
-    this.#client.input(this.info.id, Buffer.from(text));
+  type(input: string | Uint8Array): void {
+    this.#client.input(this.info.id, typeof input === "string" ? Buffer.from(input) : input);
   }
 
   resize(cols: number, rows: number) {
