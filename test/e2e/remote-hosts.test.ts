@@ -64,6 +64,43 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
   });
 
   test(
+    "[DISP9] a repository is cloned there, on a branch of the task's own, which is told with its end",
+    { timeout: 180_000 },
+    async () => {
+      await using product = await Product.up();
+      await using machine = await RemoteMachine.start();
+      await machine.join(product, "far");
+      const repo = join(machine.home, "app.git");
+      const git = (...args: string[]) => execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", ...args]);
+      git("init", "-q", repo);
+      writeFileSync(join(repo, "file"), "one\n");
+      git("-C", repo, "add", ".");
+      git("-C", repo, "commit", "-qm", "one");
+      const flags = ["--exec", "--host", "far", "--repo", repo, "--sync", "--json"];
+      const ran = await product.cli(["task", "dispatch", ...flags, "--", "sh", "-c", "cat file; git branch --show-current"]);
+      expect({ code: ran.code, stderr: ran.stderr }).toMatchObject({ code: 0 });
+      const { id } = Task.loose().parse(JSON.parse(ran.stdout));
+      const { text, task } = await wholeLog(product.api, id);
+      expect(text).toContain(`one\nmaestro/${id}\n`);
+      expect(task.attempts[0]?.branch).toBe(`maestro/${id}`);
+      const none = await product.cli([
+        "task",
+        "dispatch",
+        "--exec",
+        "--host",
+        "far",
+        "--repo",
+        join(machine.home, "none"),
+        "--sync",
+        "--",
+        "true",
+      ]);
+      expect(none.code).toBe(125);
+      expect(none.stdout + none.stderr).toContain("cannot be cloned");
+    },
+  );
+
+  test(
     "[F32] the line is cut again and again, the host-agent is killed: the task goes on, once, and its log is whole",
     { timeout: 240_000 },
     async () => {
