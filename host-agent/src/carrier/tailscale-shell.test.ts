@@ -1,5 +1,5 @@
 /** Scripts over `tailscale ssh`: a stand-in for the program, whose ssh is the real client to a real sshd. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -71,6 +71,24 @@ describe.skipIf(sshdPath() === undefined)("over a stand-in for tailscale, with a
   test.each([0, 7, 96, 255])("a script that ends with %i has ended so, also by exec", async (code) => {
     for (const script of [`exit ${code}`, `exec /bin/sh -c 'exit ${code}'`])
       expect(await run(script)).toMatchObject({ ok: true, value: { exit: { type: "exit", code } } });
+  });
+
+  test("what a login shell says first is dropped, and one that ends or takes what is not its own is told as such", async () => {
+    const rc = (lines: string) => writeFileSync(join(home, ".bashrc"), `${lines}\n`);
+    rc("echo hello; echo 'Permission denied (publickey)' >&2");
+    const ran = await run("echo said; echo bad >&2");
+    expect(ran).toMatchObject({ ok: true, value: { stderr: "bad\n" } });
+    expect(ran.ok && Buffer.from(ran.value.stdout).toString()).toBe("said\n");
+    rc("echo goodbye; exit 3");
+    expect(await run("exit 0")).toMatchObject({
+      ok: false,
+      error: { code: "remote_shell_broken", detail: expect.stringContaining("goodbye") },
+    });
+    rc("head -c 10 >/dev/null");
+    expect(await run("exit 0")).toMatchObject({
+      ok: false,
+      error: { code: "remote_shell_broken", hint: expect.stringContaining("stdin") },
+    });
   });
 
   test("what a script leaves behind with its output open keeps nobody waiting", async () => {

@@ -7,7 +7,7 @@ import { INCOMPLETE_EXIT } from "../ssh/bootstrap.ts";
 import type { RemoteEnd, Sinks } from "../ssh/process.ts";
 import { passedEnv, type Env } from "./client.ts";
 import { EndMark } from "./end-mark.ts";
-import { cannotStart, endedEarly, incomplete, lostOnTheWay } from "./failures.ts";
+import { cannotStart, endedEarly, incomplete, lostOnTheWay, notBegun } from "./failures.ts";
 import type { TailscaleWay } from "./way.ts";
 
 export interface CarriedScript {
@@ -20,6 +20,8 @@ export interface CarriedScript {
 /** What a script said comes soon after its end; what its children still say, nobody waits for (F34). */
 const QUIET_MS = 300;
 const KILL_TIME_MS = 5_000;
+/** By a signal, of tailscale, of ssh; any other is of the login shell there. */
+const CLIENTS_OWN: ReadonlySet<number | null> = new Set([null, 1, 255]);
 
 export class TailscaleProcess {
   /** Never rejects. Everything of stdout has been taken by then. */
@@ -136,7 +138,7 @@ export class TailscaleProcess {
   }
 
   #why(code: number | null): MaestroError {
-    if (this.pid === undefined) return endedEarly(this.#way, this.noise);
+    if (this.pid === undefined) return CLIENTS_OWN.has(code) ? endedEarly(this.#way, this.noise) : notBegun(this.#way, this.noise);
     if (code === INCOMPLETE_EXIT && this.said.startsWith("maestro: incomplete")) return incomplete(this.#way);
     const said = this.said.trim();
     return lostOnTheWay(this.#way, said === "" ? `tailscale ssh ended with ${code ?? "a signal"}` : said.slice(-256));
@@ -158,6 +160,8 @@ export class TailscaleProcess {
     this.#over = true;
     this.#cancelQuiet();
     killGroup(this.#child);
+    // Whoever it left behind with its output open ends by that.
+    for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) stream?.destroy();
     // What was read is taken before the end is told.
     void this.#taking.then(() => {
       this.#begin();
@@ -178,7 +182,7 @@ function client({ program, user, peer }: TailscaleWay, command: string, env: Env
 }
 
 function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
-  // Once it has been waited for, the number may be another's; whoever it left holds our pipes and ends with them.
+  // Once it has been waited for, the number may be another's.
   if (pid === undefined || exitCode !== null || signalCode !== null) return;
   try {
     process.kill(-pid, "SIGKILL");

@@ -28,7 +28,7 @@ const refused = (over: object, name = "box.tailnet.ts.net") => {
 };
 
 describe("a machine is found", () => {
-  test.each(["box.tailnet.ts.net", "BOX.tailnet.TS.net.", "box", "100.64.0.7", "fd7a:115c:a1e0::7"])("by %s", (name) => {
+  test.each(["box.tailnet.ts.net", "BOX.tailnet.TS.net.", "box", "100.64.0.7", "FD7A:115C:A1E0::7"])("by %s", (name) => {
     expect(found(name)).toEqual({ ok: true, value: { asked: name, addresses: box.TailscaleIPs, state: "online" } });
   });
 

@@ -96,7 +96,7 @@ function nodeCalled(asked: string, nodes: readonly Node[]): Node | undefined {
   const name = plain(asked);
   const byHostName = nodes.filter((node) => plain(node.HostName) === name);
   return (
-    nodes.find((node) => node.TailscaleIPs?.includes(asked) === true) ??
+    nodes.find((node) => node.TailscaleIPs?.includes(name) === true) ??
     nodes.find((node) => plain(node.DNSName) === name) ??
     nodes.find((node) => plain(node.DNSName).split(".")[0] === name) ??
     (byHostName.length === 1 ? byHostName[0] : undefined)
