@@ -16,7 +16,7 @@ import { refuseAgent, refuseReach, refuseSession } from "../daemon/shell-policy.
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import type { CarriedTerminals } from "./carried-terminals.ts";
 import type { Hand, RemoteFacts } from "./hand.ts";
-import { refuseUnbuilt, resolveThere } from "./remote-plan.ts";
+import { refuseThere, refuseUnbuilt, resolveThere } from "./remote-plan.ts";
 
 export interface CarriedSessionsDeps {
   keeper: HolderKeeper;
@@ -62,6 +62,8 @@ export function carriedSessions(deps: CarriedSessionsDeps): SessionActions {
       if (!cwd.ok) return cwd;
       const [first = "", ...rest] = frame.argv.length === 0 ? [facts().shell, "-l"] : frame.argv;
       if (first === "") return err(maestroError("field_invalid", "The program's name is empty.", { field: "argv.0" }));
+      const notAllowed = refuseThere(policy, first, BUILTIN.shell, undefined);
+      if (notAllowed !== undefined) return err(notAllowed);
       const { name, orNumbered, size, backend } = frame;
       const env = { ...baseEnv(facts()), ...record.env, MAESTRO_SESSION: id.value, ...frame.env };
       const made = await terminals.open({
@@ -152,6 +154,8 @@ async function startAgent(
   const launch = planAgent(agent, type.value, adapter, found, workspace.value.path);
   if (!launch.ok) return launch;
   const [first = facts().shell, ...rest] = launch.value.argv.length === 0 ? [facts().shell, "-l"] : launch.value.argv;
+  const notAllowed = refuseThere(policy, first, adapter, found);
+  if (notAllowed !== undefined) return err(notAllowed);
   const made = await terminals.open({
     id: id.value,
     name: agent.name,

@@ -99,7 +99,29 @@ function plan(spec: AttemptSpec, { catalogue, policy, record, facts, program }: 
     facts.user === "root",
   );
   if (!headless.ok) return headless;
+  const notAllowed = refuseThere(policy, headless.value.argv[0] ?? "", adapter, program(adapter));
+  if (notAllowed !== undefined) return err(notAllowed);
   return ok({ type: type.value, adapter, place: place.value, headless: headless.value });
+}
+
+/**
+ * What the carrier's policy names may be started elsewhere too: by that very name or path, or as the CLI of an agent that was found there.
+ *
+ * @param file as it is to be started there.
+ */
+export function refuseThere(
+  { binaries }: Pick<Policy, "binaries">,
+  file: string,
+  adapter: Pick<Adapter, "binaries">,
+  found: Program | undefined,
+): MaestroError | undefined {
+  const isAgent = found !== undefined && file === found.binary;
+  if (binaries === undefined || binaries.includes(file) || (isAgent && adapter.binaries.some((name) => binaries.includes(name))))
+    return undefined;
+  return maestroError("policy_denied", `The policy of the host that reaches it does not allow '${file}' to be started.`, {
+    field: "command",
+    hint: `Allowed are: ${binaries.join(", ")}. Name it under \`binaries\` in the policy file of that host.`,
+  });
 }
 
 /** A template lies on the carrier. */

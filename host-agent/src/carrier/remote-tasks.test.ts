@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { readStat } from "../holder/processes.ts";
+import { openPolicy } from "../daemon/policy.ts";
 import { RemoteRig, undoAll } from "./testing/remote-rig.ts";
 
 afterEach(undoAll);
@@ -181,4 +182,14 @@ test("a directory that cannot be made is told as such", async () => {
   await task.offer();
   await task.start();
   expect(await task.ended()).toMatchObject({ outcome: "failed", reason: { code: "workspace_error" } });
+});
+
+test("what the policy of the carrier does not name is not started there either", async () => {
+  const rig = await RemoteRig.open({ policy: { ...openPolicy, binaries: ["sh"] } });
+  expect(await rig.task(["env"]).offer()).toMatchObject({
+    answer: "refused",
+    reason: { detail: expect.stringContaining("'env'") },
+  });
+  expect(await rig.task(["/tmp/evil/sh"]).offer()).toMatchObject({ answer: "refused" });
+  expect(await rig.task(["sh", "-c", "true"]).offer()).toEqual({ answer: "accepted" });
 });

@@ -12,7 +12,7 @@ import { TypeCatalogue } from "../../adapters/types/catalogue.ts";
 import { systemClock } from "../../daemon/clock.ts";
 import { generateSealingKey } from "../../daemon/identity.ts";
 import { silentLog } from "../../daemon/log.ts";
-import { openPolicy } from "../../daemon/policy.ts";
+import { openPolicy, type Policy } from "../../daemon/policy.ts";
 import type { RunningTasks } from "../../tasks/linked-tasks.ts";
 import { seal } from "../../tasks/testing/sealed.ts";
 import { Hand, type RemoteFacts } from "../hand.ts";
@@ -38,6 +38,7 @@ const record: RemoteRecord = {
 export interface RigOptions {
   shell?: readonly string[];
   record?: Partial<RemoteRecord>;
+  policy?: Policy;
   deps?: Partial<RemoteTasksDeps>;
 }
 
@@ -104,7 +105,7 @@ export class RemoteRig {
       }),
       plan: () => ({
         catalogue: new TypeCatalogue([], detector, () => undefined),
-        policy: openPolicy,
+        policy: this.#options.policy ?? openPolicy,
         ownEnv: process.env,
         record: { ...record, ...this.#options.record },
         facts: known,
