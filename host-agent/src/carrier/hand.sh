@@ -6,7 +6,7 @@
 #                                          found <name> <stamp> <path> · said <name> <text> · failed <name> <text>
 #   start <runner> <attempt> <cwd> <link> <prompt bytes or -> <runner bytes>
 #                                          standard input: the runner's program, the prompt, the runner's orders. Answered by one line:
-#                                          child <pid> <start> | running | ended | refused <why> <detail>
+#                                          child <pid> <start> | running | ended | incomplete | refused <why> <detail>
 #   ensure <directory>                     made if it is not there: made|there <its real path> | refused <why> <detail>
 #   watch                                  standard input, a line each: follow <attempt> <offset> · drop <attempt> · seen.
 #                                          Answered by lines, until standard input ends:
@@ -147,10 +147,19 @@ programs() {
 
 # ---- start --------------------------------------------------------------------------------------------------------
 
+# The line was cut before all of it came: that is no refusal, and it is asked once more.
+give_up() {
+  echo incomplete
+  exit 0
+}
+give_up_if_cut() {
+  [ "$(($(dd bs=1 count=1 2>/dev/null | wc -c)))" -ne 0 ] || give_up
+}
+
 install_runner() {
   mkdir -p "$base/runner" "$attempts" 2>/dev/null || refuse_write "$base"
   take_bytes "$2" >"$base/runner/$$.tmp" || refuse_write "$base/runner"
-  [ "$(($(wc -c <"$base/runner/$$.tmp")))" -eq "$2" ] || { rm -f "$base/runner/$$.tmp"; refuse_write "$base/runner"; }
+  [ "$(($(wc -c <"$base/runner/$$.tmp")))" -eq "$2" ] || { rm -f "$base/runner/$$.tmp"; give_up_if_cut; refuse_write "$base/runner"; }
   # By rename: another start may be reading the one that is there.
   mv -f "$base/runner/$$.tmp" "$1" || refuse_write "$base/runner"
 }
@@ -166,7 +175,7 @@ start() {
   if [ "$prompt" != - ]; then
     # By rename: the child of another call of this may be reading it.
     take_bytes "$prompt" >"$dir/stdin.$$" 2>/dev/null && [ "$(($(wc -c <"$dir/stdin.$$")))" -eq "$prompt" ] &&
-      mv -f "$dir/stdin.$$" "$dir/stdin" || refuse_write "$dir"
+      mv -f "$dir/stdin.$$" "$dir/stdin" || { rm -f "$dir/stdin.$$"; give_up_if_cut; refuse_write "$dir"; }
   fi
   [ -d "$cwd" ] || mkdir -p "$cwd" 2>/dev/null || refuse workspace_error "The directory '$cwd' cannot be made."
   [ -w "$cwd" ] && [ -x "$cwd" ] || refuse workspace_error "The directory '$cwd' cannot be worked in by $(id -un)."
@@ -192,6 +201,8 @@ start() {
   done
   read -r how 2>/dev/null <"$code" || how=none
   rm -f "$code"
+  # Of its orders not all came; another call of this may have brought them.
+  [ "$how" != 74 ] || [ -e "$dir/started" ] || give_up
   refuse spawn_failed "The runner could not be started ($how)."
 }
 

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { readStat } from "../holder/processes.ts";
 import { ok } from "@maestro/shared/result";
 import { Hand } from "./hand.ts";
+import type { RemoteShell } from "./remote-shell.ts";
 import { RemoteRig, undoAll } from "./testing/remote-rig.ts";
 
 afterEach(undoAll);
@@ -188,7 +189,7 @@ test("of processes that nobody can end the end is told once their runner is gone
 describe("a start", () => {
   const never = new AbortController().signal;
 
-  async function startOf(go: "go" | "stop") {
+  async function startOf() {
     const rig = await RemoteRig.open();
     const name = "attempt-1";
     const dir = path.join(attemptsOf(rig), name);
@@ -202,17 +203,38 @@ describe("a start", () => {
       "arg -c",
       `arg echo ran >>'${nonce}'; sleep 0.3`,
       "env MAESTRO_ATTEMPT_ID=attempt",
-      go,
+      "go",
       "",
     ].join("\n");
-    const hand = new Hand(rig.line, "");
-    const start = (text = orders) =>
-      hand.start({ name, cwd: rig.home, link: undefined, prompt: Buffer.from("prompt"), orders: text }, never);
-    return { rig, dir, nonce, orders, start };
+    const sent = { bytes: 0 };
+    /** @param cut so many bytes of what is sent do not arrive. */
+    const start = (cut = 0, cwd = rig.home) => {
+      const shell: RemoteShell = {
+        open: rig.line.open,
+        run(script, args, options) {
+          const stdin = options.stdin ?? new Uint8Array();
+          sent.bytes = stdin.byteLength;
+          return rig.line.run(script, args, { ...options, stdin: stdin.subarray(0, Math.max(0, stdin.byteLength - cut)) });
+        },
+      };
+      return new Hand(shell, "").start({ name, cwd, link: undefined, prompt: Buffer.from("prompt"), orders }, never);
+    };
+    return { rig, dir, nonce, sent, ordersBytes: Buffer.byteLength(orders), start };
   }
 
+  test("of which a part came is no refusal: asked again, it runs once", async () => {
+    const { rig, dir, nonce, sent, ordersBytes, start } = await startOf();
+    const cuts = () => [2, 3, ordersBytes - 1, ordersBytes, ordersBytes + 2, ordersBytes + 7, 20_000, sent.bytes - 1, sent.bytes];
+    expect(await start(Number.POSITIVE_INFINITY)).toMatchObject({ ok: false });
+    for (const cut of cuts()) expect({ cut, ...(await start(cut)) }).toMatchObject({ cut, ok: false });
+    expect(readdirSync(path.join(rig.home, ".maestro-remote", "runner")).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    expect(await start()).toMatchObject({ ok: true, value: { type: "running" } });
+    await rig.until(() => existsSync(path.join(dir, "exit.json")));
+    expect(readFileSync(nonce, "utf8")).toBe("ran\n");
+  });
+
   test("is not refused for what another call of it left behind", async () => {
-    const { rig, dir, nonce, start } = await startOf("go");
+    const { rig, dir, nonce, start } = await startOf();
     mkdirSync(dir, { recursive: true });
     writeFileSync(path.join(dir, "code"), "74\n");
     expect(await start()).toMatchObject({ ok: true, value: { type: "running", child: { pid: expect.any(Number) } } });
@@ -222,15 +244,17 @@ describe("a start", () => {
   });
 
   test("that was refused does not begin later", async () => {
-    const { dir, nonce, orders, start } = await startOf("stop");
-    expect(await start()).toMatchObject({ ok: true, value: { type: "refused", error: { code: "spawn_failed" } } });
-    expect(await start(orders.replace(/stop\n$/, "go\n"))).toMatchObject({ ok: true, value: { type: "refused" } });
+    const { rig, dir, nonce, start } = await startOf();
+    writeFileSync(path.join(rig.home, "file"), "");
+    const refused = await start(0, path.join(rig.home, "file", "below"));
+    expect(refused).toMatchObject({ ok: true, value: { type: "refused", error: { code: "workspace_error" } } });
+    expect(await start()).toMatchObject({ ok: true, value: { type: "refused" } });
     expect(readFileSync(path.join(dir, "started"), "utf8")).toBe("void\n");
     expect(existsSync(nonce)).toBe(false);
   });
 
   test.skipIf(process.getuid?.() !== 0)("that has begun is not refused because it has filled the disk", async () => {
-    const { rig, dir, start } = await startOf("go");
+    const { rig, dir, start } = await startOf();
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", rig.home]);
     try {
       expect(await start()).toMatchObject({ ok: true, value: { type: "running" } });
