@@ -26,7 +26,7 @@ export const RemoteRecord = z.object({
   options: z.record(z.string().max(64), z.string().max(1024)),
   /** What everything started there begins with; not for secrets. */
   env: EnvMap,
-  /** `none`, `auto` (the first of the record's own that runs), or a container's name. */
+  /** A container's name, in which everything runs; `none` and `auto`: on the machine itself, as remote dispatch's `auto` did. */
   container: z.string().min(1).max(128),
   /** Absolute, or from the remote user's home (`~/…`): where work begins unless it says otherwise. */
   cwd: z.string().max(4096).optional(),

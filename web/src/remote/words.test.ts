@@ -56,7 +56,7 @@ describe("words about remote hosts", () => {
     expect(reachWords(laptop)).toBeUndefined();
     expect(reachWords(remote())).toBe("SSH via laptop");
     expect(reachWords(remote({ transport: "tailscale", container: "dev-box" }))).toBe("Tailscale via laptop, in dev-box");
-    expect(reachWords(remote({ container: "auto" }))).toBe("SSH via laptop, in a container");
+    expect(reachWords(remote({ container: "auto" }))).toBe("SSH via laptop");
     expect([
       placeWords(remote()),
       placeWords(remote({ user: "dev", port: 2222 })),

@@ -58,7 +58,7 @@ export const transportName = (transport: keyof typeof TRANSPORT_NAMES): string =
 /** `SSH via laptop, in dev-box`; undefined for a host that has joined. */
 export function reachWords({ transport, via, container = "none" }: Host): string | undefined {
   if (transport === "link") return undefined;
-  const inside = container === "none" ? "" : container === "auto" ? ", in a container" : `, in ${container}`;
+  const inside = container === "none" || container === "auto" ? "" : `, in ${container}`;
   return `${transportName(transport)} via ${via?.name ?? "a removed host"}${inside}`;
 }
 

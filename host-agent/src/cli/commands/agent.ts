@@ -139,7 +139,7 @@ export const agentAssign = defineCommand({
     const client = api();
     const here = thisHost(paths);
     const host = flags.host === undefined ? here?.hostId : (await resolveHost(client, flags.host)).id;
-    const relative = !given.startsWith("/");
+    const relative = !given.startsWith("/") && !given.startsWith("~/");
     if (relative && (here === undefined || host !== here.hostId)) {
       throw fail("usage", `'${given}' is relative, which means this machine, but the agent's host is another one.`, {
         field: "to-workspace",

@@ -71,7 +71,7 @@ async function onHost(
   name: "to-workspace" | "worktree",
 ): Promise<string | undefined> {
   const given = flags[name];
-  if (given === undefined || given.startsWith("/")) return given;
+  if (given === undefined || given.startsWith("/") || given.startsWith("~/")) return given;
   const here = thisHost(context.paths);
   if (here !== undefined && (await runsHere(client, flags, here.hostId))) return path.resolve(context.io.cwd, given);
   throw fail("usage", `'${given}' is relative, which means this machine, but the task may run on another one.`, {
