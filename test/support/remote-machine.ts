@@ -1,4 +1,5 @@
 /** A machine without anything of Maestro: a real sshd on loopback with a home of its own, behind a line that can be cut. */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +25,7 @@ export class RemoteMachine implements AsyncDisposable {
     { home: prefix = "remote home ", env = {} }: { home?: string; env?: Readonly<Record<string, string>> } = {},
   ): Promise<RemoteMachine> {
     const home = mkdtempSync(join(tmpdir(), prefix));
-    const environment = Object.entries({ HOME: home, ...env })
+    const environment = Object.entries({ HOME: home, TMUX_TMPDIR: home, ...env })
       .map(([name, value]) => `"${name}=${value}"`)
       .join(" ");
     const sshd = await Sshd.start({ SetEnv: environment, ...settings });
@@ -70,9 +71,16 @@ export class RemoteMachine implements AsyncDisposable {
       }
   }
 
+  /** Its tmux is its own, and holds whatever terminals a test has left there. */
+  #endTerminals(): void {
+    const there = { ...process.env, TMUX_TMPDIR: this.home };
+    spawnSync("tmux", ["-L", "maestro", "kill-server"], { env: there, stdio: "ignore" });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.line[Symbol.asyncDispose]();
     this.#endAttempts();
+    this.#endTerminals();
     await this.sshd[Symbol.asyncDispose]();
     rmSync(this.home, { recursive: true, force: true });
   }

@@ -255,9 +255,11 @@ export class CarriedHost {
         arch: (facts?.arch ?? "").slice(0, 32),
         release: (facts?.release ?? "").slice(0, 128),
         hostname: (facts?.hostname ?? "").slice(0, 255),
-        node: process.versions.node,
+        // None of ours runs there.
+        node: "",
         cpus: facts?.cpus ?? 1,
         memoryBytes: facts?.memoryBytes ?? 0,
+        ...(facts?.tmux === undefined ? {} : { tmux: facts.tmux.slice(0, 32) }),
       },
       capabilities: [...(facts?.has ?? []), `tasks:${maxConcurrent}`, "remote"],
       policyDigest: policy.digest,

@@ -106,6 +106,7 @@ facts() {
   echo "cpus $(getconf _NPROCESSORS_ONLN 2>/dev/null)"
   while read -r name kilobytes _; do [ "$name" != MemTotal: ] || echo "memory_kb $kilobytes"; done 2>/dev/null </proc/meminfo
   df -Pk "$HOME" 2>/dev/null | while read -r _ _ _ free _; do echo "free_kb $free"; done | tail -n 1
+  ! command -v tmux >/dev/null 2>&1 || echo "tmux $(tmux -V 2>/dev/null)"
   for program in tmux git docker podman; do ! command -v "$program" >/dev/null 2>&1 || echo "has $program"; done
 }
 

@@ -30,6 +30,8 @@ export interface RemoteFacts {
   cpus: number;
   memoryBytes: number;
   freeBytes: number | undefined;
+  /** As it tells its version. */
+  tmux: string | undefined;
   /** Of tmux, git, docker, podman. */
   has: readonly string[];
 }
@@ -236,6 +238,7 @@ export function parseFacts(text: string): RemoteFacts | undefined {
     cpus: Number(one("cpus")) || 1,
     memoryBytes: (Number(one("memory_kb")) || 0) * 1024,
     freeBytes: Number.isFinite(freeKb) && one("free_kb") !== "" ? freeKb * 1024 : undefined,
+    tmux: values.get("tmux")?.replace(/^tmux /, ""),
     has: lines.filter(([name]) => name === "has").map(([, value]) => value),
   };
 }

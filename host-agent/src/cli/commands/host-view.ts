@@ -51,7 +51,7 @@ export function hostText(out: Output, host: Host): string[] {
       "platform",
       platform === undefined
         ? undefined
-        : `${platform.os} ${platform.release} ${platform.arch}, ${platform.cpus} CPUs, ${gib(platform.memoryBytes)} GiB, node ${platform.node}`,
+        : `${platform.os} ${platform.release} ${platform.arch}, ${platform.cpus} CPUs, ${gib(platform.memoryBytes)} GiB${platform.node === "" ? "" : `, node ${platform.node}`}`,
     ],
     ["tmux", platform === undefined ? undefined : (platform.tmux ?? "not installed")],
     [
