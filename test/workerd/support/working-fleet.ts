@@ -12,8 +12,10 @@ import { evict } from "./object-life.ts";
 
 const SHA_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/** Turns of the link that a start may take. */
-const PATIENCE = 2_000;
+/** Looks at a task that starts. A relay that could not tell the Scheduler of its host at once does so seconds later. */
+const PATIENCE = 200;
+/** Turns of the link between two of them: whoever has looked often looks less often, since a credential may ask so much a minute. */
+const turnsBefore = (look: number): number => (look < 20 ? 1 : 100);
 
 export async function workingFleet() {
   const base = await linkedFleet();
@@ -43,7 +45,7 @@ export async function workingFleet() {
         if (asked === PATIENCE) throw new Error(`task ${id} is ${status}: ${JSON.stringify(waiting)}`);
         const attempt = attempts.find((one) => one.status === "running");
         if (status === "running" && attempt !== undefined) return attempt;
-        await link.pingPong();
+        for (let turn = 0; turn < turnsBefore(asked); turn++) await link.pingPong();
       }
     },
     ended(attempt: { id: string; fence: number }, end: Partial<AttemptEnd> = {}): void {
