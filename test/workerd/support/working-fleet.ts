@@ -45,6 +45,9 @@ export async function workingFleet() {
         if (asked === PATIENCE) throw new Error(`task ${id} is ${status}: ${JSON.stringify(waiting)}`);
         const attempt = attempts.find((one) => one.status === "running");
         if (status === "running" && attempt !== undefined) return attempt;
+        // A relay that begins anew asks its host to name its attempts again; this one had none yet.
+        if (waiting?.code === "host_offline" && !link.asked.some(({ t }) => t === "task.start"))
+          link.say({ t: "attempts", items: [], first: true, more: false });
         for (let turn = 0; turn < turnsBefore(asked); turn++) await link.pingPong();
       }
     },
