@@ -140,6 +140,7 @@ describe("the queue", () => {
     await taskShows(product.api, id, "running", ({ status }) => status === "running");
     await product.killAndReturn("host-agent");
     await product.killAndReturn("workerd");
+    await product.killAndReturn("control-plane");
     expect(await taskEnds(product.api, id, 90_000)).toMatchObject({ status: "completed", exitCode: 0 });
     expect(readFileSync(nonce, "utf8")).toBe("ran\n");
     const { text } = await wholeLog(product.api, id);

@@ -6,7 +6,7 @@ import { SupervisedChild } from "./supervise.ts";
 /** Ends when its input does, as all our children do. */
 const untilInputEnds = () => spawn(process.execPath, ["-e", "process.stdin.resume()"], { stdio: ["pipe", "ignore", "ignore"] });
 
-function supervised(start = untilInputEnds) {
+function supervised(start = untilInputEnds, served?: Promise<unknown>) {
   const notes: string[] = [];
   const pids: number[] = [];
   let wake: () => void = () => undefined;
@@ -18,6 +18,7 @@ function supervised(start = untilInputEnds) {
       wake();
     },
     note: (line) => void notes.push(line),
+    ...(served === undefined ? {} : { served }),
   });
   child.run();
   const started = async (count: number): Promise<void> => {
@@ -35,6 +36,21 @@ test("a child that is killed comes back, with one line that says so", async () =
   expect(pids[1]).not.toBe(pids[0]);
   await child.stop(2_000);
   expect(identify(pids[1] ?? 0)).toBeUndefined();
+});
+
+test("the death of one that never served is told by who waits for it; every later one by a line", async () => {
+  const served = Promise.withResolvers<void>();
+  const { child, notes, pids, started } = supervised(untilInputEnds, served.promise);
+  await started(1);
+  process.kill(pids[0] ?? 0, "SIGKILL");
+  await started(2);
+  expect(notes).toEqual([]);
+  served.resolve();
+  await served.promise;
+  process.kill(pids[1] ?? 0, "SIGKILL");
+  await started(3);
+  expect(notes).toEqual(["The helper ended (SIGKILL); it is started again in 500 ms."]);
+  await child.stop(2_000);
 });
 
 test("stopping closes the child's input first, and insists when that does not help", async () => {

@@ -9,6 +9,8 @@ export interface ChildPlan {
   /** It runs (first time, or again). */
   onStart(child: ChildProcess): void;
   note(line: string): void;
+  /** Until then whoever waits for it tells why it ended, in one error instead of notes. Default: at once. */
+  served?: Promise<unknown>;
 }
 
 const FIRST_DELAY_MS = 250;
@@ -23,9 +25,15 @@ export class SupervisedChild {
   readonly #stop = new AbortController();
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
+  #noted: boolean;
 
   constructor(plan: ChildPlan) {
     this.#plan = plan;
+    this.#noted = plan.served === undefined;
+    plan.served?.then(
+      () => (this.#noted = true),
+      () => undefined,
+    );
   }
 
   get pid(): number | undefined {
@@ -53,9 +61,8 @@ export class SupervisedChild {
       if (this.#stop.signal.aborted) return;
       if (performance.now() - startedMs > STEADY_AFTER_MS) attempt = 0;
       const waitMs = restartDelayMs(attempt);
-      this.#plan.note(
-        `The ${this.#plan.name} ended (${how}); it is started again in ${waitMs < 1000 ? `${waitMs} ms` : `${waitMs / 1000} s`}.`,
-      );
+      const wait = waitMs < 1000 ? `${waitMs} ms` : `${waitMs / 1000} s`;
+      if (this.#noted) this.#plan.note(`The ${this.#plan.name} ended (${how}); it is started again in ${wait}.`);
       await delay(waitMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       if (this.#stop.signal.aborted) return;
     }

@@ -11,7 +11,7 @@ import { parsePin } from "../link/connector.ts";
 import { readyHost, readyOwner, type AccessPlace } from "./access.ts";
 import { findArtifacts, type Artifacts } from "./artifacts.ts";
 import { bindingsOf } from "./bindings.ts";
-import { startControlPlane, type ControlPlaneChild } from "./control-plane-child.ts";
+import { startControlPlane } from "./control-plane-child.ts";
 import type { ControlPlaneConfig } from "./control-plane-wire.ts";
 import { writeLauncher } from "./launcher.ts";
 import type { ListenPlan } from "./listen-plan.ts";
@@ -177,17 +177,15 @@ async function startServing(
   note: (line: string) => void,
 ): Promise<SupervisedChild> {
   let runtime: ProcessIdentity | undefined;
-  let current: ControlPlaneChild | undefined;
   const first = Promise.withResolvers<void>();
-  let starts = 0;
   const child = new SupervisedChild({
     name: "control plane",
-    note: (line) => (starts > 1 || current === undefined ? note(line) : undefined),
+    note,
+    served: first.promise,
     async start() {
       // Killed, the process leaves its workerd behind, with the port and the database.
       if (runtime !== undefined && isAlive(runtime)) await endProcess(runtime, STALE_GRACE_MS);
-      starts++;
-      current = startControlPlane(config, {
+      const current = startControlPlane(config, {
         program: thisProgram(),
         note,
         log: (text) => appendLog(paths.upLog, text),
