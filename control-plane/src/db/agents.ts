@@ -13,12 +13,17 @@ export type NewAgent = Omit<AgentRow, "session" | "updatedMs">;
 
 export interface AgentChange {
   name?: string | undefined;
-  role?: string | undefined;
+  role?: string | null | undefined;
   priority?: number | undefined;
   tags?: string[] | undefined;
-  model?: string | undefined;
+  model?: string | null | undefined;
   env?: Record<string, string> | undefined;
   args?: string[] | undefined;
+  cwd?: string | null | undefined;
+  program?: string | null | undefined;
+  host?: HostId | undefined;
+  workspace?: string | undefined;
+  session?: null | undefined;
 }
 
 /** In name order. `group` takes the name itself and everything below it. */

@@ -200,6 +200,10 @@ export const agents = sqliteTable(
     model: text(),
     env: text({ mode: "json" }).$type<StringMap>().notNull(),
     args: text({ mode: "json" }).$type<string[]>().notNull(),
+    /** Where its program begins instead of in the workspace. */
+    cwd: text(),
+    /** What is started instead of its type's CLI: a path, or a name without a slash. */
+    program: text(),
     /** The last session it was started in; whether that runs is the host's to say. */
     session: text().$type<SessionId>(),
     createdMs: integer("created_ms").notNull(),

@@ -53,7 +53,8 @@ export async function start(
   if (!(await relay.linked())) throw hostAway(host, present?.facts.lastSeenMs);
   if (isAwaited(agent, before, rx.nowMs)) throw beingStarted(agent);
   const problem = await launchProblem(rx, host, agent.type);
-  if (problem !== undefined) throw new MaestroFailure(problem);
+  const ownProgram = problem?.code === "agent_cli_missing" && agent.program !== null;
+  if (problem !== undefined && !ownProgram) throw new MaestroFailure(problem);
   const session = newId();
   // Of two starts at once only one gets to take the place of the session before.
   if (!(await setAgentSession(rx.db, rx.fleet, agent.id, session, agent.session, rx.nowMs))) throw beingStarted(agent);

@@ -1,19 +1,21 @@
 /** Agents: named instances of a type in a workspace on a host; started, they have a session. */
+import { programOf, settingsProblem, type AgentSettings } from "@maestro/shared/contract/agent-settings";
 import { fail, MaestroFailure } from "@maestro/shared/errors";
-import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { agentTypeBySlug } from "../db/agent-types.ts";
 import { findAgent, insertAgent, listAgents, removeAgent, setAgentSession, updateAgent, type AgentRow } from "../db/agents.ts";
-import { listHosts, type HostRow } from "../db/hosts.ts";
+import { listHosts } from "../db/hosts.ts";
 import { WHOLE } from "../db/page.ts";
 import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
 import { healthOf } from "../domain/dispatch/readiness.ts";
-import { inStatusGroup, isAwaited, sessionOfAgent, toAgent } from "../domain/fleet/agent-view.ts";
+import { inStatusGroup, sessionOfAgent, toAgent } from "../domain/fleet/agent-view.ts";
 import { iso } from "../domain/fleet/host-view.ts";
 import { checkEnv, checkPath, checkWords } from "../domain/fleet/launch.ts";
 import type { PresentHost } from "../domain/events/present.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
+import { hostToMoveTo, madeThere } from "./agent-moves.ts";
+import { confirmed, look, refuseAtWork, refuseRunning } from "./agent-place.ts";
 import { hostAway, hostOf, launchProblem, start, stop } from "./agent-runs.ts";
 import { agentNameWithinReach, agentWithinReach, hostFor, refuseDraining, type Asking } from "./placed-sessions.ts";
 import { presentOf, someGone } from "./present-hosts.ts";
@@ -52,6 +54,7 @@ export const agentRoutes = defineRoutes({
     const env = unwrap(checkEnv(body.env));
     const args = unwrap(checkWords(body.args ?? [], "args"));
     const path = unwrap(checkPath(body.workspace, "workspace"));
+    refuseSettings(body);
     const problem = await launchProblem(rx, host, body.type);
     // What is not installed yet may be assigned already: starting it says how to install it.
     if (problem !== undefined && problem.code !== "agent_cli_missing") throw new MaestroFailure(problem);
@@ -71,6 +74,8 @@ export const agentRoutes = defineRoutes({
       model: body.model ?? null,
       env,
       args,
+      cwd: body.cwd ?? null,
+      program: programOf(body) ?? null,
       createdMs: rx.nowMs,
     });
     await rx.feed.append([
@@ -90,8 +95,12 @@ export const agentRoutes = defineRoutes({
     if (body.name !== undefined) agentNameWithinReach(rx, body.name, "name");
     if (body.env !== undefined) unwrap(checkEnv(body.env));
     if (body.args !== undefined) unwrap(checkWords(body.args, "args"));
+    refuseSettings(body);
+    const { host: named, bin: _bin, binName: _binName, ...change } = body;
+    const host = named === undefined ? undefined : await hostToMoveTo(rx, agent, named);
     await rx.audit(agent.name);
-    const row = await updateAgent(rx.db, rx.fleet, agent.id, body, rx.nowMs);
+    const moved = host === undefined ? {} : await madeThere(rx, agent, host, change);
+    const row = await updateAgent(rx.db, rx.fleet, agent.id, { ...change, ...moved, program: programOf(body) }, rx.nowMs);
     const shown = await show(rx, row);
     await rx.feed.append([
       {
@@ -106,18 +115,7 @@ export const agentRoutes = defineRoutes({
 
   async agentRemove(rx) {
     const agent = await agentFor(rx, rx.params.id);
-    const { host, session, connected } = await look(rx, agent);
-    if ((session !== undefined && session.end === undefined) || isAwaited(agent, session, rx.nowMs))
-      throw fail(
-        "agent_running",
-        connected ? `Agent '${agent.name}' is running.` : `Agent '${agent.name}' may be running: its host is away.`,
-        {
-          hint: connected
-            ? `Stop it first: maestro agent stop ${agent.name}`
-            : `Stop it once host '${host.name}' is back; a host that is gone for good takes its agents along: maestro host remove ${host.name}`,
-        },
-      );
-    await refuseAtWork(rx, agent);
+    const { host } = await refuseRunning(rx, agent);
     await rx.audit(agent.name);
     await removeAgent(rx.db, rx.fleet, agent.id);
     await rx.feed.append([
@@ -148,7 +146,8 @@ export const agentRoutes = defineRoutes({
         type: agent.type,
         host: host.name,
         definedHere: definition !== undefined,
-        workspace: agent.workspace,
+        workspace: agent.cwd ?? agent.workspace,
+        program: agent.program,
       },
       host: {
         id: host.id,
@@ -217,43 +216,13 @@ export const agentRoutes = defineRoutes({
   },
 });
 
-async function refuseAtWork(rx: Asking, agent: AgentRow): Promise<void> {
-  const { running } = await schedulerOf(rx).agentWork(agent.id);
-  if (running.length > 0)
-    throw fail("agent_running", `Agent '${agent.name}' works at ${running.join(", ")}.`, {
-      hint: `Wait for it, or cancel it first: maestro task cancel ${running[0] ?? ""}`,
-    });
+function refuseSettings(body: AgentSettings): void {
+  const problem = settingsProblem(body);
+  if (problem !== undefined) throw new MaestroFailure(problem);
 }
 
 async function agentFor(rx: Asking, ref: string): Promise<AgentRow> {
   return agentWithinReach(rx, await findAgent(rx.db, rx.fleet, ref));
-}
-
-/** For people to read: with what is true now of the hosts of the agents they are shown. */
-async function confirmed(rx: Asking, present: PresentHost[], agents: readonly AgentRow[]): Promise<PresentHost[]> {
-  const at = new Map(present.map((here) => [here.host, here]));
-  // Of one that was never started nothing depends on its host.
-  const started = agents.filter(
-    (agent) => agent.session !== null || sessionOfAgent(agent, at.get(agent.host)?.sessions ?? []) !== undefined,
-  );
-  const shown = [...new Set(started.map(({ host }) => String(host)))].flatMap((host) => at.get(host) ?? []);
-  const gone = await someGone(
-    rx,
-    shown.map(({ host, facts }) => ({ id: host, connected: facts.connected })),
-  );
-  return gone ? presentOf(rx, shown.length === 1 ? shown[0]?.host : undefined) : present;
-}
-
-interface Place {
-  host: HostRow;
-  session: SessionInfo | undefined;
-  connected: boolean;
-}
-
-async function look(rx: Asking, agent: AgentRow): Promise<Place> {
-  const [host, present] = await Promise.all([hostOf(rx, agent), presentOf(rx, agent.host)]);
-  const [now] = await confirmed(rx, present, [agent]);
-  return { host, session: sessionOfAgent(agent, now?.sessions ?? []), connected: now?.facts.connected ?? false };
 }
 
 async function show(rx: Asking, agent: AgentRow) {

@@ -111,7 +111,8 @@ async function requireReady(rx: Submission, { on, command }: Addressing, rows: r
   for (const { agent, host, definition } of rows) {
     const here = at.get(host.id);
     unwrap(checkRoots(rx.body.workspace, { name: host.name, roots: here?.facts.roots ?? [] }));
-    const problem = readinessProblem({ name: agent.name, type: agent.type, host: host.name, definedHere: definition !== null }, here, {
+    const { name, type, program } = agent;
+    const problem = readinessProblem({ name, type, program, host: host.name, definedHere: definition !== null }, here, {
       command,
       capabilities: on?.capabilities ?? [],
     });

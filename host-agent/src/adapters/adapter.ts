@@ -58,6 +58,8 @@ export interface Adapter {
   title: string;
   /** Names looked for on the bootstrap path, first found wins. Empty: nothing has to be installed. */
   binaries: readonly string[];
+  /** They were set for an agent: what the host's settings say of this CLI is of another one. */
+  chosen?: true;
   versionArgs: readonly string[];
   parseVersion(output: string): string | undefined;
   /** The one line that installs it. */

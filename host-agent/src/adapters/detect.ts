@@ -35,7 +35,8 @@ export class Detector {
   }
 
   locate(adapter: Adapter): string | undefined {
-    return locateProgram(adapter.binaries, this.#deps.env()["PATH"] ?? "", this.#deps.overrides[adapter.name] ?? []);
+    const overrides = adapter.chosen === true ? [] : (this.#deps.overrides[adapter.name] ?? []);
+    return locateProgram(adapter.binaries, this.#deps.env()["PATH"] ?? "", overrides);
   }
 
   async detect(adapter: Adapter): Promise<Detected> {

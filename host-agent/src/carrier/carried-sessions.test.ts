@@ -1,6 +1,6 @@
 /** What the control plane may ask of a remote host's sessions, with a real sshd, tmux and holder. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { expect, test } from "vitest";
 import { makeId, type SessionId } from "@maestro/shared/ids";
@@ -113,4 +113,16 @@ test.skipIf(skip)("what is refused is refused before anything is made", async ()
   expect(await denying.sendInput({ t: "session.input", id: 7, session: id, base64: "" })).toMatchObject({
     error: { code: "policy_denied" },
   });
+});
+
+test.skipIf(skip)("[SSH14] the program that was set for an agent is started there in the place of its type's CLI", async () => {
+  await using rig = await TerminalRig.open();
+  const actions = await rig.actions();
+  const file = path.join(rig.home, "claude-next");
+  writeFileSync(file, '#!/bin/sh\necho "I am $0 with $*"\nexec sleep 1000\n', { mode: 0o755 });
+  const set = { definition: undefined, type: "claude", model: "opus" };
+  const session = new RigSession(rig, made(await actions.startAgent(start({ ...set, program: "~/claude-next" }))));
+  await session.shows(`I am ${file} with --model opus`);
+  const none = await actions.startAgent(start({ ...set, id: "agt_two", program: "claude-nightly" }));
+  expect(none).toMatchObject({ ok: false, error: { code: "agent_cli_missing", field: "binName" } });
 });

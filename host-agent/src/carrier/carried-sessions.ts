@@ -8,6 +8,7 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import type { Adapter } from "../adapters/adapter.ts";
 import { BUILTIN } from "../adapters/builtin.ts";
 import { planAgent, type Program } from "../adapters/launch.ts";
+import { notThere, withOwnProgram } from "../adapters/own-program.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import type { HolderKeeper } from "../daemon/holder-keeper.ts";
 import { refuseSecond } from "../daemon/host-actions.ts";
@@ -16,7 +17,7 @@ import { refuseAgent, refuseReach, refuseSession } from "../daemon/shell-policy.
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import type { CarriedTerminals } from "./carried-terminals.ts";
 import type { Hand, RemoteFacts } from "./hand.ts";
-import { refuseThere, refuseUnbuilt, resolveThere } from "./remote-plan.ts";
+import { foundThere, refuseThere, refuseUnbuilt, resolveThere } from "./remote-plan.ts";
 
 export interface CarriedSessionsDeps {
   keeper: HolderKeeper;
@@ -140,8 +141,10 @@ async function startAgent(
   if (!type.ok) return type;
   const refusal = refuseAgent(policy, agent, type.value) ?? refuseUnbuilt(type.value) ?? refuseEnv(agent.env);
   if (refusal !== undefined) return err(refusal);
-  const adapter = BUILTIN[type.value.adapter];
-  const found = adapter.binaries.length === 0 ? undefined : program(adapter);
+  const own = withOwnProgram(BUILTIN[type.value.adapter], agent.program, facts().home);
+  if (!own.ok) return own;
+  const adapter = own.value;
+  const found = foundThere(adapter, program);
   const dir = resolveThere(agent.workspace, facts(), "workspace");
   if (!dir.ok) return dir;
   // Refusals come before anything is made.
@@ -167,6 +170,8 @@ async function startAgent(
     size,
     backend,
   });
+  if (!made.ok && agent.program !== undefined && made.error.code === "spawn_failed")
+    return err(notThere(agent.program, made.error, adapter));
   return made.ok ? ok({ session: made.value }) : made;
 }
 

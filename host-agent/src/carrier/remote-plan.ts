@@ -10,6 +10,7 @@ import type { Adapter } from "../adapters/adapter.ts";
 import { BUILTIN } from "../adapters/builtin.ts";
 import { planHeadless } from "../adapters/headless.ts";
 import type { Program } from "../adapters/launch.ts";
+import { withOwnProgram } from "../adapters/own-program.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { sizeInBytes, type Policy } from "../daemon/policy.ts";
 import { refuseAgent, refuseSession } from "../daemon/shell-policy.ts";
@@ -82,7 +83,10 @@ function plan(spec: AttemptSpec, { catalogue, policy, record, facts, program }: 
   const type: Result<AgentType> =
     spec.agent === undefined ? ok({ slug: "shell", adapter: "shell" }) : catalogue.resolve(spec.agent.type, spec.agent.definition);
   if (!type.ok) return type;
-  const adapter: Adapter = spec.command === undefined ? BUILTIN[type.value.adapter] : BUILTIN.shell;
+  const own = spec.command === undefined ? withOwnProgram(BUILTIN[type.value.adapter], spec.agent?.program, facts.home) : ok(BUILTIN.shell);
+  if (!own.ok) return own;
+  const adapter = own.value;
+  const found = foundThere(adapter, program);
   const refusal =
     (spec.agent === undefined || spec.command !== undefined ? refuseSession(policy) : refuseAgent(policy, spec.agent, type.value)) ??
     refuseNames(spec, policy) ??
@@ -90,22 +94,22 @@ function plan(spec: AttemptSpec, { catalogue, policy, record, facts, program }: 
   if (refusal !== undefined) return err(refusal);
   const place = placeOf(spec, record, facts);
   if (!place.ok) return place;
-  const headless = planHeadless(
-    spec,
-    type.value,
-    adapter,
-    adapter.binaries.length === 0 ? undefined : program(adapter),
-    workingDirectory(spec, place.value.cwd),
-    facts.user === "root",
-  );
+  const headless = planHeadless(spec, type.value, adapter, found, workingDirectory(spec, place.value.cwd), facts.user === "root");
   if (!headless.ok) return headless;
-  const notAllowed = refuseThere(policy, headless.value.argv[0] ?? "", adapter, program(adapter));
+  const notAllowed = refuseThere(policy, headless.value.argv[0] ?? "", adapter, found);
   if (notAllowed !== undefined) return err(notAllowed);
   return ok({ type: type.value, adapter, place: place.value, headless: headless.value });
 }
 
 /**
  * What the carrier's policy names may be started elsewhere too: by that very name or path, or as the CLI of an agent that was found there.
+/** One that was set for the agent was not looked for: whether it is there shows when it is started. */
+export function foundThere(adapter: Adapter, program: RemotePlanDeps["program"]): Program | undefined {
+  const [own] = adapter.binaries;
+  if (own === undefined) return undefined;
+  return adapter.chosen === true ? { binary: own, version: undefined } : program(adapter);
+}
+
  *
  * @param file as it is to be started there.
  */

@@ -4,6 +4,7 @@ import * as access from "./commands/access.ts";
 import * as agent from "./commands/agent.ts";
 import { agentHealth } from "./commands/agent-health.ts";
 import { agentReset } from "./commands/agent-reset.ts";
+import { agentSet } from "./commands/agent-set.ts";
 import { cleanup, workspaceClean } from "./commands/cleanup.ts";
 import * as config from "./commands/config.ts";
 import { completionCommand } from "./commands/completion.ts";
@@ -59,6 +60,7 @@ export const COMMANDS: readonly Command[] = [
   host.hostRemove,
   agent.agentRegister,
   agent.agentAssign,
+  agentSet,
   agent.agentList,
   agent.agentShow,
   agent.agentStart,

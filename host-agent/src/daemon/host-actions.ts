@@ -11,6 +11,7 @@ import { BUILTIN } from "../adapters/builtin.ts";
 import type { Detector } from "../adapters/detect.ts";
 import { planAgent, type Program } from "../adapters/launch.ts";
 import { locateProgram } from "../adapters/locate.ts";
+import { withOwnProgram } from "../adapters/own-program.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { unappliedKeys } from "../adapters/types/unbuilt.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
@@ -168,7 +169,9 @@ async function startAgent(
   if (!type.ok) return type;
   const refusal = refuseAgent(policy, agent, type.value);
   if (refusal !== undefined) return err(refusal);
-  const adapter = BUILTIN[type.value.adapter];
+  const chosen = withOwnProgram(BUILTIN[type.value.adapter], agent.program, rules.userHome);
+  if (!chosen.ok) return chosen;
+  const adapter = chosen.value;
   const binary = adapter.binaries.length === 0 ? undefined : detector.locate(adapter);
   const program: Program | undefined = binary === undefined ? undefined : { binary, version: detector.knownVersion(binary) };
   // Refusals come before anything is made.

@@ -21,6 +21,8 @@ export function refuseAgent({ shell }: Pick<Policy, "shell">, agent: AgentSpec, 
   if (agent.definition !== undefined)
     return denied(`This host's policy allows its own agent types only; '${type.slug}' was defined on the control plane.`, "type");
   if (agent.args.length > 0) return denied("This host's policy allows an agent no arguments but those of its type.", "args");
+  if (agent.program !== undefined)
+    return denied("This host's policy allows an agent no program but that of its type.", agent.program.includes("/") ? "bin" : "binName");
   const [name] = Object.keys(agent.env);
   if (name !== undefined) return denied("This host's policy allows an agent no variables but those of its type.", `env.${name}`);
   // Some CLIs read a value that looks like a flag as one.

@@ -12,6 +12,7 @@ import type { Detector } from "../adapters/detect.ts";
 import { planHeadless } from "../adapters/headless.ts";
 import type { Program } from "../adapters/launch.ts";
 import { locateProgram } from "../adapters/locate.ts";
+import { withOwnProgram } from "../adapters/own-program.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { refuseAgent, refuseBinary, refuseSession } from "../daemon/shell-policy.ts";
 import type { LaunchNote } from "./attempt-files.ts";
@@ -134,12 +135,15 @@ interface Chosen {
   program: Program | undefined;
 }
 
-function chooseType(spec: AttemptSpec, { catalogue, detector }: WorkPlanDeps): Result<Chosen> {
+function chooseType(spec: AttemptSpec, { catalogue, detector, place }: WorkPlanDeps): Result<Chosen> {
   catalogue.refresh();
   const type = spec.agent === undefined ? ok(COMMAND_TYPE) : catalogue.resolve(spec.agent.type, spec.agent.definition);
   if (!type.ok) return type;
   // A step without an LLM runs as it is given, whoever's workspace it is in.
-  const adapter = spec.command === undefined ? BUILTIN[type.value.adapter] : BUILTIN.shell;
+  const own =
+    spec.command === undefined ? withOwnProgram(BUILTIN[type.value.adapter], spec.agent?.program, place.rules.userHome) : ok(BUILTIN.shell);
+  if (!own.ok) return own;
+  const adapter = own.value;
   const binary = adapter.binaries.length === 0 ? undefined : detector.locate(adapter);
   return ok({
     type: type.value,

@@ -1,5 +1,6 @@
 /** What the API takes and gives. Times are ISO-8601 UTC; `z.strictObject` refuses unknown fields. */
 import * as z from "zod";
+import { agentSettings } from "./agent-settings.ts";
 import { AgentTypeFile, AgentTypeReport, Slug } from "./agent-types.ts";
 import { EnvMap, Labels } from "./maps.ts";
 import { RemotePatch, RemoteRecord, TRANSPORTS } from "./remote-hosts.ts";
@@ -131,6 +132,8 @@ export const AgentStatus = z.enum(["idle", "starting", "working", "failed", "unk
 export const Agent = z.object({
   id: z.string(), name: z.string(), type: z.string(), host: z.object({ id: z.string(), name: z.string() }),
   workspace: z.string(), role: z.string().optional(), priority: z.int(), tags: z.array(z.string()),
+  /** `cwd`: it works there instead; `bin` or `binName`: what is started instead of its type's CLI. */
+  cwd: z.string().optional(), bin: z.string().optional(), binName: z.string().optional(),
   model: z.string().optional(), env: EnvMap, args: z.array(z.string()),
   status: AgentStatus,
   session: z.string().optional(),
@@ -151,10 +154,12 @@ export const AgentBody = z.strictObject({
   model: z.string().max(128).optional(),
   env: EnvMap.optional(),
   args: z.array(z.string().max(4096)).max(64).optional(),
+  ...agentSettings,
 });
+/** `host`: it moves there, its directory is made there, and what it has on the host before stays; refused while it works. */
 export const AgentPatch = z.strictObject({
-  name: Slug.optional(), role: z.string().max(64).optional(), priority: z.int().min(1).max(5).optional(),
-  tags: z.array(z.string().max(64)).max(32).optional(), model: z.string().max(128).optional(), env: EnvMap.optional(), args: z.array(z.string().max(4096)).max(64).optional(),
+  name: Slug.optional(), host: z.string().max(63).optional(), ...agentSettings, role: z.string().max(64).nullable().optional(), priority: z.int().min(1).max(5).optional(),
+  tags: z.array(z.string().max(64)).max(32).optional(), model: z.string().max(128).nullable().optional(), env: EnvMap.optional(), args: z.array(z.string().max(4096)).max(64).optional(),
 });
 export const AgentStart = z.strictObject({ cols: Cols.optional(), rows: Rows.optional(), backend: z.enum(["auto", "tmux", "pty"]).optional() });
 export const AgentStop = z.strictObject({ force: z.boolean().optional() });

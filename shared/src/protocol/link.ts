@@ -207,6 +207,8 @@ export const StartAgent = z.object({
     /** A type made through the API travels whole (as its file would read); host types are named only. */
     definition: z.record(z.string(), z.unknown()).optional(),
     workspace: z.string().max(4096),
+    /** Started instead of its type's CLI: a path, or a name that is looked for. */
+    program: z.string().max(4096).optional(),
     model: z.string().max(128).optional(),
     args: z.array(z.string().max(4096)).max(64),
     env: Env,

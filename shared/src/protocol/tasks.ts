@@ -23,6 +23,7 @@ export const AttemptSpec = z.object({
       type: z.string().max(64),
       definition: z.record(z.string(), z.unknown()).optional(),
       workspace: z.string().max(4096),
+      program: z.string().max(4096).optional(),
       model: z.string().max(128).optional(),
       args: z.array(z.string().max(4096)).max(64),
       env: Env,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { HostFacts } from "../events/present.ts";
 import { healthOf, readinessProblem, type HealthInput } from "./readiness.ts";
 
-const agent = { name: "rev", type: "claude", host: "builder", definedHere: false };
+const agent = { name: "rev", type: "claude", host: "builder", definedHere: false, program: null };
 const missing = { state: "missing", lookedFor: "claude", install: "npm i -g claude" } as const;
 const found = { state: "found", binary: "/bin/claude", version: "2" } as const;
 const at = (detected: typeof missing | typeof found | { state: "invalid"; problem: string }) => ({
@@ -17,6 +17,10 @@ describe("[SKILL34] whether an agent can be sent a task", () => {
     expect(readinessProblem(agent, at(found), prompt)).toBeUndefined();
     expect(readinessProblem(agent, undefined, prompt)).toBeUndefined();
     expect(readinessProblem(agent, { ...at(found), types: [] }, prompt)).toBeUndefined();
+  });
+
+  it("[SSH14] one with a program of its own needs none of its type's", () => {
+    expect(readinessProblem({ ...agent, program: "~/bin/claude" }, at(missing), prompt)).toBeUndefined();
   });
 
   it("one without its CLI is told how to install it; a command needs none", () => {

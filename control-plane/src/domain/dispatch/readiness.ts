@@ -11,6 +11,8 @@ export interface AgentAtHost {
   host: string;
   /** Its type was made through the API. */
   definedHere: boolean;
+  /** Started instead of its type's CLI; whether that is there its host finds out. */
+  program: string | null;
 }
 
 type HostNow = Omit<PresentHost, "sessions">;
@@ -38,16 +40,17 @@ export function readinessProblem(
 }
 
 /** Of the agent's type on its host; none while the host has not told of its types. */
-export function typeProblem({ type, host, definedHere }: AgentAtHost, here: HostNow | undefined): MaestroError | undefined {
+export function typeProblem({ type, host, definedHere, program }: AgentAtHost, here: HostNow | undefined): MaestroError | undefined {
   const types = here?.types ?? [];
   if (types.length === 0) return undefined;
-  return checkLaunchable(
+  const problem = checkLaunchable(
     type,
     types.find(({ slug }) => slug === type),
     definedHere,
     host,
     types.map(({ slug }) => slug),
   );
+  return problem?.code === "agent_cli_missing" && program !== null ? undefined : problem;
 }
 
 const capabilitiesOf = ({ type }: AgentAtHost, { facts, types }: HostNow): string[] => [
@@ -130,7 +133,8 @@ const FAILING: Readonly<Record<string, string>> = {
 const awayText = ({ name, lastSeenAt }: HealthInput["host"]): string =>
   `Host '${name}' is not connected. ${lastSeenAt === undefined ? "It has never connected." : `Last seen ${lastSeenAt}.`}`;
 
-function typeText({ type, definedHere }: AgentAtHost, here: HostNow | undefined): string {
+function typeText({ type, definedHere, program }: AgentAtHost, here: HostNow | undefined): string {
+  if (program !== null) return `${program} (set for this agent)`;
   const detected = here?.types.find(({ slug }) => slug === type)?.detected;
   if (detected?.state === "found") return `${detected.binary} ${detected.version}`.trim();
   return definedHere ? `'${type}' is a type of the fleet.` : "Its host has not told of its types yet.";

@@ -1,4 +1,5 @@
 /** An agent as the API shows it; its status is read off the session it was last started in. */
+import { shownProgram } from "@maestro/shared/contract/agent-settings";
 import type { Agent } from "@maestro/shared/contract/resources";
 import { idTime } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
@@ -15,6 +16,8 @@ export interface AgentRecord {
   model: string | null;
   env: Record<string, string>;
   args: string[];
+  cwd: string | null;
+  program: string | null;
   session: string | null;
   createdMs: number;
   updatedMs: number;
@@ -77,6 +80,8 @@ export function toAgent(
     updatedAt: iso(row.updatedMs),
     ...(row.role === null ? {} : { role: row.role }),
     ...(row.model === null ? {} : { model: row.model }),
+    ...(row.cwd === null ? {} : { cwd: row.cwd }),
+    ...shownProgram(row.program),
     ...(session === undefined ? {} : { session: session.id }),
     ...(session?.end === undefined ? {} : { lastExit: session.end }),
   };

@@ -94,16 +94,27 @@ const nulByte = (field: string): MaestroError => maestroError("nul_byte", `'${fi
 
 /** An agent as its host is told to launch it; a definition where its type is one of the fleet's own. */
 export function launchedAgent(
-  { id, name, type, workspace, model, args, env }: Pick<AgentRecord, "id" | "name" | "type" | "workspace" | "model" | "args" | "env">,
+  {
+    id,
+    name,
+    type,
+    workspace,
+    cwd,
+    program,
+    model,
+    args,
+    env,
+  }: Pick<AgentRecord, "id" | "name" | "type" | "workspace" | "cwd" | "program" | "model" | "args" | "env">,
   definition: AgentTypeFile | null,
 ) {
   return {
     id,
     name,
     type,
-    workspace,
+    workspace: cwd ?? workspace,
     args,
     env,
+    ...(program === null ? {} : { program }),
     ...(model === null ? {} : { model }),
     ...(definition === null ? {} : { definition: { ...definition } }),
   };

@@ -25,6 +25,8 @@ export interface AgentOfTask {
   type: string;
   definition?: Record<string, unknown> | undefined;
   workspace: string;
+  /** Started instead of its type's CLI: a path, or a name. */
+  program?: string | undefined;
   model?: string | undefined;
   args: string[];
   env: Record<string, string>;

@@ -40,11 +40,19 @@ const agentText = (out: Output, agent: Agent): string[] =>
     ["status", agent.status],
     ["host", agent.host.name],
     ["workspace", agent.workspace],
+    ["works in", agent.cwd],
+    ["program", agent.bin ?? agent.binName],
     ["session", agent.session],
     ["role", agent.role],
     ["priority", String(agent.priority)],
     ["model", agent.model],
     ["tags", agent.tags.join(", ")],
+    [
+      "environment",
+      Object.entries(agent.env)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(" "),
+    ],
     [
       "last exit",
       agent.lastExit === undefined

@@ -6,13 +6,13 @@ import { flag, invalid, type FlagSpec, type FlagValues } from "../args/spec.ts";
 const EMPTY = "; empty goes back to none";
 
 /** Empty is a value: what was there goes. */
-const clearable = (about: string, placeholder: string): FlagSpec<string | undefined> => ({
+export const clearable = (about: string, placeholder: string): FlagSpec<string | undefined> => ({
   ...flag.optional(about, placeholder),
   arity: "value",
 });
 
 /** One empty text is a map without entries. */
-const clearablePairs = (about: string): FlagSpec<Readonly<Record<string, string>> | undefined> => {
+export const clearablePairs = (about: string): FlagSpec<Readonly<Record<string, string>> | undefined> => {
   const pairs = flag.pairs(about);
   return {
     ...pairs,

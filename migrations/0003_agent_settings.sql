@@ -1,0 +1,2 @@
+ALTER TABLE `agents` ADD `cwd` text;--> statement-breakpoint
+ALTER TABLE `agents` ADD `program` text;

@@ -1,0 +1,61 @@
+/** What is set for agents, read of hosts and asked of agents, on a linked host and on a remote one, through the product as shipped. */
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { Product } from "../support/maestro.ts";
+import { RemoteMachine } from "../support/remote-machine.ts";
+import { lacking } from "../support/system.ts";
+
+const missing = lacking("sshd");
+
+/** Speaks as Claude Code does without a terminal. */
+const CLI = `#!/bin/sh
+prompt=$(cat)
+say() { printf '{"type":"result","subtype":"success","is_error":false,"result":"%s","session_id":"s1","num_turns":1,"usage":{}}\\n' "$1"; }
+say "$0 in $PWD with $COLOUR: $prompt ($*)"
+`;
+
+function program(dir: string, name: string): string {
+  mkdirSync(dir, { recursive: true });
+  const file = join(dir, name);
+  writeFileSync(file, CLI);
+  chmodSync(file, 0o755);
+  return file;
+}
+
+describe.skipIf(missing !== undefined)(`agents here and there${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+  test(
+    "[SSH12] [SSH14] what is set for an agent holds for its tasks, here and there, also after a restart",
+    { timeout: 240_000 },
+    async () => {
+      await using product = await Product.up();
+      await using machine = await RemoteMachine.start({}, { home: "remote-home-" });
+      await machine.join(product, "far");
+      const run = async (...args: string[]) => {
+        const ran = await product.cli(args);
+        expect({ args, code: ran.code, stderr: ran.stderr }).toMatchObject({ code: 0 });
+        return ran.stdout;
+      };
+      const here = mkdtempSync(join(tmpdir(), "mset-"));
+      const own = program(join(here, "bin"), "claude-next");
+      await run("agent", "assign", "claude", "--to-workspace", join(here, "w"), "--name", "one");
+      await run("agent", "set", "one", "--bin", own, "--cwd", join(here, "elsewhere"), "--env", "COLOUR=blue");
+      const ask = () => run("task", "dispatch", "hello", "--to", "one", "--sync");
+      expect(await ask()).toContain(`${own} in ${join(here, "elsewhere")} with blue: hello`);
+
+      // There it is another file, found by its name.
+      const there = program(join(machine.home, ".local", "bin"), "claude-nightly");
+      const gone = await product.cli(["agent", "set", "one", "--host", "fur"]);
+      expect(gone.code).toBe(9);
+      await run("agent", "set", "one", "--host", "far", "--bin-name", "claude-nightly", "--cwd", "~/work");
+      await product.killAndReturn("host-agent");
+      await machine.online(product, "far");
+      expect(await ask()).toContain(`${there} in ${join(machine.home, "work")} with blue: hello`);
+      await run("agent", "set", "one", "--bin", "~/none");
+      const absent = await product.cli(["task", "dispatch", "hello", "--to", "one", "--sync"]);
+      expect(absent.code).toBe(127);
+      expect(absent.stderr).toContain(join(machine.home, "none"));
+    },
+  );
+});
