@@ -189,6 +189,8 @@ export const ERRORS = {
   host_key_changed: row(403, 11, "Host key changed"),
   host_key_unknown: row(403, 11, "Host key unknown"),
   host_key_revoked: row(403, 11, "Host key revoked"),
+  ssh_agent_missing: row(409, 1, "No ssh-agent to forward"),
+  forwarding_unsupported: row(409, 1, "No agent forwarding there"),
   tailscale_not_running: row(503, 3, "Tailscale not running", true),
   tailscale_login_needed: row(403, 4, "Tailscale needs a login"),
   tailscale_peer_unknown: row(503, 3, "Not in the tailnet"),

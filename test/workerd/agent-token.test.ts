@@ -205,6 +205,7 @@ describe("an agent with its token", () => {
       [{ hostEnv: ["OPENAI_API_KEY"] }, "hostEnv[0]"],
       // The fleet's secret of a name that it has from elsewhere.
       [{ secrets: ["GH_TOKEN"] }, "secrets[0]"],
+      [{ forwardAgent: true }, "forwardAgent"],
     ] as const)
       expect(await refusal(child(body), "policy_denied")).toMatchObject({ field, hint: expect.any(String) });
     expect(await json(child({ secrets: ["GIVEN"], hostEnv: ["GH_TOKEN"] }))).toMatchObject({ parent: "t1", secrets: ["GIVEN"] });

@@ -114,6 +114,17 @@ describe("a task", () => {
     );
   });
 
+  test("[DISP15] that may use an ssh-agent says so: to its host, where it is shown, and in the audit log", async () => {
+    const { api, submit, running, detail, asked } = await workingFleet();
+    await submit({ prompt: "x", id: "signs", forwardAgent: true });
+    await running("signs");
+    expect(asked("task.offer")).toMatchObject([{ spec: { task: "signs", forwardAgent: true } }]);
+    expect(await detail("signs")).toMatchObject({ forwardAgent: true });
+    await expect
+      .poll(async () => (await json(api("/api/v1/audit"))).items.map(({ target }: { target: string }) => target))
+      .toContain("signs: with the ssh-agent of its host");
+  });
+
   test("[LK8] shows what it takes of its machine while it runs, as its host said last; nothing of that is written down", async () => {
     const { api, submit, running, ended, detail, link, stored, evict } = await workingFleet();
     const { id } = await submit({ prompt: "x" });

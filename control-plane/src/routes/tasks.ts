@@ -32,7 +32,7 @@ export const taskRoutes = defineRoutes({
 
   async taskCreate(rx) {
     const task = await newTask(rx, actorFor(rx.principal));
-    const json = unwrap(await rx.auditedBy(task.body.id, (record) => schedulerOf(rx).submit(JSON.stringify(task), record)));
+    const json = unwrap(await rx.auditedBy(recordedAs(task.body), (record) => schedulerOf(rx).submit(JSON.stringify(task), record)));
     return new Response(json, { status: 201, headers: { "content-type": "application/json", ...baseHeaders(rx.requestId) } });
   },
 
@@ -108,3 +108,7 @@ function statesOf(text: string): TaskState[] {
     });
   });
 }
+
+/** An ssh-agent signs as whoever it belongs to: who let a task use one is to be seen. */
+const recordedAs = ({ id, forwardAgent }: { id: string; forwardAgent?: boolean | undefined }): string =>
+  forwardAgent === true ? `${id}: with the ssh-agent of its host` : id;

@@ -28,6 +28,7 @@ import { resolveThere } from "./remote-plan.ts";
 import { RemotePrograms } from "./remote-programs.ts";
 import type { RemoteShell } from "./remote-shell.ts";
 import { createRemoteTasks } from "./remote-tasks.ts";
+import { createShownAgents } from "./shown-agents.ts";
 import { TerminalFiles } from "./terminal-file.ts";
 
 export interface CarriedKeys {
@@ -41,6 +42,8 @@ export interface CarriedHostDeps {
   /** Of a container there; `none`: of the machine itself. */
   containerShell(container: string): RemoteShell;
   sshTarget(): Promise<Result<SshTarget>>;
+  /** A script there that sees the ssh-agent of this machine. */
+  openWithAgent: RemoteShell["open"];
   /** Keys of hosts that somebody accepted here. */
   hostKeysFile: string;
   /** Of this machine: it holds the sessions there as well. */
@@ -89,7 +92,8 @@ export class CarriedHost {
 
   constructor(deps: CarriedHostDeps) {
     this.#deps = deps;
-    this.#hand = new Hand(deps.shell, deps.prelude);
+    const { clock, timeScale, log, openWithAgent: open } = deps;
+    this.#hand = new Hand(deps.shell, deps.prelude, (script) => createShownAgents({ open, script, clock, timeScale, log }));
     this.#catalogue = new TypeCatalogue(deps.typeDirs, this.#programs, (name) => this.#programs.locate(name));
   }
 

@@ -15,7 +15,8 @@ import type { CarriedHostDeps } from "./carried-host.ts";
 import { CarriedHosts, type CarriedHostsDeps } from "./carried-hosts.ts";
 import { containerShell } from "./container-shell.ts";
 import type { RemoteShell } from "./remote-shell.ts";
-import { sshShell } from "./ssh-shell.ts";
+import { notThere } from "./shown-agents.ts";
+import { agentShell, sshShell } from "./ssh-shell.ts";
 import { tailscaleShell } from "./tailscale-shell.ts";
 
 type PerHost =
@@ -28,6 +29,7 @@ type PerHost =
   | "shell"
   | "containerShell"
   | "sshTarget"
+  | "openWithAgent"
   | "hostKeysFile"
   | "prelude"
   | "clock"
@@ -49,13 +51,9 @@ export interface CarryingDeps extends Omit<CarriedHostsDeps, "host"> {
 
 export function createCarrying(deps: CarryingDeps): CarriedHosts {
   const { clock, timeScale, log, env, signal, hostKeysFile, common } = deps;
-  const pool = new SshPool({
-    clock,
-    random: Math.random,
-    timeScale,
-    signal,
-    dial: (target, stopped) => dial(target, { hostKeysFile, env, clock, signal: stopped, accept: undefined, observe: () => {} }),
-  });
+  const reach = (target: SshTarget, stopped: AbortSignal) =>
+    dial(target, { hostKeysFile, env, clock, signal: stopped, accept: undefined, observe: () => {} });
+  const pool = new SshPool({ clock, random: Math.random, timeScale, signal, dial: reach });
   // The files may change at any time, and are read only where the record says so.
   const targetOf = (record: RemoteRecord): Promise<Result<SshTarget>> => {
     const local = localUser(env);
@@ -73,6 +71,22 @@ export function createCarrying(deps: CarryingDeps): CarriedHosts {
       container === "none" || container === "auto" ? machine : containerShell(machine, container);
     return { shell: inside(record.container), containerShell: inside };
   };
+  const forwarding = { dial: reach, env, allowed: common.policy.forwardAgent };
+  const openWithAgent = (carried: Carried): RemoteShell["open"] =>
+    agentShell(
+      forwarding,
+      async () => {
+        const { record, name } = carried;
+        if (record.container !== "none" && record.container !== "auto")
+          return err(notThere(`All that runs on ${name} runs in a container.`));
+        const way = await wayTo(record);
+        if (!way.ok) return way;
+        return way.value.type === "ssh"
+          ? ok(way.value.target)
+          : err(notThere(`${name} is reached by \`tailscale ssh\`, which forwards no ssh-agent.`));
+      },
+      clock,
+    );
   return new CarriedHosts({
     ...deps,
     host: (carried: Carried, more) => ({
@@ -84,6 +98,7 @@ export function createCarrying(deps: CarryingDeps): CarriedHosts {
         if (!way.ok) return way;
         return way.value.type === "ssh" ? ok(way.value.target) : err(noTerminal(carried));
       },
+      openWithAgent: openWithAgent(carried),
       hostKeysFile,
       prelude: REMOTE_PATH,
       clock,

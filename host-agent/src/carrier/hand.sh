@@ -14,6 +14,8 @@
 #                                          died <attempt> runner_died|host_reboot · absent <attempt> · beat
 #   stop <attempt> <id> <grace> <runner bytes>
 #                                          every process of it, INT, TERM, KILL: empty | left <count>. Standard input: the runner's program
+#   agent <attempt> first|again            the ssh-agent that this session sees: a link to it, for the attempt, until standard input ends:
+#                                          shown | none | absent | failed <detail>
 #   remove <attempt>                       its directory: removed | kept
 #   clear <directory>                      a workspace that was made below the base: removed | absent | kept <why>
 #
@@ -231,7 +233,7 @@ make_spot() {
 # What nobody has asked for any more.
 remove_old() {
   find "$attempts"/* -prune -type d -mtime +30 -exec rm -rf {} +
-  find "$base/runner"/* -prune -type f -mtime +30 -exec rm -f {} +
+  find "$base/runner"/* "$base/agents"/* -prune ! -type d -mtime +30 -exec rm -f {} +
 } >/dev/null 2>&1
 
 # In `f.<attempt>` is what was asked for last, written here only; how far that has come, in `p.<attempt>`, is written by the other half only.
@@ -359,6 +361,26 @@ watch() {
   done
 }
 
+# ---- agent --------------------------------------------------------------------------------------------------------
+
+# Not in the attempt's directory: the name of a socket may have a hundred bytes, and the home has some of them.
+show_agent() {
+  link=$base/agents/${1##*-}
+  [ -S "${SSH_AUTH_SOCK:-}" ] || { echo none; return; }
+  # What was removed meanwhile is not begun again.
+  [ "$2" = first ] || [ -d "$attempts/$1" ] || { echo absent; return; }
+  mkdir -p "$base/agents" 2>/dev/null
+  # By rename: its program may be about to ask.
+  ln -s "$SSH_AUTH_SOCK" "$link.$$" 2>/dev/null && mv -f "$link.$$" "$link" 2>/dev/null || {
+    rm -f "$link.$$"
+    echo "failed no link can be made in $base/agents"
+    return
+  }
+  echo shown
+  cat >/dev/null
+  [ "$(readlink "$link")" != "$SSH_AUTH_SOCK" ] || rm -f "$link"
+}
+
 # ---- stop, remove -------------------------------------------------------------------------------------------------
 
 # Whichever runner began it, and even where nothing can be written.
@@ -388,6 +410,7 @@ case $1 in
   ensure) ensure "$2" ;;
   watch) watch ;;
   stop) shift; stop "$@" ;;
+  agent) show_agent "$2" "$3" ;;
   remove) case $2 in *[!a-z0-9_-]* | "") ;; *) rm -rf "$attempts/$2" 2>/dev/null && echo removed || echo kept ;; esac ;;
   clear) clear_workspace "$2" ;;
 esac

@@ -7,6 +7,7 @@ import type { Child } from "../tasks/members.ts";
 import { readRunner } from "../tasks/runner.ts";
 import { NewsReader, parseChild, type News } from "./news.ts";
 import type { Ran, RemoteShell } from "./remote-shell.ts";
+import { noAgents, type ShownAgents } from "./shown-agents.ts";
 
 const HAND = readFileSync(new URL("./hand.sh", import.meta.url), "utf8");
 const RUNNER = readRunner();
@@ -84,10 +85,14 @@ export class Hand {
   readonly #shell: RemoteShell;
   readonly #prelude: string;
 
-  /** @param prelude sets PATH, so that agent CLIs are found. */
-  constructor(shell: RemoteShell, prelude: string) {
+  /** To whom the ssh-agent of this host is shown there. */
+  readonly agents: ShownAgents;
+
+  /** @param prelude sets PATH, so that agent CLIs are found. @param agents by the script that they run there. */
+  constructor(shell: RemoteShell, prelude: string, agents: (script: string) => ShownAgents = () => noAgents) {
     this.#shell = shell;
     this.#prelude = prelude;
+    this.agents = agents(this.#script);
   }
 
   async facts(signal: AbortSignal): Promise<Result<RemoteFacts>> {

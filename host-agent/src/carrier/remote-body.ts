@@ -9,7 +9,7 @@ import { Mirror } from "./mirror.ts";
 
 export interface RemoteBodyDeps {
   store: AttemptStore;
-  hand: Pick<Hand, "stop">;
+  hand: Pick<Hand, "stop" | "agents">;
   follower: Follower;
   clock: Clock;
   timeScale: number;
@@ -30,7 +30,8 @@ export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, 
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
   if (store.exit(attempt) !== undefined) over.resolve("runner_died");
-  else
+  else {
+    if (store.read(attempt).spec?.forwardAgent === true) hand.agents.keep(name, signal);
     follower.add(name, {
       offset: () => mirror.offset,
       log: ({ offset, bytes }) => mirror.log(offset, bytes),
@@ -50,10 +51,12 @@ export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, 
         }
       },
     });
+  }
 
   let isOver = false;
   void over.promise.then(() => {
     isOver = true;
+    hand.agents.hide(name);
     signal.removeEventListener("abort", abort);
   });
 

@@ -1,5 +1,7 @@
 /** Gives an attempt to a runner on another machine. What is asked there twice runs once, so it is asked until there is an answer. */
 import { randomBytes } from "node:crypto";
+import { ERRORS } from "@maestro/shared/errors";
+import type { Result } from "@maestro/shared/result";
 import { pause } from "../daemon/clock.ts";
 import type { Launch, Launched } from "../tasks/attempt-starts.ts";
 import { RUNNER_GRACE_MS } from "../tasks/attempt-ends.ts";
@@ -11,7 +13,7 @@ import type { Hand, RemoteFacts } from "./hand.ts";
 import { Mirror } from "./mirror.ts";
 
 export interface RemoteLaunchDeps extends Pick<LiveDeps, "store" | "logs" | "clock" | "timeScale" | "log" | "logLimitBytes"> {
-  hand: Pick<Hand, "start">;
+  hand: Pick<Hand, "start" | "agents">;
   facts(): RemoteFacts;
   /** Of this machine's life, for the note. */
   bootId: string;
@@ -21,6 +23,7 @@ export interface RemoteLaunchDeps extends Pick<LiveDeps, "store" | "logs" | "clo
 
 const AGAIN_MS = 1_000;
 const AGAIN_MAX_MS = 15_000;
+const SHOW_TRIES = 5;
 
 export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
   const { store, logs, clock, timeScale, log, hand, passed, signal } = deps;
@@ -28,13 +31,14 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
     const { attempt, fence, spec } = entry;
     const { base, bootId } = deps.facts();
     // A name of its own for each start: what an earlier one has on its way there cannot meet it.
-    const name = `${attempt}-${randomBytes(4).toString("hex")}`;
+    const nonce = randomBytes(4).toString("hex");
+    const name = `${attempt}-${nonce}`;
     const orders: Orders = {
       attempt,
       dir: `${base}/attempts/${name}`,
       bootId,
       argv: plan.argv,
-      env: plan.env,
+      env: spec.forwardAgent === true ? { ...plan.env, SSH_AUTH_SOCK: `${base}/agents/${nonce}` } : plan.env,
       cwd: plan.cwd,
       timeoutMs: spec.timeoutMs,
       stopAfterMs: spec.stopAfterMs,
@@ -59,6 +63,10 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
       prompt: plan.stdin === undefined ? undefined : Buffer.from(plan.stdin),
       orders: orderText(orders),
     };
+    if (spec.forwardAgent === true) {
+      const shown = await showAgent(name, deps);
+      if (!shown.ok) return { type: "refused", reason: reasonOf(shown.error) };
+    }
     for (let failures = 0; ; failures++) {
       const started = await hand.start(order, signal);
       if (started.ok) {
@@ -70,6 +78,7 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
           case "ended":
             return begun;
           case "refused":
+            hand.agents.hide(name);
             return { type: "refused", reason: reasonOf(started.value.error) };
         }
       }
@@ -82,4 +91,13 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
       await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 4)) * timeScale, signal);
     }
   };
+}
+
+/** Nothing is begun yet, so that a line that breaks needs to be no reason to fail. */
+async function showAgent(name: string, { hand, clock, timeScale, signal }: RemoteLaunchDeps): Promise<Result<void>> {
+  for (let tries = 1; ; tries++) {
+    const shown = await hand.agents.show(name, signal);
+    if (shown.ok || !ERRORS[shown.error.code].retryable || tries === SHOW_TRIES || signal.aborted) return shown;
+    await pause(clock, AGAIN_MS * 2 ** tries * timeScale, signal);
+  }
 }

@@ -19,6 +19,7 @@ import { branchOf, cloned, workingDirectory } from "../tasks/cloned.ts";
 import { traced } from "../tasks/trace.ts";
 import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { RemoteFacts } from "./hand.ts";
+import { notThere } from "./shown-agents.ts";
 
 export interface RemotePlanDeps {
   catalogue: TypeCatalogue;
@@ -90,6 +91,7 @@ function plan(spec: AttemptSpec, { catalogue, policy, record, facts, program }: 
   const refusal =
     (spec.agent === undefined || spec.command !== undefined ? refuseSession(policy) : refuseAgent(policy, spec.agent, type.value)) ??
     refuseNames(spec, policy) ??
+    refuseForwardedAgent(spec, policy) ??
     refuseUnbuilt(type.value);
   if (refusal !== undefined) return err(refusal);
   const place = placeOf(spec, record, facts);
@@ -126,6 +128,18 @@ export function refuseThere(
     field: "command",
     hint: `Allowed are: ${binaries.join(", ")}. Name it under \`binaries\` in the policy file of that host.`,
   });
+}
+
+/** Whether the very host may see one is known when it is started: by where ssh connects to. */
+function refuseForwardedAgent(spec: AttemptSpec, { forwardAgent }: Policy): MaestroError | undefined {
+  if (spec.forwardAgent !== true) return undefined;
+  if (spec.container !== undefined) return notThere("A task in a container is shown no ssh-agent, nor one that names a container.");
+  return forwardAgent.length > 0
+    ? undefined
+    : maestroError("policy_denied", "The policy of the host that reaches it lets no task use its ssh-agent.", {
+        field: "forwardAgent",
+        hint: "Whoever owns that host names the hosts where it may be used, in its policy file: forward_agent: [gpu.example.com]",
+      });
 }
 
 /** A template lies on the carrier. */

@@ -1,9 +1,11 @@
 /** The far side over ssh: short scripts and the one that stays share the target's connection. */
-import { err, ok, type Result } from "@maestro/shared/result";
+import { ok, type Result } from "@maestro/shared/result";
 import type { Clock } from "../daemon/clock.ts";
+import { startForwarding, type ForwardingDeps } from "../transports/ssh/forwarding.ts";
+import type { RemoteProcess } from "../transports/ssh/process.ts";
 import type { SshTarget } from "../transports/ssh-target.ts";
 import type { SshPool } from "../transports/ssh/pool.ts";
-import type { RemoteShell } from "./remote-shell.ts";
+import type { OpenScript, RemoteShell } from "./remote-shell.ts";
 
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
@@ -26,15 +28,28 @@ export function sshShell(pool: SshPool, targetOf: () => Promise<Result<SshTarget
     async open(script, args, { data, signal }) {
       const target = await targetOf();
       if (!target.ok) return target;
-      const request = { script, args, stdin: new Uint8Array(), forwardAgent: false, stdout: data, stderr: () => {}, clock, signal };
-      const started = await pool.start(target.value, request, requester);
-      if (!started.ok) return err(started.error);
-      const { value: process } = started;
-      return ok({
-        write: (text) => void process.write(Buffer.from(text)),
-        close: () => process.end(),
-        closed: process.ended.then((end) => (end.type === "lost" ? end.error : undefined)),
-      });
+      const request = { script, args, stdin: new Uint8Array(), stdout: data, stderr: () => {}, clock, signal };
+      return opened(await pool.start(target.value, request, requester));
     },
   };
+}
+
+/** The same for one script that sees the ssh-agent, over a connection of its own. */
+export function agentShell(deps: ForwardingDeps, targetOf: () => Promise<Result<SshTarget>>, clock: Clock): RemoteShell["open"] {
+  return async (script, args, { data, signal }) => {
+    const target = await targetOf();
+    if (!target.ok) return target;
+    const request = { script, args, stdin: new Uint8Array(), stdout: data, stderr: () => {}, clock, signal };
+    return opened(await startForwarding(target.value, request, deps));
+  };
+}
+
+function opened(started: Result<RemoteProcess>): Result<OpenScript> {
+  if (!started.ok) return started;
+  const { value: process } = started;
+  return ok({
+    write: (text) => void process.write(Buffer.from(text)),
+    close: () => process.end(),
+    closed: process.ended.then((end) => (end.type === "lost" ? end.error : undefined)),
+  });
 }

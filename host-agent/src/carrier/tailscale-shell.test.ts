@@ -7,6 +7,7 @@ import type { RemoteRecord } from "@maestro/shared/contract/remote-hosts";
 import { maestroError } from "@maestro/shared/errors";
 import { err } from "@maestro/shared/result";
 import { systemClock } from "../daemon/clock.ts";
+import { openPolicy } from "../daemon/policy.ts";
 import { checkRemote } from "../daemon/remote-check.ts";
 import { Sshd, sshdPath } from "../transports/ssh/testing/sshd.ts";
 import { BOX, StandIn } from "../transports/tailscale/testing/stand-in.ts";
@@ -50,6 +51,7 @@ describe.skipIf(sshdPath() === undefined)("over a stand-in for tailscale, with a
     shell().run(script, args, { deadlineMs: 20_000, signal: alive(), ...over });
   const check = (over: Partial<RemoteRecord> = {}, path = cli.path) =>
     checkRemote({ ...record, ...over }, undefined, {
+      policy: openPolicy,
       hostKeysFile: join(home, "known"),
       env: { PATH: path, HOME: home },
       clock: systemClock,

@@ -167,7 +167,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     drain,
     log,
     detect: () => reporter.detect(),
-    checkRemote: (record, accept) => checkRemote(record, accept, { hostKeysFile, env: process.env, clock, signal: abort.signal }),
+    checkRemote: (record, accept) => checkRemote(record, accept, { hostKeysFile, env: process.env, policy, clock, signal: abort.signal }),
     welcomed: (serverTimeMs) => {
       serverTime.learn(serverTimeMs);
       void rotation.settle();

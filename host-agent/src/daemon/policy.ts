@@ -19,6 +19,8 @@ const PolicyFile = z.strictObject({
   binaries: z.array(z.string().min(1).max(4096)).max(256).optional(),
   /** The only variables that a task may take from this host's environment or be given as secrets; default: the usual keys of providers. */
   forward: z.array(EnvName).max(256).optional(),
+  /** Remote hosts, as ssh connects to them, `*` and `?` for any, on which a task may use this host's ssh-agent where it asks to; default: none. */
+  forward_agent: z.array(z.string().min(1).max(255)).max(256).optional(),
   /** Tasks at once, whatever the settings say. */
   max_concurrent: z.int().min(1).max(1000).optional(),
   /** A task's log past it ends the task. */
@@ -32,6 +34,8 @@ export interface Policy {
   forward: readonly string[] | undefined;
   /** Where `forward` says nothing: beside the usual keys, by the environment that the host-agent was started with. */
   alsoForward: readonly string[];
+  /** Names or addresses, as patterns of ssh_config(5). */
+  forwardAgent: readonly string[];
   maxConcurrent: number | undefined;
   logLimitBytes: number | undefined;
   /** SHA-256 of the file, `none` without one; reported, so that a change is seen. */
@@ -44,6 +48,7 @@ export const openPolicy: Policy = {
   binaries: undefined,
   forward: undefined,
   alsoForward: [],
+  forwardAgent: [],
   maxConcurrent: undefined,
   logLimitBytes: undefined,
   digest: "none",
@@ -79,7 +84,15 @@ export function parsePolicy(file: string, bytes: Uint8Array): Policy {
     }
     throw refuse(file, yaml.lineOf(path), `'${path.join(".")}': ${issue?.message ?? "invalid"}`);
   }
-  const { roots, shell = "allow", binaries, forward, max_concurrent: maxConcurrent, log_limit: logLimit } = parsed.data;
+  const {
+    roots,
+    shell = "allow",
+    binaries,
+    forward,
+    forward_agent: forwardAgent = [],
+    max_concurrent: maxConcurrent,
+    log_limit: logLimit,
+  } = parsed.data;
   const logLimitBytes = logLimit === undefined ? undefined : sizeInBytes(logLimit);
   return {
     roots,
@@ -87,6 +100,7 @@ export function parsePolicy(file: string, bytes: Uint8Array): Policy {
     binaries,
     forward,
     alsoForward: [],
+    forwardAgent,
     maxConcurrent,
     logLimitBytes,
     digest: createHash("sha256").update(bytes).digest("hex"),

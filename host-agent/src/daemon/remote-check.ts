@@ -6,14 +6,17 @@ import { configFiles, localUser, matchRunner } from "../transports/ssh-config/he
 import { resolveTarget } from "../transports/ssh-config/resolve.ts";
 import { checkHost } from "../transports/ssh/check.ts";
 import { checkOverTailscale } from "../transports/tailscale/check.ts";
+import { refuseForwarding } from "../transports/ssh/forwarding.ts";
 import { Tailnet } from "../transports/tailscale/way.ts";
 import type { Clock } from "./clock.ts";
+import type { Policy } from "./policy.ts";
 
 export interface RemoteCheckDeps {
   /** Keys of hosts that somebody accepted here. */
   hostKeysFile: string;
   /** The daemon's own. */
   env: Readonly<Record<string, string | undefined>>;
+  policy: Pick<Policy, "forwardAgent">;
   clock: Clock;
   signal: AbortSignal;
 }
@@ -22,7 +25,7 @@ export interface RemoteCheckDeps {
 export async function checkRemote(
   record: RemoteRecord,
   accept: AcceptHostKey | undefined,
-  { hostKeysFile, env, clock, signal }: RemoteCheckDeps,
+  { hostKeysFile, env, policy, clock, signal }: RemoteCheckDeps,
 ): Promise<HostCheck> {
   const local = localUser(env);
   const target = await resolveTarget(record, { local, files: configFiles(local.home), run: matchRunner(env) });
@@ -35,7 +38,12 @@ export async function checkRemote(
     case "tailscale":
       return checkOverTailscale(way.value, common);
     case "ssh":
-      return checkHost(way.value.target, { ...common, hostKeysFile, accept, forwardAgent: true });
+      return checkHost(way.value.target, {
+        ...common,
+        hostKeysFile,
+        accept,
+        forwardAgent: refuseForwarding(way.value.target, policy.forwardAgent) === undefined,
+      });
   }
 }
 

@@ -9,6 +9,7 @@ import { containerShell } from "../carrier/container-shell.ts";
 import { createElsewhere } from "../carrier/elsewhere.ts";
 import { Places } from "../carrier/place.ts";
 import { processShell } from "../carrier/process-shell.ts";
+import { notThere } from "../carrier/shown-agents.ts";
 import { judgeRemote } from "../carrier/remote-judge.ts";
 import type { Clock } from "../daemon/clock.ts";
 import type { KeyPair } from "../daemon/identity.ts";
@@ -107,7 +108,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
       const here = localLaunch({ store, logs, bootId, runner, shells, logLimitBytes, passed, uptimeCs: readUptimeCs }, parts);
       return (entry, planned, foreseen) => (isContained(entry.spec) ? inContainers.launch : here)(entry, planned, foreseen);
     },
-    refuse: (spec) => (isContained(spec) ? refuseContained(spec, work) : refuseWork(spec, work)),
+    refuse: (spec) => refuseForwardedHere(spec) ?? (isContained(spec) ? refuseContained(spec, work) : refuseWork(spec, work)),
     foresee: (spec) => (isContained(spec) ? undefined : foreseeWork(spec, work)),
     plan: (spec, sealed, file) => (isContained(spec) ? inContainers.plan(spec, sealed) : planWork(spec, sealed, file, work)),
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
@@ -134,6 +135,12 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     },
   };
 }
+
+/** [DISP15] What runs here as this user has its agent, if it may: nothing is forwarded. */
+const refuseForwardedHere = ({ forwardAgent }: AttemptSpec): MaestroError | undefined =>
+  forwardAgent === true
+    ? notThere("A linked host runs it itself: there is no other host whose ssh-agent could be forwarded.")
+    : undefined;
 
 /** `none`: as without it, on a host that is no container itself. */
 const isContained = ({ container }: AttemptSpec): boolean => container !== undefined && container !== "none";

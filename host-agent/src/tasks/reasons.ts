@@ -21,6 +21,8 @@ const REASONS: Partial<Record<ErrorCode, TaskReasonCode>> = {
   // Adapters, of a prompt or a mode that their CLI cannot be given.
   field_invalid: "spawn_failed",
   field_missing: "spawn_failed",
+  ssh_agent_missing: "no_capable_host",
+  forwarding_unsupported: "no_capable_host",
   prompt_too_large: "spawn_failed",
   descriptors_exhausted: "offer_refused",
   state_unwritable: "offer_refused",

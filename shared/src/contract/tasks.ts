@@ -139,6 +139,8 @@ export const TaskBody = z.strictObject({
   secrets: z.array(EnvName).max(32).optional(),
   /** Allow-listed names that the host takes from its own environment. */
   hostEnv: z.array(EnvName).max(32).optional(),
+  /** On a host that is reached by ssh: it may use the ssh-agent of the linked host that reaches it, while it runs. */
+  forwardAgent: z.boolean().optional(),
   model: z.string().max(128).optional(),
   mode: z.string().max(64).optional(),
   description: z.string().max(1024).optional(),
@@ -240,6 +242,8 @@ export const Task = z.object({
   mode: z.string().optional(),
   env: z.array(z.string()),
   secrets: z.array(z.string()),
+  /** Only where it was asked for. */
+  forwardAgent: z.literal(true).optional(),
   trace: z.boolean(),
   workspace: WorkspaceSpec.optional(),
   cwd: z.string().optional(),

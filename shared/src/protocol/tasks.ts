@@ -42,6 +42,8 @@ export const AttemptSpec = z.object({
   hostEnv: z.array(z.string().max(128)).max(32),
   /** Names that `start` brings; for the redaction and for an early refusal by the host's policy. */
   secretNames: z.array(z.string().max(128)).max(64),
+  /** It may use the ssh-agent of the host that carries it. */
+  forwardAgent: z.boolean().optional(),
   model: z.string().max(128).optional(),
   mode: z.string().max(64).optional(),
   timeoutMs: z.int().min(1),

@@ -37,6 +37,7 @@ export function attemptSpec({ task, target, attempt, spec: { body, agents }, pro
     env: body.env ?? {},
     hostEnv: body.hostEnv ?? [],
     secretNames: [...new Set([...sealed, ...(body.secrets ?? [])])],
+    ...(body.forwardAgent === true ? { forwardAgent: true } : {}),
     ...(body.model === undefined ? {} : { model: body.model }),
     ...(body.mode === undefined ? {} : { mode: body.mode }),
     timeoutMs: task.timeoutMs,

@@ -118,9 +118,16 @@ export function childAllowed(
 /** [TK5] What an agent's own task was not given, its children are not given either. */
 export function namesAllowed(
   id: string,
-  own: Pick<NewTask["body"], "secrets" | "hostEnv">,
-  asked: Pick<NewTask["body"], "secrets" | "hostEnv">,
+  own: Pick<NewTask["body"], "secrets" | "hostEnv" | "forwardAgent">,
+  asked: Pick<NewTask["body"], "secrets" | "hostEnv" | "forwardAgent">,
 ): Result<void> {
+  if (asked.forwardAgent === true && own.forwardAgent !== true)
+    return err(
+      maestroError("policy_denied", `Task '${id}' was shown no ssh-agent itself, so it cannot pass one on.`, {
+        field: "forwardAgent",
+        hint: "Whoever dispatched it must ask for it there: --forward-agent",
+      }),
+    );
   for (const field of ["secrets", "hostEnv"] as const) {
     const given = own[field] ?? [];
     const at = (asked[field] ?? []).findIndex((name) => !given.includes(name));

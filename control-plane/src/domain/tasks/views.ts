@@ -56,6 +56,7 @@ export function taskView(whole: WholeTask, scene: Scene, statusOf: (key: string)
     ...given("mode", body.mode),
     env: Object.keys(body.env ?? {}),
     secrets: body.secrets ?? [],
+    ...(body.forwardAgent === true ? { forwardAgent: true } : {}),
     trace: body.trace ?? false,
     ...given("workspace", body.workspace),
     ...given("cwd", body.cwd),

@@ -17,6 +17,7 @@ import type { RunningTasks } from "../../tasks/linked-tasks.ts";
 import { seal } from "../../tasks/testing/sealed.ts";
 import { Hand, type RemoteFacts } from "../hand.ts";
 import { Places } from "../place.ts";
+import type { ShownAgents } from "../shown-agents.ts";
 import { createRemoteTasks, type RemoteTasksDeps } from "../remote-tasks.ts";
 import { LocalShell } from "./local-shell.ts";
 
@@ -39,6 +40,9 @@ export interface RigOptions {
   shell?: readonly string[];
   record?: Partial<RemoteRecord>;
   policy?: Policy;
+  /** Of the far side; default: one of its own. */
+  home?: string;
+  agents?: (script: string) => ShownAgents;
   deps?: Partial<RemoteTasksDeps>;
 }
 
@@ -57,9 +61,9 @@ export class RemoteRig {
   private constructor(options: RigOptions) {
     this.#options = options;
     this.#dir = mkdtempSync(path.join(tmpdir(), "maestro-remote-"));
-    this.home = path.join(this.#dir, "home");
+    this.home = options.home ?? path.join(this.#dir, "home");
     mkdirSync(path.join(this.#dir, "attempts"));
-    mkdirSync(this.home);
+    mkdirSync(this.home, { recursive: true });
     this.line = new LocalShell(this.home, options.shell);
   }
 
@@ -77,7 +81,7 @@ export class RemoteRig {
   async begin(): Promise<void> {
     this.#abort = new AbortController();
     const { signal } = this.#abort;
-    const hand = new Hand(this.line, "");
+    const hand = new Hand(this.line, "", this.#options.agents);
     const facts = await hand.facts(signal);
     if (!facts.ok && this.#facts === undefined) throw new Error(facts.error.detail);
     const known = facts.ok ? facts.value : this.#facts;

@@ -46,6 +46,7 @@ export const bodyFlags = {
   repo: flag.text("a repository that is cloned for it where it runs, and that it works in", "url"),
   branch: flag.text("of the worktree or the clone: taken if it is there, else made; default: maestro/<task>", "branch"),
   container: flag.text("in this container of the host, which has to run; none: in none, where the host's record names one", "name"),
+  "forward-agent": flag.toggle("on a host that is reached by ssh: it may use the ssh-agent of the host that reaches it"),
   group: flag.each("at most so many of a name run at once", "name:limit", group),
   trace: flag.toggle("stamp each line of its log"),
 };
@@ -96,6 +97,7 @@ export function taskBody({ flags, prompt, argv, env, workspace, worktree }: Body
     ...(worktree === undefined ? {} : { workspace: { mode: "worktree", repo: worktree, ...given("branch", flags.branch) } }),
     ...(flags.repo === undefined ? {} : { repository: { url: flags.repo, ...given("branch", flags.branch) } }),
     ...given("container", flags.container),
+    ...(flags["forward-agent"] ? { forwardAgent: true } : {}),
     ...given("group", limit),
     ...(flags.trace ? { trace: true } : {}),
   };

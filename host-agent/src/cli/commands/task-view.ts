@@ -54,6 +54,7 @@ export function taskText(out: Output, task: Task & { attempts?: Attempt[] }, now
     ["usage", usageText(task.usage)],
     ["took up", machineText(task.usage)],
     ["takes up", load === undefined ? undefined : `${loadText(load)}, ${out.time(load.at)}`],
+    ["ssh-agent", task.forwardAgent === true ? "forwarded" : undefined],
     ["priority", String(task.priority)],
     [
       "depends on",

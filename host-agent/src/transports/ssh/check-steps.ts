@@ -20,7 +20,7 @@ export interface Expected {
   container: string;
   cwd: string | undefined;
   /** The agent was asked to be shown there. */
-  forwarded: "not asked" | "no agent here" | "asked";
+  forwarded: "not asked" | "not allowed" | "no agent here" | "asked";
   /** Unix seconds here when it was asked there. */
   nowSeconds: number;
 }
@@ -31,6 +31,18 @@ const MIN_FREE_KIB = 100 * 1024;
 const LOW_FREE_KIB = 1024 * 1024;
 /** Beyond it times in logs of both machines mislead. */
 const MAX_SKEW_SECONDS = 30;
+
+const UNFORWARDED: Readonly<Record<Exclude<Expected["forwarded"], "not asked">, { detail: string; hint: string }>> = {
+  "not allowed": {
+    detail: "The policy of the linked host does not let its ssh-agent be used there.",
+    hint: "Whoever owns that host may name this one under `forward_agent` in its policy file.",
+  },
+  "no agent here": {
+    detail: "The linked host has no ssh-agent to forward.",
+    hint: "Start the host-agent with SSH_AUTH_SOCK set, or name an IdentityAgent.",
+  },
+  asked: { detail: "The server does not forward the ssh-agent.", hint: "See AllowAgentForwarding of its sshd_config." },
+};
 
 export function judge(section: SectionName, found: Findings, expected: Expected): Verdict {
   const text = (field: string): string => stripUnsafe(found.get(field) ?? "", 256).trim();
@@ -60,15 +72,7 @@ export function judge(section: SectionName, found: Findings, expected: Expected)
     case "agent-forwarding":
       if (expected.forwarded === "not asked") return { state: "ok", detail: "Not asked for." };
       if (found.has("socket")) return { state: "ok", detail: "The ssh-agent of the linked host is shown there." };
-      return {
-        state: "warning",
-        detail:
-          expected.forwarded === "asked" ? "The server does not forward the ssh-agent." : "The linked host has no ssh-agent to forward.",
-        hint:
-          expected.forwarded === "asked"
-            ? "See AllowAgentForwarding of its sshd_config."
-            : "Start the host-agent with SSH_AUTH_SOCK set, or name an IdentityAgent.",
-      };
+      return { state: "warning", ...UNFORWARDED[expected.forwarded] };
     case "disk":
       return judgeDisk(Number(text("free")));
     case "clock": {

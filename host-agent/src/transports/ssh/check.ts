@@ -10,7 +10,7 @@ import { placeOf, type SeenHostKey } from "./host-key.ts";
 import { startScript } from "./start.ts";
 
 export interface CheckRequest extends Omit<DialOptions, "observe">, LookRequest {
-  /** Whether the agent is to be shown there; the target has to allow it as well. */
+  /** Whether the agent may be shown there; the target has to ask for it as well. */
   forwardAgent: boolean;
 }
 
@@ -31,7 +31,15 @@ export async function checkHost(target: SshTarget, request: CheckRequest): Promi
   }
   await using connection = dialled.value;
   const { agents, hostname } = await run.look(placeOf(target), forwardingOf(target, request), (script, sinks) =>
-    startScript(connection, { script, args: [], stdin: new Uint8Array(), forwardAgent, clock, signal, ...sinks }),
+    startScript(connection, {
+      script,
+      args: [],
+      stdin: new Uint8Array(),
+      forwardAgent: forwardAgent ? "tried" : "no",
+      clock,
+      signal,
+      ...sinks,
+    }),
   );
   return run.finish(agents, hostKey, hostname);
 }
@@ -50,6 +58,7 @@ function stepOf(event: DialEvent, target: SshTarget): Pick<CheckStep, "name" | "
 }
 
 function forwardingOf(target: SshTarget, { forwardAgent, env }: CheckRequest): Expected["forwarded"] {
-  if (!forwardAgent || !target.forwardAgent) return "not asked";
+  if (!target.forwardAgent) return "not asked";
+  if (!forwardAgent) return "not allowed";
   return agentSocketOf(target.agent, env) === undefined ? "no agent here" : "asked";
 }

@@ -59,7 +59,7 @@ export class SshConnection implements AsyncDisposable {
     return () => this.#onLost.delete(call);
   }
 
-  /** Runs a command line in the user's login shell. Errors: `ssh_lost`, `ssh_timeout`, `ssh_protocol`, `remote_shell_broken`. */
+  /** Runs a command line in the user's login shell. Errors: `ssh_lost`, `ssh_timeout`, `ssh_protocol`, `remote_shell_broken`, `forwarding_unsupported`. */
   run(command: string, forwardAgent: boolean, signal: AbortSignal): Promise<Result<ClientChannel>> {
     // ssh2 knows `agentForward` here, its types do not.
     const options = { agentForward: forwardAgent, allowHalfOpen: true };
@@ -163,6 +163,11 @@ function refusedChannel(target: SshTarget, kind: "session" | "forward", cause: u
       hint: "See AllowTcpForwarding and PermitOpen of its sshd_config.",
     });
   if (reason === 2) return maestroError("ssh_unreachable", `${place} cannot connect any further: ${messageOf(cause)}.`, field);
+  if (/agent forwarding/i.test(messageOf(cause)))
+    return maestroError("forwarding_unsupported", `${place} lets no ssh-agent be used there.`, {
+      field: "forwardAgent",
+      hint: "See AllowAgentForwarding of its sshd_config.",
+    });
   if (messageOf(cause).startsWith("Unable to exec"))
     return maestroError("remote_shell_broken", `${place} runs no commands for this user.`, {
       ...field,

@@ -15,7 +15,6 @@ export interface ExecRequest {
   script: string;
   args?: readonly string[];
   stdin?: Uint8Array | AsyncIterable<Uint8Array>;
-  forwardAgent?: boolean;
   /** From now until its end; then it is killed. */
   deadlineMs: number;
   /** Of stdout; what is more is read and dropped. Of stderr its end is kept. */
@@ -36,7 +35,7 @@ const MAX_STDERR_BYTES = 64 * 1024;
 
 /** Errors: `timeout`, and those of `startScript`. After one it is not known how far the script came. */
 export async function exec(connection: SshConnection, request: ExecRequest, clock: Clock): Promise<Result<ExecDone>> {
-  const { script, args = [], stdin = new Uint8Array(), forwardAgent = false, deadlineMs, maxOutputBytes, signal } = request;
+  const { script, args = [], stdin = new Uint8Array(), deadlineMs, maxOutputBytes, signal } = request;
   const output = new Kept(maxOutputBytes);
   let stderr = Buffer.alloc(0);
   const stop = new AbortController();
@@ -58,7 +57,7 @@ export async function exec(connection: SshConnection, request: ExecRequest, cloc
       script,
       args,
       stdin: stdin instanceof Uint8Array ? stdin : new Uint8Array(),
-      forwardAgent,
+      forwardAgent: "no",
       stdout: (chunk) => output.push(chunk),
       stderr: (chunk) => (stderr = Buffer.concat([stderr, chunk]).subarray(-MAX_STDERR_BYTES)),
       ...limits,

@@ -62,7 +62,6 @@ describe.skipIf(sshdPath() === undefined)("a pool of connections", () => {
           script: "cat",
           args: [],
           stdin: new Uint8Array(),
-          forwardAgent: false,
           stdout: () => {},
           stderr: () => {},
           clock,
@@ -156,14 +155,6 @@ describe.skipIf(sshdPath() === undefined)("a pool of connections", () => {
     expect(await Promise.all(all)).toEqual(Array.from({ length: 8 }, (_, i) => `${i}\n`));
     await using closed = await Sshd.start({ MaxSessions: "0" });
     expect(await said(run("echo", "a", {}, closed.target()))).toBe("session_limit");
-  });
-
-  test("who asks for the agent has a connection apart, which others do not see", async () => {
-    const shown = sshd.target({ forwardAgent: true });
-    expect(await said(run("echo one", "a", {}, shown))).toBe("one\n");
-    expect(await said(run("echo two", "a", { forwardAgent: true }, shown))).toBe("two\n");
-    expect(await said(run("echo three", "a", {}, sshd.target()))).toBe("three\n");
-    expect(dials).toBe(2);
   });
 
   test("its end ends everything at once and leaves no socket", async () => {

@@ -1,4 +1,7 @@
-/** Connections to remote hosts, one per target, for whoever has something to run there. */
+/**
+ * Connections to remote hosts, one per target, for whoever has something to run there. None of them is shown an ssh-agent: one that
+ * a session is shown, every session of its connection is.
+ */
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, type Result } from "@maestro/shared/result";
 import type { SshTarget } from "../ssh-target.ts";
@@ -28,25 +31,24 @@ export class SshPool implements AsyncDisposable {
   async exec(target: SshTarget, request: ExecRequest, requester: string): Promise<Result<ExecDone>> {
     const { clock } = this.#deps;
     const untilMs = clock.monotonicMs() + request.deadlineMs;
-    const forward = request.forwardAgent === true;
     const work = (connection: SshConnection) =>
       exec(connection, { ...request, deadlineMs: Math.max(1, untilMs - clock.monotonicMs()) }, clock);
     return this.#inTime(target, request.signal, request.deadlineMs, work, (signal, begun) =>
-      this.#lineTo(target, forward).inTurn("short", requester, signal, begun, () => Promise.resolve()),
+      this.#lineTo(target).inTurn("short", requester, signal, begun, () => Promise.resolve()),
     );
   }
 
   /** For what stays: its turn lasts until the process has ended. Errors: `timeout` where no turn comes, those of `dial` and of `startScript`. */
-  start(target: SshTarget, request: StartRequest, requester: string): Promise<Result<RemoteProcess>> {
-    const work = (connection: SshConnection) => startScript(connection, request);
+  start(target: SshTarget, request: Omit<StartRequest, "forwardAgent">, requester: string): Promise<Result<RemoteProcess>> {
+    const work = (connection: SshConnection) => startScript(connection, { ...request, forwardAgent: "no" });
     return this.#inTime(target, request.signal, TURN_MS + wayMs(target), work, (signal, begun) =>
-      this.#lineTo(target, request.forwardAgent).inTurn("long", requester, signal, begun, ({ ended }) => ended),
+      this.#lineTo(target).inTurn("long", requester, signal, begun, ({ ended }) => ended),
     );
   }
 
   /** What was known of failures is forgotten: somebody has seen to the host since. */
   forgive(target: SshTarget): void {
-    for (const forwardAgent of [false, true]) this.#lines.get(keyOf(target, forwardAgent))?.forgive();
+    this.#lines.get(keyOf(target))?.forgive();
   }
 
   /** After the signal was aborted: resolves once nothing is open any more. */
@@ -79,17 +81,15 @@ export class SshPool implements AsyncDisposable {
     }
   }
 
-  #lineTo(target: SshTarget, forwardAgent: boolean): Line {
-    const key = keyOf(target, forwardAgent);
+  #lineTo(target: SshTarget): Line {
+    const key = keyOf(target);
     const line = this.#lines.get(key) ?? new Line(target, this.#deps, () => this.#lines.delete(key));
     this.#lines.set(key, line);
     return line;
   }
 }
 
-/** An agent that is shown to one session of a connection is shown to all of them: who asks for it has one apart. */
-const keyOf = (target: SshTarget, forwardAgent: boolean): string =>
-  JSON.stringify({ ...target, forwardAgent: target.forwardAgent && forwardAgent });
+const keyOf = (target: SshTarget): string => JSON.stringify(target);
 
 const wayMs = ({ route, connectTimeoutMs }: SshTarget): number => connectTimeoutMs * (route.kind === "jump" ? route.hops.length + 1 : 1);
 

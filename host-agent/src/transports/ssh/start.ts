@@ -20,8 +20,8 @@ export interface StartRequest extends Sinks {
   args: readonly string[];
   /** What stdin begins with, sent along with the script. */
   stdin: Uint8Array;
-  /** The agent is shown to everything of this connection, if the target allows it; refused, it runs without. */
-  forwardAgent: boolean;
+  /** The agent is shown to everything of this connection, if the target allows it; `tried`: refused by the server, the script runs without. */
+  forwardAgent: "no" | "tried" | "required";
   clock: Clock;
   /** Aborted, the process is killed. */
   signal: AbortSignal;
@@ -30,14 +30,14 @@ export interface StartRequest extends Sinks {
 /** How long a login shell may take until the script begins: some rc files start whole environments. */
 const BEGIN_DEADLINE_MS = 20_000;
 
-/** Errors: `nul_byte`, `value_too_large`, `ssh_lost`, `ssh_timeout`, `ssh_protocol`, `remote_shell_broken`. */
+/** Errors: `nul_byte`, `value_too_large`, `forwarding_unsupported`, `ssh_lost`, `ssh_timeout`, `ssh_protocol`, `remote_shell_broken`. */
 export async function startScript(connection: SshConnection, request: StartRequest): Promise<Result<RemoteProcess>> {
   const { script, args, clock, signal } = request;
   const made = bootstrap(args.length === 0 ? script : `set -- ${args.map(quote).join(" ")}\n${script}`, randomBytes(8).toString("hex"));
   if (!made.ok) return made;
-  const forward = request.forwardAgent && connection.target.forwardAgent;
+  const forward = request.forwardAgent !== "no" && connection.target.forwardAgent;
   let opened = await connection.run(made.value.command, forward, signal);
-  if (!opened.ok && forward && /agent forwarding/i.test(opened.error.detail))
+  if (!opened.ok && opened.error.code === "forwarding_unsupported" && request.forwardAgent === "tried")
     opened = await connection.run(made.value.command, false, signal);
   if (!opened.ok) return opened;
 
