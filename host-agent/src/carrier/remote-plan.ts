@@ -103,8 +103,6 @@ function plan(spec: AttemptSpec, { catalogue, policy, record, facts, program }: 
   return ok({ type: type.value, adapter, place: place.value, headless: headless.value });
 }
 
-/**
- * What the carrier's policy names may be started elsewhere too: by that very name or path, or as the CLI of an agent that was found there.
 /** One that was set for the agent was not looked for: whether it is there shows when it is started. */
 export function foundThere(adapter: Adapter, program: RemotePlanDeps["program"]): Program | undefined {
   const [own] = adapter.binaries;
@@ -112,6 +110,8 @@ export function foundThere(adapter: Adapter, program: RemotePlanDeps["program"])
   return adapter.chosen === true ? { binary: own, version: undefined } : program(adapter);
 }
 
+/**
+ * What the carrier's policy names may be started elsewhere too: by that very name or path, or as the CLI of an agent that was found there.
  *
  * @param file as it is to be started there.
  */
