@@ -13,6 +13,8 @@ export async function runTerminal(file: string, env: Readonly<Record<string, str
     throw fail("not_a_terminal", "This is the program of a session, and has no terminal here.", {
       hint: "maestro session new --host <host>",
     });
+  // Node throws within itself for each packet that ssh2 seals or opens, and gathers a stack for it: a fifth of a key's time here.
+  Error.stackTraceLimit = 0;
   const screen = new TerminalScreen();
   return new TerminalClient({ file: read.value, screen, typed: process.stdin, env, clock: systemClock, random: Math.random }).run();
 }

@@ -5,6 +5,7 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import type { SshTarget } from "../ssh-target.ts";
 import { within, type Limits } from "./deadline.ts";
 import { classifyConnect, gaveUp, timedOut } from "./failures.ts";
+import { sendTogether } from "./send-together.ts";
 
 /** Errors: `name_unresolved`, `ssh_timeout`. */
 export async function resolveName(target: SshTarget, limits: Limits): Promise<Result<string>> {
@@ -35,7 +36,10 @@ export async function connectTcp(target: SshTarget, limits: Limits): Promise<Res
   });
   try {
     const waited = await within(connected, target.connectTimeoutMs, limits);
-    if (waited.type === "done") return ok(socket);
+    if (waited.type === "done") {
+      sendTogether(socket);
+      return ok(socket);
+    }
     socket.destroy();
     return err(waited.type === "deadline" ? timedOut(target, "no TCP connection came about") : gaveUp(target));
   } catch (cause) {
