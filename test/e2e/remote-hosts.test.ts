@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Task } from "@maestro/shared/contract/tasks";
+import { SshAgent } from "../../host-agent/src/transports/ssh/testing/ssh-agent.ts";
 import { agentCli } from "../support/agent-cli.ts";
 import { prepareClaudeHome } from "../support/agent-homes.ts";
 import { TestHome } from "../support/home.ts";
@@ -19,7 +20,10 @@ const missing = lacking("sshd");
 
 describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
   test("added, checked, and a command runs there: its output, its exit code, nothing left behind", { timeout: 180_000 }, async () => {
-    await using product = await Product.up();
+    const home = new TestHome();
+    writeFileSync(join(home.path, "policy.yaml"), "forward_agent: [127.0.0.1]\n", { mode: 0o600 });
+    await using agent = await SshAgent.start();
+    await using product = await Product.up({ home, env: { SSH_AUTH_SOCK: agent.socket } });
     await using machine = await RemoteMachine.start();
     const unknown = await product.cli(["host", "add", "gpu-server", "127.0.0.1", ...machine.flags]);
     expect({ code: unknown.code, stderr: unknown.stderr }).toMatchObject({ code: 11 });
@@ -61,6 +65,16 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
       "ü",
     ]);
     expect(quoted.stdout).toContain("a b|$(id)|';\"`|ü|");
+
+    // [DISP15] The ssh-agent of its carrier, where that is asked for, and there only.
+    const keys = (...flags: string[]) =>
+      product.cli(["task", "dispatch", "--exec", ...flags, "--sync", "--", "sh", "-c", 'SSH_AUTH_SOCK="${SSH_AUTH_SOCK-}" ssh-add -L']);
+    expect((await keys("--host", "gpu-server")).code).toBe(2);
+    const shown = await keys("--host", "gpu-server", "--forward-agent");
+    expect({ code: shown.code, out: shown.stdout + shown.stderr }).toMatchObject({ code: 0, out: expect.stringContaining(agent.key) });
+    expect((await product.cli(["task", "status", "--last"])).stdout).toContain('"forwardAgent":true');
+    const here = await keys("--host", product.api.defaultHost ?? "", "--forward-agent");
+    expect(here.stdout + here.stderr).toContain("A linked host runs it itself");
   });
 
   test(

@@ -1,7 +1,5 @@
 /** `--forward-agent`: real runners, and a real sshd that shows them a real ssh-agent, over connections that break. */
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -13,7 +11,8 @@ import type { SshTarget } from "../transports/ssh-target.ts";
 import type { SshConnection } from "../transports/ssh/connection.ts";
 import { dial } from "../transports/ssh/dial.ts";
 import { refuseForwarding } from "../transports/ssh/forwarding.ts";
-import { makeKey, Sshd, sshdPath } from "../transports/ssh/testing/sshd.ts";
+import { SshAgent } from "../transports/ssh/testing/ssh-agent.ts";
+import { Sshd, sshdPath } from "../transports/ssh/testing/sshd.ts";
 import { createShownAgents } from "./shown-agents.ts";
 import { agentShell } from "./ssh-shell.ts";
 import { RemoteRig, undoAll } from "./testing/remote-rig.ts";
@@ -24,7 +23,7 @@ const policy = { ...openPolicy, forwardAgent: ["127.0.0.*"] };
 describe.skipIf(missing !== undefined)(`an ssh-agent is forwarded${missing === undefined ? "" : ` (skipped: no ${missing})`}`, () => {
   let dir: string;
   let home: string;
-  let agent: ChildProcess;
+  let agent: SshAgent;
   let sshd: Sshd;
   let dialled: SshConnection[];
 
@@ -34,22 +33,17 @@ describe.skipIf(missing !== undefined)(`an ssh-agent is forwarded${missing === u
     home = path.join(dir, "a home of a long name, longer than some");
     sshd = await Sshd.start({ SetEnv: `"HOME=${home}"` });
     dialled = [];
-    agent = spawn("ssh-agent", ["-D", "-a", path.join(dir, "agent")], { stdio: ["ignore", "pipe", "ignore"] });
-    if (agent.stdout !== null) await once(agent.stdout, "data");
-    await makeKey(path.join(dir, "key"));
-    execFileSync("ssh-add", ["-q", path.join(dir, "key")], { env: { ...process.env, SSH_AUTH_SOCK: path.join(dir, "agent") } });
+    agent = await SshAgent.start();
   });
   afterEach(async () => {
     await undoAll();
-    const gone = once(agent, "exit");
-    agent.kill();
-    await gone;
+    await agent[Symbol.asyncDispose]();
     await sshd[Symbol.asyncDispose]();
     rmSync(dir, { recursive: true, force: true });
   });
 
   const open = (over: Partial<SshTarget> = {}, allowed: readonly string[] = policy.forwardAgent) => {
-    const env = { SSH_AUTH_SOCK: path.join(dir, "agent") };
+    const env = { SSH_AUTH_SOCK: agent.socket };
     const shell = agentShell(
       {
         async dial(target, signal) {
@@ -73,7 +67,6 @@ describe.skipIf(missing !== undefined)(`an ssh-agent is forwarded${missing === u
     rig.task(["sh", "-c", gates.map((gate) => `until [ -e '${dir}/${gate}' ]; do sleep 0.05; done; ssh-add -L; echo ${gate}`).join("; ")], {
       forwardAgent: true,
     });
-  const key = () => readFileSync(path.join(dir, "key.pub"), "utf8");
   const letGo = (gate: string) => writeFileSync(path.join(dir, gate), "");
   const links = () => readdirSync(path.join(home, ".maestro-remote", "agents"));
   /** What it leads to is there. */
@@ -86,7 +79,7 @@ describe.skipIf(missing !== undefined)(`an ssh-agent is forwarded${missing === u
     await task.start();
     letGo("one");
     expect(await task.ended()).toMatchObject({ outcome: "completed" });
-    expect(rig.log(task.attempt)).toBe(`${key()}one\n`);
+    expect(rig.log(task.attempt)).toBe(`${agent.key}\none\n`);
     expect(dialled.length).toBe(1);
     await rig.until(() => dialled[0]?.lost !== undefined && links().length === 0);
     const other = rig.task(["sh", "-c", 'echo "${SSH_AUTH_SOCK:-none}"']);
@@ -115,7 +108,7 @@ describe.skipIf(missing !== undefined)(`an ssh-agent is forwarded${missing === u
     await rig.until(() => dialled.length === 3 && isShown());
     letGo("three");
     expect(await task.ended()).toMatchObject({ outcome: "completed" });
-    expect(rig.log(task.attempt)).toBe(["one", "two", "three"].map((gate) => `${key()}${gate}\n`).join(""));
+    expect(rig.log(task.attempt)).toBe(["one", "two", "three"].map((gate) => `${agent.key}\n${gate}\n`).join(""));
     await rig.until(() => dialled.every(({ lost }) => lost !== undefined) && links().length === 0);
   });
 

@@ -1,6 +1,4 @@
 /** Checks of remote hosts, against a real sshd whose home is the test's. */
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +9,7 @@ import { systemClock } from "../../daemon/clock.ts";
 import type { SshTarget } from "../ssh-target.ts";
 import { checkHost, type CheckRequest } from "./check.ts";
 import { judge, type Expected } from "./check-steps.ts";
+import { SshAgent } from "./testing/ssh-agent.ts";
 import { Sshd, sshdPath } from "./testing/sshd.ts";
 
 describe.skipIf(sshdPath() === undefined)("a check of a remote host", () => {
@@ -114,21 +113,11 @@ describe.skipIf(sshdPath() === undefined)("a check of a remote host", () => {
   });
 
   describe("of agent forwarding", () => {
-    let agent: ChildProcess;
-    beforeEach(async () => {
-      agent = spawn("ssh-agent", ["-D", "-a", join(home, "agent")], { stdio: ["ignore", "pipe", "ignore"] });
-      if (agent.stdout !== null) await once(agent.stdout, "data");
-    });
-    afterEach(async () => {
-      const gone = once(agent, "exit");
-      agent.kill();
-      await gone;
-    });
-
     test("is asked for only where it is wanted and allowed, and goes without where the server refuses", async () => {
       await using sshd = await start();
       await using strict = await start({ AllowAgentForwarding: "no" });
-      const shown = { forwardAgent: true, agent: { kind: "socket", path: join(home, "agent") } } as const;
+      await using agent = await SshAgent.start();
+      const shown = { forwardAgent: true, agent: { kind: "socket", path: agent.socket } } as const;
       const step = async (target: SshTarget, forwardAgent: boolean) => (await check(target, { forwardAgent })).step("agent-forwarding");
       expect(await step(sshd.target(shown), true)).toMatchObject({ state: "ok", detail: expect.stringContaining("shown there") });
       expect(await step(sshd.target(shown), false)).toMatchObject({ state: "warning", detail: expect.stringContaining("policy") });
