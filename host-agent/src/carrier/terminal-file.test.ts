@@ -15,6 +15,7 @@ const direct: SshTarget = {
   port: 22,
   user: "me",
   identityFiles: [{ path: "/k", required: true }],
+  certificateFiles: [],
   identitiesOnly: false,
   agent: { kind: "environment" },
   forwardAgent: false,

@@ -15,6 +15,7 @@ const Target: z.ZodType<SshTarget> = z.object({
   port: z.int().min(1).max(65_535),
   user: z.string(),
   identityFiles: z.array(z.object({ path: z.string(), required: z.boolean() })),
+  certificateFiles: z.array(z.string()).default([]),
   identitiesOnly: z.boolean(),
   agent: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("environment") }),

@@ -8,6 +8,8 @@ export interface SshTarget {
   user: string;
   /** In the order in which they are tried. */
   identityFiles: Identity[];
+  /** Named by ssh_config(5). ssh2 shows none: they are told of where a host does not let us in. */
+  certificateFiles: string[];
   /** Keys of the agent are offered only if they belong to one of `identityFiles`. */
   identitiesOnly: boolean;
   agent: IdentityAgent;

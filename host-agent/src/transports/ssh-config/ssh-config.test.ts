@@ -206,7 +206,9 @@ test("[SSH7] without ssh_config no file is read, and all that is not said is a d
 });
 
 test("[SSH7] a given port 22 goes before a configured one; fields go before options, options before the file", async () => {
-  const config = write("Host gpu\n  Port 2222\n  User filed\n  ConnectTimeout 7\n  IdentityFile /k/file\n  ServerAliveCountMax 9\n");
+  const config = write(
+    "Host gpu\n  Port 2222\n  User filed\n  ConnectTimeout 7\n  IdentityFile /k/file\n  CertificateFile /k/cert\n  ServerAliveCountMax 9\n",
+  );
   expect(await target("gpu", config)).toMatchObject({ port: 2222, user: "filed" });
   expect(await target("gpu", config, { port: 22 })).toMatchObject({ port: 22 });
   const options = { User: "optional", Port: "3333", connecttimeout: "30", ServerAliveInterval: "5", IdentityFile: "~/k" };
@@ -221,6 +223,7 @@ test("[SSH7] a given port 22 goes before a configured one; fields go before opti
       { path: join(homedir, "k"), required: false },
       { path: "/k/file", required: false },
     ],
+    certificateFiles: ["/k/cert"],
   });
 });
 

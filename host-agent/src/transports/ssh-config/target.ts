@@ -40,6 +40,7 @@ export function targetOf(alias: string, settings: Settings, identity: string | u
     port,
     user,
     identityFiles: identitiesOf(values, identity, tokens, local),
+    certificateFiles: certificatesOf(values, tokens, local),
     identitiesOnly: values.isYes("identitiesonly") ?? false,
     agent: agentOf(values, tokens, local),
     forwardAgent: !["no", "false", undefined].includes(values.word("forwardagent")?.toLowerCase()),
@@ -87,6 +88,12 @@ function identitiesOf(values: Values, identity: string | undefined, tokens: Toke
     : [...own, ...configured];
   return all.filter(({ path }, index) => all.findIndex((other) => other.path === path) === index);
 }
+
+const certificatesOf = (values: Values, tokens: Tokens, local: LocalUser): string[] =>
+  values.lines("certificatefile").flatMap(({ words: [word] }) => {
+    const path = word === undefined || word.toLowerCase() === "none" ? undefined : expandPath(word, tokens, local);
+    return path ?? [];
+  });
 
 function agentOf(values: Values, tokens: Tokens, local: LocalUser): IdentityAgent {
   const word = values.word("identityagent");

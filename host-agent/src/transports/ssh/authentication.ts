@@ -58,17 +58,25 @@ export class Authentication {
     });
   }
 
-  #exhausted({ offers, passedOver, locked }: Offers): MaestroError {
+  #exhausted({ offers, passedOver, locked, certificates }: Offers): MaestroError {
     const [firstLocked] = locked;
     if (offers.length === 0 && firstLocked !== undefined) return passphraseNeeded(firstLocked);
     const tried = offers.length === 0 ? "there was no key to offer" : `refused were ${offers.map(nameOf).join(", ")}`;
-    const aside = [...passedOver, ...locked.map((path) => `${path} is locked by a passphrase`)];
+    const aside = [
+      ...passedOver,
+      ...locked.map((path) => `${path} is locked by a passphrase`),
+      ...certificates.map((path) => `${path} is a certificate, which was not shown`),
+    ];
+    const letIn = `ssh-copy-id -p ${this.#target.port} ${this.#target.user}@${this.#target.hostName}`;
     return maestroError(
       "ssh_auth_failed",
       `${placeOf(this.#target)} does not let ${this.#target.user} in: ${tried}${aside.length === 0 ? "" : ` (${aside.join("; ")})`}.`,
       {
         field: "identity",
-        hint: `Is the user right, and is the public key in its ~/.ssh/authorized_keys there? ssh-copy-id -p ${this.#target.port} ${this.#target.user}@${this.#target.hostName}`,
+        hint:
+          certificates.length === 0
+            ? `Is the user right, and is the public key in its ~/.ssh/authorized_keys there? ${letIn}`
+            : `Maestro shows keys and no certificates: ssh2, which it connects with, speaks none. Let the key itself in: ${letIn}`,
       },
     );
   }

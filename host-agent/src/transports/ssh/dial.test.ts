@@ -3,7 +3,7 @@ import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -148,6 +148,21 @@ describe.skipIf(sshdPath() === undefined)("dialling", () => {
         code: "ssh_auth_failed",
         detail: expect.stringContaining("no key to offer"),
       });
+    });
+
+    test("a server that goes by certificates lets nobody in, and is told that none was shown", async () => {
+      for (const name of ["ca", "signed", "named"]) await makeKey(at(name));
+      const { username } = userInfo();
+      await run("ssh-keygen", ["-q", "-s", at("ca"), "-I", "one", "-n", username, at("signed.pub")]);
+      await using other = await Sshd.start({ TrustedUserCAKeys: at("ca.pub"), AuthorizedKeysFile: "none" });
+      const signed = other.target({ identityFiles: [{ path: at("signed"), required: true }] });
+      expect(await outcome(signed)).toMatchObject({
+        code: "ssh_auth_failed",
+        detail: expect.stringContaining(`${at("signed-cert.pub")} is a certificate, which was not shown`),
+        hint: expect.stringContaining("no certificates"),
+      });
+      const named = other.target({ identityFiles: [{ path: at("named"), required: true }], certificateFiles: [at("signed-cert.pub")] });
+      expect(await outcome(named)).toMatchObject({ hint: expect.stringContaining("no certificates") });
     });
 
     test("of the types that servers take by now: RSA signs with SHA-2, ECDSA", async () => {

@@ -1,5 +1,5 @@
 /** Which keys are offered, in ssh's order: those of the agent that are configured, its others, then key files. */
-import { readFile, stat } from "node:fs/promises";
+import { access, readFile, stat } from "node:fs/promises";
 import type { ParsedKey } from "ssh2";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -19,6 +19,8 @@ export interface Offers {
   passedOver: string[];
   /** Key files that need a passphrase and that no agent holds. */
   locked: string[];
+  /** Certificates of keys: those are not shown. */
+  certificates: string[];
 }
 
 /** Servers end a connection after a few, six in OpenSSH; more than this only looks like an attack. */
@@ -60,7 +62,26 @@ export async function gatherOffers(
     locked.push(one.path);
   }
   const offers = [...[...held, ...others].map((key): Offer => ({ kind: "agent", key })), ...files];
-  return ok({ offers: offers.filter(({ key }) => maySign(target.algorithms, key.type)).slice(0, MAX_OFFERS), passedOver, locked });
+  return ok({
+    offers: offers.filter(({ key }) => maySign(target.algorithms, key.type)).slice(0, MAX_OFFERS),
+    passedOver,
+    locked,
+    certificates: await certificatesOf(target),
+  });
+}
+
+/** Those that ssh would show: what is named, and what lies beside a key. */
+async function certificatesOf({ certificateFiles, identityFiles }: SshTarget): Promise<string[]> {
+  const paths = [...new Set([...certificateFiles, ...identityFiles.map(({ path }) => `${path}-cert.pub`)])];
+  const there = await Promise.all(
+    paths.map((path) =>
+      access(path).then(
+        () => [path],
+        () => [],
+      ),
+    ),
+  );
+  return there.flat();
 }
 
 export const passphraseNeeded = (path: string, agentProblem?: string): MaestroError =>

@@ -76,6 +76,7 @@ export class Sshd implements AsyncDisposable {
       port: this.port,
       user: userInfo().username,
       identityFiles: [{ path: this.at("user"), required: true }],
+      certificateFiles: [],
       identitiesOnly: true,
       agent: { kind: "none" },
       forwardAgent: false,
