@@ -7,6 +7,7 @@ import { bootstrapRoutes } from "./routes/bootstrap.ts";
 import { descriptionRoutes } from "./routes/description.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { hostFileRoutes } from "./routes/host-files.ts";
 import { hostRoutes } from "./routes/hosts.ts";
 import { installRoutes } from "./routes/install.ts";
 import { joinRoutes } from "./routes/joins.ts";
@@ -31,6 +32,7 @@ export const app = mountRoutes({
   ...ticketRoutes,
   ...hostRoutes,
   ...remoteHostRoutes,
+  ...hostFileRoutes,
   ...joinRoutes,
   ...agentRoutes,
   ...agentTypeRoutes,

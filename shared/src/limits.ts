@@ -103,6 +103,12 @@ export const MAX_SECRETS = 200;
 /** Of one attempt together: they travel in one control frame. */
 export const MAX_SEALED_BYTES = 32 * KiB;
 
+/** Of a directory, in one answer. */
+export const MAX_LISTED_FILES = 1000;
+/** Of a file, in one answer. */
+export const MAX_FILE_READ_BYTES = 512 * KiB;
+export const FILE_READ_BYTES = 256 * KiB;
+
 // times
 export const HELLO_TIMEOUT_MS = 5_000;
 export const REQUEST_TIMEOUT_MS = 15_000;

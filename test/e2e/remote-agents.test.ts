@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { HostFiles } from "@maestro/shared/contract/host-files";
 import { Product } from "../support/maestro.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
 import { lacking } from "../support/system.ts";
@@ -52,6 +53,16 @@ describe.skipIf(missing !== undefined)(`agents here and there${missing === undef
       await product.killAndReturn("host-agent");
       await machine.online(product, "far");
       expect(await ask()).toContain(`${there} in ${join(machine.home, "work")} with blue: hello`);
+      // Files, as the console asks for them.
+      const files = (host: string, op: string, path: string) =>
+        product.api.call(HostFiles, "GET", `/api/v1/hosts/${host}/files?${new URLSearchParams({ op, path }).toString()}`);
+      writeFileSync(join(machine.home, "a file"), "of there\n");
+      expect(await files("far", "read", "~/a file")).toMatchObject({ content: "of there\n", truncated: false, encoding: "utf8" });
+      const listed = await files("far", "list", "~");
+      expect(listed.op === "list" && listed.entries.map(({ name }) => name)).toEqual([".local", ".maestro-remote", "a file", "work"]);
+      const [linked] = (await product.api.hosts()).filter(({ transport }) => transport === "link");
+      expect(await files(linked?.id ?? "", "stat", own)).toMatchObject({ entry: { name: "claude-next", kind: "file", mode: "0755" } });
+
       await run("agent", "set", "one", "--bin", "~/none");
       const absent = await product.cli(["task", "dispatch", "hello", "--to", "one", "--sync"]);
       expect(absent.code).toBe(127);

@@ -152,6 +152,7 @@ function refusing(welcomed: (serverTimeMs: number) => void): HostActions {
     resetWorkspace: no,
     detect: no,
     checkHost: no,
+    readFiles: no,
     welcome: ({ serverTimeMs }) => welcomed(serverTimeMs),
     registry: () => undefined,
     drain: () => undefined,

@@ -52,6 +52,7 @@ const MAY: Record<RouteName, readonly Who[]> = {
   hostCarry: host,
   hostKey: host,
   hostLink: host,
+  hostFiles: operator,
   agentTypes: viewer,
   agentTypeCreate: operator,
   agents: viewer,

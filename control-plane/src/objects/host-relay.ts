@@ -10,7 +10,7 @@ import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
 import type { RelayForTasks } from "../domain/tasks/calls.ts";
 import { readAttachment, type Attachment } from "./host-relay/attachments.ts";
 import { RelayContext } from "./host-relay/context.ts";
-import type { RelayReply, ScreenReply } from "./host-relay/host-requests.ts";
+import type { FilesAsked, FilesReply, RelayReply, ScreenReply } from "./host-relay/host-requests.ts";
 import { liveStatus, relayStatus, wholeUpdate, type LiveStatus, type RelayStatus } from "./host-relay/host-status.ts";
 import { KeyGate, type KeyContext, type KeyReply } from "./host-relay/key-gate.ts";
 import type { RequestWithoutId } from "./host-relay/link-socket.ts";
@@ -180,6 +180,11 @@ export class HostRelay extends DurableObject<Env> implements RelayForTasks {
   /** The screen as text or ANSI. */
   screen(session: string, format: "text" | "ansi"): Promise<ScreenReply> {
     return this.#parts.requests.screen(session, format);
+  }
+
+  /** [SSH25] */
+  files(asked: FilesAsked): Promise<FilesReply> {
+    return this.#parts.requests.files(asked);
   }
 
   /** [VW5] Every socket of this credential ends now, and one that is on its way is refused. */

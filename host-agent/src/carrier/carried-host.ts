@@ -24,6 +24,7 @@ import { carriedSessions } from "./carried-sessions.ts";
 import { CarriedTerminals } from "./carried-terminals.ts";
 import { Hand, type RemoteFacts } from "./hand.ts";
 import { Places } from "./place.ts";
+import { readFilesThere } from "./remote-files.ts";
 import { resolveThere } from "./remote-plan.ts";
 import { RemotePrograms } from "./remote-programs.ts";
 import type { RemoteShell } from "./remote-shell.ts";
@@ -343,6 +344,8 @@ export class CarriedHost {
         const looked = await this.#look(signal);
         return looked.ok ? ok({ types: await this.#tellInventory() }) : looked;
       },
+      readFiles: (frame, blob) =>
+        readFilesThere(frame, { shell: this.#deps.shell, policy, facts: this.#facts ?? facts, signal }, blob),
       checkHost: () => Promise.resolve(err(maestroError("type_unknown", "A remote host reaches no others."))),
       welcome: (frame) => {
         this.#draining = frame.draining;

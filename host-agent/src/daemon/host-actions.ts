@@ -19,6 +19,7 @@ import { copyTemplate } from "../tasks/template.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
+import { readFiles } from "./read-files.ts";
 import { refuseAgent, refuseBinary, refuseSession, refuseReach } from "./shell-policy.ts";
 import { resetWorkspace } from "./workspace-reset.ts";
 import { ensureWorkspace, isInside, resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
@@ -132,6 +133,11 @@ export function createHostActions(deps: ActionDeps): HostActions {
 
     async detect() {
       return ok({ types: await deps.detect() });
+    },
+
+    readFiles: async (frame, blob) => {
+      const refusal = refuseSession(policy);
+      return refusal === undefined ? readFiles(frame, rules, blob) : err(refusal);
     },
 
     checkHost: async ({ record, acceptHostKey }) => ok(await deps.checkRemote(record, acceptHostKey)),

@@ -24,6 +24,8 @@ export interface HostActions {
   resetWorkspace: Action<"workspace.reset">;
   detect: Action<"detect">;
   checkHost: Action<"host.check">;
+  /** As with screens: the bytes travel before the answer. */
+  readFiles(frame: FrameOf<"host.files">, blob: (bytes: Uint8Array) => void): Promise<Result<RequestResult<"host.files">>>;
   welcome(frame: LinkWelcome): void;
   registry(version: number): void;
   drain(draining: boolean): void;
@@ -102,6 +104,8 @@ export function dispatch(frame: RelayFrame, { actions, tasks, terminals, request
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.detect(frame)));
     case "host.check":
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.checkHost(frame)));
+    case "host.files":
+      return requests.answer(frame.id, frame.t, async (done) => done(await actions.readFiles(frame, (bytes) => blob(frame.blob, bytes))));
     case "task.offer": {
       const spec = frame.blob === undefined ? undefined : takeBlob(frame.blob);
       return requests.answer(frame.id, frame.t, async (done) => done(spec?.ok === false ? spec : await tasks.offer(frame, spec?.value)));

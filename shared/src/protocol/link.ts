@@ -4,8 +4,9 @@ import { Cols, Rows, SessionInfo, Size } from "./session.ts";
 import { VersionRange } from "./version.ts";
 import * as tasks from "./tasks.ts";
 import { AgentTypeReport } from "../contract/agent-types.ts";
+import { FILE_OPS } from "../contract/host-files.ts";
 import { AcceptHostKey, HostCheck, RemoteRecord } from "../contract/remote-hosts.ts";
-import { HOST_CHECK_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "../limits.ts";
+import { HOST_CHECK_TIMEOUT_MS, MAX_FILE_READ_BYTES, REQUEST_TIMEOUT_MS } from "../limits.ts";
 
 const Epoch = z.int().min(0).max(0xffff);
 const Offset = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -266,6 +267,30 @@ export const CheckHost = z.object({
   record: RemoteRecord,
   acceptHostKey: AcceptHostKey.optional(),
 });
+/**
+ * Files of the host [SSH25]. What is asked for comes as `blob` frames on channel `blob`, then the reply: a JSON array of entries
+ * for `list`, of one for `stat`; bytes for `read`. Hosts of before answer `type_unknown`.
+ */
+export const ReadFiles = z.object({
+  t: z.literal("host.files"),
+  id: RequestId,
+  op: z.enum(FILE_OPS),
+  path: z.string().max(4096),
+  offset: Offset,
+  limit: z.int().min(1).max(MAX_FILE_READ_BYTES),
+  blob: Channel,
+});
+export const ReadFilesResult = z.object({
+  /** Of the blob. */
+  bytes: z.int().min(0),
+  /** Absolute there. */
+  path: z.string().max(8192),
+  /** There is more than was sent. */
+  truncated: z.boolean(),
+  /** Of the whole file. */
+  size: z.number().min(0).optional(),
+});
+export type ReadFilesResult = z.infer<typeof ReadFilesResult>;
 
 /**
  * [VW4] The relay woke from hibernation: restate your offsets. `attempts` [TK3]: and name all attempts again, as after a
@@ -293,6 +318,7 @@ export const RelayFrames = {
   "workspace.reset": ResetWorkspace,
   detect: Detect,
   "host.check": CheckHost,
+  "host.files": ReadFiles,
   sync: Sync,
   registry: Registry,
   drain: Drain,
@@ -320,6 +346,7 @@ export const RequestResults = {
   "workspace.reset": ResetWorkspaceResult,
   detect: DetectResult,
   "host.check": HostCheck,
+  "host.files": ReadFilesResult,
   "task.offer": tasks.OfferResult,
   "task.start": tasks.AttemptResult,
   "task.cancel": tasks.AttemptResult,

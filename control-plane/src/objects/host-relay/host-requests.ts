@@ -16,6 +16,16 @@ export type ScreenReply =
   | { ok: true; bytes: Uint8Array; cols: number; rows: number; epoch: number; offset: number }
   | { ok: false; error: MaestroError };
 
+export interface FilesAsked {
+  op: "list" | "stat" | "read";
+  path: string;
+  offset: number;
+  limit: number;
+}
+export type FilesReply =
+  | { ok: true; bytes: Uint8Array; path: string; truncated: boolean; size?: number }
+  | { ok: false; error: MaestroError };
+
 export interface HostRequestsPort {
   hostName(): string;
   /** Whether another host carries its link. */
@@ -78,6 +88,29 @@ export class HostRequests {
           if (!bytes.ok) return resolve({ ok: false, error: bytes.error });
           const { cols, rows, epoch, offset } = result.value;
           resolve({ ok: true, bytes: bytes.value, cols, rows, epoch, offset });
+        },
+      );
+    });
+  }
+
+  /** [SSH25] As `screen`: what was asked for comes before the answer. */
+  files(asked: FilesAsked): Promise<FilesReply> {
+    if (!this.#link.ready) return Promise.resolve({ ok: false, error: this.unreachable() });
+    return new Promise((resolve) => {
+      let blob = 0;
+      this.#link.request(
+        "host.files",
+        (id) => {
+          blob = (id % MAX_BLOB_CHANNEL) + 1;
+          this.#screens.begin(blob);
+          return { t: "host.files", id, ...asked, blob };
+        },
+        (result) => {
+          const bytes = this.#screens.end(blob, result.ok ? result.value.bytes : undefined);
+          if (!result.ok) return resolve({ ok: false, error: result.error });
+          if (!bytes.ok) return resolve({ ok: false, error: bytes.error });
+          const { path, truncated, size } = result.value;
+          resolve({ ok: true, bytes: bytes.value, path, truncated, ...(size === undefined ? {} : { size }) });
         },
       );
     });

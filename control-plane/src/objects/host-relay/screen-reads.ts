@@ -38,7 +38,7 @@ export class ScreenReads {
     this.#reads.delete(channel);
     this.#memory.move(read?.bytes ?? 0, 0);
     if (read === undefined || read.bytes !== bytes)
-      return err(maestroError("frame_invalid", "The screen did not arrive whole.", { hint: "Try again." }));
+      return err(maestroError("frame_invalid", "What was asked for did not arrive whole.", { hint: "Try again." }));
     const whole = new Uint8Array(read.bytes);
     let at = 0;
     for (const chunk of read.chunks) {
