@@ -3,7 +3,7 @@ import { rawCat } from "../support/flood.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
 import { echo, type EchoFigures } from "./echo.ts";
 import type { Gate } from "./gate.ts";
-import { Sshd } from "./reference/sshd.ts";
+import { ScriptedSsh } from "./reference/scripted-ssh.ts";
 import { writer } from "./rig.ts";
 
 const KEYS_PER_ROUND = 100;
@@ -17,7 +17,7 @@ export const p3: Gate = {
     const product = await rig.product();
     await using machine = await RemoteMachine.start();
     await machine.join(product, "bench-remote-terminal");
-    await using sshd = await Sshd.start();
+    await using sshd = await ScriptedSsh.start();
     const ours = await product.api.createSession({ host: "bench-remote-terminal", argv: [...rawCat], backend: "pty" });
     const theirs = await product.api.createSession({ argv: sshd.argv(["stty raw -echo; exec cat"], ["-tt"]), backend: "pty" });
     const viewers = { ours: await writer(product, ours.id), theirs: await writer(product, theirs.id) };

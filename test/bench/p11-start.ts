@@ -5,7 +5,7 @@ import { Task } from "@maestro/shared/contract/tasks";
 import type { Product } from "../support/maestro.ts";
 import { Credentials, post } from "./load.ts";
 import { Mark } from "./mark.ts";
-import { Sshd } from "./reference/sshd.ts";
+import { ScriptedSsh } from "./reference/scripted-ssh.ts";
 import type { Gate } from "./gate.ts";
 import { median } from "./statistics.ts";
 
@@ -21,7 +21,7 @@ export const p11: Gate = {
   title: "submit → task running at the host",
   async run(rig) {
     const product = await rig.product();
-    await using sshd = await Sshd.start();
+    await using sshd = await ScriptedSsh.start();
     using mark = new Mark();
     const shared = await sshd.master();
     const figures = { product: new Array<number>(), fresh: new Array<number>(), shared: new Array<number>() };

@@ -5,7 +5,7 @@ import type { Product } from "../support/maestro.ts";
 import { within } from "../support/wait.ts";
 import type { Gate } from "./gate.ts";
 import { Credentials, post } from "./load.ts";
-import { Sshd } from "./reference/sshd.ts";
+import { ScriptedSsh } from "./reference/scripted-ssh.ts";
 import { median } from "./statistics.ts";
 
 const TASKS_PER_ROUND = 20;
@@ -17,7 +17,7 @@ export const p12: Gate = {
   title: "submit → first output byte at a follower",
   async run(rig) {
     const product = await rig.product();
-    await using sshd = await Sshd.start();
+    await using sshd = await ScriptedSsh.start();
     const credentials = await Credentials.for(product, 8 * (WARM_UP + TASKS_PER_ROUND * rig.mostRounds), 8);
     const figures = { product: new Array<number>(), ssh: new Array<number>() };
     await several(WARM_UP, () => firstByte(product, credentials));
@@ -69,7 +69,7 @@ async function followed(product: Product, id: string, token: string | undefined)
   }
 }
 
-async function sshFirstByte(sshd: Sshd): Promise<number> {
+async function sshFirstByte(sshd: ScriptedSsh): Promise<number> {
   const [program = "", ...args] = sshd.argv(["echo", "hello"], ["-tt"]);
   const startedMs = performance.now();
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "ignore"] });

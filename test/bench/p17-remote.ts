@@ -5,7 +5,7 @@ import { RemoteMachine } from "../support/remote-machine.ts";
 import type { Gate } from "./gate.ts";
 import { Credentials, post } from "./load.ts";
 import { scriptedDispatch } from "./reference/remote-dispatch.ts";
-import { Sshd } from "./reference/sshd.ts";
+import { ScriptedSsh } from "./reference/scripted-ssh.ts";
 import { median } from "./statistics.ts";
 
 const TASKS_PER_ROUND = 10;
@@ -19,7 +19,7 @@ export const p17: Gate = {
     const product = await rig.product();
     await using machine = await RemoteMachine.start();
     await machine.join(product, "bench-remote");
-    await using sshd = await Sshd.start();
+    await using sshd = await ScriptedSsh.start();
     const credentials = await Credentials.for(product, 20 * (WARM_UP + TASKS_PER_ROUND * rig.rounds), 20);
     const figures = { product: new Array<number>(), script: new Array<number>() };
     for (let n = 0; n < WARM_UP; n++) await firstByte(product, credentials);

@@ -4,12 +4,12 @@
  */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import type { Sshd } from "./sshd.ts";
+import type { ScriptedSsh } from "./scripted-ssh.ts";
 
 const run = promisify(execFile);
 
 /** Answers the first bytes of the log. */
-export async function scriptedDispatch(sshd: Sshd, task: string): Promise<string> {
+export async function scriptedDispatch(sshd: ScriptedSsh, task: string): Promise<string> {
   const dir = `/tmp/maestro-bench-worker/${task}`;
   const ssh = async (script: string): Promise<string> => {
     const [program = "", ...args] = sshd.argv(["sh", "-c", `'${script}'`]);
