@@ -45,6 +45,7 @@ export function TaskFacts({ task }: { task: TaskDetail }) {
           <Fact name="Group">{task.group === undefined ? undefined : `${task.group.name}, at most ${task.group.limit} at a time`}</Fact>
           <Fact name="Environment">{task.env.length === 0 ? undefined : task.env.join(", ")}</Fact>
           <Fact name="Secrets">{task.secrets.length === 0 ? undefined : task.secrets.join(", ")}</Fact>
+          <Fact name="SSH agent">{task.forwardAgent === true ? "forwarded to it" : undefined}</Fact>
           <Fact name="Labels">{labels.length === 0 ? undefined : labels.map(([key, value]) => `${key}=${value}`).join(", ")}</Fact>
           <Fact name="Depends on">{task.dependsOn.length === 0 ? undefined : <Dependencies items={task.dependsOn} />}</Fact>
         </dl>
