@@ -202,6 +202,11 @@ export const ERRORS = {
   remote_shell_broken: row(502, 1, "Remote shell not usable"),
   remote_directory_missing: row(422, 1, "Remote directory missing"),
   container_not_running: row(503, 3, "Container not running", true),
+  container_engine_missing: row(422, 1, "No container engine"),
+  container_engine_down: row(503, 3, "Container engine does not answer", true),
+  container_image_missing: row(422, 1, "Container image missing"),
+  container_name_taken: row(409, 10, "Container name taken"),
+  container_failed: row(422, 1, "Container could not be made"),
   // command line
   usage: row(400, 2, "Usage"),
   flag_invalid: row(400, 2, "Flag invalid"),

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { AgentTypeReport } from "@maestro/shared/contract/agent-types";
 import { systemClock, type Clock } from "../daemon/clock.ts";
 import { readStat } from "../holder/processes.ts";
 import { bootstrapPath } from "../holder/shell-path.ts";
@@ -108,16 +109,18 @@ test("[SSH20] detection looks where a session will: among several nvm versions t
   expect(found).toBe(path.join(dir, ".nvm/versions/node/v22.1.0/bin/claude"));
 });
 
+const boxedOf = (report: AgentTypeReport[]) => report.find(({ slug }) => slug === "boxed")?.detected;
+
 test("the catalogue merges built-ins with files, says which files are wrong, and notices changes", async () => {
   const types = path.join(dir, "agents.d");
   mkdirSync(types);
   const one = detector();
-  const catalogue = new TypeCatalogue([types], one, (name) => locateProgram([name], `${dir}:/bin`));
+  const catalogue = new TypeCatalogue([types], one, (name) => locateProgram([name], dir));
   expect(catalogue.refresh()).toBe(true);
   expect(catalogue.stale()).toBe(false);
   writeFileSync(path.join(types, "reviewer.yaml"), "slug: reviewer\nadapter: shell\ncapabilities: [node]\n");
   writeFileSync(path.join(types, "wrong.yaml"), "slug: wrong\nadaptor: kilo\n");
-  writeFileSync(path.join(types, "boxed.yaml"), "slug: boxed\nadapter: shell\nisolate_with: docker\n");
+  writeFileSync(path.join(types, "boxed.yaml"), "slug: boxed\nadapter: claude\nisolate_with: docker\nimage: node:24-slim\n");
   writeFileSync(path.join(types, "z-again.yaml"), "slug: reviewer\nmode: x\n");
   expect(catalogue.stale()).toBe(true);
   expect(catalogue.refresh()).toBe(true);
@@ -131,10 +134,10 @@ test("the catalogue merges built-ins with files, says which files are wrong, and
   expect(report.find(({ slug }) => slug === "wrong")).toMatchObject({
     detected: { state: "invalid", line: 2, problem: expect.stringContaining("did you mean 'adapter'") },
   });
-  expect(report.find(({ slug }) => slug === "boxed")).toMatchObject({
-    adapter: "shell",
-    detected: { state: "invalid", problem: expect.stringContaining("isolate_with: docker") },
-  });
+  // Its CLI is in the image; what has to be here is an engine.
+  expect(boxedOf(report)).toEqual({ state: "missing", lookedFor: "docker, podman", install: "apt-get install docker.io" });
+  const podman = program("podman", "");
+  expect(boxedOf(await catalogue.report())).toEqual({ state: "found", binary: podman, version: "" });
   expect(report.find(({ slug }) => slug === "z-again")).toMatchObject({
     detected: { state: "invalid", problem: expect.stringContaining("reviewer.yaml") },
   });

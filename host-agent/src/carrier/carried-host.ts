@@ -23,6 +23,7 @@ import type { SshTarget } from "../transports/ssh-target.ts";
 import { carriedSessions } from "./carried-sessions.ts";
 import { CarriedTerminals } from "./carried-terminals.ts";
 import { Hand, type RemoteFacts } from "./hand.ts";
+import { IsolatedEngine } from "./isolated-engine.ts";
 import { Places } from "./place.ts";
 import { readFilesThere } from "./remote-files.ts";
 import { resolveThere } from "./remote-plan.ts";
@@ -215,6 +216,7 @@ export class CarriedHost {
       timeScale,
       log,
       hand: this.#hand,
+      engine: new IsolatedEngine({ shell: this.#deps.shell, base: undefined, host: carried.id }),
       places: new Places({
         shellOf: (container) => this.#deps.containerShell(container),
         prelude: this.#deps.prelude,

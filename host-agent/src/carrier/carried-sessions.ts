@@ -10,6 +10,7 @@ import { BUILTIN } from "../adapters/builtin.ts";
 import { planAgent, type Program } from "../adapters/launch.ts";
 import { notThere, withOwnProgram } from "../adapters/own-program.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import { refuseIsolatedSession } from "../adapters/types/session-limits.ts";
 import type { HolderKeeper } from "../daemon/holder-keeper.ts";
 import { refuseSecond } from "../daemon/host-actions.ts";
 import type { Policy } from "../daemon/policy.ts";
@@ -139,7 +140,8 @@ async function startAgent(
   catalogue.refresh();
   const type = catalogue.resolve(agent.type, agent.definition);
   if (!type.ok) return type;
-  const refusal = refuseAgent(policy, agent, type.value) ?? refuseUnbuilt(type.value) ?? refuseEnv(agent.env);
+  const refusal =
+    refuseIsolatedSession(type.value) ?? refuseAgent(policy, agent, type.value) ?? refuseUnbuilt(type.value) ?? refuseEnv(agent.env);
   if (refusal !== undefined) return err(refusal);
   const own = withOwnProgram(BUILTIN[type.value.adapter], agent.program, facts().home);
   if (!own.ok) return own;

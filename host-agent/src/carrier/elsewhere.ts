@@ -8,6 +8,7 @@ import { LiveAttempt, type Following, type LiveDeps } from "../tasks/live-attemp
 import { reasonOf } from "../tasks/reasons.ts";
 import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { Removal } from "../tasks/worktree.ts";
+import type { Isolated } from "./isolated-work.ts";
 import type { Place } from "./place.ts";
 import { remoteBody } from "./remote-body.ts";
 import { remoteLaunch, type RemoteLaunchDeps } from "./remote-launch.ts";
@@ -16,13 +17,16 @@ import { planRemote } from "./remote-plan.ts";
 export interface ElsewhereDeps extends LiveDeps, Pick<RemoteLaunchDeps, "bootId" | "passed" | "signal"> {
   /** Undefined: where everything runs that asks for no container. */
   placeOf(container: string | undefined): Place;
+  /** Work whose type asks for a container of its own. */
+  isolated: Isolated;
 }
 
 export interface Elsewhere {
-  plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>): Promise<Result<WorkPlan>>;
+  /** @param log of the attempt, here. */
+  plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string): Promise<Result<WorkPlan>>;
   launch: Launch;
   live(following: Following, stopped: AbortSignal): LiveAttempt;
-  removeWorkspace(note: LaunchNote): Promise<Removal>;
+  removeWorkspace(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
   /** Until aborted: once an end is on disk here, nothing of the attempt stays there: its log may hold what was blotted out of this one. */
   sweep(stopped: AbortSignal): Promise<void>;
 }
@@ -34,7 +38,7 @@ const LOOKS = 5;
 const LOOK_AGAIN_MS = 1_000;
 
 export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
-  const { placeOf, store, clock, timeScale, log, signal } = deps;
+  const { placeOf, isolated, store, clock, timeScale, log, signal } = deps;
   const lookAt = async (container: string | undefined): ReturnType<Place["look"]> => {
     for (let looks = 1; ; looks++) {
       const looked = await placeOf(container).look(signal);
@@ -43,7 +47,10 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
     }
   };
   return {
-    async plan(spec, sealed) {
+    async plan(spec, sealed, file) {
+      const type = isolated.typeOf(spec);
+      if (!type.ok) return type;
+      if (type.value !== undefined) return isolated.plan(spec, type.value, sealed, file);
       const looked = await lookAt(spec.container);
       if (!looked.ok) return looked;
       const planned = planRemote(spec, sealed, looked.value);
@@ -52,8 +59,9 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
     },
 
     async launch(entry, plan, foreseen) {
-      const place = placeOf(entry.spec.container);
-      const looked = await lookAt(entry.spec.container);
+      const { container } = plan.note;
+      const place = placeOf(container);
+      const looked = await lookAt(container);
       if (!looked.ok) return { type: "refused", reason: reasonOf(looked.error) };
       const { facts } = looked.value;
       return remoteLaunch({ ...deps, hand: place.hand, facts: () => facts })(entry, plan, foreseen);
@@ -66,7 +74,9 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
       return new LiveAttempt(deps, following, body, stopped);
     },
 
-    async removeWorkspace({ workspace, kind, container }) {
+    async removeWorkspace(note, spec) {
+      const { workspace, kind, container } = note;
+      if (note.isolated === true) return isolated.remove(note, spec);
       if (kind !== "default")
         return { outcome: "kept", detail: `'${workspace}' was given with the task, not made for it: it may hold other work, and stays.` };
       const cleared = await placeOf(container).hand.clear(workspace, signal);
@@ -89,7 +99,7 @@ type Waits = Map<string | undefined, { failures: number; untilMs: number }>;
 
 /** True: it needs no further look. */
 async function sweepOne(attempt: string, deps: ElsewhereDeps, waits: Waits, stopped: AbortSignal): Promise<boolean> {
-  const { store, placeOf, clock, timeScale, log } = deps;
+  const { store, placeOf, isolated, clock, timeScale, log } = deps;
   if (stopped.aborted) return false;
   const { end, launch } = store.read(attempt);
   if (end === undefined) return false;
@@ -97,7 +107,10 @@ async function sweepOne(attempt: string, deps: ElsewhereDeps, waits: Waits, stop
   const { container } = launch;
   const failures = waits.get(container)?.failures ?? 0;
   if (clock.monotonicMs() < (waits.get(container)?.untilMs ?? 0)) return false;
-  const removed = await placeOf(container).hand.remove(launch.remote, stopped);
+  let removed = await placeOf(container).hand.remove(launch.remote, stopped);
+  // What one that was made for its workspace kept is beside that.
+  if (!removed.ok && removed.error.code === "container_not_running" && launch.isolated === true && container !== undefined)
+    removed = await isolated.wipe(container, launch.remote);
   if (removed.ok) {
     waits.delete(container);
     store.mark(attempt, "swept");

@@ -12,8 +12,8 @@ import type { RemoteShell } from "./remote-shell.ts";
 export interface Place {
   hand: Hand;
   follower: Follower;
-  /** What is there, by a look that is not long ago. */
-  look(signal: AbortSignal): Promise<Result<RemotePlanDeps>>;
+  /** What is there, by a look that is not long ago. @param again by one that begins now. */
+  look(signal: AbortSignal, again?: boolean): Promise<Result<RemotePlanDeps>>;
 }
 
 export interface PlacesDeps extends Pick<RemotePlanDeps, "policy" | "ownEnv" | "record"> {
@@ -30,9 +30,9 @@ const LOOK_KEPT_MS = 10_000;
 
 export class Places {
   readonly #deps: PlacesDeps;
-  readonly #containers = new Map<string, Place>();
+  readonly #containers = new Map<string, { place: Place; gone: AbortController }>();
   #stopped: AbortSignal | undefined;
-  readonly #running: Promise<void>[] = [];
+  readonly #running = new Set<Promise<void>>();
 
   constructor(deps: PlacesDeps) {
     this.#deps = deps;
@@ -40,26 +40,38 @@ export class Places {
 
   container(name: string): Place {
     const known = this.#containers.get(name);
-    if (known !== undefined) return known;
-    const made = createPlace(this.#deps.shellOf(name), this.#deps);
+    if (known !== undefined) return known.place;
+    const made = { place: createPlace(this.#deps.shellOf(name), this.#deps), gone: new AbortController() };
     this.#containers.set(name, made);
-    if (this.#stopped !== undefined) this.#running.push(made.follower.run(this.#stopped));
-    return made;
+    if (this.#stopped !== undefined) this.#follow(made, this.#stopped);
+    return made.place;
+  }
+
+  /** It is no more, and nothing of it is followed. */
+  forget(name: string): void {
+    this.#containers.get(name)?.gone.abort();
+    this.#containers.delete(name);
   }
 
   seen(): void {
-    for (const { follower } of this.#containers.values()) follower.seen();
+    for (const { place } of this.#containers.values()) place.follower.seen();
   }
 
   /** Until aborted; what runs there goes on. */
   async run(signal: AbortSignal): Promise<void> {
     this.#stopped = signal;
-    for (const { follower } of this.#containers.values()) this.#running.push(follower.run(signal));
+    for (const one of this.#containers.values()) this.#follow(one, signal);
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener("abort", () => resolve(), { once: true });
     });
     await Promise.all(this.#running);
+  }
+
+  #follow({ place, gone }: { place: Place; gone: AbortController }, stopped: AbortSignal): void {
+    const running = place.follower.run(AbortSignal.any([stopped, gone.signal]));
+    this.#running.add(running);
+    void running.finally(() => this.#running.delete(running));
   }
 }
 
@@ -71,8 +83,8 @@ function createPlace(shell: RemoteShell, { prelude, typeDirs, policy, ownEnv, re
   return {
     hand,
     follower: new Follower({ hand, clock, timeScale, log }),
-    async look(signal) {
-      if (seen !== undefined && clock.monotonicMs() < seen.untilMs) return ok(seen.plan);
+    async look(signal, again = false) {
+      if (!again && seen !== undefined && clock.monotonicMs() < seen.untilMs) return ok(seen.plan);
       const facts = await hand.facts(signal);
       if (!facts.ok) return facts;
       catalogue.refresh();

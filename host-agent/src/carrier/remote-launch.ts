@@ -59,7 +59,8 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
     const order = {
       name,
       cwd: plan.cwd,
-      link: plan.note.kind === "default" ? `${plan.note.workspace}/agent.log` : undefined,
+      // Of one that was made for the workspace what is inside is nowhere to be found outside.
+      link: plan.note.kind === "default" && plan.note.isolated !== true ? `${plan.note.workspace}/agent.log` : undefined,
       prompt: plan.stdin === undefined ? undefined : Buffer.from(plan.stdin),
       orders: orderText(orders),
     };

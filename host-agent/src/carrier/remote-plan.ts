@@ -16,6 +16,7 @@ import { sizeInBytes, type Policy } from "../daemon/policy.ts";
 import { refuseAgent, refuseSession } from "../daemon/shell-policy.ts";
 import { forwardedEnv, refuseNames } from "../tasks/forwarding.ts";
 import { branchOf, cloned, workingDirectory } from "../tasks/cloned.ts";
+import { DEFAULT_PIDS } from "../tasks/runner.ts";
 import { traced } from "../tasks/trace.ts";
 import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { RemoteFacts } from "./hand.ts";
@@ -28,15 +29,28 @@ export interface RemotePlanDeps {
   ownEnv: Readonly<Record<string, string | undefined>>;
   record: Pick<RemoteRecord, "env" | "cwd">;
   facts: RemoteFacts;
+  /** Its workspace is there already, with all that belongs into it. */
+  isPrepared?: boolean;
   /** Of an agent CLI, where it is there. */
   program(adapter: Adapter): Program | undefined;
 }
 
-const DEFAULT_PIDS = 4096;
-
 export function refuseRemote(spec: AttemptSpec, deps: RemotePlanDeps): MaestroError | undefined {
   const planned = plan(spec, deps);
   return planned.ok ? undefined : planned.error;
+}
+
+/** Of what is to run in a container of its own there. */
+export function refuseIsolatedRemote(
+  spec: AttemptSpec,
+  type: AgentType,
+  { policy, record, facts }: Pick<RemotePlanDeps, "policy" | "record" | "facts">,
+): MaestroError | undefined {
+  const refusal =
+    (spec.agent === undefined ? undefined : refuseAgent(policy, spec.agent, type)) ?? refuseNames(spec, policy) ?? refuseUnbuilt(type);
+  if (refusal !== undefined) return refusal;
+  const where = workspaceOf(spec, record, facts);
+  return where.ok ? undefined : where.error;
 }
 
 export function planRemote(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, deps: RemotePlanDeps): Result<WorkPlan> {
@@ -79,7 +93,7 @@ export function planRemote(spec: AttemptSpec, sealed: Readonly<Record<string, st
   });
 }
 
-function plan(spec: AttemptSpec, { catalogue, policy, record, facts, program }: RemotePlanDeps) {
+function plan(spec: AttemptSpec, { catalogue, policy, record, facts, isPrepared = false, program }: RemotePlanDeps) {
   catalogue.refresh();
   const type: Result<AgentType> =
     spec.agent === undefined ? ok({ slug: "shell", adapter: "shell" }) : catalogue.resolve(spec.agent.type, spec.agent.definition);
@@ -92,7 +106,7 @@ function plan(spec: AttemptSpec, { catalogue, policy, record, facts, program }: 
     (spec.agent === undefined || spec.command !== undefined ? refuseSession(policy) : refuseAgent(policy, spec.agent, type.value)) ??
     refuseNames(spec, policy) ??
     refuseForwardedAgent(spec, policy) ??
-    refuseUnbuilt(type.value);
+    (isPrepared ? undefined : refuseUnbuilt(type.value));
   if (refusal !== undefined) return err(refusal);
   const place = placeOf(spec, record, facts);
   if (!place.ok) return place;
@@ -171,7 +185,8 @@ function placeOf(spec: AttemptSpec, record: Pick<RemoteRecord, "cwd">, facts: Re
   return ok({ ...workspace.value, cwd: value });
 }
 
-function workspaceOf(
+/** Where the attempt works there; it need not be there yet. */
+export function workspaceOf(
   { workspace, agent, task }: AttemptSpec,
   record: Pick<RemoteRecord, "cwd">,
   facts: RemoteFacts,

@@ -6,6 +6,9 @@ import type { Detected } from "../adapters/detect.ts";
 import type { Program } from "../adapters/launch.ts";
 import type { AskedProgram, FoundProgram } from "./hand.ts";
 
+/** Types that ask for a container need one of them. */
+const ENGINES = ["docker", "podman"];
+
 export class RemotePrograms {
   #found: ReadonlyMap<string, FoundProgram> = new Map();
 
@@ -15,7 +18,7 @@ export class RemotePrograms {
       binaries.map((name) => ({ name, versionArgument: versionArgs[0] })),
     );
     const names = new Set(builtin.map(({ name }) => name));
-    const others = own.filter((name) => !names.has(name)).map((name) => ({ name, versionArgument: undefined }));
+    const others = [...own, ...ENGINES].filter((name) => !names.has(name)).map((name) => ({ name, versionArgument: undefined }));
     return [...builtin, ...others].map((one) => {
       const known = this.#found.get(one.name);
       return { ...one, stamp: known?.said === undefined ? undefined : known.stamp };

@@ -1,7 +1,9 @@
 /** Tasks of a remote host: kept and told of here as those of this machine are, and run there. */
 import { readFileSync, statfsSync } from "node:fs";
 import type { HostFrame } from "@maestro/shared/protocol/link";
-import { ok } from "@maestro/shared/result";
+import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
+import type { MaestroError } from "@maestro/shared/errors";
+import { err, ok } from "@maestro/shared/result";
 import { BUILTIN } from "../adapters/builtin.ts";
 import { readOutcome } from "../adapters/headless.ts";
 import type { Clock } from "../daemon/clock.ts";
@@ -19,9 +21,11 @@ import { unseal } from "../tasks/unseal.ts";
 import { createElsewhere } from "./elsewhere.ts";
 import { Follower } from "./follower.ts";
 import type { Hand } from "./hand.ts";
+import type { IsolatedEngine } from "./isolated-engine.ts";
+import { createIsolated, isolatedType } from "./isolated-work.ts";
 import type { Place, Places } from "./place.ts";
 import { judgeRemote } from "./remote-judge.ts";
-import { refuseRemote, type RemotePlanDeps } from "./remote-plan.ts";
+import { refuseIsolatedRemote, refuseRemote, workspaceOf, type RemotePlanDeps } from "./remote-plan.ts";
 
 export interface RemoteTasksDeps {
   attemptsDir: string;
@@ -30,6 +34,8 @@ export interface RemoteTasksDeps {
   timeScale: number;
   log: Log;
   hand: Hand;
+  /** Containers are made there for workspaces. */
+  engine: IsolatedEngine;
   /** Containers there. */
   places: Places;
   /** As the last look at the machine says. */
@@ -59,7 +65,36 @@ export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
   };
   const living: LiveDeps = { store, clock, timeScale, log, logs, outcome, logLimitBytes, offsetMs };
   const placeOf = (container: string | undefined): Place => (container === undefined ? main : deps.places.container(container));
-  const elsewhere = createElsewhere({ ...living, bootId, passed, signal, placeOf });
+  const isolated = createIsolated({
+    engine: deps.engine,
+    store,
+    places: deps.places,
+    clock,
+    timeScale,
+    log,
+    signal,
+    catalogue: () => deps.plan().catalogue,
+    async prepare(spec) {
+      const { record, facts } = deps.plan();
+      const where = workspaceOf(spec, record, facts);
+      if (!where.ok) return where;
+      const made = await hand.ensure(where.value.workspace, signal);
+      return made.ok ? ok({ ...where.value, workspace: made.value.path }) : err({ ...made.error, field: "workspace" });
+    },
+    async removeWorkspace({ workspace, kind }) {
+      if (kind !== "default") return { outcome: "kept", detail: `'${workspace}' was given with the task, and stays.` };
+      const cleared = await hand.clear(workspace, signal);
+      return cleared.ok ? cleared.value : { outcome: "kept", detail: cleared.error.detail };
+    },
+  });
+  const elsewhere = createElsewhere({ ...living, bootId, passed, signal, placeOf, isolated });
+  const refuse = (spec: AttemptSpec): MaestroError | undefined => {
+    const type = isolatedType(spec, deps.plan().catalogue);
+    if (!type.ok) return type.error;
+    if (type.value !== undefined) return refuseIsolatedRemote(spec, type.value, deps.plan());
+    // What a container has is seen when it is asked.
+    return spec.container === undefined ? refuseRemote(spec, deps.plan()) : undefined;
+  };
   const attempts: Attempts = new Attempts({
     ...living,
     logs,
@@ -70,12 +105,11 @@ export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
     judge: judgeRemote,
     live: (following, stopped) => elsewhere.live(following, stopped),
     launcher: () => elsewhere.launch,
-    // What a container has is seen when it is asked.
-    refuse: (spec) => (spec.container === undefined ? refuseRemote(spec, deps.plan()) : undefined),
+    refuse,
     foresee: () => undefined,
-    plan: (spec, sealed) => elsewhere.plan(spec, sealed),
+    plan: (spec, sealed, file) => elsewhere.plan(spec, sealed, file),
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing, attempt, fence),
-    removeWorkspace: (note) => elsewhere.removeWorkspace(note),
+    removeWorkspace: (note, spec) => elsewhere.removeWorkspace(note, spec),
     // Its environment is not to be seen from here.
     recall: (spec) => recall(spec, "", deps.plan().ownEnv),
     maxConcurrent: deps.maxConcurrent,
@@ -95,7 +129,13 @@ export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
       deps.places.seen();
     },
     async run(stopped) {
-      await Promise.all([tasks.run(stopped), main.follower.run(stopped), deps.places.run(stopped), elsewhere.sweep(stopped)]);
+      await Promise.all([
+        tasks.run(stopped),
+        main.follower.run(stopped),
+        deps.places.run(stopped),
+        elsewhere.sweep(stopped),
+        isolated.run(stopped),
+      ]);
     },
   };
 }

@@ -100,13 +100,14 @@ test("a type of agents.d is used as soon as its file is there, with its template
   expect(readFileSync(path.join(work, "README"), "utf8")).toBe("hi");
 });
 
+const BOXED = { slug: "a", adapter: "kilo", isolate_with: "docker", image: "node:24-slim" };
 test.each<[string, object, string]>([
   ["a type nobody knows", { type: "klio" }, "agent_type_not_found"],
   ["a CLI that is not installed", { type: "amp" }, "agent_cli_missing"],
   ["a workspace outside the roots", { workspace: "/etc/x" }, "path_outside_roots"],
   ["a relative workspace", { workspace: "x" }, "path_outside_roots"],
   ["a denied variable", { env: { LD_PRELOAD: "x" } }, "env_denied"],
-  ["a type that asks for a container", { definition: { slug: "a", adapter: "kilo", isolate_with: "docker" } }, "agent_type_invalid"],
+  ["a session of a type that asks for a container", { definition: BOXED }, "agent_type_invalid"],
   ["a definition of nonsense", { definition: { slug: "a", bogus: true } }, "agent_type_invalid"],
 ])("%s is refused, and nothing is made or started", async (_what, more, code) => {
   const { holder, start, work } = await setUp();
@@ -115,10 +116,10 @@ test.each<[string, object, string]>([
   expect(existsSync(work)).toBe(false);
 });
 
-test("a type whose file asks for a container is not started without one", async () => {
+test("a session of a type whose file asks for a container is not started without one", async () => {
   const { home, holder, start, work, warnings } = await setUp();
   const file = path.join(home.paths.home, "agents.d/boxed.yaml");
-  writeFileSync(file, "slug: boxed\nadapter: kilo\nisolate_with: docker\n");
+  writeFileSync(file, "slug: boxed\nadapter: kilo\nisolate_with: docker\nimage: node:24-slim\n");
   expect(await start({ type: "boxed" })).toMatchObject({
     t: "reply-error",
     error: { code: "agent_type_invalid", field: "isolate_with", hint: expect.stringContaining("isolate_with: none") },

@@ -13,7 +13,7 @@ import { planAgent, type Program } from "../adapters/launch.ts";
 import { locateProgram } from "../adapters/locate.ts";
 import { withOwnProgram } from "../adapters/own-program.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
-import { unappliedKeys } from "../adapters/types/unbuilt.ts";
+import { refuseIsolatedSession, unappliedKeys } from "../adapters/types/session-limits.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import { copyTemplate } from "../tasks/template.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
@@ -173,7 +173,7 @@ async function startAgent(
   catalogue.refresh();
   const type = catalogue.resolve(agent.type, agent.definition);
   if (!type.ok) return type;
-  const refusal = refuseAgent(policy, agent, type.value);
+  const refusal = refuseIsolatedSession(type.value) ?? refuseAgent(policy, agent, type.value);
   if (refusal !== undefined) return err(refusal);
   const chosen = withOwnProgram(BUILTIN[type.value.adapter], agent.program, rules.userHome);
   if (!chosen.ok) return chosen;

@@ -143,6 +143,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
       ownEnv: process.env,
     },
     sealing: () => identity.sealing,
+    isolation: { host: identity.record.hostId, base: paths.home },
     typeDirs: paths.agentTypeDirs,
     signal: abort.signal,
     maxConcurrent,

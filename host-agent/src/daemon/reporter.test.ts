@@ -22,6 +22,7 @@ test("the log says once of each type file why its type cannot be used, or what o
     return file;
   };
   const boxed = write("boxed.yaml", "slug: boxed\nadapter: shell\nisolate_with: docker\n");
+  write("limited.yaml", "slug: limited\nadapter: shell\nisolate_with: docker\nimage: node:24-slim\nresources: { pids: 9 }\n");
   const small = write("small.yaml", "slug: small\nadapter: shell\nresources: { pids: 9 }\n");
   const wrong = write("wrong.yaml", "slug: wrong\nadaptor: shell\n");
   write("plain.yaml", "slug: plain\nadapter: shell\nisolate_with: none\nresource_limits: {}\n");
@@ -39,8 +40,8 @@ test("the log says once of each type file why its type cannot be used, or what o
   await reporter.detect();
   await reporter.detect();
   expect(warned).toEqual([
+    { message: "an agent type cannot be used", file: boxed, line: 1, problem: expect.stringContaining("needs the `image`") },
     { message: "an agent type cannot be used", file: wrong, line: 2, problem: expect.stringContaining("adaptor") },
-    { message: "an agent type cannot be used", file: boxed, problem: expect.stringContaining("isolate_with: docker") },
-    { message: "keys of an agent type are not applied yet", file: small, slug: "small", keys: "resource_limits" },
+    { message: "keys of an agent type are not applied to its sessions", file: small, slug: "small", keys: "resource_limits" },
   ]);
 });

@@ -2,7 +2,7 @@
 import type { AgentTypeReport } from "@maestro/shared/contract/agent-types";
 import type { HostFrame, Metrics } from "@maestro/shared/protocol/link";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
-import { refuseUnbuilt, unappliedKeys } from "../adapters/types/unbuilt.ts";
+import { unappliedKeys } from "../adapters/types/session-limits.ts";
 import { inventoryFrames } from "../link/hello.ts";
 import { isMaterial, METRICS_INTERVAL_MS, readCpuTimes, sampleMetrics } from "../link/metrics.ts";
 import { pause, type Clock } from "./clock.ts";
@@ -58,10 +58,9 @@ export class Reporter {
     const { catalogue, log } = this.#deps;
     for (const { file, line, problem } of catalogue.problems) log.warn("an agent type cannot be used", { file, line, problem });
     for (const { file, type } of catalogue.types) {
-      const refusal = refuseUnbuilt(type);
-      if (refusal !== undefined) log.warn("an agent type cannot be used", { file, problem: refusal.detail });
       const keys = unappliedKeys(type);
-      if (keys.length > 0) log.warn("keys of an agent type are not applied yet", { file, slug: type.slug, keys: keys.join(", ") });
+      if (keys.length > 0)
+        log.warn("keys of an agent type are not applied to its sessions", { file, slug: type.slug, keys: keys.join(", ") });
     }
   }
 

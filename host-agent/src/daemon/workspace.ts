@@ -121,7 +121,7 @@ function outside(text: string, why: string, { roots }: WorkspaceRules): MaestroE
 
 export const isInside = (target: string, dir: string): boolean => target === dir || target.startsWith(dir.endsWith("/") ? dir : `${dir}/`);
 
-function realIfThere(dir: string): string {
+export function realIfThere(dir: string): string {
   try {
     return lstatSync(dir, { throwIfNoEntry: false }) === undefined ? path.normalize(dir) : realpathSync.native(dir);
   } catch {

@@ -24,6 +24,8 @@ export const LaunchNote = z.object({
   remote: z.string().optional(),
   /** It runs in this one there, or here. */
   container: z.string().optional(),
+  /** Which was made for the workspace, and goes with it. */
+  isolated: z.boolean().optional(),
 });
 export type LaunchNote = z.infer<typeof LaunchNote>;
 

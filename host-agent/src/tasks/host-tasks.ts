@@ -7,6 +7,8 @@ import { BUILTIN } from "../adapters/builtin.ts";
 import { readOutcome } from "../adapters/headless.ts";
 import { containerShell } from "../carrier/container-shell.ts";
 import { createElsewhere } from "../carrier/elsewhere.ts";
+import { IsolatedEngine } from "../carrier/isolated-engine.ts";
+import { createIsolated, isolatedType } from "../carrier/isolated-work.ts";
 import { Places } from "../carrier/place.ts";
 import { processShell } from "../carrier/process-shell.ts";
 import { notThere } from "../carrier/shown-agents.ts";
@@ -30,7 +32,7 @@ import { installRunner } from "./runner.ts";
 import { readScopeFacts, runnerShells } from "./scope.ts";
 import { unseal } from "./unseal.ts";
 import { foreseeWork, planWork, refuseWork, type WorkPlanDeps } from "./work-plan.ts";
-import { removeWorkspace } from "./workspaces.ts";
+import { prepareContained, refuseContained, removeWorkspace } from "./workspaces.ts";
 
 export interface HostTasksDeps {
   attemptsDir: string;
@@ -46,6 +48,8 @@ export interface HostTasksDeps {
   logLimitBytes: number;
   draining(): boolean;
   offsetMs(): number;
+  /** Containers that are made for workspaces: what they are labelled with, and where what is kept of them is. */
+  isolation: { host: string; base: string };
   /** Of agent types: those of a container are looked for in it. */
   typeDirs: readonly string[];
   /** The daemon goes. */
@@ -86,8 +90,21 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     timeScale,
     log,
   });
+  const isolated = createIsolated({
+    engine: new IsolatedEngine({ shell: containerHost, ...deps.isolation }),
+    store,
+    places,
+    clock,
+    timeScale,
+    log,
+    signal: deps.signal,
+    catalogue: () => work.catalogue,
+    prepare: (spec, type, file) => prepareContained(spec, type.workspace_template, file, work.place),
+    removeWorkspace: (note, spec) => removeWorkspace(note, spec, work.place),
+  });
   const inContainers = createElsewhere({
     ...living,
+    isolated,
     bootId,
     passed,
     signal: deps.signal,
@@ -106,15 +123,16 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
         : inContainers.live(following, stopped),
     launcher(parts) {
       const here = localLaunch({ store, logs, bootId, runner, shells, logLimitBytes, passed, uptimeCs: readUptimeCs }, parts);
-      return (entry, planned, foreseen) => (isContained(entry.spec) ? inContainers.launch : here)(entry, planned, foreseen);
+      return (entry, planned, foreseen) => (planned.note.container === undefined ? here : inContainers.launch)(entry, planned, foreseen);
     },
-    refuse: (spec) => refuseForwardedHere(spec) ?? (isContained(spec) ? refuseContained(spec, work) : refuseWork(spec, work)),
-    foresee: (spec) => (isContained(spec) ? undefined : foreseeWork(spec, work)),
-    plan: (spec, sealed, file) => (isContained(spec) ? inContainers.plan(spec, sealed) : planWork(spec, sealed, file, work)),
+    refuse: (spec) => refuseForwardedHere(spec) ?? (isContained(spec, work) ? refuseInside(spec, work) : refuseWork(spec, work)),
+    foresee: (spec) => (isContained(spec, work) ? undefined : foreseeWork(spec, work)),
+    plan: (spec, sealed, file) => (isContained(spec, work) ? inContainers.plan(spec, sealed, file) : planWork(spec, sealed, file, work)),
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
     removeWorkspace: (note, spec) =>
-      note.remote === undefined ? removeWorkspace(note, spec, work.place) : inContainers.removeWorkspace(note),
-    recall: (spec, child) => recall(spec, child === undefined || isContained(spec) ? "" : environOf(child), work.ownEnv),
+      note.remote === undefined ? removeWorkspace(note, spec, work.place) : inContainers.removeWorkspace(note, spec),
+    recall: (spec, child) =>
+      recall(spec, child === undefined || store.read(spec.attempt).launch?.remote !== undefined ? "" : environOf(child), work.ownEnv),
     maxConcurrent: deps.maxConcurrent,
     draining: deps.draining,
     diskLow: () => diskLow([attemptsDir, work.place.root], deps.minFreeBytes),
@@ -131,27 +149,30 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
       places.seen();
     },
     async run(stopped) {
-      await Promise.all([tasks.run(stopped), places.run(stopped), inContainers.sweep(stopped)]);
+      await Promise.all([tasks.run(stopped), places.run(stopped), inContainers.sweep(stopped), isolated.run(stopped)]);
     },
   };
 }
 
 /** [DISP15] What runs here as this user has its agent, if it may: nothing is forwarded. */
 const refuseForwardedHere = ({ forwardAgent }: AttemptSpec): MaestroError | undefined =>
-  forwardAgent === true
-    ? notThere("A linked host runs it itself: there is no other host whose ssh-agent could be forwarded.")
-    : undefined;
+  forwardAgent === true ? notThere("A linked host runs it itself: there is no other host whose ssh-agent could be forwarded.") : undefined;
 
-/** `none`: as without it, on a host that is no container itself. */
-const isContained = ({ container }: AttemptSpec): boolean => container !== undefined && container !== "none";
+/** `none`: as without it, on a host that is no container itself. What is wrong with its type is told where it is planned. */
+function isContained(spec: AttemptSpec, { catalogue }: WorkPlanDeps): boolean {
+  if (spec.container !== undefined && spec.container !== "none") return true;
+  const type = isolatedType(spec, catalogue);
+  return !type.ok || type.value !== undefined;
+}
 
 /** Of what is to run in a container: what that has is seen when it is started. */
-function refuseContained(spec: AttemptSpec, { catalogue, policy }: WorkPlanDeps): MaestroError | undefined {
-  catalogue.refresh();
+function refuseInside(spec: AttemptSpec, { catalogue, policy, place }: WorkPlanDeps): MaestroError | undefined {
+  const isolated = isolatedType(spec, catalogue);
+  if (!isolated.ok) return isolated.error;
   const type = spec.agent === undefined ? undefined : catalogue.resolve(spec.agent.type, spec.agent.definition);
   if (type?.ok === false) return type.error;
   const refusal = type === undefined || spec.agent === undefined ? refuseSession(policy) : refuseAgent(policy, spec.agent, type.value);
-  return refusal ?? refuseNames(spec, policy);
+  return refusal ?? refuseNames(spec, policy) ?? (isolated.value === undefined ? undefined : refuseContained(spec, place));
 }
 
 /** Of what exists of the ways there: a root that is still to be made counts by its parent. */

@@ -18,6 +18,13 @@ const REASONS: Partial<Record<ErrorCode, TaskReasonCode>> = {
   signature_invalid: "secret_missing",
   spawn_failed: "spawn_failed",
   nul_byte: "spawn_failed",
+  container_engine_missing: "spawn_failed",
+  container_image_missing: "spawn_failed",
+  container_name_taken: "spawn_failed",
+  container_failed: "spawn_failed",
+  // It may answer again, or what is in the way may end.
+  container_engine_down: "offer_refused",
+  workspace_busy: "offer_refused",
   // Adapters, of a prompt or a mode that their CLI cannot be given.
   field_invalid: "spawn_failed",
   field_missing: "spawn_failed",

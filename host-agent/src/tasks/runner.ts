@@ -34,6 +34,9 @@ export interface Ready {
   laid: boolean;
 }
 
+/** Far more than any honest build, far less than what a machine dies of [F27]. */
+export const DEFAULT_PIDS = 4096;
+
 /** Where cgroups allow. */
 export interface Limits {
   memoryBytes?: number | undefined;

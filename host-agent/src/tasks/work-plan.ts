@@ -19,7 +19,7 @@ import type { LaunchNote } from "./attempt-files.ts";
 import { branchOf, cloned, workingDirectory } from "./cloned.ts";
 import { traced } from "./trace.ts";
 import { forwardedEnv, refuseNames } from "./forwarding.ts";
-import type { Limits } from "./runner.ts";
+import { DEFAULT_PIDS, type Limits } from "./runner.ts";
 import { foreseeWorkspace, prepareWorkspace, refuseBeforePreparing, refuseWorkspace, type WorkspacePlace } from "./workspaces.ts";
 
 export interface WorkPlanDeps {
@@ -42,9 +42,6 @@ export interface WorkPlan {
   secrets: readonly string[];
   note: Omit<LaunchNote, "bootId">;
 }
-
-/** Far more than any honest build, far less than what a machine dies of [F27]. */
-const DEFAULT_PIDS = 4096;
 
 /** What can be refused before anything is made, for the answer to an offer. */
 export function refuseWork(spec: AttemptSpec, deps: WorkPlanDeps): MaestroError | undefined {

@@ -5,7 +5,7 @@ import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { errnoOf } from "../daemon/durable-file.ts";
-import { ensureWorkspace, resolveWorkspace, type WorkspaceRules } from "../daemon/workspace.ts";
+import { ensureWorkspace, isInside, realIfThere, resolveWorkspace, type WorkspaceRules } from "../daemon/workspace.ts";
 import type { LaunchNote } from "./attempt-files.ts";
 import { copyTemplate } from "./template.ts";
 import { addWorktree, excludeFile, removeWorktree, type Removal } from "./worktree.ts";
@@ -88,6 +88,44 @@ export async function prepareWorkspace(
   const below = spec.repository === undefined ? spec.cwd : undefined;
   const cwd = resolveCwd(below, made.value.workspace, place.rules);
   return cwd.ok ? ok({ ...made.value, cwd: cwd.value }) : cwd;
+}
+
+/** For a container that sees nothing else of this machine: what lies there is its work, and no git of ours reads it. */
+export async function prepareContained(
+  spec: AttemptSpec,
+  template: string | undefined,
+  log: string,
+  place: WorkspacePlace,
+): Promise<Result<Pick<PreparedWorkspace, "workspace" | "kind">>> {
+  const refusal = refuseContained(spec, place);
+  if (refusal !== undefined) return err(refusal);
+  const dir = taskDir(spec, place.root);
+  if (!dir.ok) return dir;
+  const made = await make(spec, dir.value, template, place);
+  if (!made.ok) return made;
+  const at = made.value.kind === "path" ? ensureWorkspace(dir.value, place.rules) : ok({ path: made.value.workspace });
+  if (!at.ok) return at;
+  const linked = linkLog(at.value.path, log);
+  return linked.ok ? ok({ workspace: made.value.workspace, kind: made.value.kind }) : linked;
+}
+
+/** Nothing of the daemon's own is shown to it. */
+export function refuseContained(spec: AttemptSpec, place: WorkspacePlace): MaestroError | undefined {
+  const refusal = refuseWorkspace({ ...spec, cwd: undefined }, place);
+  if (refusal !== undefined || spec.workspace.mode !== "path") return refusal;
+  const resolved = resolveWorkspace(spec.workspace.path, place.rules);
+  if (!resolved.ok) return resolved.error;
+  const held = place.rules.forbidden.find((own) => isInside(realIfThere(own), resolved.value));
+  return held === undefined
+    ? undefined
+    : maestroError(
+        "path_outside_roots",
+        `'${resolved.value}' holds Maestro's own directory ${held}, which would be seen in the container.`,
+        {
+          field: "workspace",
+          hint: "Choose a directory of the project.",
+        },
+      );
 }
 
 async function make(

@@ -80,6 +80,12 @@ export const AgentTypeFile = z.strictObject({
   env: z.record(EnvName, z.string().max(4096)).optional(),
   permissions: z.enum(["plan", "edit", "full"]).optional(),
   isolate_with: z.enum(["none", "docker"]).optional(),
+  /** Of the container that is made; it has to be on the machine already. */
+  image: z
+    .string()
+    .max(512)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/, "must be an image reference such as node:24-slim")
+    .optional(),
   shared_network: z.boolean().optional(),
 });
 export type AgentTypeFile = z.infer<typeof AgentTypeFile>;

@@ -1,6 +1,6 @@
 /** The rules of an agent type that go across its fields, the same for a file on a host and a body of the API. */
 import { err, ok, type Result } from "../result.ts";
-import { maestroError } from "../errors.ts";
+import { maestroError, type MaestroError } from "../errors.ts";
 import { DENIED_ENV, type AdapterName, type AgentTypeFile } from "./agent-types.ts";
 
 /** A type with its aliases and defaults resolved. */
@@ -35,6 +35,8 @@ export function checkAgentType(file: AgentTypeFile): Result<AgentType> {
     );
   if (resources !== undefined && file.resource_limits !== undefined)
     return err(maestroError("field_invalid", "`resources` and `resource_limits` are the same thing; give one.", { field: "resources" }));
+  const image = refuseImage(file);
+  if (image !== undefined) return err(image);
   const denied = Object.keys(file.env ?? {}).find((name) => isDeniedEnv(name));
   if (denied !== undefined)
     return err(maestroError("env_denied", `The variable ${denied} may not be set by a type.`, { field: `env.${denied}` }));
@@ -49,6 +51,21 @@ export function checkAgentType(file: AgentTypeFile): Result<AgentType> {
       }),
     );
   return ok({ ...rest, adapter, ...(resources === undefined ? {} : { resource_limits: resources }) });
+}
+
+/** A container is made from an image, and an image is of use to nothing else. */
+export function refuseImage({ isolate_with: isolateWith, image }: Pick<AgentTypeFile, "isolate_with" | "image">): MaestroError | undefined {
+  if (isolateWith === "docker" && image === undefined)
+    return maestroError("field_missing", "A type with `isolate_with: docker` needs the `image` that its containers are made from.", {
+      field: "image",
+      hint: "For example image: node:24-slim",
+    });
+  return isolateWith !== "docker" && image !== undefined
+    ? maestroError("field_invalid", "`image` is of types with `isolate_with: docker`; this one is not.", {
+        field: "image",
+        hint: "Write isolate_with: docker, or leave `image` out.",
+      })
+    : undefined;
 }
 
 export const PLACEHOLDERS = ["{{prompt}}", "{{workspace}}", "{{model}}"];

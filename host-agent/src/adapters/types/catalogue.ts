@@ -8,7 +8,6 @@ import type { Adapter } from "../adapter.ts";
 import { BUILTIN, BUILTIN_TYPES } from "../builtin.ts";
 import type { Detected, Detector } from "../detect.ts";
 import { readTypeFiles, typeFilesStamp, type FileTypes } from "./directory.ts";
-import { refuseUnbuilt } from "./unbuilt.ts";
 
 export class TypeCatalogue {
   readonly #dirs: readonly string[];
@@ -49,12 +48,6 @@ export class TypeCatalogue {
 
   /** @param definition a type made through the API travels whole with the request. */
   resolve(slug: string, definition: unknown): Result<AgentType> {
-    const found = this.#find(slug, definition);
-    const refusal = found.ok ? refuseUnbuilt(found.value) : undefined;
-    return refusal === undefined ? found : err(refusal);
-  }
-
-  #find(slug: string, definition: unknown): Result<AgentType> {
     if (definition !== undefined) return readDefinition(definition);
     const file = this.#files.types.find(({ type }) => type.slug === slug);
     if (file !== undefined) return ok(file.type);
@@ -109,9 +102,16 @@ export class TypeCatalogue {
     return [...(await Promise.all([...builtin, ...fromFiles])), ...problems];
   }
 
+  /** What is in its image is seen when it is started. */
+  #detectEngine(): Detected {
+    const binary = this.#locate("docker") ?? this.#locate("podman");
+    return binary === undefined
+      ? { state: "missing", lookedFor: "docker, podman", install: "apt-get install docker.io" }
+      : { state: "found", binary, version: "" };
+  }
+
   async #detect(type: AgentType): Promise<Detected> {
-    const refusal = refuseUnbuilt(type);
-    if (refusal !== undefined) return { state: "invalid", problem: refusal.detail };
+    if (type.isolate_with === "docker") return this.#detectEngine();
     if (type.adapter !== "custom") return this.#detector.detect(BUILTIN[type.adapter]);
     const name = type.argv?.[0] ?? "";
     const binary = this.#locate(name);

@@ -12,6 +12,7 @@ resource_limits: { memory: "512m", pids: 256, cpus: 2 }
 env: { LOG: debug }
 permissions: edit
 isolate_with: docker
+image: registry.example:5000/agents/node@sha256:0123
 shared_network: false
 `);
   expect(parsed).toMatchObject({
@@ -45,6 +46,9 @@ test.each<[string, string, number | undefined, RegExp]>([
   ["no adapter at all", "slug: a\n", 1, /Neither/],
   ["argv for another adapter", "slug: a\nadapter: claude\nargv: [x]\n", 3, /custom/],
   ["custom without argv", "slug: a\nadapter: custom\n", 1, /needs `argv`/],
+  ["a container without an image", "slug: a\nmode: m\nisolate_with: docker\n", undefined, /needs the `image`/],
+  ["an image without a container", "slug: a\nmode: m\nimage: node\n", 3, /`image` is of types with `isolate_with: docker`/],
+  ["an image that is a flag", "slug: a\nmode: m\nisolate_with: docker\nimage: --privileged\n", 4, /'image': must be an image reference/],
   ["an unknown placeholder", 'slug: a\nargv: ["t", "{{pormpt}}"]\n', 2, /\{\{pormpt\}\}/],
   ["limits twice", "slug: a\nmode: m\nresources: {pids: 1}\nresource_limits: {pids: 1}\n", 3, /same thing/],
   ["a memory size of nonsense", "slug: a\nmode: m\nresources:\n  memory: lots\n", 4, /resources.memory/],

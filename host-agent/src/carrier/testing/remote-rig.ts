@@ -16,6 +16,7 @@ import { openPolicy, type Policy } from "../../daemon/policy.ts";
 import type { RunningTasks } from "../../tasks/linked-tasks.ts";
 import { seal } from "../../tasks/testing/sealed.ts";
 import { Hand, type RemoteFacts } from "../hand.ts";
+import { IsolatedEngine } from "../isolated-engine.ts";
 import { Places } from "../place.ts";
 import type { ShownAgents } from "../shown-agents.ts";
 import { createRemoteTasks, type RemoteTasksDeps } from "../remote-tasks.ts";
@@ -96,6 +97,7 @@ export class RemoteRig {
       timeScale: 0.05,
       log: silentLog,
       hand,
+      engine: new IsolatedEngine({ shell: this.line, base: undefined, host: "hst_there" }),
       places: new Places({
         shellOf: () => this.line,
         prelude: "",

@@ -19,7 +19,11 @@ export interface Standalone {
   stop(): Promise<void>;
 }
 
-export function standaloneTasks(dir: string, more: Partial<HostTasksDeps> = {}): Standalone {
+export function standaloneTasks(
+  dir: string,
+  more: Partial<HostTasksDeps> = {},
+  ownEnv: Readonly<Record<string, string | undefined>> = process.env,
+): Standalone {
   const abort = new AbortController();
   const env = () => baseEnv(process.env);
   const detector = new Detector({ env, overrides: {}, clock: systemClock, signal: abort.signal });
@@ -47,9 +51,10 @@ export function standaloneTasks(dir: string, more: Partial<HostTasksDeps> = {}):
         env: env(),
       },
       baseEnv: env,
-      ownEnv: process.env,
+      ownEnv,
     },
     sealing: () => sealing,
+    isolation: { host: "hst_standalone", base: path.join(dir, "kept") },
     typeDirs: [],
     signal: abort.signal,
     maxConcurrent: 8,

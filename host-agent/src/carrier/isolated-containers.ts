@@ -1,0 +1,119 @@
+/**
+ * The life of containers that are made for workspaces: there when work begins, kept a while for the next, gone with the workspace.
+ * An engine has addresses for some thirty networks, so none is kept that nobody uses; what is in its home is.
+ */
+import { err, ok, type Result } from "@maestro/shared/result";
+import { pause, type Clock } from "../daemon/clock.ts";
+import type { Log } from "../daemon/log.ts";
+import { isOutOfAddresses, type IsolatedEngine } from "./isolated-engine.ts";
+import type { Isolation } from "./isolated-type.ts";
+
+export interface ContainersDeps {
+  engine: IsolatedEngine;
+  clock: Clock;
+  timeScale: number;
+  log: Log;
+  /** It is gone. */
+  removed(name: string): void;
+  signal: AbortSignal;
+}
+
+/** Containers of attempts that are kept here: `working` of those that have not ended. */
+export interface InUse {
+  working: ReadonlySet<string>;
+  kept: ReadonlySet<string>;
+}
+
+const IDLE_MS = 10 * 60_000;
+const LOOK_MS = 60_000;
+/** For a network: longer than from a container to its work. */
+const SPARE_MS = 20_000;
+
+export class IsolatedContainers {
+  readonly #deps: ContainersDeps;
+  readonly #inUse: () => InUse;
+  /** When work of it was seen last; monotonic. */
+  readonly #usedMs = new Map<string, number>();
+  /** One thing at a time is done about each. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(deps: ContainersDeps, inUse: () => InUse) {
+    this.#deps = deps;
+    this.#inUse = inUse;
+  }
+
+  /** Its name, once it runs. `made`: nothing is known of what is in it. */
+  async ensure(workspace: string, isolation: Isolation): Promise<Result<{ name: string; made: boolean }>> {
+    const { engine, timeScale, log, signal } = this.#deps;
+    const name = engine.nameOf(workspace);
+    this.#use(name);
+    let ensured = await this.#turn(name, () => engine.ensure(workspace, isolation, signal));
+    if (!ensured.ok && isOutOfAddresses(ensured.error)) {
+      await this.#removeIdle(SPARE_MS * timeScale);
+      ensured = await this.#turn(name, () => engine.ensure(workspace, isolation, signal));
+    }
+    if (!ensured.ok) return err(ensured.error);
+    this.#use(name);
+    const { made, warning } = ensured.value;
+    if (made) log.info("a container is made for a workspace", { name, workspace, ...(warning === "" ? {} : { warning }) });
+    return ok({ name, made });
+  }
+
+  /** With its network and its home. */
+  async remove(name: string): Promise<Result<void>> {
+    const { engine, signal } = this.#deps;
+    this.#usedMs.delete(name);
+    const removed = await this.#turn(name, () => engine.remove(name, "all", signal));
+    if (removed.ok) this.#deps.removed(name);
+    return removed;
+  }
+
+  wipe(name: string, attempt: string): Promise<Result<void>> {
+    const { engine, signal } = this.#deps;
+    return engine.wipe(name, attempt, signal);
+  }
+
+  /** Until aborted. What a host-agent before this one left is found by its label, and is used, or goes. */
+  async run(stopped: AbortSignal): Promise<void> {
+    const { clock, timeScale } = this.#deps;
+    for (let isFirst = true; !stopped.aborted; isFirst = false) {
+      if (isFirst || this.#usedMs.size > 0) await this.#removeIdle(IDLE_MS * timeScale);
+      await pause(clock, LOOK_MS * timeScale, stopped);
+    }
+  }
+
+  async #removeIdle(idleMs: number): Promise<void> {
+    const { engine, clock, log, signal } = this.#deps;
+    const listed = await engine.list(signal);
+    if (!listed.ok) return log.debug("containers cannot be looked at", { why: listed.error.detail });
+    const { containers, homes } = listed.value;
+    const { working, kept } = this.#inUse();
+    for (const name of this.#usedMs.keys()) if (!containers.includes(name) && !homes.includes(name)) this.#usedMs.delete(name);
+    for (const name of new Set([...containers, ...homes])) {
+      if (working.has(name) || !this.#usedMs.has(name)) this.#use(name);
+      if (working.has(name) || this.#turns.has(name) || clock.monotonicMs() - (this.#usedMs.get(name) ?? 0) < idleMs) continue;
+      if (kept.has(name) && !containers.includes(name)) continue;
+      const removed = await this.#turn(name, () => engine.remove(name, kept.has(name) ? "container" : "all", signal));
+      if (removed.ok) {
+        this.#deps.removed(name);
+        log.info("a container that nobody used is removed", { name });
+      } else log.debug("a container cannot be removed", { name, why: removed.error.detail });
+    }
+  }
+
+  #use(name: string): void {
+    this.#usedMs.set(name, this.#deps.clock.monotonicMs());
+  }
+
+  async #turn<T>(name: string, act: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(name);
+    const turn = (before ?? Promise.resolve()).then(act);
+    const settled = turn.catch(() => {});
+    this.#turns.set(name, settled);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(name) === settled) this.#turns.delete(name);
+    }
+  }
+}

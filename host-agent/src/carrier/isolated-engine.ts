@@ -1,0 +1,134 @@
+/** Containers that are made for workspaces, as calls: each is one script on the machine that they are to be on. */
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { err, ok, type Result } from "@maestro/shared/result";
+import { ISOLATED } from "./isolated-script.ts";
+import { containerName, isolationDigest, type Isolation } from "./isolated-type.ts";
+import type { RemoteShell } from "./remote-shell.ts";
+
+export interface EngineDeps {
+  /** Of the machine. */
+  shell: RemoteShell;
+  /** Below it are homes and the cache. Undefined: where everything of ours is on a remote host. */
+  base: string | undefined;
+  /** Its containers are labelled by it. */
+  host: string;
+}
+
+/** Engines that are busy, or slow disks. */
+const MAKE_MS = 120_000;
+const SHORT_MS = 60_000;
+
+export class IsolatedEngine {
+  readonly #deps: EngineDeps;
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+  }
+
+  nameOf(workspace: string): string {
+    return containerName(this.#deps.host, workspace);
+  }
+
+  /** Made or started where it does not run. @param workspace really, without links on the way. */
+  async ensure(workspace: string, isolation: Isolation, signal: AbortSignal): Promise<Result<{ made: boolean; warning: string }>> {
+    const { image, sharedNetwork, memoryBytes, cpus, pids } = isolation;
+    const name = this.nameOf(workspace);
+    const limits = [memoryBytes ?? "-", cpus ?? "-", pids].map(String);
+    const args = [workspace, isolationDigest(isolation), image, sharedNetwork ? "shared" : "own", ...limits];
+    const said = await this.#run("ensure", [name, ...args], MAKE_MS, signal);
+    if (!said.ok) return said;
+    const { word, rest } = said.value;
+    if (word === "made" || word === "ready") return ok({ made: word === "made", warning: rest });
+    return err(refusal(word, rest, { name, workspace, image }));
+  }
+
+  /** @param what `all`: also what was kept of it for the next one. */
+  async remove(name: string, what: "container" | "all", signal: AbortSignal): Promise<Result<void>> {
+    const said = await this.#run("remove", [name, what], SHORT_MS, signal);
+    if (!said.ok) return said;
+    const { word, rest } = said.value;
+    return word === "removed" ? ok(undefined) : err(refusal(word, rest, { name, workspace: "", image: "" }));
+  }
+
+  /** Files of an attempt, where there is no container to remove them from within. */
+  async wipe(name: string, attempt: string, signal: AbortSignal): Promise<Result<void>> {
+    const said = await this.#run("wipe", [name, attempt], SHORT_MS, signal);
+    return said.ok ? ok(undefined) : said;
+  }
+
+  async list(signal: AbortSignal): Promise<Result<{ containers: string[]; homes: string[] }>> {
+    const ran = await this.#script("list", [], SHORT_MS, signal);
+    if (!ran.ok) return ran;
+    const lines = ran.value.split("\n").map((line) => line.split(" "));
+    const named = (kind: string): string[] => lines.flatMap(([what, name = ""]) => (what === kind ? [name] : []));
+    return ok({ containers: named("container"), homes: named("home") });
+  }
+
+  async #run(
+    what: string,
+    args: readonly string[],
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<Result<{ word: string; rest: string }>> {
+    const ran = await this.#script(what, args, deadlineMs, signal);
+    if (!ran.ok) return ran;
+    const [word = "", ...rest] = ran.value.trim().split(" ");
+    return ok({ word, rest: rest.join(" ") });
+  }
+
+  async #script(what: string, args: readonly string[], deadlineMs: number, signal: AbortSignal): Promise<Result<string>> {
+    const { shell, base = "-", host } = this.#deps;
+    const ran = await shell.run(ISOLATED, [what, base, host, ...args], { deadlineMs, signal });
+    if (!ran.ok) return ran;
+    const { exit, stdout, stderr } = ran.value;
+    if (exit.type === "exit" && exit.code === 0) return ok(Buffer.from(stdout).toString("utf8"));
+    return err(maestroError("remote_shell_broken", `The shell of the machine did not do as it was told. ${stderr.slice(0, 512)}`.trim()));
+  }
+}
+
+const TYPE = { field: "isolate_with" };
+
+function refusal(word: string, rest: string, { name, workspace, image }: { name: string; workspace: string; image: string }): MaestroError {
+  switch (word) {
+    case "none":
+      return maestroError("container_engine_missing", "There is neither docker nor podman to make a container with.", {
+        ...TYPE,
+        hint: "Install one of them on that machine, for example: apt-get install docker.io",
+      });
+    case "down":
+      return maestroError("container_engine_down", `The container engine does not answer: ${rest}`, {
+        ...TYPE,
+        hint: "See whether it runs, and whether the user of the host-agent may use it: docker info",
+      });
+    case "image":
+      return maestroError("container_image_missing", `The image '${image}' is not on that machine, and nothing is fetched unasked.`, {
+        field: "image",
+        hint: `Fetch it there: docker pull ${image}`,
+      });
+    case "foreign":
+      return maestroError("container_name_taken", `A ${rest} named '${name}' is there, which this host did not make.`, {
+        ...TYPE,
+        hint: `See what it is: docker inspect ${name}. Rename or remove it.`,
+      });
+    case "busy":
+      return maestroError("workspace_busy", `In the container of '${workspace}' runs work whose type asks for another one.`, {
+        field: "workspace",
+        hint: "Wait for it, or cancel it: a workspace has one container at a time.",
+      });
+    case "holds":
+      return maestroError("path_outside_roots", `'${workspace}' holds Maestro's own files, which would be seen in the container.`, {
+        field: "workspace",
+        hint: "Choose a directory of the project.",
+      });
+    case "address":
+      return maestroError("container_failed", `The engine has no addresses left for another network: ${rest}`, {
+        field: "shared_network",
+        hint: "Clean up what is over (maestro cleanup), give the engine more (default-address-pools), or write shared_network: true.",
+      });
+    default:
+      return maestroError("container_failed", `The container '${name}' could not be made: ${rest === "" ? word : rest}`, TYPE);
+  }
+}
+
+/** There are only some thirty networks, unless the engine is told otherwise. */
+export const isOutOfAddresses = ({ code, field }: MaestroError): boolean => code === "container_failed" && field === "shared_network";

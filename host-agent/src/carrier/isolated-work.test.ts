@@ -1,0 +1,380 @@
+/** Work in containers that are made for its workspace, by a real engine. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { AgentTypeFile } from "@maestro/shared/contract/agent-types";
+import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
+import { DockerEngine, IMAGE } from "../../../test/support/docker-engine.ts";
+import type { HostTasksDeps } from "../tasks/host-tasks.ts";
+import { seal } from "../tasks/testing/sealed.ts";
+import { standaloneTasks, type Standalone } from "../tasks/testing/standalone.ts";
+import { specOf } from "../tasks/testing/task-host.ts";
+import { systemClock } from "../daemon/clock.ts";
+import { IsolatedEngine } from "./isolated-engine.ts";
+import { containerName } from "./isolated-type.ts";
+import { processShell } from "./process-shell.ts";
+
+const hasDocker = spawnSync("dockerd", ["--version"]).status === 0;
+
+/** A host-agent's tasks in a directory; another one may come after it. */
+class Host {
+  readonly dir = mkdtempSync(path.join(tmpdir(), "miso-"));
+  readonly #engine: Readonly<Record<string, string>>;
+  #running: Standalone;
+  readonly #sealing: Standalone["sealing"];
+
+  constructor(engine: Readonly<Record<string, string>>, more: Partial<HostTasksDeps> = {}) {
+    this.#engine = engine;
+    this.#running = this.#begin(more);
+    this.#sealing = this.#running.sealing;
+  }
+
+  #begin(more: Partial<HostTasksDeps>): Standalone {
+    return standaloneTasks(this.dir, { timeScale: 0.2, ...more }, { ...process.env, ...this.#engine });
+  }
+
+  /** What runs goes on. */
+  async again(more: Partial<HostTasksDeps> = {}): Promise<void> {
+    await this.#running.stop();
+    this.#running = this.#begin({ sealing: () => this.#sealing, ...more });
+  }
+
+  async remove(): Promise<void> {
+    await this.#running.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** A script for the agent of a type that runs what it is told. */
+  task(script: string, type: Partial<AgentTypeFile> = {}, more: Partial<AttemptSpec> = {}): Task {
+    const definition = {
+      slug: "boxed",
+      adapter: "custom",
+      argv: ["sh", "-c", "{{prompt}}"],
+      isolate_with: "docker",
+      image: IMAGE,
+      ...type,
+    };
+    const agent = { id: "agt_boxed", name: "boxed", type: "boxed", workspace: this.workspace, args: [], env: {}, definition };
+    const { command: _none, ...spec } = specOf([], { prompt: script, agent, workspace: { mode: "path", path: this.workspace }, ...more });
+    return new Task(this, spec);
+  }
+
+  get workspace(): string {
+    return path.join(this.dir, "ws", "given");
+  }
+
+  get container(): string {
+    return containerName("hst_standalone", this.workspace);
+  }
+
+  get tasks(): Standalone["tasks"] {
+    return this.#running.tasks;
+  }
+
+  get sealing(): Standalone["sealing"] {
+    return this.#sealing;
+  }
+
+  log(attempt: string): string {
+    const file = path.join(this.dir, "attempts", attempt, "agent.log");
+    return existsSync(file) ? readFileSync(file, "utf8") : "";
+  }
+}
+
+class Task {
+  readonly #host: Host;
+  readonly spec: AttemptSpec;
+
+  constructor(host: Host, spec: AttemptSpec) {
+    this.#host = host;
+    this.spec = spec;
+  }
+
+  get log(): string {
+    return this.#host.log(this.spec.attempt);
+  }
+
+  async offer() {
+    const { attempt, fence } = this.spec;
+    const answer = await this.#host.tasks.offer({ t: "task.offer", id: 1, attempt, fence, spec: this.spec }, undefined);
+    if (!answer.ok) throw new Error(answer.error.detail);
+    return answer.value;
+  }
+
+  async start(secrets: Readonly<Record<string, string>> = {}): Promise<void> {
+    const { attempt, fence } = this.spec;
+    const offered = await this.offer();
+    if (offered.answer !== "accepted") throw new Error(JSON.stringify(offered));
+    const sealed = seal(secrets, this.#host.sealing, attempt, fence);
+    await this.#host.tasks.start({ t: "task.start", id: 2, attempt, fence, sealed });
+  }
+
+  async cancel(): Promise<void> {
+    const { attempt, fence } = this.spec;
+    await this.#host.tasks.cancel({ t: "task.cancel", id: 3, attempt, fence, graceMs: 500, why: "cancelled" });
+  }
+
+  async cleanup() {
+    const { attempt, task } = this.spec;
+    this.#host.tasks.ack({ t: "task.ack", attempt, fence: 1 });
+    const cleaned = await this.#host.tasks.cleanup({ t: "task.cleanup", id: 4, attempt, task, keepLogs: false });
+    return cleaned.ok ? cleaned.value : cleaned.error;
+  }
+
+  get end(): AttemptEnd | undefined {
+    const reports = this.#host.tasks.reports().flatMap((frame) => (frame.t === "attempts" ? frame.items : []));
+    const status = reports.find(({ attempt }) => attempt === this.spec.attempt)?.status;
+    return status?.state === "ended" ? status.end : undefined;
+  }
+
+  /** Nobody knows of secrets that it had: what a host-agent finds it asks for. */
+  async ended(): Promise<AttemptEnd> {
+    this.#host.tasks.secrets({ t: "task.secrets", attempt: this.spec.attempt, fence: 1 });
+    await expect.poll(() => this.end !== undefined, { timeout: 25_000 }).toBe(true);
+    if (this.end === undefined) throw new Error("it has not ended");
+    return this.end;
+  }
+
+  async run(secrets: Readonly<Record<string, string>> = {}): Promise<AttemptEnd> {
+    await this.start(secrets);
+    return this.ended();
+  }
+}
+
+const hosts: Host[] = [];
+afterEach(async () => {
+  for (const host of hosts.splice(0)) await host.remove();
+});
+const open = (env: Readonly<Record<string, string>>, more: Partial<HostTasksDeps> = {}): Host => {
+  const host = new Host(env, more);
+  hosts.push(host);
+  return host;
+};
+
+describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, () => {
+  let engine: DockerEngine;
+  beforeAll(async () => {
+    engine = await DockerEngine.start();
+  }, 90_000);
+  afterAll(() => engine[Symbol.asyncDispose]());
+
+  const inspect = (name: string) => JSON.parse(engine.docker("inspect", "--type", "container", name))[0];
+
+  const names = (...args: string[]) => engine.docker(...args, "--filter", "label=maestro.host=hst_standalone", "--format", "{{.Name}}");
+  const isThere = (name: string) => engine.docker("ps", "-a", "--format", "{{.Names}}").split("\n").includes(name);
+
+  test("[SKILL31] sees its workspace and a cache that it cannot write, has its limits and a network of its own, and no secret is told of it", async () => {
+    const host = open(engine.env);
+    const canary = "canary-900150983cd24fb0d6963f7d28e17f72";
+    const task = host.task(
+      'pwd; touch made; touch "$MAESTRO_CACHE/x" || echo "cache is read-only"; ls -d "$OUTSIDE"; printf %s "$KEY" | sha256sum; grep CapEff /proc/self/status; exit 7',
+      { resource_limits: { memory: "64m", cpus: 0.5, pids: 64 }, env: { OUTSIDE: host.dir } },
+      { secretNames: ["KEY"] },
+    );
+    expect(await task.run({ KEY: canary })).toMatchObject({ outcome: "failed", exitCode: 7 });
+    expect(task.log).toContain(`${host.workspace}\n`);
+    expect(task.log).toContain("cache is read-only");
+    expect(task.log).toMatch(/[0-9a-f]{64} {2}-\nCapEff:\t0{16}\n$/);
+    const made = statSync(path.join(host.workspace, "made"));
+    expect({ uid: made.uid, gid: made.gid }).toEqual({ uid: process.getuid?.(), gid: process.getgid?.() });
+    // What is outside leads to the log, and not to where it lies inside.
+    const link = path.join(host.dir, "ws", "agt_boxed", task.spec.task, "agent.log");
+    expect(readFileSync(link, "utf8")).toBe(task.log);
+
+    const { HostConfig: limits, Config: config, Mounts: mounts } = inspect(host.container);
+    expect(limits).toMatchObject({ Memory: 64 * 1024 ** 2, MemorySwap: 64 * 1024 ** 2, NanoCpus: 5e8, PidsLimit: 64 });
+    expect(limits).toMatchObject({ CapDrop: ["ALL"], SecurityOpt: ["no-new-privileges"], Privileged: false, NetworkMode: host.container });
+    expect(config.User).toBe(`${process.getuid?.()}:${process.getgid?.()}`);
+    expect(config.Labels).toMatchObject({ "maestro.host": "hst_standalone", "maestro.workspace": host.workspace });
+    expect(
+      mounts.map(({ Destination, RW }: { Destination: string; RW: boolean }) => `${Destination} ${RW ? "rw" : "ro"}`).toSorted(),
+    ).toEqual(["/maestro/cache ro", "/maestro/home rw", `${host.workspace} rw`]);
+    expect(engine.docker("inspect", host.container)).not.toContain(canary);
+    expect(spawnSync("grep", ["-r", canary, path.join(host.dir, "kept"), host.workspace]).status).toBe(1);
+  });
+
+  test("a cancel reaches every process inside, also those in sessions of their own, and leaves no zombie", async () => {
+    const host = open(engine.env);
+    const task = host.task("trap '' INT TERM; setsid sh -c 'trap \"\" INT TERM; sleep 4321' & echo begun; while :; do sleep 1; done");
+    await task.start();
+    await expect.poll(() => engine.docker("top", host.container), { timeout: 20_000 }).toContain("sleep 4321");
+    await task.cancel();
+    expect(await task.ended()).toMatchObject({ outcome: "cancelled" });
+    await expect.poll(() => engine.docker("top", host.container, "-eo", "pid,stat,args").split("\n").length).toBe(3);
+    expect(engine.docker("top", host.container)).not.toContain("4321");
+  });
+
+  test("goes on without its host-agent, and the next one finds it; after the end nothing of it stays in its home", async () => {
+    const host = open(engine.env);
+    const task = host.task("echo one; until [ -e gate ]; do sleep 0.05; done; echo two");
+    await task.start();
+    await expect.poll(() => task.log, { timeout: 20_000 }).toBe("one\n");
+    await host.again();
+    writeFileSync(path.join(host.workspace, "gate"), "");
+    expect(await task.ended()).toMatchObject({ outcome: "completed", exitCode: 0 });
+    expect(task.log).toBe("one\ntwo\n");
+    const attempts = path.join(host.dir, "kept/isolated", host.container, "home/.maestro-remote/attempts");
+    await expect.poll(() => readdirSync(attempts)).toEqual([]);
+  });
+
+  test("is used again; stopped it is started, removed or asked for with other limits it is made anew, but never under work", async () => {
+    const host = open(engine.env);
+    const idAfter = async (type: Partial<AgentTypeFile> = {}): Promise<string> => {
+      expect(await host.task("true", type).run()).toMatchObject({ outcome: "completed" });
+      return inspect(host.container).Id;
+    };
+    const first = await idAfter();
+    engine.docker("stop", host.container);
+    expect(await idAfter()).toBe(first);
+    engine.docker("rm", "-f", host.container);
+    const second = await idAfter();
+    expect(second).not.toBe(first);
+    const third = await idAfter({ resource_limits: { pids: 128 } });
+    expect(third).not.toBe(second);
+    expect(inspect(host.container).HostConfig.PidsLimit).toBe(128);
+
+    const works = host.task("echo begun; sleep 1000", { resource_limits: { pids: 128 } });
+    await works.start();
+    await expect.poll(() => works.log, { timeout: 20_000 }).toBe("begun\n");
+    expect(await host.task("true").run()).toMatchObject({
+      outcome: "failed",
+      reason: { code: "offer_refused", detail: expect.stringContaining("runs work whose type asks for another one") },
+    });
+    await works.cancel();
+    await works.ended();
+    expect(inspect(host.container).Id).toBe(third);
+    expect(await idAfter({ shared_network: true })).not.toBe(third);
+    expect(names("network", "ls")).not.toContain(host.container);
+  });
+
+  test("a container that stops under its work ends that, and the next one starts it", async () => {
+    const host = open(engine.env);
+    const task = host.task("echo begun; sleep 1000");
+    await task.start();
+    await expect.poll(() => task.log, { timeout: 20_000 }).toBe("begun\n");
+    engine.docker("kill", host.container);
+    expect(await task.ended()).toMatchObject({ outcome: "failed", reason: { code: "runner_died" } });
+    expect(await host.task("true").run()).toMatchObject({ outcome: "completed" });
+  });
+
+  test("goes with its workspace: `cleanup` removes the container, its network and its home", async () => {
+    const host = open(engine.env);
+    const task = host.task("true", {}, { workspace: { mode: "default" } });
+    expect(await task.run()).toMatchObject({ outcome: "completed" });
+    const workspace = path.join(host.dir, "ws", "agt_boxed", task.spec.task);
+    const name = containerName("hst_standalone", workspace);
+    expect(isThere(name)).toBe(true);
+    expect(names("network", "ls")).toContain(name);
+    expect(await task.cleanup()).toEqual({ outcome: "removed" });
+    expect(isThere(name)).toBe(false);
+    expect(names("network", "ls")).not.toContain(name);
+    expect(readdirSync(path.join(host.dir, "kept/isolated"))).toEqual([]);
+    expect(existsSync(workspace)).toBe(false);
+  });
+
+  test("what an earlier host-agent left is removed when nobody uses it, with its home when no attempt is kept of it; what works stays", async () => {
+    const host = open(engine.env);
+    const works = host.task("echo begun; sleep 1000");
+    await works.start();
+    await expect.poll(() => works.log, { timeout: 20_000 }).toBe("begun\n");
+    const done = host.task("true", {}, { workspace: { mode: "default" } });
+    await done.run();
+    const idle = containerName("hst_standalone", path.join(host.dir, "ws", "agt_boxed", done.spec.task));
+    const home = (name: string) => existsSync(path.join(host.dir, "kept/isolated", name));
+    const [leftover, foreign] = ["maestro-0123456789abcdef", "maestro-fedcba9876543210"];
+    engine.container(leftover, "--label", "maestro.host=hst_standalone");
+    engine.container(foreign, "--label", "maestro.host=hst_other");
+    await host.again({ timeScale: 0.002 });
+    await expect.poll(() => isThere(idle) || isThere(leftover), { timeout: 30_000 }).toBe(false);
+    expect({ idle: home(idle), works: isThere(host.container), foreign: isThere(foreign) }).toEqual({
+      idle: true,
+      works: true,
+      foreign: true,
+    });
+    engine.docker("rm", "-f", foreign);
+    await works.cancel();
+    await works.ended();
+  });
+
+  test.each<[string, string, (host: Host) => Promise<unknown>]>([
+    ["an image that is not there", "docker pull nowhere/none:1", (host) => host.task("true", { image: "nowhere/none:1" }).run()],
+    [
+      "a container of that name that somebody else made",
+      "docker inspect maestro-",
+      async (host) => {
+        engine.container(host.container);
+        const end = await host.task("true").run();
+        expect(isThere(host.container)).toBe(true);
+        engine.docker("rm", "-f", host.container);
+        return end;
+      },
+    ],
+    [
+      "an engine that does not answer",
+      "docker info",
+      async (host) => {
+        await host.again();
+        return host.task("true").run();
+      },
+    ],
+    ["an image without a shell", "", (host) => host.task("true", { image: emptyImage() }).run()],
+  ])("%s is told, with what to do", async (what, hint, run) => {
+    const host = open(what.startsWith("an engine") ? { DOCKER_HOST: "unix:///nonexistent/docker.sock" } : engine.env);
+    const end = await run(host);
+    expect(end).toMatchObject({ outcome: "failed", reason: { detail: expect.stringMatching(REFUSALS[what] ?? /^$/) } });
+    if (hint !== "") expect(end).toMatchObject({ reason: { hint: expect.stringContaining(hint) } });
+    expect(isThere(host.container)).toBe(false);
+  });
+
+  function emptyImage(): string {
+    const dir = mkdtempSync(path.join(tmpdir(), "mimg-"));
+    writeFileSync(path.join(dir, "file"), "");
+    spawnSync("tar", ["-C", dir, "-cf", `${dir}.tar`, "."]);
+    engine.docker("import", `${dir}.tar`, "maestro-test:empty");
+    rmSync(dir, { recursive: true, force: true });
+    rmSync(`${dir}.tar`);
+    return "maestro-test:empty";
+  }
+});
+
+test("without an engine that is said", async () => {
+  const shell = processShell(() => ({ PATH: "/nonexistent" }), systemClock);
+  const engine = new IsolatedEngine({ shell, base: "/nonexistent", host: "hst_standalone" });
+  const isolation = { image: IMAGE, sharedNetwork: false, memoryBytes: undefined, cpus: undefined, pids: 1 };
+  expect(await engine.ensure("/srv/work", isolation, new AbortController().signal)).toMatchObject({
+    ok: false,
+    error: { code: "container_engine_missing", field: "isolate_with" },
+  });
+});
+
+const REFUSALS: Readonly<Record<string, RegExp>> = {
+  "an image that is not there": /'nowhere\/none:1' is not on that machine/,
+  "a container of that name that somebody else made": /A container named 'maestro-[0-9a-f]{16}' is there, which this host did not make/,
+  "an engine that does not answer": /does not answer: .*docker\.sock/,
+  "an image without a shell": /could not be made: .*\/bin\/sh/,
+};
+
+describe("refused at once", () => {
+  test.each<[string, Partial<AgentTypeFile>, Partial<AttemptSpec>, RegExp]>([
+    ["a type without an image", { image: undefined }, {}, /needs the `image`/],
+    ["another container", {}, { container: "dev" }, /has a container of its own/],
+    ["a worktree", {}, { workspace: { mode: "worktree", repo: "/srv/repo" } }, /does not see the repository/],
+  ])("%s", async (_what, type, more, message) => {
+    const host = open({});
+    expect(await host.task("true", type, more).offer()).toMatchObject({
+      answer: "refused",
+      reason: { detail: expect.stringMatching(message) },
+    });
+  });
+
+  test("a workspace that holds Maestro's own directories", async () => {
+    const host = open({});
+    const offered = await host.task("true", {}, { workspace: { mode: "path", path: host.dir } }).offer();
+    expect(offered).toMatchObject({
+      answer: "refused",
+      reason: { code: "policy_denied", detail: expect.stringContaining("would be seen") },
+    });
+  });
+});

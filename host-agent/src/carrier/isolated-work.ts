@@ -1,0 +1,125 @@
+/** Work whose type asks for a container of its own: its workspace is made on the machine, and is all that it sees of that. */
+import type { AgentType } from "@maestro/shared/contract/check-agent-type";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
+import { err, ok, type Result } from "@maestro/shared/result";
+import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import type { LaunchNote } from "../tasks/attempt-files.ts";
+import type { AttemptStore } from "../tasks/attempt-store.ts";
+import type { WorkPlan } from "../tasks/work-plan.ts";
+import type { Removal } from "../tasks/worktree.ts";
+import { IsolatedContainers, type ContainersDeps, type InUse } from "./isolated-containers.ts";
+import { isolationOf } from "./isolated-type.ts";
+import type { Places } from "./place.ts";
+import { planRemote } from "./remote-plan.ts";
+import { notThere } from "./shown-agents.ts";
+
+export interface IsolatedDeps extends Omit<ContainersDeps, "removed"> {
+  store: AttemptStore;
+  places: Places;
+  catalogue(): TypeCatalogue;
+  /** Made where it is not there, links on the way followed. @param log of the attempt, here. */
+  prepare(spec: AttemptSpec, type: AgentType, log: string): Promise<Result<Pick<LaunchNote, "workspace" | "kind">>>;
+  removeWorkspace(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
+}
+
+export interface Isolated {
+  /** Undefined: it asks for no container of its own. */
+  typeOf(spec: AttemptSpec): Result<AgentType | undefined>;
+  plan(spec: AttemptSpec, type: AgentType, sealed: Readonly<Record<string, string>>, log: string): Promise<Result<WorkPlan>>;
+  remove(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
+  wipe(container: string, attempt: string): Promise<Result<void>>;
+  /** Until aborted. */
+  run(stopped: AbortSignal): Promise<void>;
+}
+
+export function createIsolated(deps: IsolatedDeps): Isolated {
+  const { store, places, signal } = deps;
+  const containers = new IsolatedContainers({ ...deps, removed: (name) => places.forget(name) }, () => inUse(store));
+  return {
+    typeOf: (spec) => isolatedType(spec, deps.catalogue()),
+
+    async plan(spec, type, sealed, log) {
+      const isolation = isolationOf(type);
+      if (isolation === undefined) return err(maestroError("internal", `The type '${type.slug}' asks for no container.`));
+      const prepared = await deps.prepare(spec, type, log);
+      if (!prepared.ok) return prepared;
+      const { workspace } = prepared.value;
+      const ensured = await containers.ensure(workspace, isolation);
+      if (!ensured.ok) return ensured;
+      const { name, made } = ensured.value;
+      const looked = await places.container(name).look(signal, made);
+      if (!looked.ok) return looked;
+      const inside = { ...looked.value, record: { env: looked.value.record.env }, isPrepared: true };
+      const planned = planRemote({ ...spec, workspace: { mode: "path", path: workspace } }, sealed, inside);
+      if (!planned.ok) return planned;
+      const { env, note } = planned.value;
+      return ok({
+        ...planned.value,
+        env: { ...env, USER: named(env["USER"]), LOGNAME: named(env["LOGNAME"]), MAESTRO_CACHE: "/maestro/cache" },
+        // The container's own.
+        limits: {},
+        note: { ...note, ...prepared.value, container: name, isolated: true },
+      });
+    },
+
+    async remove(note, spec) {
+      const { container } = note;
+      if (container !== undefined) {
+        const removed = await containers.remove(container);
+        if (!removed.ok) return { outcome: "kept", detail: removed.error.detail };
+        // Their files were in its home.
+        for (const attempt of store.list()) if (isOver(store, attempt, container)) store.mark(attempt, "swept");
+      }
+      return deps.removeWorkspace(note, spec);
+    },
+
+    wipe: (container, attempt) => containers.wipe(container, attempt),
+    run: (stopped) => containers.run(stopped),
+  };
+}
+
+/** Inside, whoever it is has no name unless the image gives one. */
+const named = (user = ""): string => (/^\d*$/.test(user) ? "maestro" : user);
+
+export function isolatedType(spec: AttemptSpec, catalogue: TypeCatalogue): Result<AgentType | undefined> {
+  if (spec.agent === undefined) return ok(undefined);
+  catalogue.refresh();
+  const type = catalogue.resolve(spec.agent.type, spec.agent.definition);
+  if (!type.ok) return type;
+  if (isolationOf(type.value) === undefined) return ok(undefined);
+  const refusal = refuseElsewhere(spec, type.value);
+  return refusal === undefined ? type : err(refusal);
+}
+
+function refuseElsewhere({ container, workspace, forwardAgent }: AttemptSpec, { slug }: AgentType): MaestroError | undefined {
+  if (forwardAgent === true) return notThere("A container is shown no ssh-agent.");
+  if (container !== undefined && container !== "none")
+    return maestroError("field_invalid", `The type '${slug}' has a container of its own: it cannot run in '${container}'.`, {
+      field: "container",
+      hint: "Leave --container out, or ask an agent of another type.",
+    });
+  return workspace.mode === "worktree"
+    ? maestroError(
+        "workspace_error",
+        `The type '${slug}' runs in a container, which does not see the repository that a worktree belongs to.`,
+        {
+          field: "workspace",
+          hint: "Clone it into the workspace: --repo <url>. Or give it a directory: --to-workspace <path>",
+        },
+      )
+    : undefined;
+}
+
+function isOver(store: AttemptStore, attempt: string, container: string): boolean {
+  const { launch, end } = store.read(attempt);
+  return end !== undefined && launch?.container === container;
+}
+
+function inUse(store: AttemptStore): InUse {
+  const notes = store.list().flatMap((attempt) => {
+    const { launch, end } = store.read(attempt);
+    return launch?.isolated === true && launch.container !== undefined ? [{ name: launch.container, over: end !== undefined }] : [];
+  });
+  return { kept: new Set(notes.map(({ name }) => name)), working: new Set(notes.flatMap(({ name, over }) => (over ? [] : [name]))) };
+}
