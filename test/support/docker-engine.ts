@@ -31,6 +31,11 @@ export class DockerEngine implements AsyncDisposable {
     return engine;
   }
 
+  /** All that it keeps. */
+  get directory(): string {
+    return this.#directory;
+  }
+
   /** For `docker`, also the one that the product starts. */
   get env(): Record<string, string> {
     return { DOCKER_HOST: `unix://${join(this.#directory, "sock")}` };

@@ -11,6 +11,7 @@ import { firstWord } from "../http/socket-word.ts";
 import { recordOpening, requireStanding } from "../http/sockets.ts";
 import type { AttemptLog, LogView } from "../objects/attempt-log.ts";
 import type { LogContext } from "../objects/attempt-log/context.ts";
+import { catchUp } from "../objects/log-catch-up.ts";
 import { logName, logOf } from "../objects/log-call.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
 
@@ -74,6 +75,9 @@ const NOTHING = { bytes: 0, complete: false };
 
 async function logAnswer(rx: Asking, owner: AttemptOwner): Promise<Response> {
   const log = logOf(rx, owner.attempt);
+  const { env, config, fleet, principal, requestId } = rx;
+  const whose = { fleet, host: owner.host.id, attempt: owner.attempt, credential: principal.id, requestId };
+  if (rx.query.follow !== "true") await catchUp(log, whose, { env, timeScale: config.timeScale });
   // Whoever follows is looked at once more, however long ago it was let in.
   const [state] = await Promise.all([log.state(), rx.query.follow === "true" ? recorded(rx, owner) : undefined]);
   const from = await startOf(rx, log, state);
