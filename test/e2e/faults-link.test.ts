@@ -35,15 +35,17 @@ afterAll(async () => {
 
 /** The host itself did this, so its link is up now. */
 async function talks(host: SecondHost): Promise<string> {
-  const { id } = await poll(
-    "a session on the host",
-    () => product.api.createSession({ host: host.name, argv: fakeAgent(), backend: "pty" }).catch(() => undefined),
-    {
-      timeoutMs: 60_000,
-      everyMs: 50,
-      detail: () => host.log,
-    },
-  );
+  let refused: unknown;
+  const open = () =>
+    product.api.createSession({ host: host.name, argv: fakeAgent(), backend: "pty" }).catch((cause: unknown) => {
+      refused = cause;
+      return undefined;
+    });
+  const { id } = await poll("a session on the host", open, {
+    timeoutMs: 60_000,
+    everyMs: 50,
+    detail: () => `${String(refused)}\n${host.log}`,
+  });
   await product.api.screenShows(id, /^> *$/m);
   await hears(id, host.name);
   return id;
