@@ -1,8 +1,9 @@
 /** Opens and ends terminals of a remote host: what there is of each here and there. */
-import { isErrorCode, maestroError } from "@maestro/shared/errors";
+import { maestroError } from "@maestro/shared/errors";
 import type { SessionId } from "@maestro/shared/ids";
 import type { SessionInfo, Size } from "@maestro/shared/protocol/session";
 import { err, ok, type Result } from "@maestro/shared/result";
+import { stripUnsafe } from "@maestro/shared/sanitize";
 import type { HolderKeeper } from "../daemon/holder-keeper.ts";
 import type { Log } from "../daemon/log.ts";
 import type { SshTarget } from "../transports/ssh-target.ts";
@@ -156,11 +157,18 @@ export class CarriedTerminals {
 const RAW = 'stty raw -echo; exec "$@"';
 const KEEP = { auto: "may", tmux: "must", pty: "never" } as const;
 
+/** Those of its script: any other would be about whoever asked, not about that machine. */
+const REFUSALS = ["remote_directory_missing", "spawn_failed", "backend_unavailable", "state_unwritable"] as const;
+
 function parsePrepared(text: string): Result<"lasting" | "bound"> {
   const line = text.trim().split("\n").at(-1) ?? "";
   const [word, first = "", field = "", ...detail] = line.split(" ");
   if (word === "ready" && (first === "lasting" || first === "bound")) return ok(first);
   return err(
-    maestroError(isErrorCode(first) ? first : "spawn_failed", detail.join(" ") || "The terminal could not be prepared there.", { field }),
+    maestroError(
+      REFUSALS.find((code) => code === first) ?? "spawn_failed",
+      stripUnsafe(detail.join(" "), 1024) || "The terminal could not be prepared there.",
+      { field: stripUnsafe(field, 64) },
+    ),
   );
 }

@@ -70,7 +70,12 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
     live(following, stopped) {
       const { launch, spec } = following;
       const { hand, follower } = placeOf(launch.container);
-      const body = remoteBody(spec.attempt, launch.remote ?? spec.attempt, { store, hand, follower, clock, timeScale, log }, stopped);
+      const body = remoteBody(
+        spec.attempt,
+        launch.remote ?? spec.attempt,
+        { store, hand, follower, clock, timeScale, log, logLimitBytes: deps.logLimitBytes },
+        stopped,
+      );
       return new LiveAttempt(deps, following, body, stopped);
     },
 

@@ -30,6 +30,8 @@ export interface FollowerDeps {
 
 /** It beats three times as often. */
 const HEARD_MS = 15_000;
+/** After which its channel is given up: not every way there has keep-alives. The beats go by the clock there. */
+const SILENT_MS = 60_000;
 /** Looks in a row that found its container stopped or gone: nothing runs in it any more. */
 const GONE_AFTER = 3;
 const AGAIN_MS = 500;
@@ -80,16 +82,22 @@ export class Follower {
       while (this.#followed.size === 0 && !signal.aborted) await this.#something();
       if (signal.aborted) return;
       let wasHeard = false;
-      const opened = await hand.watch((news) => {
-        wasHeard = true;
-        this.#take(news, signal);
-      }, signal);
+      const channel = new AbortController();
+      const opened = await hand.watch(
+        (news) => {
+          wasHeard = true;
+          this.#take(news, signal);
+        },
+        AbortSignal.any([signal, channel.signal]),
+      );
       let why: MaestroError | undefined;
       if (opened.ok) {
         this.#watch = opened.value;
         for (const [name, followed] of this.#followed) opened.value.follow(name, followed.offset());
         if (this.#followed.size === 0) opened.value.close();
+        void this.#watchSilence(channel);
         why = await opened.value.closed;
+        channel.abort();
         this.#watch = undefined;
         this.#heardMs = undefined;
         if (why !== undefined) log.info("what runs on a remote host is not followed for a moment", { why: why.detail });
@@ -102,6 +110,18 @@ export class Follower {
       if (gone >= GONE_AFTER) this.#endAll();
       if (this.#followed.size > 0) await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 5)) * timeScale, signal);
     }
+  }
+
+  /** Until it is given up, by whomever. */
+  async #watchSilence(channel: AbortController): Promise<void> {
+    const { clock, log } = this.#deps;
+    const openedMs = clock.monotonicMs();
+    for (let leftMs = SILENT_MS; leftMs > 0; leftMs = SILENT_MS - (clock.monotonicMs() - (this.#heardMs ?? openedMs))) {
+      await pause(clock, leftMs, channel.signal);
+      if (channel.signal.aborted) return;
+    }
+    log.info("nothing is heard of a remote host over its channel any more; it is given up", {});
+    channel.abort();
   }
 
   async #something(): Promise<void> {

@@ -26,6 +26,10 @@ set -u
 # A shell may have been told others by its environment.
 set +efvxC
 umask 077
+# Some shells' own takes backslashes for more than they are.
+echo() {
+  printf '%s\n' "$*"
+}
 # A container may have nobody whose home there is.
 HOME=${HOME:-/tmp}
 base=${HOME%/}/.maestro-remote

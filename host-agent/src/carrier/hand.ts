@@ -1,8 +1,9 @@
 /** `hand.sh` as calls: what is done on the other machine, each by one script over its connection. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { isErrorCode, maestroError, type MaestroError } from "@maestro/shared/errors";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
+import { stripUnsafe } from "@maestro/shared/sanitize";
 import type { Child } from "../tasks/members.ts";
 import { readRunner } from "../tasks/runner.ts";
 import { NewsReader, parseChild, type News } from "./news.ts";
@@ -196,8 +197,12 @@ export class Hand {
   }
 }
 
-function refusal([code = "", ...detail]: readonly string[]): MaestroError {
-  return maestroError(isErrorCode(code) ? code : "spawn_failed", detail.join(" "));
+/** Those of `hand.sh`: any other would be about whoever asked, not about that machine. */
+const REFUSALS = ["workspace_error", "state_unwritable", "disk_full", "spawn_failed"] as const;
+const MAX_DETAIL = 1024;
+
+function refusal([word = "", ...detail]: readonly string[]): MaestroError {
+  return maestroError(REFUSALS.find((code) => code === word) ?? "spawn_failed", stripUnsafe(detail.join(" "), MAX_DETAIL));
 }
 
 const textOf = ({ stdout }: Ran): string => Buffer.from(stdout).toString("utf8");
@@ -221,12 +226,18 @@ function parsePrograms(text: string): ReadonlyMap<string, FoundProgram> {
   return found;
 }
 
+const MAX_PATH = 4096;
+const isPath = (text: string): boolean => text.startsWith("/") && text.length <= MAX_PATH;
+
+/** What a host is told to be able to by them: it may not say more. */
+const TOOLS = ["tmux", "git", "docker", "podman"] as const;
+
 export function parseFacts(text: string): RemoteFacts | undefined {
   const lines = text.split("\n").map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)] as const);
   const values = new Map(lines);
   const one = (name: string): string => values.get(name) ?? "";
   const home = one("home");
-  if (!home.startsWith("/") || one("base") === "") return undefined;
+  if (!isPath(home) || !isPath(one("base"))) return undefined;
   const freeKb = Number(one("free_kb"));
   return {
     home,
@@ -244,6 +255,6 @@ export function parseFacts(text: string): RemoteFacts | undefined {
     memoryBytes: (Number(one("memory_kb")) || 0) * 1024,
     freeBytes: Number.isFinite(freeKb) && one("free_kb") !== "" ? freeKb * 1024 : undefined,
     tmux: values.get("tmux")?.replace(/^tmux /, ""),
-    has: lines.filter(([name]) => name === "has").map(([, value]) => value),
+    has: TOOLS.filter((tool) => lines.some(([name, value]) => name === "has" && value === tool)),
   };
 }

@@ -11,10 +11,13 @@ const ELSEWHERE = "elsewhere";
 export class Mirror {
   readonly #dir: string;
   readonly #log: string;
+  readonly #maxBytes: number;
 
-  constructor({ dir, log }: { dir: string; log: string }) {
+  /** @param logLimitBytes past which its runner ends it, late as that may be. */
+  constructor({ dir, log }: { dir: string; log: string }, logLimitBytes: number) {
     this.#dir = dir;
     this.#log = log;
+    this.#maxBytes = 2 * logLimitBytes;
   }
 
   /** A log that stays empty is one too. */
@@ -27,14 +30,19 @@ export class Mirror {
     return statSync(this.#log, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** What is here already is left as it is: secrets may have been blotted out of it. Throws where a part would be missing. */
+  /**
+   * What is here already is left as it is: secrets may have been blotted out of it. Throws where a part would be missing. What no
+   * runner would let it write is not kept: that machine may send what it likes, and fills no disk here.
+   */
   log(offset: number, bytes: Uint8Array): void {
     const fd = openSync(this.#log, "a", 0o600);
     try {
       const { size } = fstatSync(fd);
+      if (size >= this.#maxBytes) return;
       if (offset > size) throw new Error(`its log goes on at ${offset}, and is ${size} long here`);
       // All of it, or it is cut off again by the next one's offset.
-      for (let from = size - offset; from < bytes.byteLength;) from += writeSync(fd, bytes, from);
+      const end = Math.min(bytes.byteLength, this.#maxBytes - offset);
+      for (let from = size - offset; from < end;) from += writeSync(fd, bytes, from, end - from);
     } finally {
       closeSync(fd);
     }

@@ -14,6 +14,7 @@ export interface RemoteBodyDeps {
   clock: Clock;
   timeScale: number;
   log: Log;
+  logLimitBytes: number;
 }
 
 const AGAIN_MS = 2_000;
@@ -23,7 +24,7 @@ const STOP_TRIES = 3;
 /** @param name of its directory there. @param signal the daemon goes; what runs goes on. */
 export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, signal: AbortSignal): Body {
   const { store, hand, follower, clock, timeScale, log } = deps;
-  const mirror = new Mirror(store.paths(attempt));
+  const mirror = new Mirror(store.paths(attempt), deps.logLimitBytes);
   const over = Promise.withResolvers<Death | "unbegun">();
   let rebooted = false;
   const abort = (): void => over.resolve("runner_died");

@@ -37,6 +37,19 @@ describe.each([
     expect(found.ok && found.value.get("printf")?.path).toMatch(/^\/.*\/printf$/);
   });
 
+  test("a directory is the one that was named, whatever is in its name", async () => {
+    const rig = await RemoteRig.open({ shell });
+    const hand = new Hand(rig.line, "");
+    const never = new AbortController().signal;
+    const odd = path.join(rig.home, String.raw`a\tb\nc\0d\ce $(x) 'q'`);
+    expect(await hand.ensure(odd, never)).toEqual({ ok: true, value: { path: odd, created: true } });
+    const file = path.join(rig.home, String.raw`f\ce`);
+    writeFileSync(file, "");
+    expect(await hand.ensure(path.join(file, "below"), never)).toMatchObject({
+      error: { code: "workspace_error", detail: `The directory '${file}/below' cannot be made.` },
+    });
+  });
+
   test("a log that is gone there keeps nobody from hearing of the end", async () => {
     const rig = await RemoteRig.open({ shell });
     const { task, open } = await waiting(rig, "exit 3");

@@ -51,7 +51,7 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
     store.noteLaunch(attempt, { ...plan.note, bootId: deps.bootId, remote: name }, undefined);
     // From here on it may have begun.
     await store.keepLaunch(attempt);
-    const mirror = new Mirror(store.paths(attempt));
+    const mirror = new Mirror(store.paths(attempt), deps.logLimitBytes);
     mirror.begin();
     passed("noted");
     logs.open(attempt, fence, store.paths(attempt).log, knownSecrets(plan.secrets));

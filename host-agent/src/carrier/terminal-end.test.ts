@@ -33,3 +33,15 @@ test("of a mark that was cut off with its connection nothing meets the next one"
   expect(mark.push(Buffer.from(`y${MARK}`)).toString()).toBe("y");
   expect(mark.end).toEqual({ type: "exited", code: 3 });
 });
+
+test("what begins like a mark and never ends as one is output like any other, and is not gathered", () => {
+  const mark = new EndMark("ses_one");
+  const start = "\u001B]7717;ses_one;";
+  const flood = "x".repeat(100_000);
+  expect(mark.push(Buffer.from(start)).toString()).toBe("");
+  expect(mark.push(Buffer.from(flood)).toString()).toBe(start + flood);
+  expect(mark.end).toBeUndefined();
+  // A mark behind it counts.
+  expect(mark.push(Buffer.from(`${start}${MARK}`)).toString()).toBe(start);
+  expect(mark.end).toEqual({ type: "exited", code: 3 });
+});

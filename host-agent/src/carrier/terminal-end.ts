@@ -6,6 +6,8 @@ export type RemoteProgramEnd = { type: "exited"; code: number } | { type: "gone"
 const ESC = "\u001B";
 const BEL = "\u0007";
 const NUMBER = 7717;
+/** Far more than `gone` or a code. */
+const MAX_WORD = 8;
 /** For `printf` of a shell; `$1` is an exit code, or `gone`. */
 export const printfMark = (session: string): string => `\\033]${NUMBER};${session};%s\\007`;
 
@@ -30,7 +32,13 @@ export class EndMark {
     const at = all.indexOf(this.#start);
     if (at === -1) return this.#keep(all, all.length - overlap(all, this.#start));
     const close = all.indexOf(BEL, at);
-    if (close === -1) return this.#keep(all, at);
+    if (close === -1 && all.length - at <= this.#start.length + MAX_WORD) return this.#keep(all, at);
+    // Too long for a mark: what is behind its beginning may hold one.
+    if (close === -1 || close - at > this.#start.length + MAX_WORD) {
+      const behind = at + this.#start.length;
+      this.#held = Buffer.alloc(0);
+      return Buffer.concat([all.subarray(0, behind), this.push(all.subarray(behind))]);
+    }
     const word = all.toString("latin1", at + this.#start.length, close);
     this.#end = /^\d{1,3}$/.test(word) ? { type: "exited", code: Number(word) } : { type: "gone" };
     this.#held = Buffer.alloc(0);

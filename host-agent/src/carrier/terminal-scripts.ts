@@ -50,7 +50,7 @@ export function prepareScript(program: RemoteProgram, keep: "may" | "must" | "ne
   const { session, cwd, argv } = program;
   return `set -u
 umask 077
-refuse() { echo "refused $*"; exit 0; }
+refuse() { printf '%s\\n' "refused $*"; exit 0; }
 ${here(session)}
 cwd=${quote(cwd)} name=${quote(argv[0])}
 [ -d "$cwd" ] || refuse remote_directory_missing cwd "The directory '$cwd' does not exist there."
