@@ -346,8 +346,7 @@ export class CarriedHost {
         const looked = await this.#look(signal);
         return looked.ok ? ok({ types: await this.#tellInventory() }) : looked;
       },
-      readFiles: (frame, blob) =>
-        readFilesThere(frame, { shell: this.#deps.shell, policy, facts: this.#facts ?? facts, signal }, blob),
+      readFiles: (frame, blob) => readFilesThere(frame, { shell: this.#deps.shell, policy, facts: this.#facts ?? facts, signal }, blob),
       checkHost: () => Promise.resolve(err(maestroError("type_unknown", "A remote host reaches no others."))),
       welcome: (frame) => {
         this.#draining = frame.draining;
