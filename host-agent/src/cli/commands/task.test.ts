@@ -63,6 +63,7 @@ describe("task status", { timeout: 30_000 }, () => {
     expect(JSON.parse(piped.stdout)).toMatchObject({ id: TASK, status: "queued" });
     expect(piped.stdout.trimEnd()).not.toContain("\n");
     expect(await cli(`task status ${TASK} --json`)).toEqual(piped);
+    expect((await cli(`task status ${TASK} --format table`)).stdout).toMatch(/^status +queued$/m);
     expect(await cli(`task status ${TASK} -q`)).toMatchObject({ stdout: `${TASK}\n` });
     const seen = await cli(`task status ${TASK}`, atTerminal);
     expect(seen).toMatchObject({ code: 0, stderr: "" });

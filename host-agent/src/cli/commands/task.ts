@@ -45,9 +45,9 @@ const workText = ({ prompt, command }: Task): string => prompt ?? (command ?? []
 
 const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
-/** What a script reads is an object, whatever it is told by flags. */
-async function showOne({ out, io }: Context, client: ApiClient, task: Task & { attempts?: Attempt[] }): Promise<void> {
-  if (out.mode === "table" && !io.stdout.isTTY) return out.record(task, undefined);
+/** What a script reads is an object, unless it asks for a table. */
+async function showOne({ out, io, globals }: Context, client: ApiClient, task: Task & { attempts?: Attempt[] }): Promise<void> {
+  if (out.mode === "table" && globals.format !== "table" && !io.stdout.isTTY) return out.record(task, undefined);
   const stored = out.mode === "table" && task.targets.length === 1 ? await storedOf(client, task.attempts?.at(-1)) : undefined;
   out.one(task, () => [...taskText(out, task, io.nowMs(), stored), ...attemptsText(out, task.attempts ?? [])], task.id);
 }
