@@ -6,6 +6,7 @@ import { auditRoutes } from "./routes/audit.ts";
 import { bootstrapRoutes } from "./routes/bootstrap.ts";
 import { descriptionRoutes } from "./routes/description.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { groomRoutes } from "./routes/grooms.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { hostFileRoutes } from "./routes/host-files.ts";
 import { hostRoutes } from "./routes/hosts.ts";
@@ -36,6 +37,7 @@ export const app = mountRoutes({
   ...joinRoutes,
   ...agentRoutes,
   ...agentTypeRoutes,
+  ...groomRoutes,
   ...sessionRoutes,
   ...socketRoutes,
   ...taskRoutes,

@@ -103,6 +103,8 @@ export const MAX_SECRETS = 200;
 /** Of one attempt together: they travel in one control frame. */
 export const MAX_SEALED_BYTES = 32 * KiB;
 
+/** [SSH24] */
+export const GROOM_TIMEOUT_MS = 5 * 60_000;
 /** Of a directory, in one answer. */
 export const MAX_LISTED_FILES = 1000;
 /** Of a file, in one answer. */

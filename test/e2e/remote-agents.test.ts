@@ -3,10 +3,13 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { Groom } from "@maestro/shared/contract/grooms";
 import { HostFiles } from "@maestro/shared/contract/host-files";
 import { Product } from "../support/maestro.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
 import { lacking } from "../support/system.ts";
+import { taskEnds } from "../support/tasks.ts";
+import { poll } from "../support/wait.ts";
 
 const missing = lacking("sshd");
 
@@ -14,6 +17,10 @@ const missing = lacking("sshd");
 const CLI = `#!/bin/sh
 prompt=$(cat)
 say() { printf '{"type":"result","subtype":"success","is_error":false,"result":"%s","session_id":"s1","num_turns":1,"usage":{}}\\n' "$1"; }
+if [ "$prompt" = slowly ]; then
+  printf '{"type":"assistant","session_id":"s1","message":{"role":"assistant","content":[{"type":"text","text":"so far this"}]}}\\n'
+  sleep 1000
+fi
 say "$0 in $PWD with $COLOUR: $prompt ($*)"
 `;
 
@@ -62,6 +69,24 @@ describe.skipIf(missing !== undefined)(`agents here and there${missing === undef
       expect(listed.op === "list" && listed.entries.map(({ name }) => name)).toEqual([".local", ".maestro-remote", "a file", "work"]);
       const [linked] = (await product.api.hosts()).filter(({ transport }) => transport === "link");
       expect(await files(linked?.id ?? "", "stat", own)).toMatchObject({ entry: { name: "claude-next", kind: "file", mode: "0755" } });
+
+      // Asked once, with less than it may do otherwise.
+      const groomed = await run("agent", "groom", "one", "--prompt", "what is left?");
+      expect(groomed).toContain(`${there} in ${join(machine.home, "work")} with blue: what is left? (`);
+      expect(groomed).toContain("--permission-mode plan");
+      const begun = await product.api.call(Groom, "POST", "/api/v1/agents/one/groom", { prompt: "slowly", timeoutMs: 3000 });
+      expect(begun.id).toMatch(/^groomer-[0-9a-f-]{36}$/);
+      const groom = () => product.api.call(Groom, "GET", `/api/v1/grooms/${begun.id}`);
+      // Before its end, though its log is short.
+      const midway = await poll("some of it", async () => ((await groom()).progress.bytesReceived > 0 ? groom() : undefined), {
+        timeoutMs: 30_000,
+      });
+      expect(midway).toMatchObject({ status: "running", progress: { chunkCount: 1 } });
+      const over = await poll("its end", async () => ((await groom()).status === "running" ? undefined : groom()), { timeoutMs: 30_000 });
+      expect(over).toMatchObject({ status: "done", text: "so far this", partial: true, reason: { code: "timeout" } });
+      const dropped = await product.api.call(Groom, "POST", "/api/v1/agents/one/groom", { prompt: "slowly" });
+      expect((await product.api.request("DELETE", `/api/v1/grooms/${dropped.id}`)).status).toBe(204);
+      expect(await taskEnds(product.api, dropped.id)).toMatchObject({ status: "cancelled" });
 
       await run("agent", "set", "one", "--bin", "~/none");
       const absent = await product.cli(["task", "dispatch", "hello", "--to", "one", "--sync"]);

@@ -16,7 +16,10 @@ import { schedulerOf } from "../objects/scheduler-call.ts";
 import { secretNotFound } from "../objects/scheduler/secret-store.ts";
 import { agentNameWithinReach, hostNameWithinReach } from "./placed-sessions.ts";
 
-type Submission = RouteContext<"taskCreate">;
+type Submission = Pick<
+  RouteContext<"taskCreate">,
+  "env" | "config" | "db" | "fleet" | "feed" | "principal" | "body" | "nowMs" | "random" | "repeatable" | "repeatableId"
+>;
 
 /** Throws what is wrong with it. */
 export async function newTask(rx: Submission, by: Actor): Promise<NewTask & { body: { id: string } }> {

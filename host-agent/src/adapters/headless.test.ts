@@ -151,3 +151,34 @@ describe("what cannot be started is refused with its reason", () => {
     expect(launchReason({ code: "prompt_too_large", detail: "d" })).toEqual({ code: "spawn_failed", detail: "d" });
   });
 });
+
+describe("[SSH24] what may read only", () => {
+  const held = { permissions: "plan" } as const;
+  const risky = {
+    agent: { ...agent, args: ["--dangerously-skip-permissions"], env: { OPENCODE_PERMISSION: "{}", KILO_PERMISSION: "{}" } },
+  };
+
+  test.each([
+    ["claude", "--permission-mode plan"],
+    ["codex", "--sandbox read-only"],
+    ["gemini", "--approval-mode plan"],
+    ["qwen", "--approval-mode plan"],
+    ["copilot", "--deny-tool write --deny-tool shell"],
+    ["aider", "--chat-mode ask"],
+    ["opencode", "--agent plan"],
+  ] as const)("%s is held to it by %s, whatever its type and the agent's arguments say", (name, words) => {
+    const { argv } = planned(name, { permissions: "full", mode: "build" }, { ...held, ...risky }, true);
+    expect(argv.join(" ")).toContain(words);
+    expect(argv).not.toContain("--dangerously-skip-permissions");
+    expect(argv).not.toContain("build");
+  });
+
+  test.each(["opencode", "kilo"] as const)("%s is told so in its environment, and no variable of the agent's says otherwise", (name) => {
+    const { env } = planned(name, { permissions: "full", mode: "code" }, { ...held, ...risky });
+    expect(env[`${name.toUpperCase()}_PERMISSION`]).toContain('"edit":"deny"');
+  });
+
+  test.each(["shell", "custom", "amp"] as const)("%s cannot be held to it, and is refused", (name) => {
+    expect(plan(name, {}, held)).toMatchObject({ ok: false, error: { code: "policy_denied", field: "to" } });
+  });
+});

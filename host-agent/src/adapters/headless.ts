@@ -57,15 +57,19 @@ export function planHeadless(
   if (prompt === undefined) return err(maestroError("field_missing", "Neither a prompt nor a command is given.", { field: "prompt" }));
   if (type === undefined || agent === undefined)
     return err(maestroError("target_missing", "A prompt needs an agent that understands it.", { field: "to" }));
+  const held = spec.permissions === "plan";
+  const refusal = held ? refuseReadOnly(adapter) : undefined;
+  if (refusal !== undefined) return err(refusal);
   const request = {
     prompt,
     model: spec.model ?? agent.model,
-    mode: spec.mode ?? type.mode,
-    permissions: type.permissions,
+    mode: held ? readOnlyMode(adapter, type) : (spec.mode ?? type.mode),
+    permissions: held ? ("plan" as const) : type.permissions,
     version: program?.version,
     cwd,
     resume: spec.resumeSession,
-    args: agent.args,
+    // Nearly every CLI has one that lifts its restrictions.
+    args: held ? [] : agent.args,
     root,
   };
   switch (adapter.name) {
@@ -86,8 +90,36 @@ export function planHeadless(
       const { args, env: own, stdin } = launch.value;
       const binary = adapter.binaries.length === 0 ? ok(args.length === 0 ? ["/bin/sh"] : []) : programOf(adapter, program);
       if (!binary.ok) return binary;
-      return ok({ argv: [...binary.value, ...args], env: { ...own, ...env }, ...(stdin === undefined ? {} : { stdin }) });
+      return ok({
+        argv: [...binary.value, ...args],
+        env: held ? { ...env, ...own } : { ...own, ...env },
+        ...(stdin === undefined ? {} : { stdin }),
+      });
     }
+  }
+}
+
+/** One of a mode of its own may be more than it says; Kilo Code does nothing without one, and its variable holds in each. */
+const readOnlyMode = (adapter: Adapter, type: AgentType): string | undefined => (adapter.name === "kilo" ? type.mode : undefined);
+
+function refuseReadOnly({ name, title }: Adapter): MaestroError | undefined {
+  switch (name) {
+    case "shell":
+    case "custom":
+    case "amp":
+      return maestroError("policy_denied", `${title} cannot be held to reading only.`, {
+        field: "to",
+        hint: "Ask an agent of claude, codex, opencode, kilo, gemini, aider, copilot or qwen.",
+      });
+    case "claude":
+    case "codex":
+    case "opencode":
+    case "kilo":
+    case "gemini":
+    case "aider":
+    case "copilot":
+    case "qwen":
+      return undefined;
   }
 }
 

@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 import * as access from "./commands/access.ts";
 import * as agent from "./commands/agent.ts";
 import { agentHealth } from "./commands/agent-health.ts";
+import { agentGroom } from "./commands/agent-groom.ts";
 import { agentReset } from "./commands/agent-reset.ts";
 import { agentSet } from "./commands/agent-set.ts";
 import { cleanup, workspaceClean } from "./commands/cleanup.ts";
@@ -67,6 +68,7 @@ export const COMMANDS: readonly Command[] = [
   agent.agentStop,
   agent.agentRestart,
   agentReset,
+  agentGroom,
   agent.agentAttach,
   agent.agentRemove,
   agentHealth,

@@ -5,6 +5,7 @@
 import * as z from "zod";
 import { MAX_PAGE_ITEMS, MAX_SMALL_PAGE_ITEMS } from "../limits.ts";
 import type { Role, Scope } from "./access.ts";
+import { Groom, GroomBody } from "./grooms.ts";
 import { FilesQuery, HostFiles } from "./host-files.ts";
 import * as remote from "./remote-hosts.ts";
 import * as r from "./resources.ts";
@@ -98,6 +99,9 @@ export const ROUTES = {
   agentStop: { method: "POST", path: "/api/v1/agents/:id/stop", access: user("operator", "agents:write"), summary: "End the agent's session", body: r.AgentStop, result: r.Agent, tag: "agents" },
   agentRestart: { method: "POST", path: "/api/v1/agents/:id/restart", access: user("operator", "agents:write"), summary: "Stop, then start", body: r.AgentStart, result: r.Session, tag: "agents" },
   agentReset: { method: "POST", path: "/api/v1/agents/:id/reset", access: user("operator", "agents:write"), summary: "Stop the agent, empty its workspace, fill it again from its type's template", body: r.AgentStop, result: r.AgentReset, tag: "agents" },
+  agentGroom: { method: "POST", path: "/api/v1/agents/:id/groom", access: user("operator", "tasks:write"), summary: "Ask the agent's CLI once, read-only, for what it knows, as text", body: GroomBody, result: Groom, status: 201, tag: "agents" },
+  groom: { method: "GET", path: "/api/v1/grooms/:id", access: user("viewer", "tasks:read"), summary: "How far a groom is, and its text", result: Groom, tag: "agents" },
+  groomCancel: { method: "DELETE", path: "/api/v1/grooms/:id", access: user("operator", "tasks:cancel"), summary: "Cancel a groom", status: 204, tag: "agents" },
 
   // sessions
   sessions: { method: "GET", path: "/api/v1/sessions", access: user("viewer", "terminals:read"), summary: "List sessions", query: smallPage.extend({ host: z.string().max(63).optional() }), result: r.list(r.Session), tag: "sessions" },

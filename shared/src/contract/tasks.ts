@@ -143,6 +143,8 @@ export const TaskBody = z.strictObject({
   forwardAgent: z.boolean().optional(),
   model: z.string().max(128).optional(),
   mode: z.string().max(64).optional(),
+  /** `plan`: it may read and answer, whatever its type may do besides. Agents whose CLI cannot be held to that are refused. */
+  permissions: z.literal("plan").optional(),
   description: z.string().max(1024).optional(),
   labels: Labels.optional(),
   /** At most `limit` tasks of one name run at a time. */

@@ -46,6 +46,8 @@ export const AttemptSpec = z.object({
   forwardAgent: z.boolean().optional(),
   model: z.string().max(128).optional(),
   mode: z.string().max(64).optional(),
+  /** Less than its type may do. */
+  permissions: z.literal("plan").optional(),
   timeoutMs: z.int().min(1),
   heartbeatTimeoutMs: z.int().min(1).optional(),
   /** Set for what may be run again elsewhere: the runner ends itself when its lease was not touched for so long. */

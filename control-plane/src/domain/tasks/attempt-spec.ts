@@ -40,6 +40,7 @@ export function attemptSpec({ task, target, attempt, spec: { body, agents }, pro
     ...(body.forwardAgent === true ? { forwardAgent: true } : {}),
     ...(body.model === undefined ? {} : { model: body.model }),
     ...(body.mode === undefined ? {} : { mode: body.mode }),
+    ...(body.permissions === undefined ? {} : { permissions: body.permissions }),
     timeoutMs: task.timeoutMs,
     ...(body.heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs: body.heartbeatTimeoutMs }),
     ...(task.idempotent && task.onLost === "retry" ? { stopAfterMs } : {}),
