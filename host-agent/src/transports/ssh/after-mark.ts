@@ -2,10 +2,13 @@
 
 /** More than this before the mark is no greeting. */
 const MAX_NOISE_BYTES = 256 * 1024;
+/** For people, and a mark that comes in pieces. */
+const KEPT_BYTES = 1024;
 
 export class AfterMark {
   readonly #mark: Buffer;
   #noise = Buffer.alloc(0);
+  #dropped = 0;
   #pid: number | undefined;
 
   constructor(mark: Buffer) {
@@ -19,11 +22,11 @@ export class AfterMark {
 
   /** What came instead, for people: its end. */
   get noise(): string {
-    return this.#noise.subarray(-1024).toString("utf8").trim();
+    return this.#noise.subarray(-KEPT_BYTES).toString("utf8").trim();
   }
 
   get tooMuch(): boolean {
-    return this.#pid === undefined && this.#noise.length > MAX_NOISE_BYTES;
+    return this.#pid === undefined && this.#dropped > MAX_NOISE_BYTES;
   }
 
   /** The part of it that counts. */
@@ -33,7 +36,8 @@ export class AfterMark {
     const at = all.indexOf(this.#mark);
     const end = at === -1 ? -1 : all.indexOf("\n", at);
     if (end === -1) {
-      this.#noise = all;
+      this.#dropped += Math.max(0, all.length - KEPT_BYTES);
+      this.#noise = Buffer.from(all.subarray(-KEPT_BYTES));
       return Buffer.alloc(0);
     }
     this.#pid = Number(all.toString("latin1", at + this.#mark.length, end));

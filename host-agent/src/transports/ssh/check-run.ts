@@ -29,6 +29,9 @@ type Begin = (script: string, sinks: Sinks) => Promise<Result<Looking>>;
 const LOOK_MS = 40_000;
 /** A section is a few lines. */
 const MAX_SAID_CHARS = 256 * 1024;
+/** Far above what the script asks about. */
+const MAX_FIELDS = 256;
+const MAX_VALUE_CHARS = 1024;
 
 const WAY = ["name", "tcp", "host-key", "authentication"] as const;
 const SECTIONS = CHECKS.filter((name): name is SectionName => !WAY.some((step) => step === name));
@@ -127,7 +130,8 @@ export class CheckRun {
       const section = SECTIONS.find((one) => one === name);
       if (section === undefined || field === undefined || found.get(section)?.has("end") === true) return;
       const fields = found.get(section) ?? new Map<string, string>();
-      found.set(section, fields.set(field, value.join(" ")));
+      if (fields.size >= MAX_FIELDS && field !== "end") return;
+      found.set(section, fields.set(field, value.join(" ").slice(0, MAX_VALUE_CHARS)));
       if (field === "end") told(section, fields);
     }
   }
