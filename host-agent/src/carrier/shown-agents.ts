@@ -112,6 +112,7 @@ export function createShownAgents({ open, script, clock, timeScale, log }: Shown
         begun.end();
         return opened;
       }
+      log.info("a remote attempt may use this machine's ssh-agent", { name });
       void renew(name, opened.value, begun.signal);
       return ok(undefined);
     },
