@@ -108,6 +108,7 @@ export const ERRORS = {
   host_exists: row(409, 10, "Host exists"),
   host_unreachable: row(503, 3, "Host unreachable", true),
   host_carries: row(409, 10, "Host carries others"),
+  host_busy: row(409, 10, "Work runs on the host"),
   host_draining: row(409, 10, "Host is draining"),
   agent_not_found: row(404, 9, "Agent not found"),
   agent_exists: row(409, 10, "Agent exists"),

@@ -18,8 +18,16 @@ import {
   type TestHost,
 } from "./access-fleet.ts";
 import { beforeFetch } from "./support/before-fetch.ts";
+import type { FakeHost } from "./support/fake-host.ts";
 import { LINK, linkedFleet, linkUp, upgrade } from "./support/linked-fleet.ts";
 
+interface Running {
+  id: string;
+  fence: number;
+}
+type Api = Awaited<ReturnType<typeof linkedFleet>>["api"];
+
+const SHA_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const HOSTS = "/api/v1/hosts";
 const CARRIED = `${HOSTS}/self/carried`;
 const SEALING_KEY = `CQ${"A".repeat(41)}`;
@@ -55,6 +63,25 @@ async function carry(carrier: TestHost, id: string, keys: Keypair, by: Keypair =
 
 const carriedBy = async (host: TestHost): Promise<{ id: string; name: string; record: object }[]> =>
   (await json(call(CARRIED, { headers: { authorization: await host.authorization("GET", CARRIED) } }))).items;
+
+/** A task on it that runs until the host says how it ended. */
+async function runOn(api: Api, link: FakeHost): Promise<Running> {
+  link.answers.set("task.offer", () => ({ answer: "accepted" }));
+  link.answers.set("task.start", () => ({
+    status: { state: "running", startedMs: Date.now(), pid: 7, workspace: "/tmp/w", logBytes: 0 },
+  }));
+  link.say({ t: "attempts", items: [], first: true, more: false });
+  expect((await api("/api/v1/tasks", { body: { id: "t1", command: ["true"], on: { host: "gpu" } } })).status).toBe(201);
+  await expect.poll(async () => (await json(api("/api/v1/tasks/t1"))).status).toBe("running");
+  const [attempt] = (await json(api("/api/v1/tasks/t1"))).attempts;
+  return attempt;
+}
+
+const endOf = ({ id, fence }: Running): object => ({
+  attempt: id,
+  fence,
+  status: { state: "ended", end: { outcome: "completed", exitCode: 0, endedMs: Date.now(), log: { bytes: 0, sha256: SHA_OF_NOTHING } } },
+});
 
 async function remoteFleet() {
   const linked = await linkedFleet();
@@ -347,6 +374,33 @@ describe("[LK10] carried links", () => {
     expect((await upgrade(LINK, { authorization })).status).toBe(101);
   });
 
+  test("a carrier that lets go of a host makes it stale at once, and what is switched off is lost", async () => {
+    const { host, remote, patch, api } = await remoteFleet();
+    const keys = await keypair();
+    await carry(host, remote.id, keys);
+    const carried = testHost(remote.id, "gpu", keys);
+    const status = async (): Promise<string> => (await json(api(`${HOSTS}/gpu`))).status;
+    const listed = async (): Promise<string> => (await json(api(HOSTS))).items.find(({ name }: { name: string }) => name === "gpu").status;
+    const first = await linkUp(carried);
+    first.close(1001);
+    await expect.poll(status).toBe("stale");
+    expect(await listed()).toBe("stale");
+    await linkUp(carried);
+    expect([await status(), await listed()]).toEqual(["online", "online"]);
+    expect(await json(patch({ enabled: false }))).toMatchObject({ status: "lost", enabled: false });
+    expect([await status(), await listed()]).toEqual(["lost", "lost"]);
+    const told = await (await api("/api/v1/events?follow=false&limit=100")).text();
+    expect(told.match(/^event: host\.stale$/gm)).toHaveLength(2);
+  });
+
+  test("a host that joined by itself is online for a while after its goodbye", async () => {
+    const { link, api } = await linkedFleet();
+    link.close(1001);
+    await link.closed;
+    await expect.poll(async () => (await json(api("/api/v1/sessions", { body: { host: "builder" } }))).code).toBe("host_unreachable");
+    expect((await json(api(`${HOSTS}/builder`))).status).toBe("online");
+  });
+
   test("a link that was on its way while the host went to another carrier comes too late", async () => {
     const { fleet, host, remote, patch } = await remoteFleet();
     await joinHost(fleet, "second");
@@ -382,5 +436,64 @@ describe("[LK10] carried links", () => {
       call(path, { headers: { authorization }, body: { signingKey: (await keypair()).publicKey, proof: "x" } }),
       "host_forbidden",
     );
+  });
+});
+
+describe("a remote host on which a task runs", () => {
+  async function busyFleet() {
+    const base = await remoteFleet();
+    await joinHost(base.fleet, "second");
+    const keys = await keypair();
+    await carry(base.host, base.remote.id, keys);
+    const link = await linkUp(testHost(base.remote.id, "gpu", keys));
+    const attempt = await runOn(base.api, link);
+    return { ...base, link, attempt };
+  }
+
+  test.each<[string, object]>([
+    ["another carrier", { via: "second" }],
+    ["being switched off", { enabled: false }],
+    ["another address", { address: "10.0.0.6" }],
+    ["another port", { port: 22 }],
+    ["another user", { user: "root" }],
+    ["another transport", { transport: "tailscale" }],
+    ["a container", { container: "box" }],
+    ["another way", { options: { ProxyJump: "bastion" } }],
+    ["the carrier's ssh_config", { sshConfig: true }],
+  ])("%s is refused with what runs, and changes nothing", async (_what, change) => {
+    const { api, patch, link, attempt } = await busyFleet();
+    const before = await json(api(`${HOSTS}/gpu`));
+    expect(await refusal(patch({ cwd: "/srv", ...change }), "host_busy")).toMatchObject({
+      status: 409,
+      detail: "On host 'gpu' a task runs: t1.",
+      hint: expect.stringContaining("maestro task cancel t1"),
+      tasks: ["t1"],
+      attempts: [attempt.id],
+    });
+    const { lastSeenAt: _seen, ...after } = await json(api(`${HOSTS}/gpu`));
+    expect(before).toMatchObject(after);
+    expect(link.socket.readyState).toBe(WebSocket.READY_STATE_OPEN);
+  });
+
+  test("it is not removed, what does not move it is changed, and all of it may be done once the task has ended", async () => {
+    const { api, patch, link, attempt } = await busyFleet();
+    expect(await refusal(api(`${HOSTS}/gpu`, { method: "DELETE" }), "host_busy")).toMatchObject({ tasks: ["t1"] });
+    const harmless = { cwd: "~/x", env: { A: "1" }, container: "auto", via: "builder", enabled: true, options: { ConnectTimeout: "30" } };
+    expect((await patch(harmless)).status).toBe(200);
+    link.say({ t: "task.status", report: endOf(attempt) });
+    await expect.poll(async () => (await json(api("/api/v1/tasks/t1"))).status).toBe("completed");
+    expect((await patch({ via: "second", address: "10.0.0.6" })).status).toBe(200);
+    expect((await api(`${HOSTS}/gpu`, { method: "DELETE" })).status).toBe(204);
+  });
+
+  test("one that cannot be reached may be given another address, and no other carrier", async () => {
+    const { api, patch, link } = await busyFleet();
+    link.close(1001);
+    await link.closed;
+    await expect.poll(async () => (await json(api(`${HOSTS}/gpu`))).status).toBe("stale");
+    expect((await patch({ address: "10.0.0.6" })).status).toBe(200);
+    await refusal(patch({ via: "second" }), "host_busy");
+    await refusal(patch({ enabled: false }), "host_busy");
+    await refusal(api(`${HOSTS}/gpu`, { method: "DELETE" }), "host_busy");
   });
 });

@@ -104,8 +104,10 @@ export class HostRelay extends DurableObject<Env> implements RelayForTasks {
     if (viewer !== undefined) {
       this.#viewers.forget(viewer);
       this.#rooms.leave(viewer, goodbye);
-    } else if (this.#link.isCurrent(socket)) this.#link.closed(socket);
-    else this.#goneAsleep(readAttachment(socket), goodbye, this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0);
+    } else if (this.#link.isCurrent(socket)) {
+      this.#link.closed(socket);
+      if (goodbye) this.#letGo();
+    } else this.#goneAsleep(readAttachment(socket), goodbye, this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0);
   }
 
   /** Its closing is what woke the object, so it was not found among the sockets that are left. */
@@ -118,7 +120,13 @@ export class HostRelay extends DurableObject<Env> implements RelayForTasks {
       const seenMs = Math.max(pingedMs, attachment.acceptedMs, this.#presence.lastSeenMs ?? 0);
       this.#presence.down(seenMs);
       this.#parts.tasks.down(seenMs, false);
+      if (goodbye) this.#letGo();
     }
+  }
+
+  /** A carrier says goodbye when it cannot reach the host any more, or is to reach it otherwise; a machine, when it begins anew. */
+  #letGo(): void {
+    if (this.#store.get("linkKey") !== undefined) this.#presence.letGo();
   }
 
   // ---- alarm --------------------------------------------------------------------------------
@@ -229,6 +237,7 @@ export class HostRelay extends DurableObject<Env> implements RelayForTasks {
     this.#store.set("linkKey", key);
     this.#store.set("last", undefined);
     this.#link.drop(CLOSE.credential, "host_unknown");
+    this.#presence.letGo();
   }
 
   /** [LK9] Calls of a burst overtake each other; and who has no link asks nobody: the next one brings the version. */

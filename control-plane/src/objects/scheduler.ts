@@ -30,6 +30,8 @@ import { inReach } from "./scheduler/task-finder.ts";
 
 /** [TK4] With something to spare; a host that is away takes longer than anybody waits. */
 const STOPPED_WITHIN_MS = 30_000;
+/** Of what runs on a host, in a refusal. */
+const MAX_NAMED = 10;
 
 export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   /** Tests move it; everything here asks it for the time. */
@@ -187,6 +189,11 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     const phase = last.targets.find((target) => target.agent?.id === agent)?.phase;
     const reason = phase?.at === "ended" ? phase.reason?.code : undefined;
     return { running, last: { task: last.id, status: phase?.at === "ended" ? phase.outcome : overall(last.targets), reason } };
+  }
+
+  async runningOn(host: string): Promise<{ count: number; first: { task: string; attempt: string }[] }> {
+    const started = this.#engine.board.startedOn(host);
+    return { count: started.length, first: started.slice(0, MAX_NAMED) };
   }
 
   // ---- relays -------------------------------------------------------------------------------

@@ -5,9 +5,10 @@ import { MaestroFailure } from "@maestro/shared/errors";
 import { bumpRegistry } from "../db/fleets.ts";
 import { setHostLock, updateHost, type HostRow } from "../db/hosts.ts";
 import { markDefaultHost, updateRemoteHost, type RemoteChange } from "../db/remote-hosts.ts";
-import { changedBody, refuseRemoteFields } from "../domain/fleet/remote-host.ts";
+import { changedBody, hostBusy, refuseRemoteFields, wayChange } from "../domain/fleet/remote-host.ts";
 import { unwrap } from "../http/define-route.ts";
 import { relayOf } from "../objects/relay-call.ts";
+import { schedulerOf } from "../objects/scheduler-call.ts";
 import type { Asking } from "./placed-sessions.ts";
 import { carrierFor, setLinkKey } from "./remote-hosts.ts";
 
@@ -43,11 +44,28 @@ async function remoteChange(rx: Asking, host: HostRow, patch: HostPatch): Promis
   }
   const edited = Object.values(fields).some((value) => value !== undefined);
   if (!edited && via === undefined && enabled === undefined) return undefined;
-  return {
+  const change: Reached = {
     ...(edited ? { record: unwrap(checkRemote(changedBody(host.record, fields))) } : {}),
     ...(via === undefined ? {} : { via: (await carrierFor(rx, via)).id }),
     ...(enabled === undefined ? {} : { enabled }),
   };
+  switch (wayChange({ ...host, record: host.record }, change)) {
+    case "stays":
+      return change;
+    case "moves":
+      // One that cannot be reached as its record says is edited so that it, and what runs there, can be.
+      if (await relayOf(rx.env, rx.fleet, host.id).linked()) await refuseBusy(rx, host);
+      return change;
+    case "leaves":
+      await refuseBusy(rx, host);
+      return change;
+  }
+}
+
+/** What runs on a remote host is known to its carrier only: without it, it would be lost. */
+export async function refuseBusy(rx: Asking, host: HostRow): Promise<void> {
+  const running = await schedulerOf(rx).runningOn(host.id);
+  if (running.count > 0) throw new MaestroFailure(hostBusy(host.name, running));
 }
 
 async function changeRemote(rx: Asking, host: HostRow, { name, labels }: HostPatch, change: Reached): Promise<HostRow> {

@@ -7,7 +7,7 @@ import { mayTouchHost } from "../domain/access/permissions.ts";
 import { defineRoutes } from "../http/define-route.ts";
 import { relayOf } from "../objects/relay-call.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
-import { changeHost } from "./host-changes.ts";
+import { changeHost, refuseBusy } from "./host-changes.ts";
 import { carriersOf, hostView } from "./host-views.ts";
 import { hostFor, hostNameWithinReach, wholeHost, type Asking } from "./placed-sessions.ts";
 import { MAX_ASKED_HOSTS, presentOf } from "./present-hosts.ts";
@@ -58,6 +58,7 @@ export const hostRoutes = defineRoutes({
   async hostRemove(rx) {
     const host = await wholeHost(rx, rx.params.id);
     await refuseCarrying(rx, host);
+    if (host.record !== null) await refuseBusy(rx, host);
     await rx.audit(host.name);
     // First the row, so that its identity is refused from here on; then what is open.
     if (!(await removeHost(rx.db, rx.fleet, host.id))) await refuseCarrying(rx, host);

@@ -46,7 +46,7 @@ export function toHost(
     id: row.id,
     name: row.name,
     transport: row.transport,
-    status: live?.presence ?? hostPresence(facts, nowMs, scale),
+    status: statusOf(row, live?.presence ?? hostPresence(facts, nowMs, scale)),
     labels: row.labels,
     draining: row.draining,
     createdAt: iso(row.createdMs),
@@ -64,6 +64,9 @@ export function toHost(
     ...(facts?.policyDigest === undefined ? {} : { policyDigest: facts.policyDigest }),
   };
 }
+
+/** Nobody reaches for one that is switched off. */
+const statusOf = ({ enabled }: HostRecord, presence: Presence): Presence => (enabled || presence === "never" ? presence : "lost");
 
 function remoteView({ record, enabled, lastCheck }: HostRecord): Partial<Host> {
   if (record === null) return {};

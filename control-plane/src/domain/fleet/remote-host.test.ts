@@ -1,7 +1,7 @@
 /** Who carries a remote host, what a change makes of its record, and what stays of a check. */
 import { expect, test } from "vitest";
 import type { CheckStep, HostCheck, RemotePatch, RemoteRecord } from "@maestro/shared/contract/remote-hosts";
-import { asCarrier, changedBody, checkNote, onlyCarrier, refuseRemoteFields } from "./remote-host.ts";
+import { asCarrier, changedBody, checkNote, hostBusy, onlyCarrier, refuseRemoteFields, wayChange } from "./remote-host.ts";
 
 const record: RemoteRecord = {
   transport: "ssh",
@@ -63,4 +63,40 @@ test("of a check stays whether it went well, and what failed first", () => {
   const of = (ok: boolean, ...steps: CheckStep[]): HostCheck => ({ ok, steps, agents: [] });
   expect(checkNote(of(true, step("warning", "slow")), 5)).toEqual({ ok: true, atMs: 5 });
   expect(checkNote(of(false, step("ok", "a"), step("failed", "b"), step("failed", "c")), 5)).toEqual({ ok: false, atMs: 5, error: "b" });
+});
+
+test.each<[string, Parameters<typeof wayChange>[1], ReturnType<typeof wayChange>]>([
+  ["nothing", {}, "stays"],
+  ["the same carrier", { via: "hst_a", enabled: true }, "stays"],
+  ["where work begins", { record: { ...record, cwd: "/srv", env: { A: "1" }, identity: "~/.ssh/k" } }, "stays"],
+  ["how long is waited", { record: { ...record, options: { ConnectTimeout: "60" } } }, "stays"],
+  ["the machine itself, said otherwise", { record: { ...record, container: "none" } }, "stays"],
+  ["a container", { record: { ...record, container: "box" } }, "moves"],
+  ["an address", { record: { ...record, address: "new" } }, "moves"],
+  ["a user", { record: { ...record, user: "root" } }, "moves"],
+  ["a jump", { record: { ...record, options: { proxyjump: "b" } } }, "moves"],
+  ["another carrier", { via: "hst_b", record: { ...record, address: "new" } }, "leaves"],
+  ["none", { enabled: false }, "leaves"],
+])("%s: what becomes of work there", (_what, change, expected) => {
+  expect(wayChange({ via: "hst_a", record, enabled: true }, change)).toBe(expected);
+});
+
+test("the port that ssh takes by itself is no other one, unless ssh_config may say so", () => {
+  const plain = { ...record, port: undefined };
+  const host = { via: "hst_a", enabled: true };
+  expect(wayChange({ ...host, record: plain }, { record: { ...plain, port: 22 } })).toBe("stays");
+  const configured = { ...plain, sshConfig: true };
+  expect(wayChange({ ...host, record: configured }, { record: { ...configured, port: 22 } })).toBe("moves");
+});
+
+test("of much that runs some is named", () => {
+  const first = [
+    { task: "t1", attempt: "att_1" },
+    { task: "t2", attempt: "att_2" },
+  ];
+  expect(hostBusy("gpu", { count: 12, first })).toMatchObject({
+    code: "host_busy",
+    detail: "On host 'gpu' 12 tasks run: t1, t2, ….",
+    extra: { tasks: ["t1", "t2"], attempts: ["att_1", "att_2"] },
+  });
 });

@@ -93,6 +93,45 @@ function replacedBy({ transport, address }: RemoteRecord, next: string): ("user"
   ];
 }
 
+/**
+ * What a change does to work that runs there. `leaves`: nobody would carry the host, or another one that knows nothing of its
+ * work. `moves`: its link may lead to another machine, or into another container.
+ */
+export function wayChange(
+  host: { via: string | null; record: RemoteRecord; enabled: boolean },
+  change: { via?: string | undefined; record?: RemoteRecord | undefined; enabled?: boolean | undefined },
+): "stays" | "moves" | "leaves" {
+  if (change.enabled === false && host.enabled) return "leaves";
+  if (change.via !== undefined && change.via !== host.via) return "leaves";
+  return change.record === undefined || placeOf(change.record) === placeOf(host.record) ? "stays" : "moves";
+}
+
+/** Of ssh_config: what decides where a connection ends. */
+const PLACE_OPTIONS = ["hostname", "port", "user", "proxyjump"];
+
+function placeOf({ transport, address, user, port, sshConfig, options, container }: RemoteRecord): string {
+  const leading = Object.entries(options).flatMap(([name, value]) =>
+    PLACE_OPTIONS.includes(name.toLowerCase()) ? [`${name.toLowerCase()}=${value}`] : [],
+  );
+  const ownPort = sshConfig ? port : (port ?? DEFAULT_PORT);
+  return JSON.stringify([transport, address, user, ownPort, sshConfig, leading.sort(), container === "auto" ? "none" : container]);
+}
+
+const DEFAULT_PORT = 22;
+
+/** @param count how many run; `first` are some of them. */
+export function hostBusy(
+  name: string,
+  { count, first }: { count: number; first: readonly { task: string; attempt: string }[] },
+): MaestroError {
+  const tasks = [...new Set(first.map(({ task }) => task))];
+  const runs = count === 1 ? "a task runs" : `${count} tasks run`;
+  return maestroError("host_busy", `On host '${name}' ${runs}: ${tasks.join(", ")}${count > first.length ? ", …" : ""}.`, {
+    hint: `Wait until they have ended, or cancel them (maestro task cancel ${tasks[0] ?? "<task>"}); maestro host drain ${name} keeps others away.`,
+    extra: { tasks, attempts: first.map(({ attempt }) => attempt) },
+  });
+}
+
 /** What of a check stays with the host. */
 export function checkNote({ ok: reached, steps }: HostCheck, atMs: number): { ok: boolean; atMs: number; error?: string } {
   const failed = steps.find(({ state }) => state === "failed");

@@ -159,6 +159,10 @@ export class Board {
     this.#settle(nowMs);
   }
 
+  startedOn(host: string): { task: string; attempt: string }[] {
+    return this.#ground.startedOn(host).map(({ task, phase }) => ({ task: task.id, attempt: phase.attempt.id }));
+  }
+
   // ---- hosts --------------------------------------------------------------------------------
 
   hostUp(host: Omit<HostState, "up" | "doubted" | "ready" | "seenMs" | "countsFromMs">, nowMs: number): void {

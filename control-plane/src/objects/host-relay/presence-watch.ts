@@ -69,6 +69,14 @@ export class PresenceWatch {
     this.#port.rearm();
   }
 
+  /** Whoever carried it has let go of it: it counts as unconfirmed at once, as after a link that went without a word. */
+  letGo(): void {
+    const seen = this.#store.get("seen");
+    if (seen === undefined || this.presence !== "online") return;
+    this.#store.set("seen", { ...seen, open: true, goneMs: this.#port.nowMs() });
+    this.report();
+  }
+
   /** Tells a change since it was told last; costs nothing when there is none. */
   report(): void {
     const seen = this.#store.get("seen");
