@@ -30,7 +30,8 @@ export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, 
   const abort = (): void => over.resolve("runner_died");
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
-  if (store.exit(attempt) !== undefined) over.resolve("runner_died");
+  const hasEnded = store.exit(attempt) !== undefined;
+  if (hasEnded) over.resolve("runner_died");
   else {
     if (store.read(attempt).spec?.forwardAgent === true) hand.agents.keep(name, signal);
     follower.add(name, {
@@ -74,7 +75,7 @@ export function remoteBody(attempt: string, name: string, deps: RemoteBodyDeps, 
   }
 
   return {
-    isGone: false,
+    isGone: hasEnded,
     get isHeard() {
       return follower.isHeard(name);
     },

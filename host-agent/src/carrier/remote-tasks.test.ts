@@ -6,6 +6,7 @@ import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { readStat } from "../holder/processes.ts";
 import { openPolicy } from "../daemon/policy.ts";
+import { AttemptStore } from "../tasks/attempt-store.ts";
 import { RemoteRig, undoAll } from "./testing/remote-rig.ts";
 
 afterEach(undoAll);
@@ -89,6 +90,25 @@ test("a carrier that is gone meanwhile finds it again", async () => {
   rig.tasks.secrets({ t: "task.secrets", attempt: task.attempt, fence: 1 });
   expect(await task.ended()).toMatchObject({ outcome: "completed", exitCode: 0 });
   expect(rig.log(task.attempt)).toBe("one\ntwo\n");
+});
+
+test("[TK4] what was cancelled and has ended is told as cancelled, also by a carrier that was gone in between", async () => {
+  const rig = await RemoteRig.open();
+  const gate = path.join(rig.home, "gate");
+  const task = rig.task(["sh", "-c", `until [ -e '${gate}' ]; do sleep 0.05; done`]);
+  await task.offer();
+  await task.start();
+  await rig.until(() => task.status?.state === "running");
+  await rig.stop();
+  // It went between the end of the processes and the end of the attempt.
+  const store = new AttemptStore(path.join(rig.home, "..", "attempts"), () => {});
+  store.noteCancel(task.attempt, { why: "cancelled", atMs: Date.now(), graceMs: 1_000 });
+  const exit = { status: 130, signal: 2, why: "exit", oom: 0, cpu: "0m0.0s 0m0.0s", peakMemoryBytes: 1, wallMs: 1 };
+  writeFileSync(path.join(store.paths(task.attempt).dir, "exit.json"), `${JSON.stringify(exit)}\n`);
+  writeFileSync(gate, "");
+  await rig.begin();
+  rig.tasks.secrets({ t: "task.secrets", attempt: task.attempt, fence: 1 });
+  expect(await task.ended()).toMatchObject({ outcome: "cancelled" });
 });
 
 test("what a carrier that went was about to start is not started behind its back, and the next start runs it once", async () => {
