@@ -46,6 +46,8 @@ export interface CarriedHostDeps {
   sshTarget(): Promise<Result<SshTarget>>;
   /** A script there that sees the ssh-agent of this machine. */
   openWithAgent: RemoteShell["open"];
+  /** What is known of failures to reach it is forgotten. */
+  forgive(): Promise<void>;
   /** Keys of hosts that somebody accepted here. */
   hostKeysFile: string;
   /** Of this machine: it holds the sessions there as well. */
@@ -91,6 +93,7 @@ export class CarriedHost {
   #facts: RemoteFacts | undefined;
   #link: Link | undefined;
   #draining = false;
+  #again = new AbortController();
 
   constructor(deps: CarriedHostDeps) {
     this.#deps = deps;
@@ -104,6 +107,7 @@ export class CarriedHost {
     const { clock, timeScale, log, carried } = this.#deps;
     let failures = 0;
     while (!signal.aborted) {
+      this.#again = new AbortController();
       const reached = await this.#reach(signal);
       if (reached.ok) {
         failures = 0;
@@ -113,8 +117,15 @@ export class CarriedHost {
         if (failures === 0) log.warn("a remote host cannot be reached", { host: carried.name, why: reached.error.detail });
         failures += 1;
       }
-      await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 5)) * timeScale, signal);
+      const sooner = AbortSignal.any([signal, this.#again.signal]);
+      await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 5)) * timeScale, sooner);
     }
+  }
+
+  /** Somebody has seen to it: it is not waited for the next try. */
+  async tryAgain(): Promise<void> {
+    await this.#deps.forgive();
+    this.#again.abort();
   }
 
   async #reach(signal: AbortSignal): Promise<Result<RemoteFacts>> {

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import * as path from "node:path";
 import * as z from "zod";
-import { CarriedHost as Carried } from "@maestro/shared/contract/remote-hosts";
+import { CarriedHost as Carried, type RemoteRecord } from "@maestro/shared/contract/remote-hosts";
 import type { MaestroError } from "@maestro/shared/errors";
 import { carrySigningText } from "@maestro/shared/protocol/link-auth";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -51,6 +51,7 @@ interface Running {
 export class CarriedHosts {
   readonly #deps: CarriedHostsDeps;
   readonly #running = new Map<string, Running>();
+  readonly #hosts = new Map<string, { record: RemoteRecord; host: CarriedHost }>();
   /** Of the registry, as a link told it. */
   #version = -1;
   #seen = -1;
@@ -65,6 +66,12 @@ export class CarriedHosts {
     if (version === this.#version) return;
     this.#version = version;
     this.#wake.resolve();
+  }
+
+  /** A check found that what a record leads to can be used. */
+  async reachable({ address, port, user }: RemoteRecord): Promise<void> {
+    for (const { record, host } of this.#hosts.values())
+      if (record.address === address && record.port === port && record.user === user) await host.tryAgain();
   }
 
   /** Until aborted; what runs on them goes on. */
@@ -142,7 +149,9 @@ export class CarriedHosts {
       target: () => ({ ...target(), claimant: { ...target().claimant, hostId: carried.id } }),
       registryVersion: (version) => this.registryVersion(version),
     });
-    await new CarriedHost(deps).run(signal);
+    const one = new CarriedHost(deps);
+    this.#hosts.set(carried.id, { record: carried.record, host: one });
+    await one.run(signal).finally(() => this.#hosts.delete(carried.id));
   }
 
   async #list(signal: AbortSignal): Promise<Result<Carried[]>> {

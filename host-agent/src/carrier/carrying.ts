@@ -30,6 +30,7 @@ type PerHost =
   | "containerShell"
   | "sshTarget"
   | "openWithAgent"
+  | "forgive"
   | "hostKeysFile"
   | "prelude"
   | "clock"
@@ -99,6 +100,10 @@ export function createCarrying(deps: CarryingDeps): CarriedHosts {
         return way.value.type === "ssh" ? ok(way.value.target) : err(noTerminal(carried));
       },
       openWithAgent: openWithAgent(carried),
+      async forgive() {
+        const target = await targetOf(carried.record);
+        if (target.ok) pool.forgive(target.value);
+      },
       hostKeysFile,
       prelude: REMOTE_PATH,
       clock,

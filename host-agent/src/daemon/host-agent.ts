@@ -168,7 +168,11 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     drain,
     log,
     detect: () => reporter.detect(),
-    checkRemote: (record, accept) => checkRemote(record, accept, { hostKeysFile, env: process.env, policy, clock, signal: abort.signal }),
+    async checkRemote(record, accept) {
+      const check = await checkRemote(record, accept, { hostKeysFile, env: process.env, policy, clock, signal: abort.signal });
+      if (check.ok) await carrying.reachable(record);
+      return check;
+    },
     welcomed: (serverTimeMs) => {
       serverTime.learn(serverTimeMs);
       void rotation.settle();
