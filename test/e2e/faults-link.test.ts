@@ -43,7 +43,7 @@ async function talks(host: SecondHost): Promise<string> {
     });
   const { id } = await poll("a session on the host", open, {
     timeoutMs: 60_000,
-    everyMs: 50,
+    everyMs: 250,
     detail: () => `${String(refused)}\n${host.log}`,
   });
   await product.api.screenShows(id, /^> *$/m);
