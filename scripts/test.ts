@@ -79,7 +79,12 @@ async function runStage(stage: Stage, full: boolean): Promise<Counts> {
         await prepare(["build"]),
         add(
           await runVitest({ project: "faults", env, timeoutMs: left() }),
-          await runVitest({ project: "e2e", filters: ["test/chaos", "test/e2e/faults", "test/e2e/bytes"], env, timeoutMs: left() }),
+          await runVitest({
+            project: "e2e",
+            filters: ["test/chaos", "test/e2e/faults", "test/e2e/remote-faults", "test/e2e/bytes"],
+            env,
+            timeoutMs: left(),
+          }),
         ),
       );
     case "chaos":
