@@ -34,6 +34,12 @@ describe("a refusal", () => {
   });
 });
 
+test("a directory is a path of a length that there are, or it was not made", async () => {
+  expect(await answering("made /w/a b\n").ensure("/w", never)).toEqual({ ok: true, value: { path: "/w/a b", created: true } });
+  for (const path of ["", "relative", `/${"d".repeat(5_000)}`])
+    expect(await answering(`made ${path}\n`).ensure("/w", never)).toMatchObject({ error: { code: "remote_shell_broken" } });
+});
+
 describe("facts", () => {
   const facts = (...lines: string[]) => parseFacts(["home /home/u", "base /home/u/.maestro-remote", ...lines].join("\n"));
 

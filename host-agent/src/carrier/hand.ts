@@ -116,7 +116,8 @@ export class Hand {
     if (!ran.ok) return ran;
     const [word = "", ...rest] = textOf(ran.value).trim().split(" ");
     if (word === "refused") return err(refusal(rest));
-    return word === "made" || word === "there" ? ok({ path: rest.join(" "), created: word === "made" }) : err(notOurs(ran.value));
+    const path = rest.join(" ");
+    return (word === "made" || word === "there") && isPath(path) ? ok({ path, created: word === "made" }) : err(notOurs(ran.value));
   }
 
   /** Once more is as good: whatever has begun goes on. */
