@@ -19,7 +19,7 @@ prompt=$(cat)
 say() { printf '{"type":"result","subtype":"success","is_error":false,"result":"%s","session_id":"s1","num_turns":1,"usage":{}}\\n' "$1"; }
 if [ "$prompt" = slowly ]; then
   printf '{"type":"assistant","session_id":"s1","message":{"role":"assistant","content":[{"type":"text","text":"so far this"}]}}\\n'
-  sleep 1000
+  exec sleep 1000
 fi
 say "$0 in $PWD with $COLOUR: $prompt ($*)"
 `;
@@ -34,10 +34,10 @@ function program(dir: string, name: string): string {
 
 describe.skipIf(missing !== undefined)(`agents here and there${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
   test(
-    "[SSH12] [SSH14] what is set for an agent holds for its tasks, here and there, also after a restart",
+    "[SSH12] [SSH14] [SSH24] [SSH25] an agent is set, its host's files are read, and it is asked once, here and there",
     { timeout: 240_000 },
     async () => {
-      await using product = await Product.up();
+      await using product = await Product.up({ timeScale: 0.2 });
       await using machine = await RemoteMachine.start({}, { home: "remote-home-" });
       await machine.join(product, "far");
       const run = async (...args: string[]) => {

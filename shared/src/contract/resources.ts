@@ -161,6 +161,7 @@ export const AgentPatch = z.strictObject({
   name: Slug.optional(), host: z.string().max(63).optional(), ...agentSettings, role: z.string().max(64).nullable().optional(), priority: z.int().min(1).max(5).optional(),
   tags: z.array(z.string().max(64)).max(32).optional(), model: z.string().max(128).nullable().optional(), env: EnvMap.optional(), args: z.array(z.string().max(4096)).max(64).optional(),
 });
+export type AgentPatch = z.infer<typeof AgentPatch>;
 export const AgentStart = z.strictObject({ cols: Cols.optional(), rows: Rows.optional(), backend: z.enum(["auto", "tmux", "pty"]).optional() });
 export const AgentStop = z.strictObject({ force: z.boolean().optional() });
 /** `template`: what its workspace was filled from again; `removed`: how many entries of it were there before. */

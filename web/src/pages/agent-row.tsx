@@ -16,6 +16,8 @@ import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
 import { CopyLine, Dot, Problem } from "../ui/parts.tsx";
 import { Dispatch } from "./dispatch.tsx";
+import { EditAgent } from "./edit-agent.tsx";
+import { GroomAgent } from "./groom-agent.tsx";
 import { RemoteTag } from "../remote/badges.tsx";
 
 export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
@@ -24,6 +26,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
   const action = useAction();
   const [removing, setRemoving] = useState(false);
   const [dispatching, setDispatching] = useState(false);
+  const [opened, setOpened] = useState<"nothing" | "settings" | "groom">("nothing");
   const refresh = (): void => store.refetch(["agents", "sessions"]);
   /** An agent keeps its last session, to be read; it can be started again all the same. */
   const running = agent.status !== "idle" && agent.status !== "failed";
@@ -50,7 +53,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
           <span className="cut">{agent.host.name}</span>
           <RemoteTag host={fleet.hosts.find(({ id }) => id === agent.host.id)} />
         </span>
-        <span className="muted small mono cut">{stripUnsafe(agent.workspace)}</span>
+        <span className="muted small mono cut">{stripUnsafe(agent.cwd ?? agent.workspace)}</span>
       </div>
       <span
         className={`tag wide-only ${agent.status === "working" || agent.status === "starting" ? "ok" : agent.status === "failed" ? "danger" : ""}`}
@@ -95,6 +98,22 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
                 >
                   Dispatch a task…
                 </MenuItem>
+                <MenuItem
+                  onSelect={() => {
+                    close();
+                    setOpened("groom");
+                  }}
+                >
+                  Ask what it knows…
+                </MenuItem>
+                <MenuItem
+                  onSelect={() => {
+                    close();
+                    setOpened("settings");
+                  }}
+                >
+                  Settings…
+                </MenuItem>
                 <MenuItem onSelect={() => navigate(`/tasks${searchOf({ ...noFilter, agent: agent.name })}`)}>Its tasks</MenuItem>
                 <hr />
                 <MenuItem
@@ -129,6 +148,8 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
           )}
         </div>
       )}
+      {opened === "settings" && <EditAgent agent={agent} onClose={() => setOpened("nothing")} />}
+      {opened === "groom" && <GroomAgent agent={agent} onClose={() => setOpened("nothing")} />}
       {dispatching && <Dispatch agent={agent.name} onClose={() => setDispatching(false)} />}
       {removing && (
         <Confirm

@@ -9,6 +9,7 @@ import type { Action } from "../app/use-action.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
 import { EditRemote } from "./edit-remote.tsx";
+import { HostFiles } from "./host-files.tsx";
 import { RemoveHost } from "./remove-host.tsx";
 
 interface HostMenuProps {
@@ -20,7 +21,7 @@ interface HostMenuProps {
 export function HostMenu({ host, action, onTest }: HostMenuProps) {
   const fleet = useFleet();
   const store = useFleetStore();
-  const [opened, setOpened] = useState<"nothing" | "edit" | "remove">("nothing");
+  const [opened, setOpened] = useState<"nothing" | "files" | "edit" | "remove">("nothing");
   const owner = may(fleet.me, "owner");
   const isRemote = host.transport !== "link";
   const refetch = (): void => store.refetch(["hosts"]);
@@ -36,6 +37,7 @@ export function HostMenu({ host, action, onTest }: HostMenuProps) {
           };
           return (
             <>
+              {may(fleet.me, "operator") && <MenuItem onSelect={then(() => setOpened("files"))}>Files…</MenuItem>}
               {isRemote && <MenuItem onSelect={then(onTest)}>Test it…</MenuItem>}
               {isRemote && owner && <MenuItem onSelect={then(() => setOpened("edit"))}>Edit…</MenuItem>}
               {isRemote && owner && (
@@ -64,6 +66,7 @@ export function HostMenu({ host, action, onTest }: HostMenuProps) {
           );
         }}
       </Menu>
+      {opened === "files" && <HostFiles host={host} onClose={() => setOpened("nothing")} />}
       {opened === "edit" && <EditRemote host={host} onClose={() => setOpened("nothing")} />}
       {opened === "remove" && <RemoveHost host={host} action={action} onClose={() => setOpened("nothing")} />}
     </>
