@@ -74,8 +74,6 @@ export default defineConfig({
           isolate: false,
           maxWorkers: Math.max(2, availableParallelism() - 1),
           setupFiles: ["./test/workerd/setup.ts"],
-          // Tests share a runtime, and what one of them left under way can reset an object of the next: seen once in some hundred tests.
-          retry: 6,
           testTimeout: 30_000,
           hookTimeout: 30_000,
           expect: { poll: { timeout: 15_000 } },

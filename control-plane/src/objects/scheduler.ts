@@ -82,11 +82,13 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   }
 
   async task(ref: string, reach: Reach): Promise<Result<TaskDetail>> {
+    this.#engine.turns.nudge();
     const found = this.#parts.finder.find(ref, reach);
     return found.ok ? ok(this.#parts.lists.detail(found.value)) : found;
   }
 
   async tasks(query: TaskQuery): Promise<{ items: Task[]; next?: string | undefined }> {
+    this.#engine.turns.nudge();
     return this.#parts.lists.tasks(query);
   }
 
@@ -129,6 +131,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   }
 
   async queueView(query: QueueQuery): Promise<Queue> {
+    this.#engine.turns.nudge();
     return this.#parts.lists.queue(query);
   }
 

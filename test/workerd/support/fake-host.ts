@@ -18,6 +18,8 @@ export class FakeHost extends FrameSocket {
   /** What other requests are answered with; an answer with `code` is a refusal. */
   readonly answers = new Map<string, (frame: Text) => object>();
   readonly sessions: SessionInfo[];
+  /** [TK3] What it has when it is asked for all its attempts; without it that goes unanswered. */
+  reports: (() => object[]) | undefined;
   #nextChannel = 7;
 
   constructor(socket: WebSocket, sessions: SessionInfo[]) {
@@ -101,7 +103,7 @@ export class FakeHost extends FrameSocket {
         return;
       }
       case "sync":
-        return this.say({
+        this.say({
           t: "host-sync",
           channels: [...this.channels].map(([number, at]) => ({
             channel: number,
@@ -111,6 +113,9 @@ export class FakeHost extends FrameSocket {
             acked: at.acked,
           })),
         });
+        if (frame["attempts"] === true && this.reports !== undefined)
+          this.say({ t: "attempts", items: this.reports(), first: true, more: false });
+        return;
       default: {
         const value = this.answers.get(frame.t)?.(frame);
         if (value === undefined) return;

@@ -21,9 +21,13 @@ export async function workingFleet() {
   const base = await linkedFleet();
   const { fleet, link, api } = base;
   link.answers.set("task.offer", () => ({ answer: "accepted" }));
-  link.answers.set("task.start", () => ({
-    status: { state: "running", startedMs: Date.now(), pid: 7, workspace: "/tmp/w/t", logBytes: 0 },
-  }));
+  const reports = new Map<string, { attempt: string; fence: number; status: object }>();
+  link.reports = () => [...reports.values()];
+  link.answers.set("task.start", ({ attempt, fence }) => {
+    const status = { state: "running", startedMs: Date.now(), pid: 7, workspace: "/tmp/w/t", logBytes: 0 };
+    reports.set(String(attempt), { attempt: String(attempt), fence: Number(fence), status });
+    return { status };
+  });
   link.answers.set("task.cancel", () => ({ status: { state: "cancelling", sinceMs: Date.now() } }));
   link.answers.set("task.cleanup", () => ({ outcome: "removed" }));
   link.say({ t: "attempts", items: [], first: true, more: false });
@@ -45,24 +49,18 @@ export async function workingFleet() {
         if (asked === PATIENCE) throw new Error(`task ${id} is ${status}: ${JSON.stringify(waiting)}`);
         const attempt = attempts.find((one) => one.status === "running");
         if (status === "running" && attempt !== undefined) return attempt;
-        // A relay that begins anew asks its host to name its attempts again; this one had none yet.
-        if (waiting?.code === "host_offline" && !link.asked.some(({ t }) => t === "task.start"))
-          link.say({ t: "attempts", items: [], first: true, more: false });
         for (let turn = 0; turn < turnsBefore(asked); turn++) await link.pingPong();
       }
     },
     ended(attempt: { id: string; fence: number }, end: Partial<AttemptEnd> = {}): void {
-      link.say({
-        t: "task.status",
-        report: {
-          attempt: attempt.id,
-          fence: attempt.fence,
-          status: {
-            state: "ended",
-            end: { outcome: "completed", exitCode: 0, endedMs: Date.now(), log: { bytes: 0, sha256: SHA_OF_NOTHING }, ...end },
-          },
-        },
-      });
+      const log = { bytes: 0, sha256: SHA_OF_NOTHING };
+      const report = {
+        attempt: attempt.id,
+        fence: attempt.fence,
+        status: { state: "ended", end: { outcome: "completed", exitCode: 0, endedMs: Date.now(), log, ...end } },
+      };
+      reports.set(attempt.id, report);
+      link.say({ t: "task.status", report });
     },
     /** What the host was asked of this kind. */
     asked: (t: string): Text[] => link.asked.filter((frame) => frame.t === t),

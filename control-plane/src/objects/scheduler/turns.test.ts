@@ -14,6 +14,7 @@ function world() {
     await new Promise(setImmediate);
   };
   return {
+    turns,
     done,
     soon,
     decide,
@@ -45,7 +46,7 @@ it("after a rest it is at once again, unless others wait", async () => {
   const { done, decide, settle, turn, passes } = world();
   void decide("a");
   void decide("b");
-  passes(60_000);
+  passes(20);
   void decide("c");
   await settle();
   expect(done).toEqual(["a"]);
@@ -64,4 +65,25 @@ it("a clock that steps back holds up nobody", async () => {
   void decide("b");
   await settle();
   expect(done).toEqual(["a", "b"]);
+});
+
+it("a timer that does not come holds up nobody: whoever comes later, or only looks, lets go whoever waits", async () => {
+  const { done, decide, settle, turn, passes, turns } = world();
+  void decide("a");
+  void decide("b");
+  passes(49);
+  turns.nudge();
+  await settle();
+  expect(done).toEqual(["a"]);
+  passes(1);
+  void decide("c");
+  await settle();
+  expect(done).toEqual(["a", "b", "c"]);
+  void decide("d");
+  passes(50);
+  turns.nudge();
+  await settle();
+  expect(done.at(-1)).toBe("d");
+  await turn();
+  expect(done).toEqual(["a", "b", "c", "d"]);
 });
