@@ -101,7 +101,14 @@ test("[SEC83] a host that ssh would read as an option is refused", () => {
 });
 
 test.each(["a;id", "-l root", "a b", "$(id)", "a\u0000", "a'b", "end\\", "u".repeat(65)])("[SEC84] user %j is refused", (user) => {
-  expect(refusal({ user })).toMatchObject({ code: "user_invalid", field: "user" });
+  const hint = "A user is made of letters, digits, '_', '.' and '-'.";
+  expect(refusal({ user })).toMatchObject({ code: "user_invalid", field: "user", hint });
+  const within = user.startsWith("-") ? "host_invalid" : "user_invalid";
+  expect(refusal({ address: `${user}@gpu` })).toMatchObject({
+    code: within,
+    field: "address",
+    ...(within === "user_invalid" ? { hint } : {}),
+  });
 });
 
 test.each(["deploy", "_svc", "1st", "first.last", "CORP\\me", "host$"])("user %s is taken", (user) =>

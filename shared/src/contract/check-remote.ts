@@ -4,7 +4,7 @@ import { maestroError, type ErrorCode, type MaestroError } from "../errors.ts";
 import { escapeUnsafe } from "../sanitize.ts";
 import { EnvName } from "./agent-types.ts";
 import { isDeniedEnv } from "./check-agent-type.ts";
-import { isTailscale, parseRemoteAddress, PORT_HINT, readPort, userProblem } from "./remote-address.ts";
+import { isTailscale, parseRemoteAddress, PORT_HINT, readPort, USER_HINT, userProblem } from "./remote-address.ts";
 import { RemoteTransport, TRANSPORTS, type RemoteBody, type RemoteRecord } from "./remote-hosts.ts";
 import { sshOptionProblem } from "./ssh-options.ts";
 
@@ -64,7 +64,7 @@ function checkUser(user: string | undefined, refuse: Refuse): string | undefined
   if (name === undefined) return undefined;
   const problem = userProblem(name);
   if (problem === undefined) return name;
-  refuse("user_invalid", `User ${shown(name)} ${problem}.`, "user", "A user is made of letters, digits, '_', '.' and '-'.");
+  refuse("user_invalid", `User ${shown(name)} ${problem}.`, "user", USER_HINT);
   return undefined;
 }
 

@@ -33,7 +33,8 @@ export function parseRemoteAddress(text: string): Result<RemoteAddress> {
     );
   if (user !== undefined) {
     const problem = userProblem(user);
-    if (problem !== undefined) return err(maestroError("user_invalid", `User '${escapeUnsafe(user)}' ${problem}.`, { field: "address" }));
+    if (problem !== undefined)
+      return err(maestroError("user_invalid", `User '${escapeUnsafe(user)}' ${problem}.`, { field: "address", hint: USER_HINT }));
   }
   const place = splitPort(rest.slice(at + 1));
   const problem = hostProblem(place.host);
@@ -46,6 +47,8 @@ export function parseRemoteAddress(text: string): Result<RemoteAddress> {
 }
 
 export const PORT_HINT = "A port is a whole number from 1 to 65535.";
+
+export const USER_HINT = "A user is made of letters, digits, '_', '.' and '-'.";
 
 /** Undefined if it is none. */
 export function readPort(given: number | string): number | undefined {
