@@ -20,7 +20,9 @@ describe.skipIf(missing !== undefined)(`hosts of a tailnet${missing === undefine
       await using machine = await RemoteMachine.start();
       const { sshd } = machine;
       using cli = new StandIn({ port: machine.line.port, identity: sshd.at("user"), knownHosts: sshd.at("known_hosts") });
-      await using product = await Product.up({ timeScale: 0.2, env: { PATH: cli.path } });
+      const home = new TestHome();
+      writeFileSync(join(home.path, "policy.yaml"), 'forward_agent: ["*"]\n', { mode: 0o600 });
+      await using product = await Product.up({ home, timeScale: 0.2, env: { PATH: cli.path } });
 
       cli.says({ peer: { Online: false, LastSeen: "2026-01-02T03:04:05Z" } });
       const away = await product.cli(["host", "add", "box", BOX]);
@@ -42,6 +44,10 @@ describe.skipIf(missing !== undefined)(`hosts of a tailnet${missing === undefine
       const command = ["sh", "-c", 'echo "at $HOME"; exit 7'];
       const ran = await product.cli(["task", "dispatch", "--exec", "--host", "box", "--sync", "--", ...command]);
       expect({ code: ran.code, stdout: ran.stdout }).toMatchObject({ code: 7, stdout: expect.stringContaining(`at ${machine.home}`) });
+
+      const asked = await product.cli(["task", "dispatch", "--exec", "--host", "box", "--forward-agent", "--sync", "--", ...command]);
+      expect(asked.code).not.toBe(7);
+      expect(asked.stdout + asked.stderr).toContain("`tailscale ssh`, which forwards no ssh-agent");
 
       const refused = await product.cli(["session", "new", "--host", "box", "--json"]);
       expect(refused.code).not.toBe(0);
