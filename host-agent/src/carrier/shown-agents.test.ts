@@ -7,6 +7,7 @@ import { ok } from "@maestro/shared/result";
 import { systemClock } from "../daemon/clock.ts";
 import { silentLog } from "../daemon/log.ts";
 import { openPolicy } from "../daemon/policy.ts";
+import { VirtualClock } from "../daemon/testing/virtual-clock.ts";
 import type { SshTarget } from "../transports/ssh-target.ts";
 import type { SshConnection } from "../transports/ssh/connection.ts";
 import { dial } from "../transports/ssh/dial.ts";
@@ -141,6 +142,31 @@ test("nothing is forwarded that the policy says nothing of, nor into a container
   await task.start();
   expect(await task.ended()).toMatchObject({ reason: { code: "no_capable_host", detail: expect.stringContaining("container") } });
   await undoAll();
+});
+
+test("where its session ends as soon as it has begun, it is begun again ever less often", async () => {
+  const clock = new VirtualClock();
+  let begun = 0;
+  const agents = createShownAgents({
+    open: (_script, _args, { data }) => {
+      begun += 1;
+      data(Buffer.from("shown\n"));
+      return Promise.resolve(ok({ write: () => {}, close: () => {}, closed: Promise.resolve(undefined) }));
+    },
+    script: "",
+    clock,
+    timeScale: 1,
+    log: silentLog,
+  });
+  const stop = new AbortController();
+  expect(await agents.show("att_one-0", stop.signal)).toEqual(ok(undefined));
+  for (let seconds = 0; seconds < 300; seconds++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(1_000);
+  }
+  expect(begun).toBeGreaterThan(5);
+  expect(begun).toBeLessThan(20);
+  stop.abort();
 });
 
 test("the policy goes by where ssh connects to, and by whose key it is known", () => {

@@ -3,6 +3,7 @@
  * a link to what that session sees; both are made anew when the line breaks, as long as the attempt lasts.
  */
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { STABLE_AFTER_MS } from "@maestro/shared/protocol/backoff";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 import { pause, type Clock } from "../daemon/clock.ts";
@@ -76,9 +77,10 @@ export function createShownAgents({ open, script, clock, timeScale, log }: Shown
     let open = first;
     for (let failures = 0; !signal.aborted;) {
       if (open !== undefined) {
-        failures = 0;
+        const sinceMs = clock.monotonicMs();
         const why = await open.closed;
         if (signal.aborted) return;
+        failures = clock.monotonicMs() - sinceMs >= STABLE_AFTER_MS * timeScale ? 0 : failures + 1;
         log.info("an ssh-agent is not to be seen on a remote host for a moment", { name, why: why?.detail ?? "its session ended" });
       }
       await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 5)) * timeScale, signal);
@@ -86,7 +88,7 @@ export function createShownAgents({ open, script, clock, timeScale, log }: Shown
       const again = await once(name, "again", signal);
       open = again.ok ? again.value : undefined;
       if (again.ok) continue;
-      if (failures === 0) log.warn("an ssh-agent cannot be shown to a remote attempt", { name, why: again.error.detail });
+      if (failures <= 1) log.warn("an ssh-agent cannot be shown to a remote attempt", { name, why: again.error.detail });
       failures += 1;
     }
   }
