@@ -1,6 +1,9 @@
 /** Work in a container of a remote host, by a real Docker engine behind a real sshd. */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { DockerEngine } from "../support/docker-engine.ts";
+import { DockerEngine, IMAGE } from "../support/docker-engine.ts";
+import { TestHome } from "../support/home.ts";
 import { Product } from "../support/maestro.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
 import { lacking } from "../support/system.ts";
@@ -80,10 +83,18 @@ describe.skipIf(missing !== undefined)(`containers${missing === undefined ? "" :
     async () => {
       await using engine = await DockerEngine.start();
       engine.container("dev", "--hostname", "inside-dev");
-      await using product = await Product.up({ timeScale: 0.2, env: engine.env });
+      const home = new TestHome();
+      mkdirSync(join(home.path, "agents.d"));
+      const boxed = { slug: "boxed", argv: ["sh", "-c", "{{prompt}}"], isolate_with: "docker", image: IMAGE, resources: { pids: 64 } };
+      writeFileSync(join(home.path, "agents.d", "boxed.yaml"), JSON.stringify(boxed));
+      await using product = await Product.up({ timeScale: 0.2, env: engine.env, home });
       await using machine = await RemoteMachine.start({}, { env: engine.env });
       await machine.join(product, "box");
-      for (const host of [product.api.defaultHost ?? "", "box"]) {
+      const machines = [
+        [product.api.defaultHost ?? "", join(home.path, "..", "work")],
+        ["box", join(machine.home, "work")],
+      ] as const;
+      for (const [host, workspace] of machines) {
         const run = (container: string, script: string) =>
           product.cli(["task", "dispatch", "--exec", "--host", host, "--container", container, "--sync", "--", "sh", "-c", script]);
         const ran = await run("dev", "hostname; exit 9");
@@ -100,11 +111,26 @@ describe.skipIf(missing !== undefined)(`containers${missing === undefined ? "" :
           on: { host },
           container: "dev",
         });
+        // [SKILL31] Beside it work in a container that was made for its workspace.
+        const assign = ["agent", "assign", "boxed", "--name", `boxed-${host}`, "--host", host, "--to-workspace", workspace];
+        expect(await product.cli(assign)).toMatchObject({ code: 0 });
+        const prompt = "hostname; pwd; echo one; until [ -e gate ]; do sleep 0.1; done; echo two; exit 7";
+        const { id: isolated } = await dispatchTask(product.api, { prompt, to: [`boxed-${host}`] });
         await taskShows(product.api, id, "running", ({ status }) => status === "running");
+        await taskShows(product.api, isolated, "running", ({ status }) => status === "running");
         await product.killAndReturn("host-agent");
         engine.docker("exec", "dev", "touch", gate);
+        writeFileSync(join(workspace, "gate"), "");
         expect(await taskEnds(product.api, id)).toMatchObject({ status: "completed", exitCode: 0 });
         expect((await wholeLog(product.api, id)).text).toBe("one\ntwo\n");
+        expect(await taskEnds(product.api, isolated)).toMatchObject({ status: "failed", exitCode: 7 });
+        const { text } = await wholeLog(product.api, isolated);
+        const [name = "", ...lines] = text.trimEnd().split("\n");
+        expect(lines).toEqual([workspace, "one", "two"]);
+        expect(engine.docker("inspect", "--format", "{{.HostConfig.PidsLimit}} {{.HostConfig.NetworkMode}}", name)).toBe(`64 ${name}`);
+        expect((await product.cli(["cleanup", isolated, "--yes"])).code).toBe(0);
+        expect(engine.docker("ps", "-a", "--format", "{{.Names}}")).toBe("dev");
+        expect(existsSync(join(workspace, "gate"))).toBe(true);
         await machine.online(product, "box");
       }
     },
