@@ -113,6 +113,8 @@ test.each([
   [{ slug: "a", adapter: "custom" as const }, "agent_type_invalid"],
   [{ slug: "a", prompt: "stdin" as const }, "agent_type_invalid"],
   [{ slug: "a", resources: {}, resource_limits: {} }, "agent_type_invalid"],
+  [{ slug: "a", mode: "m", isolate_with: "docker" as const }, "agent_type_invalid"],
+  [{ slug: "a", mode: "m", isolate_with: "docker" as const, image: "node" }, "kilo"],
   [{ slug: "a", env: { LD_PRELOAD: "x" } }, "env_denied"],
 ])("the type %j is %s", (type, outcome) => {
   const checked = checkAgentType(type);

@@ -1,6 +1,6 @@
 /** What may be handed to a host to launch: paths, environment, types. */
 import type { AgentTypeFile, AgentTypeReport } from "@maestro/shared/contract/agent-types";
-import { isDeniedEnv } from "@maestro/shared/contract/check-agent-type";
+import { isDeniedEnv, refuseImage } from "@maestro/shared/contract/check-agent-type";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { nearest } from "@maestro/shared/names";
 import { err, ok, type Result } from "@maestro/shared/result";
@@ -51,6 +51,8 @@ export function checkAgentType(type: AgentTypeFile): Result<AgentTypeFile> {
     return invalid("prompt", "prompt belongs to custom types.", "Leave it out, or set adapter to custom.");
   if (type.resources !== undefined && type.resource_limits !== undefined)
     return invalid("resources", "resources and resource_limits are the same thing.", "Keep resource_limits.");
+  const image = refuseImage(type);
+  if (image !== undefined) return err({ ...image, code: "agent_type_invalid" });
   const denied = checkEnv(type.env);
   if (!denied.ok) return denied;
   return ok({ ...type, adapter });
