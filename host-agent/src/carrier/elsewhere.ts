@@ -9,7 +9,7 @@ import { reasonOf } from "../tasks/reasons.ts";
 import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { Removal } from "../tasks/worktree.ts";
 import type { Isolated } from "./isolated-work.ts";
-import type { Place } from "./place.ts";
+import { patiently, type Place } from "./place.ts";
 import { remoteBody } from "./remote-body.ts";
 import { remoteLaunch, type RemoteLaunchDeps } from "./remote-launch.ts";
 import { planRemote } from "./remote-plan.ts";
@@ -33,19 +33,10 @@ export interface Elsewhere {
 
 const SWEEP_MS = 5_000;
 const SWEEP_MAX_MS = 5 * 60_000;
-/** Nothing is begun yet, so that a line that breaks needs to be no reason to fail. */
-const LOOKS = 5;
-const LOOK_AGAIN_MS = 1_000;
 
 export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
   const { placeOf, isolated, store, clock, timeScale, log, signal } = deps;
-  const lookAt = async (container: string | undefined): ReturnType<Place["look"]> => {
-    for (let looks = 1; ; looks++) {
-      const looked = await placeOf(container).look(signal);
-      if (looked.ok || looked.error.code === "container_not_running" || looks === LOOKS || signal.aborted) return looked;
-      await pause(clock, LOOK_AGAIN_MS * 2 ** looks * timeScale, signal);
-    }
-  };
+  const lookAt = (container: string | undefined) => patiently(() => placeOf(container).look(signal), deps);
   return {
     async plan(spec, sealed, file) {
       const type = isolated.typeOf(spec);

@@ -93,7 +93,7 @@ export class IsolatedContainers {
       if (working.has(name) || !this.#usedMs.has(name)) this.#use(name);
       if (working.has(name) || this.#turns.has(name) || clock.monotonicMs() - (this.#usedMs.get(name) ?? 0) < idleMs) continue;
       if (kept.has(name) && !containers.includes(name)) continue;
-      const removed = await this.#turn(name, () => engine.remove(name, kept.has(name) ? "container" : "all", signal));
+      const removed = await this.#turn(name, () => engine.remove(name, kept.has(name) ? "idle" : "spent", signal));
       if (removed.ok) {
         this.#deps.removed(name);
         log.info("a container that nobody used is removed", { name });

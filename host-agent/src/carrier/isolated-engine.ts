@@ -42,8 +42,8 @@ export class IsolatedEngine {
     return err(refusal(word, rest, { name, workspace, image }));
   }
 
-  /** @param what `all`: also what was kept of it for the next one. */
-  async remove(name: string, what: "container" | "all", signal: AbortSignal): Promise<Result<void>> {
+  /** @param what `spent`, `all`: also what was kept of it for the next one. Only `all` takes it from under work that nobody here knows of. */
+  async remove(name: string, what: "idle" | "spent" | "all", signal: AbortSignal): Promise<Result<void>> {
     const said = await this.#run("remove", [name, what], SHORT_MS, signal);
     if (!said.ok) return said;
     const { word, rest } = said.value;

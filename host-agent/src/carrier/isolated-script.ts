@@ -4,7 +4,7 @@
  *
  *   ensure <base> <host> <name> <workspace> <digest> <image> <own|shared> <memory or -> <cpus or -> <pids>
  *       made or started: made | ready; else why not
- *   remove <base> <host> <name> container|all      and its network; `all`: its home too: removed | why not
+ *   remove <base> <host> <name> idle|spent|all     and its network, `spent` and `all`: its home too; only `all` under work: removed | why not
  *   wipe <base> <host> <name> <attempt>            files of an attempt in its home: removed
  *   list <base> <host>                             container <name>, home <name>: a line each
  *
@@ -136,10 +136,13 @@ remove() {
   look container
   case $found in
     foreign) say "foreign container" ;;
+    "ours "*true) [ "$5" = all ] || ! is_busy || say busy ;;
+  esac
+  case $found in
     ours*) drop_container || say "failed $(echo "$why" | words)" ;;
   esac
   drop_network
-  [ "$5" != all ] || rm -rf "$here" 2>/dev/null || say "failed $here cannot be removed."
+  [ "$5" = idle ] || rm -rf "$here" 2>/dev/null || say "failed $here cannot be removed."
   say removed
 }
 

@@ -259,6 +259,15 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
     expect(await host.task("true").run()).toMatchObject({ outcome: "completed" });
   });
 
+  test("what takes more memory than its type allows is told as killed for it, and the next one is not", async () => {
+    const host = open(engine.env);
+    const limits = { resource_limits: { memory: "32m" } };
+    const greedy = host.task("echo begun; x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo ${#x}", limits);
+    const end = await greedy.run();
+    expect(end, greedy.log).toMatchObject({ outcome: "failed", reason: { code: "oom_killed" } });
+    expect(await host.task("exit 3", limits).run()).toMatchObject({ outcome: "failed", exitCode: 3, reason: { code: "exit_nonzero" } });
+  });
+
   test("goes with its workspace: `cleanup` removes the container, its network and its home", async () => {
     const host = open(engine.env);
     const task = host.task("true", {}, { workspace: { mode: "default" } });
@@ -283,17 +292,20 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
     await done.run();
     const idle = containerName("hst_standalone", path.join(host.dir, "ws", "agt_boxed", done.spec.task));
     const home = (name: string) => existsSync(path.join(host.dir, "kept/isolated", name));
-    const [leftover, foreign] = ["maestro-0123456789abcdef", "maestro-fedcba9876543210"];
-    engine.container(leftover, "--label", "maestro.host=hst_standalone");
+    const [leftover, unknown, foreign] = ["maestro-0123456789abcdef", "maestro-1111111111111111", "maestro-fedcba9876543210"];
+    for (const name of [leftover, unknown]) engine.container(name, "--label", "maestro.host=hst_standalone");
+    // Of a host whose attempts another one keeps.
+    engine.docker("exec", "--detach", "--env", "MAESTRO_ATTEMPT_ID=att_x", unknown, "sleep", "1000");
     engine.container(foreign, "--label", "maestro.host=hst_other");
     await host.again({ timeScale: 0.002 });
     await expect.poll(() => isThere(idle) || isThere(leftover), { timeout: 30_000 }).toBe(false);
-    expect({ idle: home(idle), works: isThere(host.container), foreign: isThere(foreign) }).toEqual({
-      idle: true,
-      works: true,
-      foreign: true,
-    });
-    engine.docker("rm", "-f", foreign);
+    expect({
+      idle: home(idle),
+      works: isThere(host.container),
+      unknown: isThere(unknown),
+      foreign: isThere(foreign),
+    }).toEqual({ idle: true, works: true, unknown: true, foreign: true });
+    engine.docker("rm", "-f", foreign, unknown);
     await works.cancel();
     await works.ended();
   });

@@ -1,6 +1,6 @@
 /** Work whose type asks for a container of its own: its workspace is made on the machine, and is all that it sees of that. */
 import type { AgentType } from "@maestro/shared/contract/check-agent-type";
-import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { ERRORS, maestroError, type MaestroError } from "@maestro/shared/errors";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
@@ -10,7 +10,7 @@ import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { Removal } from "../tasks/worktree.ts";
 import { IsolatedContainers, type ContainersDeps, type InUse } from "./isolated-containers.ts";
 import { isolationOf } from "./isolated-type.ts";
-import type { Places } from "./place.ts";
+import { patiently, type Places } from "./place.ts";
 import { planRemote } from "./remote-plan.ts";
 import { notThere } from "./shown-agents.ts";
 
@@ -42,13 +42,13 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
     async plan(spec, type, sealed, log) {
       const isolation = isolationOf(type);
       if (isolation === undefined) return err(maestroError("internal", `The type '${type.slug}' asks for no container.`));
-      const prepared = await deps.prepare(spec, type, log);
+      const prepared = await patiently(() => deps.prepare(spec, type, log), deps, isRefusal);
       if (!prepared.ok) return prepared;
       const { workspace } = prepared.value;
-      const ensured = await containers.ensure(workspace, isolation);
+      const ensured = await patiently(() => containers.ensure(workspace, isolation), deps, isRefusal);
       if (!ensured.ok) return ensured;
       const { name, made } = ensured.value;
-      const looked = await places.container(name).look(signal, made);
+      const looked = await patiently(() => places.container(name).look(signal, made), deps);
       if (!looked.ok) return looked;
       const inside = { ...looked.value, record: { env: looked.value.record.env }, isPrepared: true };
       const planned = planRemote({ ...spec, workspace: { mode: "path", path: workspace } }, sealed, inside);
@@ -78,6 +78,9 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
     run: (stopped) => containers.run(stopped),
   };
 }
+
+/** By those who were asked, not by the line to them. */
+const isRefusal = ({ code }: MaestroError): boolean => code.startsWith("container_") || !ERRORS[code].retryable;
 
 /** Inside, whoever it is has no name unless the image gives one. */
 const named = (user = ""): string => (/^\d*$/.test(user) ? "maestro" : user);

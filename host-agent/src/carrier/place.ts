@@ -1,7 +1,8 @@
 /** Where attempts run that do not run as processes of this machine: another machine, a container here or there. */
+import type { MaestroError } from "@maestro/shared/errors";
 import { ok, type Result } from "@maestro/shared/result";
 import { TypeCatalogue } from "../adapters/types/catalogue.ts";
-import type { Clock } from "../daemon/clock.ts";
+import { pause, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 import { Follower } from "./follower.ts";
 import { Hand } from "./hand.ts";
@@ -23,6 +24,22 @@ export interface PlacesDeps extends Pick<RemotePlanDeps, "policy" | "ownEnv" | "
   clock: Clock;
   timeScale: number;
   log: Log;
+}
+
+const TRIES = 5;
+const AGAIN_MS = 1_000;
+
+/** Nothing is begun yet, so that a line that breaks needs to be no reason to fail. @param isFinal asked again it would be said again. */
+export async function patiently<T>(
+  ask: () => Promise<Result<T>>,
+  { clock, timeScale, signal }: { clock: Clock; timeScale: number; signal: AbortSignal },
+  isFinal: (error: MaestroError) => boolean = ({ code }) => code.startsWith("container_"),
+): Promise<Result<T>> {
+  for (let tries = 1; ; tries++) {
+    const asked = await ask();
+    if (asked.ok || isFinal(asked.error) || tries === TRIES || signal.aborted) return asked;
+    await pause(clock, AGAIN_MS * 2 ** tries * timeScale, signal);
+  }
 }
 
 /** What was installed there is found so soon. */

@@ -47,7 +47,9 @@ export function refuseIsolatedRemote(
   { policy, record, facts }: Pick<RemotePlanDeps, "policy" | "record" | "facts">,
 ): MaestroError | undefined {
   const refusal =
-    (spec.agent === undefined ? undefined : refuseAgent(policy, spec.agent, type)) ?? refuseNames(spec, policy) ?? refuseUnbuilt(type);
+    (spec.agent === undefined || spec.command !== undefined ? refuseSession(policy) : refuseAgent(policy, spec.agent, type)) ??
+    refuseNames(spec, policy) ??
+    refuseUnbuilt(type);
   if (refusal !== undefined) return refusal;
   const where = workspaceOf(spec, record, facts);
   return where.ok ? undefined : where.error;

@@ -171,7 +171,10 @@ function refuseInside(spec: AttemptSpec, { catalogue, policy, place }: WorkPlanD
   if (!isolated.ok) return isolated.error;
   const type = spec.agent === undefined ? undefined : catalogue.resolve(spec.agent.type, spec.agent.definition);
   if (type?.ok === false) return type.error;
-  const refusal = type === undefined || spec.agent === undefined ? refuseSession(policy) : refuseAgent(policy, spec.agent, type.value);
+  const refusal =
+    type === undefined || spec.agent === undefined || spec.command !== undefined
+      ? refuseSession(policy)
+      : refuseAgent(policy, spec.agent, type.value);
   return refusal ?? refuseNames(spec, policy) ?? (isolated.value === undefined ? undefined : refuseContained(spec, place));
 }
 

@@ -172,6 +172,16 @@ read_oom() {
   done
 }
 
+# What a container that was made for the workspace counted since it began, for all that ran in it; in $counted.
+count_own_oom() {
+  counted=
+  case $dir in /maestro/home/*) counted=0 ;; *) return 0 ;; esac
+  for counters in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+    [ -r "$counters" ] || continue
+    while read -r name count; do [ "$name" != oom_kill ] || counted=$count; done <"$counters"
+  done
+}
+
 # ---- who belongs to the attempt ---------------------------------------------------------------------------------
 
 group_members() {
@@ -405,6 +415,8 @@ carry() {
   own_up
   trap : HUP INT TERM QUIT
   prepare
+  count_own_oom
+  [ -z "$counted" ] || oom=-$counted
   keep_watch >/dev/null 2>&1 &
   watcher=$!
   # In the foreground: a background job of a shell could not be interrupted. The shell says on its standard error when a
@@ -465,6 +477,8 @@ finish() {
   [ -s "$dir/why" ] && read -r why <"$dir/why"
   sweep 2>/dev/null
   each_group read_oom
+  count_own_oom
+  oom=$((oom + ${counted:-0}))
   leave_groups
   times >"$dir/times" 2>/dev/null
   cpu=
