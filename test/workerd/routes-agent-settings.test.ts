@@ -86,4 +86,16 @@ describe("settings of an agent", () => {
     await refusal(api("/api/v1/agents/rev", patch({ host: "builder" })), "path_outside_roots");
     expect(await json(api("/api/v1/agents/rev"))).toMatchObject({ host: { name: "second" } });
   });
+
+  test("[SSH13] one that is started while it is about to move stays where it is", async () => {
+    const { fleet, api } = await workingFleet();
+    const second = await linkUp(await joinHost(fleet, "second"));
+    second.answers.delete("workspace.ensure");
+    const moving = api("/api/v1/agents/rev", patch({ host: "second" }));
+    const { id } = await second.next("workspace.ensure");
+    const session = await json(api("/api/v1/agents/rev/start", { body: {} }));
+    second.say({ t: "reply", id, value: { path: "/tmp/rev", created: true } });
+    await refusal(moving, "agent_running");
+    expect(await json(api("/api/v1/agents/rev"))).toMatchObject({ host: { name: "builder" }, session: session.id, status: "working" });
+  });
 });

@@ -96,15 +96,32 @@ export async function insertAgent(db: Db, agent: NewAgent): Promise<AgentRow> {
   }
 }
 
-export async function updateAgent(db: Db, fleet: FleetId, id: AgentId, change: AgentChange, nowMs: number): Promise<AgentRow> {
+/** @param at where it was, and in which session: one that was started or moved since is not changed. Undefined: wherever it is. */
+export async function updateAgent(
+  db: Db,
+  fleet: FleetId,
+  id: AgentId,
+  change: AgentChange,
+  nowMs: number,
+  at?: Pick<AgentRow, "host" | "session">,
+): Promise<AgentRow> {
   try {
     const row = await db
       .update(agents)
       .set({ ...change, updatedMs: nowMs })
-      .where(and(eq(agents.fleet, fleet), eq(agents.id, id)))
+      .where(
+        and(
+          eq(agents.fleet, fleet),
+          eq(agents.id, id),
+          at === undefined ? undefined : and(eq(agents.host, at.host), sessionIs(at.session)),
+        ),
+      )
       .returning()
       .get();
-    if (row === undefined) throw fail("agent_not_found", `No agent '${id}'.`);
+    if (row === undefined)
+      throw at === undefined
+        ? fail("agent_not_found", `No agent '${id}'.`)
+        : fail("agent_running", "The agent was started or moved meanwhile.", { hint: `Look at it first: maestro agent show ${id}` });
     return row;
   } catch (error) {
     throw isUniqueViolation(error, "agents.name") ? agentExists(change.name ?? "") : error;
@@ -120,11 +137,10 @@ export async function setAgentSession(
   previous: SessionId | null,
   nowMs: number,
 ): Promise<boolean> {
-  const same = previous === null ? sql`${agents.session} is null` : eq(agents.session, previous);
   const row = await db
     .update(agents)
     .set({ session, updatedMs: nowMs })
-    .where(and(eq(agents.fleet, fleet), eq(agents.id, id), same))
+    .where(and(eq(agents.fleet, fleet), eq(agents.id, id), sessionIs(previous)))
     .returning({ id: agents.id })
     .get();
   return row !== undefined;
@@ -140,6 +156,8 @@ export async function removeAgent(db: Db, fleet: FleetId, id: AgentId): Promise<
       .get()) !== undefined
   );
 }
+
+const sessionIs = (session: SessionId | null) => (session === null ? sql`${agents.session} is null` : eq(agents.session, session));
 
 const agentExists = (name: string): Error =>
   fail("agent_exists", `An agent named '${name}' exists.`, { field: "name", hint: `Give it another name, such as ${name}-2.` });

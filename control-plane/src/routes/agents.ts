@@ -100,7 +100,14 @@ export const agentRoutes = defineRoutes({
     const host = named === undefined ? undefined : await hostToMoveTo(rx, agent, named);
     await rx.audit(agent.name);
     const moved = host === undefined ? {} : await madeThere(rx, agent, host, change);
-    const row = await updateAgent(rx.db, rx.fleet, agent.id, { ...change, ...moved, program: programOf(body) }, rx.nowMs);
+    const row = await updateAgent(
+      rx.db,
+      rx.fleet,
+      agent.id,
+      { ...change, ...moved, program: programOf(body) },
+      rx.nowMs,
+      host === undefined ? undefined : agent,
+    );
     const shown = await show(rx, row);
     await rx.feed.append([
       {
