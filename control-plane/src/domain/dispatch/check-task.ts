@@ -47,7 +47,9 @@ function kindProblem({ prompt, command, resumeSession, model, mode, permissions 
       : undefined;
   if (command?.[0]?.trim() === "")
     return maestroError("field_invalid", "The command names no program.", { field: "command[0]", hint: "Give the program first." });
-  const [field] = Object.entries({ model, mode, permissions, resumeSession }).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const [field] = Object.entries({ model, mode, permissions, resumeSession }).flatMap(([name, value]) =>
+    value === undefined ? [] : [name],
+  );
   return field === undefined
     ? undefined
     : maestroError("field_invalid", `'${field}' is for prompts; a command has no agent that reads it.`, { field, hint: "Leave it out." });
