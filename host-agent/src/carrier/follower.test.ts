@@ -74,3 +74,33 @@ test("one over which nothing is heard any more is given up, and what is followed
   clock.advance(60_000);
   await running;
 });
+
+test("one that ends as soon as something was heard is opened again ever less often", async () => {
+  const clock = new VirtualClock();
+  let opened = 0;
+  const follower = new Follower({
+    hand: {
+      watch(heard) {
+        opened += 1;
+        heard({ type: "beat" });
+        const closed = Promise.resolve(undefined);
+        return Promise.resolve(ok({ follow: () => {}, drop: () => {}, seen: () => {}, close: () => {}, closed }));
+      },
+    },
+    clock,
+    timeScale: 1,
+    log: silentLog,
+  });
+  const here = new AbortController();
+  const running = follower.run(here.signal);
+  follower.add("att_one", { offset: () => 0, log: () => {}, child: () => {}, usage: () => {}, over: () => {} });
+  for (let seconds = 0; seconds < 120; seconds++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(1_000);
+  }
+  expect(opened).toBeGreaterThan(5);
+  expect(opened).toBeLessThan(20);
+  here.abort();
+  clock.advance(60_000);
+  await running;
+});

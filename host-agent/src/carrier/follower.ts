@@ -3,6 +3,7 @@
  * it likes: what is followed goes on there, and is followed anew from where its log stands here.
  */
 import type { MaestroError } from "@maestro/shared/errors";
+import { STABLE_AFTER_MS } from "@maestro/shared/protocol/backoff";
 import { pause, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
 import type { Hand, Watch } from "./hand.ts";
@@ -81,6 +82,7 @@ export class Follower {
     while (!signal.aborted) {
       while (this.#followed.size === 0 && !signal.aborted) await this.#something();
       if (signal.aborted) return;
+      const sinceMs = clock.monotonicMs();
       let wasHeard = false;
       const channel = new AbortController();
       const opened = await hand.watch(
@@ -105,7 +107,9 @@ export class Follower {
         why = opened.error;
         log.info("a remote host cannot be watched", { why: why.detail });
       }
-      failures = wasHeard ? 0 : failures + 1;
+      const lastedMs = clock.monotonicMs() - sinceMs;
+      const isSteady = wasHeard && lastedMs >= STABLE_AFTER_MS * timeScale;
+      failures = isSteady || this.#followed.size === 0 ? 0 : failures + 1;
       gone = why?.code === "container_not_running" ? gone + 1 : 0;
       if (gone >= GONE_AFTER) this.#endAll();
       if (this.#followed.size > 0) await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 5)) * timeScale, signal);
