@@ -86,6 +86,9 @@ export class DockerEngine implements AsyncDisposable {
     try {
       const running = this.docker("ps", "-aq").split("\n").filter(Boolean);
       if (running.length > 0) this.docker("rm", "-f", ...running);
+      // Their bridges would outlive the engine, and take addresses from every one after it.
+      const networks = this.docker("network", "ls", "--quiet", "--filter", "type=custom").split("\n").filter(Boolean);
+      if (networks.length > 0) this.docker("network", "rm", ...networks);
     } catch {
       // It is gone already.
     }
