@@ -241,6 +241,24 @@ describe("records", () => {
   });
 });
 
+test("a credential that does not cover the carrier changes nothing of how a host is reached over it, nor learns its other hosts", async () => {
+  const { fleet, patch, api } = await remoteFleet();
+  await api(HOSTS, { body: { name: "secret", address: "h" } });
+  const gpus = (await makeToken(fleet, { name: "gpus", hosts: "gpu*" })).token;
+  const edit = (body: object) => call(`${HOSTS}/gpu`, { token: gpus, method: "PATCH", body });
+  for (const body of [{ address: "10.0.0.9" }, { identity: "~/.ssh/other" }, { sshConfig: true }, { via: "builder" }])
+    expect(await refusal(edit(body), "scope_missing"), JSON.stringify(body)).toMatchObject({ field: "via" });
+  expect(await json(edit({ labels: { a: "1" } }))).toMatchObject({ address: "10.0.0.5", labels: { a: "1" } });
+  expect(await json(edit({ enabled: false }))).toMatchObject({ enabled: false });
+  expect(await refusal(edit({ enabled: true }), "scope_missing")).toMatchObject({ field: "via" });
+  await patch({ enabled: true });
+  const some = (await makeToken(fleet, { name: "some", hosts: "*u*" })).token;
+  expect(await refusal(call(`${HOSTS}/builder`, { token: some, method: "DELETE" }), "host_carries")).toMatchObject({
+    detail: "Over host 'builder' are reached: gpu and 1 more.",
+    hosts: ["gpu"],
+  });
+});
+
 test("what is done to a remote host, and by whom its keys came, is in the audit log and among the events", async () => {
   const { fleet, host, link, remote, patch, api } = await remoteFleet();
   link.answers.set("host.check", () => CHECK);

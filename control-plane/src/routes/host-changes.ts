@@ -44,9 +44,11 @@ async function remoteChange(rx: Asking, host: HostRow, patch: HostPatch): Promis
   }
   const edited = Object.values(fields).some((value) => value !== undefined);
   if (!edited && via === undefined && enabled === undefined) return undefined;
+  // Its keys and its ssh_config are what a record is about: who changes that needs to cover it, as who adds a host over it.
+  const carrier = edited || via !== undefined || enabled === true ? await carrierFor(rx, via ?? host.via ?? undefined) : undefined;
   const change: Reached = {
     ...(edited ? { record: unwrap(checkRemote(changedBody(host.record, fields))) } : {}),
-    ...(via === undefined ? {} : { via: (await carrierFor(rx, via)).id }),
+    ...(via === undefined || carrier === undefined ? {} : { via: carrier.id }),
     ...(enabled === undefined ? {} : { enabled }),
   };
   switch (wayChange({ ...host, record: host.record }, change)) {

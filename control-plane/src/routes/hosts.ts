@@ -103,9 +103,15 @@ async function setDraining(rx: Asking, host: HostRow, draining: boolean, audit: 
 }
 
 async function refuseCarrying(rx: Asking, host: HostRow): Promise<void> {
-  const names = (await hostsVia(rx.db, rx.fleet, host.id)).map(({ name }) => name);
-  if (names.length === 0) return;
-  throw fail("host_carries", `Over host '${host.name}' ${names.length === 1 ? "is" : "are"} reached: ${names.join(", ")}.`, {
+  const carried = await hostsVia(rx.db, rx.fleet, host.id);
+  if (carried.length === 0) return;
+  const names = carried.map(({ name }) => name).filter((name) => mayTouchHost(rx.principal, name));
+  const others = carried.length - names.length;
+  const told = [
+    ...(names.length === 0 ? [] : [names.join(", ")]),
+    ...(others === 0 ? [] : [`${others} ${names.length === 0 ? "other" : "more"}`]),
+  ];
+  throw fail("host_carries", `Over host '${host.name}' ${carried.length === 1 ? "is" : "are"} reached: ${told.join(" and ")}.`, {
     hint: "Reach them over another host (maestro host edit <host> --via <other>) or remove them first.",
     extra: { hosts: names },
   });
