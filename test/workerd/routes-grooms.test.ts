@@ -30,6 +30,7 @@ describe("a groom", () => {
     await running(groom.id);
     expect((await api(`/api/v1/grooms/${groom.id}`, { method: "DELETE" })).status).toBe(204);
     await expect.poll(() => asked("task.cancel").length).toBe(1);
+    expect(asked("task.cancel")[0]).toMatchObject({ graceMs: 1_000 });
     const { id } = await submit({ prompt: "x", to: ["rev"] });
     await refusal(api(`/api/v1/grooms/${id}`), "task_not_found");
     await refusal(api(`/api/v1/grooms/${id}`, { method: "DELETE" }), "task_not_found");

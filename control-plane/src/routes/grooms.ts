@@ -19,6 +19,8 @@ import { agentWithinReach } from "./placed-sessions.ts";
 const MAX_LOG_BYTES = 1024 * 1024;
 /** A log that nobody follows is sent in large pieces: it is followed for so long, and what there is comes. */
 const LOOK_MS = 500;
+/** It has changed nothing that it would have to tidy up. */
+const CANCEL_GRACE_MS = 1_000;
 
 export const groomRoutes = defineRoutes({
   async agentGroom(rx) {
@@ -50,7 +52,7 @@ export const groomRoutes = defineRoutes({
     await shown(rx, task);
     if (isFinal(task.status)) return;
     await rx.audit(task.id);
-    const cancelled = await schedulerOf(rx).cancel(task.id, reachOf(rx.principal), actorFor(rx.principal), "");
+    const cancelled = await schedulerOf(rx).cancel(task.id, reachOf(rx.principal), actorFor(rx.principal), "", CANCEL_GRACE_MS);
     // It ended by itself meanwhile.
     if (!cancelled.ok && cancelled.error.code !== "task_final") throw new MaestroFailure(cancelled.error);
   },
