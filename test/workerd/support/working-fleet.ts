@@ -1,10 +1,12 @@
 /** The whole Worker, and an agent on a linked host that takes every task and runs it until the test says how it ended. */
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { expect } from "vitest";
 import type { Task, TaskDetail } from "@maestro/shared/contract/tasks";
 import type { AttemptEnd } from "@maestro/shared/protocol/tasks";
 import { configOf } from "../../../control-plane/src/config.ts";
 import { makeAttemptToken } from "../../../control-plane/src/crypto/attempt-token.ts";
+import type { Scheduler } from "../../../control-plane/src/objects/scheduler.ts";
 import { call, json } from "../access-fleet.ts";
 import { linkedFleet } from "./linked-fleet.ts";
 import type { Text } from "./relay-frames.ts";
@@ -19,7 +21,7 @@ const turnsBefore = (look: number): number => (look < 20 ? 1 : 100);
 
 export async function workingFleet() {
   const base = await linkedFleet();
-  const { fleet, link, api } = base;
+  const { fleet, host, link, api } = base;
   link.answers.set("task.offer", () => ({ answer: "accepted" }));
   const reports = new Map<string, { attempt: string; fence: number; status: object }>();
   link.reports = () => [...reports.values()];
@@ -35,6 +37,8 @@ export async function workingFleet() {
     api("/api/v1/agents", { body: { name, type, workspace: `/tmp/${name}` } });
   await agent("rev");
   const scheduler = () => env.SCHEDULER.getByName(fleet.id);
+  // What is done to the host from here on is done to one that the Scheduler has taken up.
+  await expect.poll(() => isTakenUp(scheduler(), host.id)).toBe(true);
   const detail = async (id: string): Promise<TaskDetail> => json(api(`/api/v1/tasks/${id}`));
   return {
     ...base,
@@ -76,6 +80,16 @@ export async function workingFleet() {
         return JSON.stringify(tables.map(({ name }) => sql.exec(`SELECT * FROM "${name}"`).toArray()));
       }),
   };
+}
+
+/** It has named its attempts. */
+async function isTakenUp(scheduler: DurableObjectStub<Scheduler>, host: string): Promise<boolean> {
+  // As whoever looks: the pool may lose the timer of an object.
+  await scheduler.queueView({ limit: 1, reach: {} });
+  return runInDurableObject(scheduler, (_scheduler, { storage: { sql } }) => {
+    const [row] = sql.exec<{ json: string }>("SELECT json FROM hosts WHERE id = ?", host).toArray();
+    return row !== undefined && (JSON.parse(row.json) as { ready?: boolean }).ready === true;
+  });
 }
 
 export type WorkingFleet = Awaited<ReturnType<typeof workingFleet>>;
