@@ -5,11 +5,9 @@ import { fail, MaestroFailure } from "@maestro/shared/errors";
 import { GROOM_TIMEOUT_MS } from "@maestro/shared/limits";
 import { findAgent } from "../db/agents.ts";
 import { reachOf } from "../domain/access/permissions.ts";
-import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
 import { toGroom } from "../domain/tasks/groom-view.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
-import { firstWord } from "../http/socket-word.ts";
-import type { LogContext } from "../objects/attempt-log/context.ts";
+import { catchUp } from "../http/log-catch-up.ts";
 import { logOf } from "../objects/log-call.ts";
 import { actorFor, schedulerOf } from "../objects/scheduler-call.ts";
 import { newTask } from "./new-task.ts";
@@ -17,8 +15,6 @@ import { agentWithinReach } from "./placed-sessions.ts";
 
 /** What of a log is looked at; more no answer needs. */
 const MAX_LOG_BYTES = 1024 * 1024;
-/** A log that nobody follows is sent in large pieces: it is followed for so long, and what there is comes. */
-const LOOK_MS = 500;
 /** It has changed nothing that it would have to tidy up. */
 const CANCEL_GRACE_MS = 1_000;
 
@@ -75,20 +71,12 @@ async function logOfTask(rx: Asking, { attempts, status }: TaskDetail): Promise<
   const attempt = attempts.at(-1);
   if (attempt === undefined) return { text: "", bytes: 0 };
   const log = logOf(rx, attempt.id);
-  if (status === "running") await look(rx, attempt);
+  const { env, config, fleet, principal, requestId } = rx;
+  const whose = { fleet, host: attempt.host.id, attempt: attempt.id, credential: principal.id, requestId };
+  if (status === "running") await catchUp(log, whose, { env, timeScale: config.timeScale });
   const { available } = await log.state();
   const { bytes } = await log.read(0, MAX_LOG_BYTES);
   return { text: new TextDecoder().decode(bytes), bytes: available };
-}
-
-async function look(rx: Asking, { id: attempt, host }: TaskDetail["attempts"][number]): Promise<void> {
-  const log = logOf(rx, attempt);
-  const { available, followed, complete } = await log.state();
-  if (followed || complete) return;
-  const { fleet, principal, requestId } = rx;
-  const context: LogContext = { kind: "log", fleet, host: host.id, attempt, credential: principal.id, requestId, offset: available };
-  const answer = await log.fetch("https://log/", { headers: { upgrade: "websocket", [CONTEXT_HEADER]: JSON.stringify(context) } });
-  if (answer.webSocket !== null) await firstWord(answer.webSocket, LOOK_MS * rx.config.timeScale);
 }
 
 const noGroom = (id: string): Error =>

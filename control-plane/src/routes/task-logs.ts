@@ -6,12 +6,12 @@ import { reachOf } from "../domain/access/permissions.ts";
 import { CONTEXT_HEADER, type SchedulerContext } from "../domain/access/socket-context.ts";
 import type { AttemptOwner } from "../domain/tasks/calls.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
+import { catchUp } from "../http/log-catch-up.ts";
 import { followedLog, SILENT_MS, storedLog, type LogSpan } from "../http/log-stream.ts";
 import { firstWord } from "../http/socket-word.ts";
 import { recordOpening, requireStanding } from "../http/sockets.ts";
 import type { AttemptLog, LogView } from "../objects/attempt-log.ts";
 import type { LogContext } from "../objects/attempt-log/context.ts";
-import { catchUp } from "../objects/log-catch-up.ts";
 import { logName, logOf } from "../objects/log-call.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
 

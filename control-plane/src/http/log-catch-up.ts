@@ -1,9 +1,9 @@
 /** [LG1] A log that nobody follows comes in large pieces and at its end: before it is read it is followed for a moment, and what there is comes. */
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
-import type { AttemptLog } from "./attempt-log.ts";
-import type { LogContext } from "./attempt-log/context.ts";
-import { relayOf } from "./relay-call.ts";
+import type { AttemptLog } from "../objects/attempt-log.ts";
+import type { LogContext } from "../objects/attempt-log/context.ts";
+import { relayOf } from "../objects/relay-call.ts";
 
 /** So long a host may take to begin, ms. */
 const LOOK_MS = 500;
