@@ -55,6 +55,15 @@ const cli = (argv: readonly string[], env: Record<string, string> = {}) =>
 const sent = (): unknown[] => server.asked.flatMap(({ method, body }) => (method === "POST" ? [JSON.parse(body)] : []));
 
 describe("host import", () => {
+  test("[DISP7] options of remote dispatch's variable are added to each; what is wrong with it is told before any is", async () => {
+    await cli(["--ssh-config"], { REMOTE_DISPATCH_SSH_OPTS: "-o ConnectTimeout=5" });
+    expect(sent()).toEqual([{ name: "gpu", address: "10.0.0.5", user: "dev", port: 2222, options: { ConnectTimeout: "5" } }]);
+    server.asked.length = 0;
+    const run = await cli(["--ssh-config", "--json"], { REMOTE_DISPATCH_SSH_OPTS: "-p 22" });
+    expect(problemOf(run)).toMatchObject({ code: "field_invalid", field: "REMOTE_DISPATCH_SSH_OPTS" });
+    expect(sent()).toEqual([]);
+  });
+
   test("[SSH8] takes of ~/.ssh/config what another machine can use, and says what not and why", async () => {
     const run = await cli(["--ssh-config"]);
     expect(sent()).toEqual([{ name: "gpu", address: "10.0.0.5", user: "dev", port: 2222 }]);

@@ -14,6 +14,7 @@ import type { Column } from "../render/table.ts";
 import { resolveHost } from "../resolve.ts";
 import { thisHost } from "../this-host.ts";
 import { unwrap } from "../unwrap.ts";
+import { OPTIONS_VARIABLE, withDispatchOptions } from "./dispatch-options.ts";
 import { dispatchHosts, sshConfigCandidate, type Candidate } from "./import-candidates.ts";
 
 const VARIABLE = "REMOTE_DISPATCH_HOSTS_FILE";
@@ -60,7 +61,7 @@ export const hostImport = defineCommand({
     const candidates = [
       ...(both || sshConfig !== undefined ? await sshHosts(sshConfig ?? "", local, isHere(context, via)) : []),
       ...(both || hostsFile !== undefined ? hostsOf(hostsFile ?? "", local.home, io.env[VARIABLE]) : []),
-    ];
+    ].map((candidate) => ({ ...candidate, body: unwrap(withDispatchOptions(candidate.body, io.env[OPTIONS_VARIABLE])) }));
     const rows: Imported[] = [];
     for (const candidate of candidates) rows.push(await take(client, candidate, flags.via));
     const shown = out.mode === "ids" ? rows.filter(({ id }) => id !== undefined) : rows;

@@ -4,6 +4,7 @@ import { flag, param } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import { resolveHost } from "../resolve.ts";
 import { unwrap } from "../unwrap.ts";
+import { OPTIONS_VARIABLE, withDispatchOptions } from "./dispatch-options.ts";
 import { checkLines } from "./host-check-view.ts";
 import { checkSaved, refuseFailed } from "./host-check.ts";
 import { hostText, reachedText } from "./host-view.ts";
@@ -29,12 +30,13 @@ export const hostAdd = defineCommand({
     "maestro host add box box.tail1234.ts.net --via laptop --cwd '~/src'",
   ],
   async run(context, { params, flags }) {
-    const { api, out } = context;
+    const { api, out, io } = context;
     const accept = unwrap(acceptOf(flags["accept-host-key"]));
+    const remote = unwrap(withDispatchOptions(remoteBody(params.address, flags), io.env[OPTIONS_VARIABLE]));
     const host = await api().call("hostAdd", {
       body: {
         name: params.name,
-        ...remoteBody(params.address, flags),
+        ...remote,
         ...(Object.keys(flags.label).length === 0 ? {} : { labels: flags.label }),
       },
     });
@@ -65,7 +67,7 @@ export const hostEdit = defineCommand({
     address: flag.text("another address; user and port stay unless it names them", "address"),
     ...remoteFlags,
     enable: flag.toggle("reach it again"),
-    disable: flag.toggle("do not reach it; what runs there goes on"),
+    disable: flag.toggle("do not reach it; refused while tasks run there"),
     default: either("mark it as the one to choose; --default=false takes the mark away"),
   },
   params: { host: param.required("name, id or unique beginning of an id") },
