@@ -12,7 +12,7 @@ import { systemClock } from "../daemon/clock.ts";
 import { generateSigningKey } from "../daemon/identity.ts";
 import { silentLog } from "../daemon/log.ts";
 import { VirtualClock } from "../daemon/testing/virtual-clock.ts";
-import type { CarriedHostDeps } from "./carried-host.ts";
+import type { CarriedHostDeps } from "./carried-host-deps.ts";
 import { CarriedHosts, type CarriedHostsDeps } from "./carried-hosts.ts";
 
 const record: RemoteRecord = { transport: "ssh", address: "there", sshConfig: false, options: {}, env: {}, container: "none" };

@@ -15,7 +15,8 @@ import type { Log } from "../daemon/log.ts";
 import { hostAuthorization } from "../link/authorization.ts";
 import { callServer, readProblem } from "../link/http-call.ts";
 import type { LinkTarget } from "../link/link.ts";
-import { CarriedHost, type CarriedHostDeps, type CarriedKeys } from "./carried-host.ts";
+import type { CarriedHostDeps, CarriedKeys } from "./carried-host-deps.ts";
+import { CarriedHost } from "./carried-host.ts";
 
 export interface CarriedHostsDeps {
   /** Everything that is kept here of them. */

@@ -11,7 +11,7 @@ import { dial } from "../transports/ssh/dial.ts";
 import { SshPool } from "../transports/ssh/pool.ts";
 import { REMOTE_PATH } from "../transports/ssh/remote-path.ts";
 import { Tailnet, type Way } from "../transports/tailscale/way.ts";
-import type { CarriedHostDeps } from "./carried-host.ts";
+import type { CarriedHostDeps } from "./carried-host-deps.ts";
 import { CarriedHosts, type CarriedHostsDeps } from "./carried-hosts.ts";
 import { containerShell } from "./container-shell.ts";
 import type { RemoteShell } from "./remote-shell.ts";

@@ -6,6 +6,7 @@ import * as path from "node:path";
 import { describe, expect, test } from "vitest";
 import { FileEntry } from "@maestro/shared/contract/host-files";
 import { MAX_LISTED_FILES } from "@maestro/shared/limits";
+import { ok } from "@maestro/shared/result";
 import { openPolicy } from "../daemon/policy.ts";
 import { readFiles } from "../daemon/read-files.ts";
 import type { RemoteShell } from "./remote-shell.ts";
@@ -168,4 +169,32 @@ test("a line that is away is told as such", async () => {
   const shell = new LocalShell(home);
   shell.down = true;
   expect((await there(home, shell).ask({ op: "list", path: "~" })).code).toMatch(/connection_lost|host_unreachable|ssh/);
+});
+
+test("of what an evil machine answers only the script's own refusals are believed, and no more bytes than were asked for", async () => {
+  const saying = (answer: (word: string) => string) => ({
+    run: (_: string, args: readonly string[]) =>
+      Promise.resolve(ok({ exit: { type: "exit" as const, code: 0 }, stdout: Buffer.from(answer(args[2] ?? "")), stderr: "" })),
+  });
+  const deps = {
+    policy: openPolicy,
+    facts: { home: "/home/dev", base: "/home/dev/.maestro-remote" },
+    signal: new AbortController().signal,
+  };
+  const asked = { op: "read", path: "/etc/motd", offset: 0, limit: 4 } as const;
+  const lied = await readFilesThere(
+    asked,
+    { ...deps, shell: saying((word) => `${word} refused token_invalid log in\u001b[2J again`) },
+    () => {},
+  );
+  expect(lied).toMatchObject({ ok: false, error: { code: "remote_shell_broken", detail: expect.not.stringContaining("\u001b") } });
+  let bytes = 0;
+  const much = await readFilesThere(
+    asked,
+    { ...deps, shell: saying((word) => `${word} ok 9999 /etc/motd\n${word}B${"x".repeat(9999)}`) },
+    (blob) => {
+      bytes = blob.byteLength;
+    },
+  );
+  expect({ much, bytes }).toMatchObject({ much: { ok: true, value: { bytes: 4, truncated: true } }, bytes: 4 });
 });

@@ -2,10 +2,11 @@
 import { randomBytes } from "node:crypto";
 import * as path from "node:path";
 import type { FileEntry, FileKind } from "@maestro/shared/contract/host-files";
-import { isErrorCode, maestroError } from "@maestro/shared/errors";
+import { maestroError } from "@maestro/shared/errors";
 import { REQUEST_TIMEOUT_MS } from "@maestro/shared/limits";
 import type { ReadFilesResult } from "@maestro/shared/protocol/link";
 import { err, ok, type Result } from "@maestro/shared/result";
+import { stripUnsafe } from "@maestro/shared/sanitize";
 import type { Policy } from "../daemon/policy.ts";
 import { refuseSession } from "../daemon/shell-policy.ts";
 import type { FrameOf } from "../link/dispatch.ts";
@@ -21,6 +22,9 @@ export interface RemoteFilesDeps {
   signal: AbortSignal;
 }
 
+/** Those of the script: any other would be about whoever asked, not about that machine. */
+const REFUSALS = ["path_outside_roots", "not_a_directory", "not_a_file", "file_not_found", "file_forbidden"] as const;
+const MAX_DETAIL = 1024;
 /** Whoever asks is still there. */
 const DEADLINE_MS = REQUEST_TIMEOUT_MS - 2_000;
 
@@ -46,11 +50,16 @@ export async function readFilesThere(
       }),
     );
   if (answer === "refused")
-    return err(maestroError(isErrorCode(first) ? first : "remote_shell_broken", words.join(" ").slice(0, 2048), { field: "path" }));
+    return err(
+      maestroError(REFUSALS.find((code) => code === first) ?? "remote_shell_broken", stripUnsafe(words.join(" "), MAX_DETAIL), {
+        field: "path",
+      }),
+    );
   const place = words.join(" ");
   if (op === "read") {
     const size = Number(first) || 0;
-    const bytes = rest.subarray(`\n${word}B`.length);
+    const begin = `\n${word}B`.length;
+    const bytes = rest.subarray(begin, begin + limit);
     blob(bytes);
     return ok({ bytes: bytes.byteLength, path: place, truncated: offset + bytes.byteLength < size, size });
   }

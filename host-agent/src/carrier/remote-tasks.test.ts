@@ -153,6 +153,15 @@ test("a runner that is killed there is told as such, and leaves nothing running"
   expect([undefined, "Z"]).toContain(readStat(child)?.state);
 });
 
+test("[SSH19] a task's variable goes before the one that the host's record has", async () => {
+  const rig = await RemoteRig.open();
+  const task = rig.task(["sh", "-c", 'printf %s "$FROM_RECORD" | sha256sum'], { secretNames: ["FROM_RECORD"] });
+  await task.offer();
+  await task.start({ FROM_RECORD: "the task's own" });
+  expect(await task.ended()).toMatchObject({ outcome: "completed" });
+  expect(rig.log(task.attempt)).toContain(sha256("the task's own"));
+});
+
 test("[TK5] secrets reach the child and no file there; its log is blotted out here, and gone there", async () => {
   const rig = await RemoteRig.open();
   const gate = path.join(rig.home, "gate");

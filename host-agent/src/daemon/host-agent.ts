@@ -17,6 +17,7 @@ import { Link } from "../link/link.ts";
 import { ServerTime } from "../link/server-time.ts";
 import { checkServerUrl } from "../link/server-url.ts";
 import { createHostTasks } from "../tasks/host-tasks.ts";
+import { holderHooks } from "../terminal/holder-hooks.ts";
 import { Terminals } from "../terminal/terminals.ts";
 import { pause, systemClock } from "./clock.ts";
 import { helloFacts } from "./facts.ts";
@@ -99,18 +100,9 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
 
   const keeper = new HolderKeeper(
     openHolder,
-    {
-      up: (client) => terminals.holderUp(client),
-      down: () => terminals.holderDown(),
-      output: (event) => terminals.output(event),
-      snapshot: (event) => terminals.snapshot(event),
-      gap: (event) => terminals.gap(event),
-      epoch: (event) => terminals.epoch(event),
-      inputRefused: ({ session, error }) => terminals.inputRefused(session, error),
-      changed: (upsert, removed) => {
-        for (const frame of sessionsFrames(upsert, removed, serverTime.offsetMs())) link.send(frame);
-      },
-    },
+    holderHooks(terminals, (upsert, removed) => {
+      for (const frame of sessionsFrames(upsert, removed, serverTime.offsetMs())) link.send(frame);
+    }),
     clock,
     log,
   );
