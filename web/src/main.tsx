@@ -17,6 +17,7 @@ import "./styles/pill.css";
 import "./styles/page.css";
 import "./styles/start.css";
 import "./styles/rows.css";
+import "./styles/files.css";
 import "./styles/hosts.css";
 import "./styles/remote.css";
 import "./styles/tasks.css";

@@ -76,12 +76,12 @@ function Entries({ files: { path, entries, truncated }, open }: EntriesProps) {
   if (entries.length === 0) return <Empty title="Nothing is in it">This directory is empty.</Empty>;
   return (
     <>
-      <ul className="rows card" aria-label={`Entries of ${path}`}>
+      <ul className="rows files card" aria-label={`Entries of ${path}`}>
         {entries.map((entry) => (
-          <li key={entry.name} className="row">
+          <li key={entry.name}>
             <button
               type="button"
-              className="button quiet grow cut"
+              className="button quiet cut"
               disabled={!canOpen(entry)}
               onClick={() => open(entry, joined(path, entry.name))}
             >
