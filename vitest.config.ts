@@ -87,7 +87,7 @@ export default defineConfig({
           exclude: ["**/node_modules/**", ...ALONE],
           // Each starts products of its own and waits for most of its time.
           fileParallelism: true,
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
       {

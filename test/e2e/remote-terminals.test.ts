@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DockerEngine } from "../support/docker-engine.ts";
 import { Product } from "../support/maestro.ts";
 import { processInfo } from "../support/processes.ts";
@@ -28,8 +28,13 @@ class TmuxOfItsOwn implements AsyncDisposable {
 }
 
 describe.skipIf(missing !== undefined)(`terminals on remote hosts${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+  let product: Product;
+  beforeAll(async () => {
+    product = await Product.up({ timeScale: 0.2 });
+  });
+  afterAll(async () => product?.[Symbol.asyncDispose]());
+
   test("opened, typed at, resized, ended: as on a linked host", { timeout: 180_000 }, async () => {
-    await using product = await Product.up({ timeScale: 0.2 });
     await using tmux = new TmuxOfItsOwn();
     await using machine = await RemoteMachine.start({}, { env: tmux.env });
     await machine.join(product, "gpu");
@@ -57,13 +62,12 @@ describe.skipIf(missing !== undefined)(`terminals on remote hosts${missing === u
     "the line is cut and the host-agent is killed: the program goes on, once, and its viewer sees it again",
     { timeout: 240_000 },
     async () => {
-      await using product = await Product.up({ timeScale: 0.2 });
       await using tmux = new TmuxOfItsOwn();
       await using machine = await RemoteMachine.start({}, { env: tmux.env });
-      await machine.join(product, "gpu");
+      await machine.join(product, "gpu-2");
       const [ran, gate] = [join(machine.home, "ran"), join(machine.home, "gate")];
       const script = `echo ran >>'${ran}'; echo before; until [ -e '${gate}' ]; do sleep 0.1; done; echo after; read -r line; echo "got $line"; exit 3`;
-      const { id } = await product.api.createSession({ host: "gpu", argv: ["sh", "-c", script], name: "lasting" });
+      const { id } = await product.api.createSession({ host: "gpu-2", argv: ["sh", "-c", script], name: "lasting" });
       await using viewer = await product.attach(id, { cols: 80, rows: 24, screen: true });
       await viewer.when("pen", () => viewer.hasPen);
       await viewer.screenShows("before");
@@ -85,16 +89,15 @@ describe.skipIf(missing !== undefined)(`terminals on remote hosts${missing === u
   );
 
   test("a kill ends it there; what cannot start is refused before anything is shown", { timeout: 180_000 }, async () => {
-    await using product = await Product.up({ timeScale: 0.2 });
     await using tmux = new TmuxOfItsOwn();
     await using machine = await RemoteMachine.start({}, { env: tmux.env });
-    await machine.join(product, "gpu");
-    const refused = await product.cli(["session", "new", "--host", "gpu", "--", "no-such-program"]);
+    await machine.join(product, "gpu-3");
+    const refused = await product.cli(["session", "new", "--host", "gpu-3", "--", "no-such-program"]);
     expect(refused.stderr).toContain("spawn_failed");
-    const elsewhere = await product.cli(["session", "new", "--host", "gpu", "--cwd", "/nowhere", "--", "sh"]);
+    const elsewhere = await product.cli(["session", "new", "--host", "gpu-3", "--cwd", "/nowhere", "--", "sh"]);
     expect(elsewhere.stderr).toContain("remote_directory_missing");
-    expect((await product.api.sessions()).filter(({ host }) => host.name === "gpu")).toEqual([]);
-    const { id } = await product.api.createSession({ host: "gpu", argv: ["sh", "-c", `echo $$ >"$HOME/pid"; echo up; exec sleep 1000`] });
+    expect((await product.api.sessions()).filter(({ host }) => host.name === "gpu-3")).toEqual([]);
+    const { id } = await product.api.createSession({ host: "gpu-3", argv: ["sh", "-c", `echo $$ >"$HOME/pid"; echo up; exec sleep 1000`] });
     await product.api.screenShows(id, "up");
     const pid = readFileSync(join(machine.home, "pid"), "utf8").trim();
     const killed = await product.cli(["session", "kill", id, "--yes"]);
