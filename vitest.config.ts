@@ -85,7 +85,7 @@ export default defineConfig({
           name: "e2e",
           include: ["test/{e2e,chaos}/**/*.test.ts"],
           exclude: ["**/node_modules/**", ...ALONE],
-          // Each starts products of its own and waits for most of its time.
+          // Each starts products of its own and waits for a third of its time.
           fileParallelism: true,
           maxWorkers: 3,
         },
