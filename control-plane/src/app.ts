@@ -1,5 +1,6 @@
 /** The only place routes are mounted. A row of the shared table without a handler does not compile. */
 import { mountRoutes } from "./http/mount.ts";
+import { agentResetRoutes } from "./routes/agent-reset.ts";
 import { agentTypeRoutes } from "./routes/agent-types.ts";
 import { agentRoutes } from "./routes/agents.ts";
 import { auditRoutes } from "./routes/audit.ts";
@@ -36,6 +37,7 @@ export const app = mountRoutes({
   ...hostFileRoutes,
   ...joinRoutes,
   ...agentRoutes,
+  ...agentResetRoutes,
   ...agentTypeRoutes,
   ...groomRoutes,
   ...sessionRoutes,

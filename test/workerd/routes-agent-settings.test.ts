@@ -1,6 +1,6 @@
 /** What is set for an agent beside its type, over HTTP, as its host is told of it [SSH12] [SSH13] [SSH14]. */
 import { describe, expect, test } from "vitest";
-import { joinHost, json, refusal } from "./access-fleet.ts";
+import { call, joinHost, json, makeToken, refusal } from "./access-fleet.ts";
 import { linkedFleet, linkUp } from "./support/linked-fleet.ts";
 import { workingFleet } from "./support/working-fleet.ts";
 
@@ -55,6 +55,26 @@ describe("settings of an agent", () => {
     const made = await json(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w" } }));
     expect(await refusal(api("/api/v1/agents/shell", patch(body)), code)).toMatchObject({ field });
     expect(await json(api("/api/v1/agents/shell"))).toEqual(made);
+  });
+
+  test("a credential that is limited to other hosts changes nothing of it", async () => {
+    const { fleet, api } = await linkedFleet();
+    const made = await json(api("/api/v1/agents", { body: { type: "claude", workspace: "/tmp/w" } }));
+    const { token } = await makeToken(fleet, { name: "narrow", role: "operator", hosts: "other-*" });
+    const change = { bin: "/tmp/evil", cwd: "/tmp/evil", env: { A: "1" } };
+    await refusal(call("/api/v1/agents/claude", { token, method: "PATCH", body: change }), "scope_missing");
+    expect(await json(api("/api/v1/agents/claude"))).toEqual(made);
+  });
+
+  test("[SKILL9] one that works in a directory that was set for it is not reset: what it was assigned to may be of another host", async () => {
+    const { api, link } = await linkedFleet();
+    link.answers.set("workspace.reset", () => ({ path: "/tmp/w", removed: 1 }));
+    await json(api("/api/v1/agents", { body: { type: "claude", workspace: "/tmp/w", cwd: "/srv/app" } }));
+    const refused = await refusal(api("/api/v1/agents/claude/reset", { body: {} }), "workspace_error");
+    expect(refused).toMatchObject({ field: "cwd", hint: expect.stringContaining("maestro agent set claude --cwd ''") });
+    expect(link.asked.some(({ t }) => t === "workspace.reset")).toBe(false);
+    await json(api("/api/v1/agents/claude", patch({ cwd: null })));
+    expect((await api("/api/v1/agents/claude/reset", { body: {} })).status).toBe(200);
   });
 
   test("[SSH13] it moves only to a host that is there, at rest, and its directory is made there first", async () => {

@@ -1,19 +1,28 @@
 /** Where an agent is, and whether it is at rest there. */
 import { fail } from "@maestro/shared/errors";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
-import type { AgentRow } from "../db/agents.ts";
+import { findAgent, type AgentRow } from "../db/agents.ts";
 import type { HostRow } from "../db/hosts.ts";
 import type { PresentHost } from "../domain/events/present.ts";
-import { isAwaited, sessionOfAgent } from "../domain/fleet/agent-view.ts";
+import { isAwaited, sessionOfAgent, toAgent } from "../domain/fleet/agent-view.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
 import { hostOf } from "./agent-runs.ts";
-import type { Asking } from "./placed-sessions.ts";
+import { agentWithinReach, type Asking } from "./placed-sessions.ts";
 import { presentOf, someGone } from "./present-hosts.ts";
 
 export interface Place {
   host: HostRow;
   session: SessionInfo | undefined;
   connected: boolean;
+}
+
+export async function agentFor(rx: Asking, ref: string): Promise<AgentRow> {
+  return agentWithinReach(rx, await findAgent(rx.db, rx.fleet, ref));
+}
+
+export async function show(rx: Asking, agent: AgentRow) {
+  const { host, session, connected } = await look(rx, agent);
+  return toAgent(agent, { id: host.id, name: host.name }, session, connected, rx.nowMs);
 }
 
 export async function look(rx: Asking, agent: AgentRow): Promise<Place> {

@@ -2,7 +2,7 @@
 import { programOf, settingsProblem, type AgentSettings } from "@maestro/shared/contract/agent-settings";
 import { fail, MaestroFailure } from "@maestro/shared/errors";
 import { agentTypeBySlug } from "../db/agent-types.ts";
-import { findAgent, insertAgent, listAgents, removeAgent, setAgentSession, updateAgent, type AgentRow } from "../db/agents.ts";
+import { findAgent, insertAgent, listAgents, removeAgent, updateAgent, type AgentRow } from "../db/agents.ts";
 import { listHosts } from "../db/hosts.ts";
 import { WHOLE } from "../db/page.ts";
 import { mayTouchAgent, mayTouchHost } from "../domain/access/permissions.ts";
@@ -15,9 +15,9 @@ import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
 import { hostToMoveTo, madeThere } from "./agent-moves.ts";
-import { confirmed, look, refuseAtWork, refuseRunning } from "./agent-place.ts";
-import { hostAway, hostOf, launchProblem, start, stop } from "./agent-runs.ts";
-import { agentNameWithinReach, agentWithinReach, hostFor, refuseDraining, type Asking } from "./placed-sessions.ts";
+import { agentFor, confirmed, refuseRunning, show } from "./agent-place.ts";
+import { hostOf, launchProblem, start, stop } from "./agent-runs.ts";
+import { agentNameWithinReach, hostFor, refuseDraining, type Asking } from "./placed-sessions.ts";
 import { presentOf, someGone } from "./present-hosts.ts";
 
 const DEFAULT_PRIORITY = 3;
@@ -91,6 +91,8 @@ export const agentRoutes = defineRoutes({
 
   async agentUpdate(rx) {
     const agent = await agentFor(rx, rx.params.id);
+    // What is started on a host is for whoever reaches it.
+    await hostOf(rx, agent);
     const { body } = rx;
     if (body.name !== undefined) agentNameWithinReach(rx, body.name, "name");
     if (body.env !== undefined) unwrap(checkEnv(body.env));
@@ -189,52 +191,11 @@ export const agentRoutes = defineRoutes({
     await stop(rx, agent, false);
     return start(rx, await findAgent(rx.db, rx.fleet, agent.id), rx.body, () => rx.newId("session"));
   },
-
-  /** [SKILL9] */
-  async agentReset(rx) {
-    const agent = await agentFor(rx, rx.params.id);
-    const host = await hostOf(rx, agent);
-    const definition = await agentTypeBySlug(rx.db, rx.fleet, agent.type);
-    await refuseAtWork(rx, agent);
-    const relay = relayOf(rx.env, rx.fleet, host.id);
-    // Asked before anything is stopped: without its host no workspace is emptied.
-    if (!(await relay.linked())) throw hostAway(host, (await presentOf(rx, host.id))[0]?.facts.lastSeenMs);
-    await rx.audit(agent.name);
-    await stop(rx, agent, rx.body.force === true);
-    const { id, name, type, workspace: path } = agent;
-    const { removed, template } = await askHost(relay, "workspace.reset", {
-      t: "workspace.reset",
-      path,
-      agent: { id, name, type, ...(definition === undefined ? {} : { definition: { ...definition.definition } }) },
-    });
-    // How its last session ended is of the life before.
-    const stopped = await findAgent(rx.db, rx.fleet, id);
-    if (stopped.session !== null) await setAgentSession(rx.db, rx.fleet, id, null, stopped.session, rx.nowMs);
-    await rx.feed.append([
-      {
-        type: "agent.updated",
-        subject: id,
-        summary: `Agent '${name}' was reset: its workspace on host '${host.name}' was emptied.`,
-        data: { name, host: host.name },
-      },
-    ]);
-    const shown = await show(rx, await findAgent(rx.db, rx.fleet, id));
-    return { agent: shown, removed, ...(template === undefined ? {} : { template }) };
-  },
 });
 
 function refuseSettings(body: AgentSettings): void {
   const problem = settingsProblem(body);
   if (problem !== undefined) throw new MaestroFailure(problem);
-}
-
-async function agentFor(rx: Asking, ref: string): Promise<AgentRow> {
-  return agentWithinReach(rx, await findAgent(rx.db, rx.fleet, ref));
-}
-
-async function show(rx: Asking, agent: AgentRow) {
-  const { host, session, connected } = await look(rx, agent);
-  return toAgent(agent, { id: host.id, name: host.name }, session, connected, rx.nowMs);
 }
 
 function viewOf(agent: AgentRow, host: { id: string; name: string }, present: PresentHost | undefined, nowMs: number) {
