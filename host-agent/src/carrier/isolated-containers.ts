@@ -47,10 +47,12 @@ export class IsolatedContainers {
     const { engine, timeScale, log, signal } = this.#deps;
     const name = engine.nameOf(workspace);
     this.#use(name);
-    let ensured = await this.#turn(name, () => engine.ensure(workspace, isolation, signal));
+    // What has begun shows inside a while later.
+    const ensureNow = () => engine.ensure(workspace, isolation, this.#inUse().working.has(name) ? "used" : "free", signal);
+    let ensured = await this.#turn(name, ensureNow);
     if (!ensured.ok && isOutOfAddresses(ensured.error)) {
       await this.#removeIdle(SPARE_MS * timeScale);
-      ensured = await this.#turn(name, () => engine.ensure(workspace, isolation, signal));
+      ensured = await this.#turn(name, ensureNow);
     }
     if (!ensured.ok) return err(ensured.error);
     this.#use(name);
@@ -70,7 +72,7 @@ export class IsolatedContainers {
 
   wipe(name: string, attempt: string): Promise<Result<void>> {
     const { engine, signal } = this.#deps;
-    return engine.wipe(name, attempt, signal);
+    return this.#turn(name, () => engine.wipe(name, attempt, signal));
   }
 
   /** Until aborted. What a host-agent before this one left is found by its label, and is used, or goes. */
@@ -87,9 +89,10 @@ export class IsolatedContainers {
     const listed = await engine.list(signal);
     if (!listed.ok) return log.debug("containers cannot be looked at", { why: listed.error.detail });
     const { containers, homes } = listed.value;
-    const { working, kept } = this.#inUse();
     for (const name of this.#usedMs.keys()) if (!containers.includes(name) && !homes.includes(name)) this.#usedMs.delete(name);
     for (const name of new Set([...containers, ...homes])) {
+      // To remove one takes its time, in which work may have begun in another.
+      const { working, kept } = this.#inUse();
       if (working.has(name) || !this.#usedMs.has(name)) this.#use(name);
       if (working.has(name) || this.#turns.has(name) || clock.monotonicMs() - (this.#usedMs.get(name) ?? 0) < idleMs) continue;
       if (kept.has(name) && !containers.includes(name)) continue;

@@ -1,8 +1,9 @@
 /** Containers that are made for workspaces, as calls: each is one script on the machine that they are to be on. */
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
+import { stripUnsafe } from "@maestro/shared/sanitize";
 import { ISOLATED } from "./isolated-script.ts";
-import { containerName, isolationDigest, type Isolation } from "./isolated-type.ts";
+import { containerName, isContainerName, isolationDigest, type Isolation } from "./isolated-type.ts";
 import type { RemoteShell } from "./remote-shell.ts";
 
 export interface EngineDeps {
@@ -17,6 +18,7 @@ export interface EngineDeps {
 /** Engines that are busy, or slow disks. */
 const MAKE_MS = 120_000;
 const SHORT_MS = 60_000;
+const MAX_WORDS = 1024;
 
 export class IsolatedEngine {
   readonly #deps: EngineDeps;
@@ -29,12 +31,21 @@ export class IsolatedEngine {
     return containerName(this.#deps.host, workspace);
   }
 
-  /** Made or started where it does not run. @param workspace really, without links on the way. */
-  async ensure(workspace: string, isolation: Isolation, signal: AbortSignal): Promise<Result<{ made: boolean; warning: string }>> {
+  /**
+   * Made or started where it does not run.
+   *
+   * @param workspace really, without links on the way. @param use `used`: there is work in it, even if none of that can be seen yet.
+   */
+  async ensure(
+    workspace: string,
+    isolation: Isolation,
+    use: "used" | "free",
+    signal: AbortSignal,
+  ): Promise<Result<{ made: boolean; warning: string }>> {
     const { image, sharedNetwork, memoryBytes, cpus, pids } = isolation;
     const name = this.nameOf(workspace);
     const limits = [memoryBytes ?? "-", cpus ?? "-", pids].map(String);
-    const args = [workspace, isolationDigest(isolation), image, sharedNetwork ? "shared" : "own", ...limits];
+    const args = [workspace, isolationDigest(isolation), image, sharedNetwork ? "shared" : "own", ...limits, use];
     const said = await this.#run("ensure", [name, ...args], MAKE_MS, signal);
     if (!said.ok) return said;
     const { word, rest } = said.value;
@@ -47,7 +58,9 @@ export class IsolatedEngine {
     const said = await this.#run("remove", [name, what], SHORT_MS, signal);
     if (!said.ok) return said;
     const { word, rest } = said.value;
-    return word === "removed" ? ok(undefined) : err(refusal(word, rest, { name, workspace: "", image: "" }));
+    if (word === "removed") return ok(undefined);
+    if (word === "failed") return err(maestroError("container_failed", `The container '${name}' could not be removed: ${rest}`, TYPE));
+    return err(refusal(word, rest, { name, workspace: "", image: "" }));
   }
 
   /** Files of an attempt, where there is no container to remove them from within. */
@@ -60,7 +73,8 @@ export class IsolatedEngine {
     const ran = await this.#script("list", [], SHORT_MS, signal);
     if (!ran.ok) return ran;
     const lines = ran.value.split("\n").map((line) => line.split(" "));
-    const named = (kind: string): string[] => lines.flatMap(([what, name = ""]) => (what === kind ? [name] : []));
+    // By them it is removed: of what is not named as ours nothing is.
+    const named = (kind: string): string[] => lines.flatMap(([what, name = ""]) => (what === kind && isContainerName(name) ? [name] : []));
     return ok({ containers: named("container"), homes: named("home") });
   }
 
@@ -73,7 +87,7 @@ export class IsolatedEngine {
     const ran = await this.#script(what, args, deadlineMs, signal);
     if (!ran.ok) return ran;
     const [word = "", ...rest] = ran.value.trim().split(" ");
-    return ok({ word, rest: rest.join(" ") });
+    return ok({ word, rest: stripUnsafe(rest.join(" "), MAX_WORDS) });
   }
 
   async #script(what: string, args: readonly string[], deadlineMs: number, signal: AbortSignal): Promise<Result<string>> {
@@ -82,7 +96,9 @@ export class IsolatedEngine {
     if (!ran.ok) return ran;
     const { exit, stdout, stderr } = ran.value;
     if (exit.type === "exit" && exit.code === 0) return ok(Buffer.from(stdout).toString("utf8"));
-    return err(maestroError("remote_shell_broken", `The shell of the machine did not do as it was told. ${stderr.slice(0, 512)}`.trim()));
+    return err(
+      maestroError("remote_shell_broken", `The shell of the machine did not do as it was told. ${stripUnsafe(stderr, 512)}`.trim()),
+    );
   }
 }
 

@@ -2,8 +2,8 @@
  * What makes and removes containers for workspaces, as POSIX sh on the machine where those are, by docker or, where that is not
  * there, podman. Nothing secret comes here: what runs inside gets its orders over `exec -i`.
  *
- *   ensure <base> <host> <name> <workspace> <digest> <image> <own|shared> <memory or -> <cpus or -> <pids>
- *       made or started: made | ready; else why not
+ *   ensure <base> <host> <name> <workspace> <digest> <image> <own|shared> <memory or -> <cpus or -> <pids> <used|free>
+ *       made or started, never under work: made | ready; else why not
  *   remove <base> <host> <name> idle|spent|all     and its network, `spent` and `all`: its home too; only `all` under work: removed | why not
  *   wipe <base> <host> <name> <attempt>            files of an attempt in its home: removed
  *   list <base> <host>                             container <name>, home <name>: a line each
@@ -15,8 +15,11 @@ set -u
 umask 077
 what=$1 base=$2 host=$3 name=\${4-}
 [ "$base" != - ] || base=\${HOME:?}/.maestro-remote
+[ "$what" != ensure ] || mkdir -p "$base" 2>/dev/null
 [ ! -d "$base" ] || base=$(cd "$base" && pwd -P)
 here=$base/isolated/$name
+newline='
+'
 say() { echo "$*"; exit 0; }
 # The last words of an engine, on one line.
 words() { tail -n 3 | tr '\\n\\r' '  ' | cut -c1-600; }
@@ -42,8 +45,14 @@ look() {
 
 # True: something of ours works inside, or nobody can tell.
 is_busy() {
-  told=$("$engine" exec -- "$name" /bin/sh -c 'grep -lsE "MAESTRO_(ATTEMPT_ID|SESSION)=" /proc/[0-9]*/environ; echo looked' 2>/dev/null)
+  told=$("$engine" exec -- "$name" /bin/sh -c 'grep -lsE "MAESTRO_(ATTEMPT_ID|SESSION)=" /proc/[0-9]*/environ
+    [ $? -gt 2 ] || echo looked' 2>/dev/null)
   [ "$told" != looked ]
+}
+
+# Whoever worked there may have taken the right to from some of them.
+drop_home() {
+  rm -rf "$here" 2>/dev/null || { chmod -R u+rwX "$here" && rm -rf "$here"; } 2>/dev/null
 }
 
 drop_container() { why=$("$engine" rm -f -- "$name" 2>&1 >/dev/null); }
@@ -69,7 +78,7 @@ set_user() {
 # Where a path holds what parts the fields of a mount, the field is quoted; not every podman reads that.
 bind() {
   case $1$2 in
-    *[,\\"]*) printf 'type=bind,"source=%s","target=%s"%s' "$(printf %s "$1" | sed 's/"/""/g')" "$(printf %s "$2" | sed 's/"/""/g')" "\${3-}" ;;
+    *[,\\"]* | *"$newline"*) printf 'type=bind,"source=%s","target=%s"%s' "$(printf %s "$1" | sed 's/"/""/g')" "$(printf %s "$2" | sed 's/"/""/g')" "\${3-}" ;;
     *) printf 'type=bind,source=%s,target=%s%s' "$1" "$2" "\${3-}" ;;
   esac
 }
@@ -77,20 +86,23 @@ bind() {
 ensure() {
   workspace=$5 digest=$6 image=$7 network=$8 memory=$9
   shift 9
-  cpus=$1 pids=$2
+  cpus=$1 pids=$2 use=$3
   [ -n "$engine" ] || say none
   # What is kept beside workspaces is of other tasks too, and the host's keys are there.
   case "$base/" in "\${workspace%/}"/*) say holds ;; esac
+  case $workspace in "$base"/workspaces/?*) ;; "$base"/*) say holds ;; esac
   look container
   case $found in
     foreign) say "foreign container" ;;
     "ours $digest true") say ready ;;
     "ours $digest "*) "$engine" start -- "$name" >/dev/null 2>&1 && say ready ;;
-    "ours "*true) ! is_busy || say busy ;;
+    "ours "*true) [ "$use" != used ] && ! is_busy || say busy ;;
   esac
   # Of another type, or it cannot be started any more.
   [ "$found" = absent ] || drop_container || say "failed $(echo "$why" | words)"
   "$engine" image inspect -- "$image" >/dev/null 2>&1 || say image
+  # First, and by what is left of it the network is found again.
+  mkdir -p "$here/home" "$base/cache" 2>/dev/null || say "failed $here cannot be made."
   set --
   if [ "$network" = own ]; then
     look network
@@ -107,7 +119,6 @@ ensure() {
   else
     drop_network
   fi
-  mkdir -p "$here/home" "$base/cache" 2>/dev/null || say "failed $here cannot be made."
   [ "$memory" = - ] || set -- "$@" "--memory=$memory" "--memory-swap=$memory"
   [ "$cpus" = - ] || set -- "$@" "--cpus=$cpus"
   set_user
@@ -142,7 +153,7 @@ remove() {
     ours*) drop_container || say "failed $(echo "$why" | words)" ;;
   esac
   drop_network
-  [ "$5" = idle ] || rm -rf "$here" 2>/dev/null || say "failed $here cannot be removed."
+  [ "$5" = idle ] || drop_home || say "failed $here cannot be removed."
   say removed
 }
 

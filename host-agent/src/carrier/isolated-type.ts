@@ -33,6 +33,7 @@ export function isolationOf({
 
 /** Of the container and of its network. One engine may serve several hosts, and these the same directory. */
 export const containerName = (host: string, workspace: string): string => `maestro-${digest(`${host}\0${workspace}`)}`;
+export const isContainerName = (name: string): boolean => /^maestro-[0-9a-f]{16}$/.test(name);
 
 /** Another one: the container is made anew. */
 export const isolationDigest = (isolation: Isolation): string => digest(JSON.stringify(isolation));

@@ -1,6 +1,6 @@
 /** Work in containers that are made for its workspace, by a real engine. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -283,6 +283,29 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
     expect(existsSync(workspace)).toBe(false);
   });
 
+  test("what could not be cleaned up while its engine was away goes with the next one of its container", async () => {
+    const way = path.join(engine.directory, "way");
+    const host = open({ DOCKER_HOST: `unix://${way}` });
+    symlinkSync(path.join(engine.directory, "sock"), way);
+    const works = host.task("echo begun; sleep 1000");
+    await works.start();
+    await expect.poll(() => works.log, { timeout: 20_000 }).toBe("begun\n");
+    const done = host.task("exit 0");
+    expect(await done.run()).toMatchObject({ outcome: "completed" });
+    await works.cancel();
+    await works.ended();
+    unlinkSync(way);
+    // Nothing that has ended is swept any more.
+    const attempts = path.join(host.dir, "attempts");
+    rmSync(path.join(attempts, done.spec.attempt, "swept"), { force: true });
+    await host.again();
+    expect(await done.cleanup()).toMatchObject({ outcome: "kept" });
+    symlinkSync(path.join(engine.directory, "sock"), way);
+    expect(await works.cleanup()).toMatchObject({ outcome: "kept", detail: expect.stringContaining("given with the task") });
+    expect(readdirSync(attempts)).toEqual([]);
+    unlinkSync(way);
+  });
+
   test("what an earlier host-agent left is removed when nobody uses it, with its home when no attempt is kept of it; what works stays", async () => {
     const host = open(engine.env);
     const works = host.task("echo begun; sleep 1000");
@@ -355,7 +378,7 @@ test("without an engine that is said", async () => {
   const shell = processShell(() => ({ PATH: "/nonexistent" }), systemClock);
   const engine = new IsolatedEngine({ shell, base: "/nonexistent", host: "hst_standalone" });
   const isolation = { image: IMAGE, sharedNetwork: false, memoryBytes: undefined, cpus: undefined, pids: 1 };
-  expect(await engine.ensure("/srv/work", isolation, new AbortController().signal)).toMatchObject({
+  expect(await engine.ensure("/srv/work", isolation, "free", new AbortController().signal)).toMatchObject({
     ok: false,
     error: { code: "container_engine_missing", field: "isolate_with" },
   });

@@ -8,8 +8,9 @@ import type { LaunchNote } from "../tasks/attempt-files.ts";
 import type { AttemptStore } from "../tasks/attempt-store.ts";
 import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { Removal } from "../tasks/worktree.ts";
-import { IsolatedContainers, type ContainersDeps, type InUse } from "./isolated-containers.ts";
+import { IsolatedContainers, type ContainersDeps } from "./isolated-containers.ts";
 import { isolationOf } from "./isolated-type.ts";
+import { IsolatedUse } from "./isolated-use.ts";
 import { patiently, type Places } from "./place.ts";
 import { planRemote } from "./remote-plan.ts";
 import { notThere } from "./shown-agents.ts";
@@ -35,7 +36,8 @@ export interface Isolated {
 
 export function createIsolated(deps: IsolatedDeps): Isolated {
   const { store, places, signal } = deps;
-  const containers = new IsolatedContainers({ ...deps, removed: (name) => places.forget(name) }, () => inUse(store));
+  const use = new IsolatedUse(store);
+  const containers = new IsolatedContainers({ ...deps, removed: (name) => places.forget(name) }, () => use.look());
   return {
     typeOf: (spec) => isolatedType(spec, deps.catalogue()),
 
@@ -69,7 +71,7 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
         const removed = await containers.remove(container);
         if (!removed.ok) return { outcome: "kept", detail: removed.error.detail };
         // Their files were in its home.
-        for (const attempt of store.list()) if (isOver(store, attempt, container)) store.mark(attempt, "swept");
+        for (const attempt of store.list()) if (isOver(store, attempt, container)) forget(store, attempt);
       }
       return deps.removeWorkspace(note, spec);
     },
@@ -119,10 +121,7 @@ function isOver(store: AttemptStore, attempt: string, container: string): boolea
   return end !== undefined && launch?.container === container;
 }
 
-function inUse(store: AttemptStore): InUse {
-  const notes = store.list().flatMap((attempt) => {
-    const { launch, end } = store.read(attempt);
-    return launch?.isolated === true && launch.container !== undefined ? [{ name: launch.container, over: end !== undefined }] : [];
-  });
-  return { kept: new Set(notes.map(({ name }) => name)), working: new Set(notes.flatMap(({ name, over }) => (over ? [] : [name]))) };
+function forget(store: AttemptStore, attempt: string): void {
+  store.mark(attempt, "swept");
+  if (store.isMarked(attempt, "unwanted")) store.remove(attempt);
 }

@@ -74,15 +74,8 @@ export async function prepareWorkspace(
   log: string,
   place: WorkspacePlace,
 ): Promise<Result<PreparedWorkspace>> {
-  const dir = taskDir(spec, place.root);
-  if (!dir.ok) return dir;
-  const made = await make(spec, dir.value, template, place);
+  const made = await makeLinked(spec, template, log, place);
   if (!made.ok) return made;
-  // Beside a directory that was given the link has a place of its own.
-  const at = made.value.kind === "path" ? ensureWorkspace(dir.value, place.rules) : ok({ path: made.value.workspace });
-  if (!at.ok) return at;
-  const linked = linkLog(at.value.path, log);
-  if (!linked.ok) return linked;
   if (made.value.kind !== "path") await keepOutOfGit(made.value.workspace, place.env);
   // Of a repository that is yet to be cloned it is looked for then.
   const below = spec.repository === undefined ? spec.cwd : undefined;
@@ -99,14 +92,25 @@ export async function prepareContained(
 ): Promise<Result<Pick<PreparedWorkspace, "workspace" | "kind">>> {
   const refusal = refuseContained(spec, place);
   if (refusal !== undefined) return err(refusal);
+  const made = await makeLinked(spec, template, log, place);
+  return made.ok ? ok({ workspace: made.value.workspace, kind: made.value.kind }) : made;
+}
+
+async function makeLinked(
+  spec: AttemptSpec,
+  template: string | undefined,
+  log: string,
+  place: WorkspacePlace,
+): Promise<Result<Omit<PreparedWorkspace, "cwd">>> {
   const dir = taskDir(spec, place.root);
   if (!dir.ok) return dir;
   const made = await make(spec, dir.value, template, place);
   if (!made.ok) return made;
+  // Beside a directory that was given the link has a place of its own.
   const at = made.value.kind === "path" ? ensureWorkspace(dir.value, place.rules) : ok({ path: made.value.workspace });
   if (!at.ok) return at;
   const linked = linkLog(at.value.path, log);
-  return linked.ok ? ok({ workspace: made.value.workspace, kind: made.value.kind }) : linked;
+  return linked.ok ? made : linked;
 }
 
 /** Nothing of the daemon's own is shown to it. */
