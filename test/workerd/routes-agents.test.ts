@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { AgentTypeRow } from "@maestro/shared/contract/resources";
 import { json, refusal } from "./access-fleet.ts";
+import { typeReport } from "./support/host-words.ts";
 import { linkedFleet } from "./support/linked-fleet.ts";
 import type { Text } from "./support/relay-frames.ts";
 import { workingFleet } from "./support/working-fleet.ts";
@@ -104,6 +105,23 @@ describe("agents", () => {
     await refusal(api("/api/v1/agents", { body: { type: "shell", workspace: "/etc" } }), "path_outside_roots");
     await refusal(api("/api/v1/agents", { body: { type: "shell", workspace: "here" } }), "path_outside_roots");
     await refusal(api("/api/v1/agents", { body: { type: "shell", workspace: "/tmp/w", env: { LD_PRELOAD: "x" } } }), "env_denied");
+  });
+
+  test("what its host has got a moment ago, a type or a CLI, is looked for before it is refused", async () => {
+    const { link, api } = await linkedFleet();
+    const has = (...types: object[]): void =>
+      void link.answers.set("detect", () => {
+        link.say({ t: "inventory", types, first: true, more: false });
+        return { types: types.length };
+      });
+    has(typeReport("shell"), typeReport("fresh", { source: "file", detected: { state: "missing", lookedFor: "fresh", install: "x" } }));
+    await json(api("/api/v1/agents", { body: { type: "fresh", workspace: "/tmp/w" } }));
+    await refusal(api("/api/v1/agents/fresh/start", { body: {} }), "agent_cli_missing");
+    has(typeReport("shell"), typeReport("fresh", { source: "file" }));
+    await json(api("/api/v1/agents/fresh/start", { body: {} }));
+    // One that cannot look says what it said before.
+    link.answers.set("detect", () => ({ code: "host_unreachable", detail: "It is away." }));
+    await refusal(api("/api/v1/agents", { body: { type: "nosuch", workspace: "/tmp/w" } }), "agent_type_not_found");
   });
 
   test("a start that the host refuses leaves the agent as it was", async () => {

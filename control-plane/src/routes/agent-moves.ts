@@ -1,12 +1,12 @@
 /** An agent that is given another host. */
 import { isFinal, TASK_STATES } from "@maestro/shared/contract/tasks";
-import { fail, MaestroFailure } from "@maestro/shared/errors";
+import { fail } from "@maestro/shared/errors";
 import type { AgentChange, AgentRow } from "../db/agents.ts";
 import type { HostRow } from "../db/hosts.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
 import { refuseRunning } from "./agent-place.ts";
-import { launchProblem } from "./agent-runs.ts";
+import { requireType } from "./agent-runs.ts";
 import { hostFor, refuseDraining, type Asking } from "./placed-sessions.ts";
 
 const OPEN_STATES = TASK_STATES.filter((state) => !isFinal(state));
@@ -23,8 +23,7 @@ export async function hostToMoveTo(rx: Asking, agent: AgentRow, ref: string): Pr
     throw fail("agent_running", `Task ${task.id} waits for agent '${agent.name}' on its host.`, {
       hint: `Wait for it, or cancel it first: maestro task cancel ${task.id}`,
     });
-  const problem = await launchProblem(rx, host, agent.type);
-  if (problem !== undefined && problem.code !== "agent_cli_missing") throw new MaestroFailure(problem);
+  await requireType(rx, host, agent.type);
   return host;
 }
 

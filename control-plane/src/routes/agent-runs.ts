@@ -1,5 +1,5 @@
 /** An agent's CLI on its host: started in a session, and ended. */
-import { fail, maestroError, MaestroFailure } from "@maestro/shared/errors";
+import { fail, maestroError, MaestroFailure, type ErrorCode, type MaestroError } from "@maestro/shared/errors";
 import type { SessionId } from "@maestro/shared/ids";
 import { agentTypeBySlug, listAgentTypes } from "../db/agent-types.ts";
 import { findHost, type HostRow } from "../db/hosts.ts";
@@ -19,7 +19,21 @@ export async function hostOf(rx: Asking, agent: AgentRow): Promise<HostRow> {
   return withinReach(rx, await findHost(rx.db, rx.fleet, agent.host));
 }
 
-export async function launchProblem(rx: Asking, host: HostRow, slug: string) {
+/** An agent may be assigned before its CLI is installed: starting it says how. */
+export async function requireType(rx: Asking, host: HostRow, slug: string): Promise<void> {
+  const problem = await launchProblem(rx, host, slug, ["agent_type_not_found"]);
+  if (problem !== undefined && problem.code !== "agent_cli_missing") throw new MaestroFailure(problem);
+}
+
+/** What a host said of its types may be a minute old: what is not among them it is asked to look for. */
+async function launchProblem(rx: Asking, host: HostRow, slug: string, askedFor: readonly ErrorCode[]): Promise<MaestroError | undefined> {
+  const problem = await toldProblem(rx, host, slug);
+  if (problem === undefined || !askedFor.includes(problem.code)) return problem;
+  const looked = await relayOf(rx.env, rx.fleet, host.id).request({ t: "detect" });
+  return looked.ok ? toldProblem(rx, host, slug) : problem;
+}
+
+async function toldProblem(rx: Asking, host: HostRow, slug: string): Promise<MaestroError | undefined> {
   const [[present], registered] = await Promise.all([presentOf(rx, host.id), listAgentTypes(rx.db, rx.fleet)]);
   const types = present?.types ?? [];
   // A host that has just come has not told yet what it can run: it says so itself when the agent is started.
@@ -52,7 +66,12 @@ export async function start(
   // Asked before anything is noted: of a host that is not there it is certain that it started nothing.
   if (!(await relay.linked())) throw hostAway(host, present?.facts.lastSeenMs);
   if (isAwaited(agent, before, rx.nowMs)) throw beingStarted(agent);
-  const problem = await launchProblem(rx, host, agent.type);
+  const problem = await launchProblem(
+    rx,
+    host,
+    agent.type,
+    agent.program === null ? ["agent_type_not_found", "agent_cli_missing"] : ["agent_type_not_found"],
+  );
   const ownProgram = problem?.code === "agent_cli_missing" && agent.program !== null;
   if (problem !== undefined && !ownProgram) throw new MaestroFailure(problem);
   const session = newId();

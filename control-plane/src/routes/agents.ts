@@ -16,7 +16,7 @@ import { askHost, relayOf } from "../objects/relay-call.ts";
 import { schedulerOf } from "../objects/scheduler-call.ts";
 import { hostToMoveTo, madeThere } from "./agent-moves.ts";
 import { agentFor, confirmed, refuseRunning, show } from "./agent-place.ts";
-import { hostOf, launchProblem, start, stop } from "./agent-runs.ts";
+import { hostOf, requireType, start, stop } from "./agent-runs.ts";
 import { agentNameWithinReach, hostFor, refuseDraining, type Asking } from "./placed-sessions.ts";
 import { presentOf, someGone } from "./present-hosts.ts";
 
@@ -55,9 +55,7 @@ export const agentRoutes = defineRoutes({
     const args = unwrap(checkWords(body.args ?? [], "args"));
     const path = unwrap(checkPath(body.workspace, "workspace"));
     refuseSettings(body);
-    const problem = await launchProblem(rx, host, body.type);
-    // What is not installed yet may be assigned already: starting it says how to install it.
-    if (problem !== undefined && problem.code !== "agent_cli_missing") throw new MaestroFailure(problem);
+    await requireType(rx, host, body.type);
     await refuseTaken(rx, name, body.name === undefined);
     await rx.audit(name);
     const workspace = await askHost(relayOf(rx.env, rx.fleet, host.id), "workspace.ensure", { t: "workspace.ensure", path });

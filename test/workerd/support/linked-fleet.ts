@@ -41,6 +41,7 @@ export async function linkUp(host: TestHost, sessions: SessionInfo[] = []): Prom
       ? { code: "path_outside_roots", detail: "'/etc' is outside the allowed roots.", field: "path" }
       : { path: frame["path"], created: true },
   );
+  link.answers.set("detect", () => ({ types: 0 }));
   link.answers.set("workspace.reset", (frame) => ({ path: frame["path"], removed: 2, template: "/srv/templates/node" }));
   link.say(helloOf("instance-0001", sessions));
   await link.next("welcome");
