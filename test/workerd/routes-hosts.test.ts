@@ -12,6 +12,7 @@ import { FakeHost } from "./support/fake-host.ts";
 import { helloOf } from "./support/host-words.ts";
 import { LINK, linkedFleet, linkUp, upgrade } from "./support/linked-fleet.ts";
 import { socketOf } from "./support/relay-fixture.ts";
+import { workingFleet } from "./support/working-fleet.ts";
 
 describe("hosts", () => {
   test("a name that is another host's id draws nothing to itself", async () => {
@@ -49,6 +50,18 @@ describe("hosts", () => {
     await refusal(api("/api/v1/sessions", { body: {} }), "host_draining");
     expect((await json(api("/api/v1/hosts/forge/resume", { method: "POST" }))).draining).toBe(false);
     expect((await api("/api/v1/sessions", { body: {} })).status).toBe(201);
+  });
+
+  test("once draining is answered the queue knows it, also of a host whose link is gone", async () => {
+    const { api, host, link } = await workingFleet();
+    const queued = async (): Promise<object> => (await json(api("/api/v1/queue"))).hosts.find(({ id }: { id: string }) => id === host.id);
+    await json(api("/api/v1/hosts/builder/drain", { method: "POST" }));
+    expect(await queued()).toMatchObject({ draining: true });
+    link.socket.close(4000, "cut");
+    await link.closed;
+    await expect.poll(queued).toMatchObject({ online: false });
+    await json(api("/api/v1/hosts/builder/resume", { method: "POST" }));
+    expect(await queued()).toMatchObject({ draining: false });
   });
 
   test("[LK9] a host that joins and one that is removed reach the links of the others", async () => {

@@ -32,6 +32,8 @@ import { inReach } from "./scheduler/task-finder.ts";
 const STOPPED_WITHIN_MS = 30_000;
 /** Of what runs on a host, in a refusal. */
 const MAX_NAMED = 10;
+/** Longer than a change of how a host is reached takes. */
+const HELD_MS = 10_000;
 
 export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
   /** Tests move it; everything here asks it for the time. */
@@ -194,9 +196,9 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     return { running, last: { task: last.id, status: phase?.at === "ended" ? phase.outcome : overall(last.targets), reason } };
   }
 
-  async runningOn(host: string): Promise<{ count: number; first: { task: string; attempt: string }[] }> {
-    const started = this.#engine.board.startedOn(host);
-    return { count: started.length, first: started.slice(0, MAX_NAMED) };
+  async holdHost(host: string): Promise<{ count: number; first: { task: string; attempt: string }[] }> {
+    const given = this.#engine.decide((board, nowMs) => board.hold(host, HELD_MS, nowMs));
+    return { count: given.length, first: given.slice(0, MAX_NAMED) };
   }
 
   // ---- relays -------------------------------------------------------------------------------

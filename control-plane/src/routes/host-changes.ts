@@ -64,10 +64,10 @@ async function remoteChange(rx: Asking, host: HostRow, patch: HostPatch): Promis
   }
 }
 
-/** What runs on a remote host is known to its carrier only: without it, it would be lost. */
+/** What runs on a remote host is known to its carrier only: without it, it would be lost. Nothing is begun there meanwhile. */
 export async function refuseBusy(rx: Asking, host: HostRow): Promise<void> {
-  const running = await schedulerOf(rx).runningOn(host.id);
-  if (running.count > 0) throw new MaestroFailure(hostBusy(host.name, running));
+  const given = await schedulerOf(rx).holdHost(host.id);
+  if (given.count > 0) throw new MaestroFailure(hostBusy(host.name, given));
 }
 
 async function changeRemote(rx: Asking, host: HostRow, { name, labels }: HostPatch, change: Reached): Promise<HostRow> {

@@ -383,6 +383,41 @@ describe("[TK3] [LK2] a host that says it does not have what runs there", () => 
   });
 });
 
+describe("a host whose link is about to lead elsewhere", () => {
+  test("is given nothing for a moment where nothing runs there, so that nothing is lost with it", () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    expect(rig.board.hold("a", 10_000, rig.nowMs)).toEqual([]);
+    rig.task("x");
+    expect(rig.offered()).toEqual([]);
+    rig.later(9_000);
+    expect(rig.offered()).toEqual([]);
+    rig.later(1_000);
+    expect(rig.offered()).toEqual(["x"]);
+  });
+
+  test("a new link ends that", () => {
+    const rig = new BoardRig();
+    rig.host("a");
+    rig.board.hold("a", 10_000, rig.nowMs);
+    rig.task("x");
+    rig.host("a", { link: "a-2" });
+    expect(rig.offered()).toEqual(["x"]);
+  });
+
+  test("what was offered or runs there is named, and nothing is held", () => {
+    const rig = new BoardRig();
+    rig.host("a", { maxConcurrent: 3 });
+    rig.host("b");
+    rig.run(rig.task("runs", { targets: [ofAgent("one", "a")] }));
+    rig.task("offered", { targets: [ofAgent("two", "a")] });
+    rig.run(rig.task("elsewhere", { targets: [ofAgent("three", "b")] }));
+    expect(rig.board.hold("a", 10_000, rig.nowMs)).toMatchObject([{ task: "runs" }, { task: "offered" }]);
+    rig.task("next", { targets: [ofAgent("four", "a")] });
+    expect(rig.offered()).toContain("next");
+  });
+});
+
 describe("[TK2] a control plane that was away", () => {
   const HOUR = 3_600_000;
   const running = (onLost: "wait" | "fail") => {

@@ -159,8 +159,15 @@ export class Board {
     this.#settle(nowMs);
   }
 
-  startedOn(host: string): { task: string; attempt: string }[] {
-    return this.#ground.startedOn(host).map(({ task, phase }) => ({ task: task.id, attempt: phase.attempt.id }));
+  /**
+   * What a host was given and has not ended. Where that is nothing, it is given nothing for so long: whoever asked is about to
+   * lead its link elsewhere. A new link ends that.
+   */
+  hold(host: string, forMs: number, nowMs: number): { task: string; attempt: string }[] {
+    const given = this.#ground.givenTo(host);
+    if (given.length === 0) this.#refusing.passOver(host, nowMs + forMs);
+    this.#settle(nowMs);
+    return given.map(({ task, attempt }) => ({ task: task.id, attempt: attempt.id }));
   }
 
   // ---- hosts --------------------------------------------------------------------------------

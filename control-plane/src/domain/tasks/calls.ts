@@ -116,8 +116,8 @@ export interface SchedulerCalls {
     agent: string,
   ): Promise<{ running: string[]; last?: { task: string; status: string; reason?: string | undefined } | undefined }>;
 
-  /** What was started on a host and has not ended, as far as is known: how many, and some of them. */
-  runningOn(host: string): Promise<{ count: number; first: { task: string; attempt: string }[] }>;
+  /** What a host was given and has not ended, as far as is known: how many, and some of them. Nothing: it is given nothing for a moment. */
+  holdHost(host: string): Promise<{ count: number; first: { task: string; attempt: string }[] }>;
 
   // relays
   /** [TK5] As with its start, by name, ciphertext; undefined unless the attempt runs on this host under this fence. */

@@ -2,7 +2,7 @@
 import type { BoardPort, BoardTimes } from "./board-port.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Lineup, type Waiter } from "./lineup.ts";
-import { silentSinceMs, type Attempt, type HostState, type Load, type Started, type Target, type TaskCore } from "./model.ts";
+import { attemptOf, silentSinceMs, type Attempt, type HostState, type Load, type Started, type Target, type TaskCore } from "./model.ts";
 
 export type Due =
   | { kind: "offer" | "timeout" | "start" | "stop"; attempt: string }
@@ -50,6 +50,14 @@ export class Ground {
 
   startedOn(host: string): StartedPlace[] {
     return [...(this.#started.get(host) ?? [])].flatMap((attempt) => this.started(attempt) ?? []);
+  }
+
+  /** Offered or started. */
+  givenTo(host: string): { task: TaskCore; attempt: Attempt }[] {
+    return [...this.places.values()].flatMap(({ task, target }) => {
+      const attempt = attemptOf(target);
+      return attempt?.host.id === host ? [{ task, attempt }] : [];
+    });
   }
 
   isIdle(host: string): boolean {

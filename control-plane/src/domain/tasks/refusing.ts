@@ -31,7 +31,10 @@ export class Refusing {
    * one, or for a while. One after the other they would keep everybody busy, and first of all who could tell.
    */
   away(host: string, nowMs: number): void {
-    const untilMs = nowMs + redialDelayMs(0, this.#chance(), this.#ground.times.scale);
+    this.passOver(host, nowMs + redialDelayMs(0, this.#chance(), this.#ground.times.scale));
+  }
+
+  passOver(host: string, untilMs: number): void {
     this.#ground.lineup.away(host, untilMs);
     this.#ground.deadlines.set(`again ${host}`, untilMs, { kind: "again", host });
   }
