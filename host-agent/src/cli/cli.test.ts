@@ -271,6 +271,17 @@ describe("bad inputs of the CLI", { concurrent: false, timeout: 30_000 }, () => 
   });
 });
 
+test.each([
+  ["/hosts?limit=1", "/api/v1/hosts?limit=1"],
+  ["/api/v1/hosts", "/api/v1/hosts"],
+  ["/problems/usage", "/problems/usage"],
+  ["/install.sh", "/install.sh"],
+  ["/", "/api/v1/"],
+])("a path of the API may be asked for without its beginning: %s asks %s", async (given, asked) => {
+  await cli(["api", "GET", given, "--json"]);
+  expect(seen.at(-1)?.path).toBe(asked);
+});
+
 describe("the CLI and its server", { timeout: 30_000 }, () => {
   test("a refusal is told with hint and request id, and exits by its code", async () => {
     const run = await cli(["token", "list"]);

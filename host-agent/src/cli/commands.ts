@@ -1,5 +1,6 @@
 /** The table of all commands. */
 import type { Command } from "./command.ts";
+import { api } from "./commands/api-call.ts";
 import * as access from "./commands/access.ts";
 import * as agent from "./commands/agent.ts";
 import { agentHealth } from "./commands/agent-health.ts";
@@ -27,7 +28,7 @@ import * as state from "./commands/state.ts";
 import * as task from "./commands/task.ts";
 import { syncIssues, syncTodo } from "./commands/sync.ts";
 import { taskDispatch } from "./commands/task-dispatch.ts";
-import { api, events, status } from "./commands/status.ts";
+import { events, status } from "./commands/status.ts";
 import { down, up } from "./commands/up.ts";
 
 export const COMMANDS: readonly Command[] = [
