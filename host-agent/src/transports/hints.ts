@@ -17,6 +17,8 @@ export const HINTS = {
   ssh_protocol: "Bring sshd there up to date: SHA-1 and other outdated algorithms are not spoken.",
   agent_cli_missing:
     "Install the agent's CLI there, or say where it is: agent set --bin <full path>, or --bin-name where it has another name. PATH of non-interactive shells counts.",
+  spawn_failed:
+    "It is there and cannot be started. May it be executed (ls -l), and is the program of its first line, such as node, where shells look that nobody logs in to (PATH)?",
   remote_shell_broken:
     "See what the login shell prints by itself: ssh <host> true. A start-up file (.bashrc, .zshrc, .profile) may be at fault.",
   remote_directory_missing: "Give a directory that exists there and may be entered, absolute or from the home (~/…): --cwd.",

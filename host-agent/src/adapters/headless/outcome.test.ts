@@ -172,6 +172,9 @@ describe("CLIs that answer in text", () => {
     ["qwen", "[API Error: Connection error. (cause: connect ECONNREFUSED 127.0.0.1:9)]\n", 1, "network"],
     ["amp", "Error: Unauthorized. Please log in with `amp login`.\n", 1, "auth_failed"],
     ["kilo", "sh: kilo: not found\n", 127, "agent_cli_missing"],
+    ["kilo", "/r/a.sh: 601: exec: /opt/kilo: Permission denied\n", 126, "spawn_failed"],
+    ["kilo", "/r/a.sh: 601: exec: /opt/kilo: Keine Berechtigung\n", 126, "spawn_failed"],
+    ["kilo", "ssh: connect to host gpu port 22: No route to host\n", 255, "network"],
     ["kilo", "something odd\n", 9, "exit_nonzero"],
   ])("%s: %j with exit code %d", async (adapter, output, exitCode, code) => {
     expect((await outcomeOf(adapter, output, { exitCode })).reason?.code).toBe(code);

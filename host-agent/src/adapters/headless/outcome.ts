@@ -7,6 +7,7 @@ import type { Adapter } from "../adapter.ts";
 import { fieldOfDocument, fieldReader, resultPath } from "./custom-result.ts";
 import { classifyOutput, reason } from "./failures.ts";
 import type { EventReader, Findings } from "./findings.ts";
+import { failureOfWay } from "./run-failure.ts";
 import { openLog, readEvents, readTail, type Tail } from "./output.ts";
 
 export interface Exit {
@@ -28,6 +29,7 @@ export interface Outcome {
 const TAIL_BYTES = 8 * MAX_RESULT_BYTES;
 /** As a shell says it. */
 const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
 
 /** @param output the log, after its redaction; `type` of the agent where it has one. */
 export async function readOutcome(
@@ -93,8 +95,13 @@ function whyNot(adapter: Adapter, { failure, finished }: Findings, { text }: Tai
       `It was ended by ${signal ?? "a signal"}.${failure === undefined ? "" : ` It had said: ${failure.detail}`}`,
     );
   const isAgent = adapter.headless.output.kind !== "plain";
-  if (exitCode === NOT_FOUND && adapter.binaries.length > 0 && finished !== true)
-    return reason("agent_cli_missing", `${adapter.title} could not be started. ${lastLine(text)}`, `Install it there: ${adapter.install}`);
+  const way = finished === true ? undefined : failureOfWay(adapter, text, exitCode);
+  if (way !== undefined) return way;
+  if (adapter.binaries.length > 0 && finished !== true) {
+    const unstarted = `${adapter.title} could not be started. ${lastLine(text)}`;
+    if (exitCode === NOT_FOUND) return reason("agent_cli_missing", unstarted, `Install it there: ${adapter.install}`);
+    if (exitCode === NOT_EXECUTABLE) return reason("spawn_failed", unstarted);
+  }
   if (failure !== undefined && (exitCode === 0 || failure.code !== "agent_error")) return failure;
   if (exitCode !== 0) {
     const known = isAgent ? classifyOutput(text, nowMs) : undefined;
