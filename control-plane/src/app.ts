@@ -10,6 +10,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { groomRoutes } from "./routes/grooms.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { hostFileRoutes } from "./routes/host-files.ts";
+import { hostSshConfigRoutes } from "./routes/host-ssh-config.ts";
 import { hostRoutes } from "./routes/hosts.ts";
 import { installRoutes } from "./routes/install.ts";
 import { joinRoutes } from "./routes/joins.ts";
@@ -35,6 +36,7 @@ export const app = mountRoutes({
   ...hostRoutes,
   ...remoteHostRoutes,
   ...hostFileRoutes,
+  ...hostSshConfigRoutes,
   ...joinRoutes,
   ...agentRoutes,
   ...agentResetRoutes,

@@ -110,6 +110,8 @@ export const MAX_LISTED_FILES = 1000;
 /** Of a file, in one answer. */
 export const MAX_FILE_READ_BYTES = 512 * KiB;
 export const FILE_READ_BYTES = 256 * KiB;
+/** Of an ssh_config, told at once; their JSON is PAGE_BYTES at most. */
+export const MAX_SSH_CONFIG_ENTRIES = 500;
 
 // times
 export const HELLO_TIMEOUT_MS = 5_000;

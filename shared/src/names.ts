@@ -6,6 +6,14 @@ export const NAME_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 /** Session names are freer: people write them for people. No control characters, no leading dash, colon or dot (tmux). */
 export const SESSION_NAME_PATTERN = /^[\p{L}\p{N}_][\p{L}\p{N} _@+/-]{0,62}$/u;
 
+/** The nearest name to what people wrote elsewhere, where dots and capitals are names too; empty where nothing of it can stand. */
+export const nameFrom = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, "-")
+    .replace(/^[^a-z0-9]+/, "")
+    .slice(0, 63);
+
 export interface TreePlace {
   group: string;
   subgroup: string | undefined;

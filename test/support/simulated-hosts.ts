@@ -153,6 +153,7 @@ function refusing(welcomed: (serverTimeMs: number) => void): HostActions {
     detect: no,
     checkHost: no,
     readFiles: no,
+    listSshConfig: no,
     welcome: ({ serverTimeMs }) => welcomed(serverTimeMs),
     registry: () => undefined,
     drain: () => undefined,

@@ -53,6 +53,7 @@ const MAY: Record<RouteName, readonly Who[]> = {
   hostKey: host,
   hostLink: host,
   hostFiles: operator,
+  hostSshConfig: owner,
   agentTypes: viewer,
   agentTypeCreate: operator,
   agents: viewer,

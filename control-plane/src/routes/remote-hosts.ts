@@ -12,7 +12,8 @@ import { hasScope, mayTouchHost } from "../domain/access/permissions.ts";
 import { asCarrier, checkNote, onlyCarrier } from "../domain/fleet/remote-host.ts";
 import { defineRoutes, unwrap } from "../http/define-route.ts";
 import { originsHere } from "../http/origin.ts";
-import { askHost, relayOf } from "../objects/relay-call.ts";
+import { relayOf } from "../objects/relay-call.ts";
+import { askCarrier } from "./ask-carrier.ts";
 import { hostView } from "./host-views.ts";
 import { hostFor, hostNameWithinReach, type Asking, wholeHost, wholeHosts } from "./placed-sessions.ts";
 import { tellRegistry } from "./registry.ts";
@@ -53,7 +54,7 @@ export const remoteHostRoutes = defineRoutes({
     const carrier = await carrierFor(rx, via);
     mayAccept(rx, acceptHostKey);
     await rx.audit(`${carrier.name}/${record.address}`);
-    return askCarrier(rx, carrier, record, acceptHostKey);
+    return checkOver(rx, carrier, record, acceptHostKey);
   },
 
   async hostCheck(rx) {
@@ -67,7 +68,7 @@ export const remoteHostRoutes = defineRoutes({
     const carrier = await carrierFor(rx, host.via);
     mayAccept(rx, acceptHostKey);
     await rx.audit(host.name);
-    const check = await askCarrier(rx, carrier, host.record, acceptHostKey);
+    const check = await checkOver(rx, carrier, host.record, acceptHostKey);
     await noteCheck(rx.db, rx.fleet, host.id, checkNote(check, rx.nowMs));
     const summary = check.ok ? `Host '${host.name}' can be reached.` : `Host '${host.name}' cannot be used: its check failed.`;
     await rx.feed.append([{ type: "host.updated", subject: host.id, summary, data: { name: host.name } }]);
@@ -136,16 +137,7 @@ function mayAccept(rx: Asking, accept: AcceptHostKey | undefined): void {
   if (accept !== undefined) unwrap(hasScope(rx.principal, "hosts:write"));
 }
 
-async function askCarrier(rx: Asking, carrier: HostRow, record: RemoteRecord, accept: AcceptHostKey | undefined): Promise<HostCheck> {
-  const relay = relayOf(rx.env, rx.fleet, carrier.id);
+async function checkOver(rx: Asking, carrier: HostRow, record: RemoteRecord, accept: AcceptHostKey | undefined): Promise<HostCheck> {
   const frame = { t: "host.check" as const, record, ...(accept === undefined ? {} : { acceptHostKey: accept }) };
-  return askHost(relay, "host.check", frame).catch((error: unknown) => {
-    if (!(error instanceof MaestroFailure) || error.error.code !== "type_unknown") throw error;
-    throw fail(
-      "upgrade_required",
-      `The host-agent of '${carrier.name}' is of a version that reaches no remote hosts.`,
-      { hint: `Upgrade it there: run the line again with which it joined.` },
-      error,
-    );
-  });
+  return askCarrier(rx, carrier, "host.check", frame, "reaches no remote hosts");
 }

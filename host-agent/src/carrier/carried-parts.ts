@@ -128,6 +128,8 @@ export interface ActionDeps {
   welcomed(serverTimeMs: number): void;
 }
 
+const reachesNone = () => Promise.resolve(err(maestroError("type_unknown", "A remote host reaches no others.")));
+
 export function carriedActions(line: CarriedLine, { keeper, terminals, tellInventory, welcomed }: ActionDeps): HostActions {
   const { deps, machine, facts, draining, drain, signal } = line;
   const { policy, carried, shell, registryVersion } = deps;
@@ -144,7 +146,8 @@ export function carriedActions(line: CarriedLine, { keeper, terminals, tellInven
       return looked.ok ? ok({ types: await tellInventory() }) : looked;
     },
     readFiles: (frame, blob) => readFilesThere(frame, { shell, policy, facts: facts(), signal }, blob),
-    checkHost: () => Promise.resolve(err(maestroError("type_unknown", "A remote host reaches no others."))),
+    checkHost: reachesNone,
+    listSshConfig: reachesNone,
     welcome: (frame) => {
       drain(frame.draining);
       welcomed(frame.serverTimeMs);

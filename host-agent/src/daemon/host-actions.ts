@@ -41,6 +41,7 @@ export interface ActionDeps {
   detect(): Promise<number>;
   /** @param accept what host key to trust from here on. */
   checkRemote(record: RemoteRecord, accept: AcceptHostKey | undefined): Promise<HostCheck>;
+  listSshConfig: HostActions["listSshConfig"];
   welcomed(serverTimeMs: number, hostName: string): void;
   registryVersion(version: number): void;
 }
@@ -141,6 +142,7 @@ export function createHostActions(deps: ActionDeps): HostActions {
     },
 
     checkHost: async ({ record, acceptHostKey }) => ok(await deps.checkRemote(record, acceptHostKey)),
+    listSshConfig: deps.listSshConfig,
 
     welcome(frame) {
       drain.draining = frame.draining;

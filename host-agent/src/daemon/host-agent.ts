@@ -35,6 +35,7 @@ import { readPolicy } from "./policy.ts";
 import { readBootId } from "./process-identity.ts";
 import { checkRemote } from "./remote-check.ts";
 import { Reporter } from "./reporter.ts";
+import { listSshConfig } from "./ssh-config-entries.ts";
 import { nextStart } from "./start-counter.ts";
 import { allowedRoots } from "./workspace.ts";
 
@@ -165,6 +166,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
       if (check.ok) await carrying.reachable(record);
       return check;
     },
+    listSshConfig: () => listSshConfig({ env: process.env, policy, rules, clock }),
     welcomed: (serverTimeMs) => {
       serverTime.learn(serverTimeMs);
       void rotation.settle();

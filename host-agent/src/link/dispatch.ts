@@ -26,6 +26,7 @@ export interface HostActions {
   checkHost: Action<"host.check">;
   /** As with screens: the bytes travel before the answer. */
   readFiles(frame: FrameOf<"host.files">, blob: (bytes: Uint8Array) => void): Promise<Result<RequestResult<"host.files">>>;
+  listSshConfig: Action<"host.ssh-config">;
   welcome(frame: LinkWelcome): void;
   registry(version: number): void;
   drain(draining: boolean): void;
@@ -106,6 +107,8 @@ export function dispatch(frame: RelayFrame, { actions, tasks, terminals, request
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.checkHost(frame)));
     case "host.files":
       return requests.answer(frame.id, frame.t, async (done) => done(await actions.readFiles(frame, (bytes) => blob(frame.blob, bytes))));
+    case "host.ssh-config":
+      return requests.answer(frame.id, frame.t, async (done) => done(await actions.listSshConfig(frame)));
     case "task.offer": {
       const spec = frame.blob === undefined ? undefined : takeBlob(frame.blob);
       return requests.answer(frame.id, frame.t, async (done) => done(spec?.ok === false ? spec : await tasks.offer(frame, spec?.value)));

@@ -9,6 +9,7 @@ import { Groom, GroomBody } from "./grooms.ts";
 import { FilesQuery, HostFiles } from "./host-files.ts";
 import * as remote from "./remote-hosts.ts";
 import * as r from "./resources.ts";
+import { HostSshConfig } from "./ssh-config.ts";
 import * as s from "./state.ts";
 import * as t from "./tasks.ts";
 
@@ -82,6 +83,7 @@ export const ROUTES = {
   hostCheckUnsaved: { method: "POST", path: "/api/v1/hosts/check", access: user("operator", "agents:write"), summary: "Check whether a host can be reached as a record says that is not saved; accepting its key takes hosts:write", body: remote.HostCheckBody, result: remote.HostCheck, tag: "hosts" },
   hostCheck: { method: "POST", path: "/api/v1/hosts/:id/check", access: user("operator", "agents:write"), summary: "Check whether a remote host can be reached and has what agents need; accepting its key takes hosts:write", body: remote.SavedHostCheckBody, result: remote.HostCheck, tag: "hosts" },
   hostFiles: { method: "GET", path: "/api/v1/hosts/:id/files", access: user("operator", "terminals:write"), summary: "List a directory of a host, tell of a file or read one; for whoever may open a terminal there", query: FilesQuery, result: HostFiles, tag: "hosts" },
+  hostSshConfig: { method: "GET", path: "/api/v1/hosts/:id/ssh-config", access: user("owner", "hosts:write"), summary: "The Hosts of a linked host's own ~/.ssh/config, for whoever may add remote hosts over it", result: HostSshConfig, tag: "hosts" },
   hostCarried: { method: "GET", path: "/api/v1/hosts/self/carried", access: { kind: "host" }, summary: "The remote hosts that this host carries", result: r.list(remote.CarriedHost), tag: "hosts" },
   hostCarry: { method: "POST", path: "/api/v1/hosts/self/carried/:id", access: { kind: "host" }, summary: "Give the link of a remote host that this host carries its keys", body: remote.CarryBody, status: 204, tag: "hosts" },
   hostKey: { method: "POST", path: "/api/v1/hosts/self/key", access: { kind: "host" }, summary: "Rotate this host's signing key; the old one works 24 h longer", body: r.RotateKeyBody, status: 204, tag: "hosts" },

@@ -6,6 +6,7 @@ import * as tasks from "./tasks.ts";
 import { AgentTypeReport } from "../contract/agent-types.ts";
 import { FILE_OPS } from "../contract/host-files.ts";
 import { AcceptHostKey, HostCheck, RemoteRecord } from "../contract/remote-hosts.ts";
+import { HostSshConfig } from "../contract/ssh-config.ts";
 import { HOST_CHECK_TIMEOUT_MS, MAX_FILE_READ_BYTES, REQUEST_TIMEOUT_MS } from "../limits.ts";
 
 const Epoch = z.int().min(0).max(0xffff);
@@ -291,6 +292,8 @@ export const ReadFilesResult = z.object({
   size: z.number().min(0).optional(),
 });
 export type ReadFilesResult = z.infer<typeof ReadFilesResult>;
+/** The Hosts of this machine's own ssh_config [SSH8]; no file is read but those. Hosts of before answer `type_unknown`. */
+export const ListSshConfig = z.object({ t: z.literal("host.ssh-config"), id: RequestId });
 
 /**
  * [VW4] The relay woke from hibernation: restate your offsets. `attempts` [TK3]: and name all attempts again, as after a
@@ -319,6 +322,7 @@ export const RelayFrames = {
   detect: Detect,
   "host.check": CheckHost,
   "host.files": ReadFiles,
+  "host.ssh-config": ListSshConfig,
   sync: Sync,
   registry: Registry,
   drain: Drain,
@@ -347,6 +351,7 @@ export const RequestResults = {
   detect: DetectResult,
   "host.check": HostCheck,
   "host.files": ReadFilesResult,
+  "host.ssh-config": HostSshConfig,
   "task.offer": tasks.OfferResult,
   "task.start": tasks.AttemptResult,
   "task.cancel": tasks.AttemptResult,

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { RemoteBody } from "@maestro/shared/contract/remote-hosts";
 import { maestroError } from "@maestro/shared/errors";
+import { nameFrom } from "@maestro/shared/names";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { parseJson } from "../../config/json.ts";
 
@@ -15,8 +16,6 @@ export interface Candidate {
   /** Why nothing of it can. */
   skip?: string;
 }
-
-const MAX_NAME_CHARS = 63;
 
 /** [DISP2] Fields that are no text are somebody's mistake; the entry says so, and the others are taken. */
 const Entry = z.object({
@@ -82,15 +81,7 @@ export function sshConfigCandidate(entry: SshConfigHost, readThere: boolean): Ca
   };
 }
 
-/** Names of hosts are lower case and without dots. */
-function named(given: string): Pick<Candidate, "given" | "name"> {
-  const name = given
-    .toLowerCase()
-    .replace(/[^a-z0-9_-]+/g, "-")
-    .replace(/^[^a-z0-9]+/, "")
-    .slice(0, MAX_NAME_CHARS);
-  return { given, name };
-}
+const named = (given: string): Pick<Candidate, "given" | "name"> => ({ given, name: nameFrom(given) });
 
 const kept = <K extends "transport" | "user">(key: K, text: string | undefined): Partial<Record<K, string>> => {
   const found: Partial<Record<K, string>> = {};

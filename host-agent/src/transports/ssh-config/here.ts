@@ -10,7 +10,7 @@ export function localUser(env: Readonly<Record<string, string | undefined>>): Lo
   return { name: username, uid, home: env["HOME"] ?? homedir(), hostname: hostname(), env };
 }
 
-export const configFiles = (home: string): ConfigFile[] => [
+export const configFiles = (home: string): [own: ConfigFile, ...system: ConfigFile[]] => [
   { path: join(home, ".ssh", "config"), kind: "user" },
   { path: "/etc/ssh/ssh_config", kind: "system" },
 ];

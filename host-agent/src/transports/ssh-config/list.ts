@@ -15,21 +15,30 @@ export interface ListedHost {
   proxyJump?: string;
 }
 
-/**
- * In the order of the file, each once, with what counts for it; wildcards are no hosts, a port that is none is left out, and what
- * only Match exec would decide does not count. No file: no hosts. Errors: `ssh_config_invalid`, `insecure_permissions`.
- */
+/** In the order of the file; no file: no hosts. Errors: `ssh_config_invalid`, `insecure_permissions`. */
 export async function listHosts(path: string, local: LocalUser): Promise<Result<ListedHost[]>> {
   const loaded = await loadConfig([{ path, kind: "user" }], local.home);
   if (!loaded.ok) return loaded;
   const hosts: ListedHost[] = [];
-  for (const host of new Set(namesOf(loaded.value))) {
-    const settings = await evaluate(host, [], loaded.value, local, () => Promise.resolve(false));
-    if (!settings.ok) return settings;
-    hosts.push(describe(host, new Values(settings.value), local));
+  for (const host of hostNames(loaded.value)) {
+    const described = await describeHost(host, loaded.value, local);
+    if (!described.ok) return described;
+    hosts.push(described.value);
   }
   return ok(hosts);
 }
+
+/** Each once; wildcards are no hosts. */
+export const hostNames = (lines: readonly LoadedLine[]): string[] => [...new Set(namesOf(lines))];
+
+/** What counts for it: a port that is none is left out, and what only Match exec would decide does not count. Errors: `ssh_config_invalid`. */
+export async function describeHost(host: string, lines: readonly LoadedLine[], local: LocalUser): Promise<Result<ListedHost>> {
+  const settings = await evaluate(host, [], lines, local, runNothing);
+  return settings.ok ? ok(describe(host, new Values(settings.value), local)) : settings;
+}
+
+/** Nobody who only looks at a list wants programs to be run. */
+export const runNothing = (): Promise<boolean> => Promise.resolve(false);
 
 const namesOf = (lines: readonly LoadedLine[]): string[] =>
   lines.flatMap((line) => {

@@ -19,6 +19,7 @@ export interface ResolveDeps {
   run: RunMatch;
 }
 
+type LoadedDeps = Omit<ResolveDeps, "files">;
 type Asked = Pick<RemoteRecord, "address" | "user" | "port" | "identity" | "sshConfig" | "options">;
 
 const MAX_HOPS = 8;
@@ -32,13 +33,17 @@ export async function resolveTarget(record: Asked, deps: ResolveDeps): Promise<R
   const problem = recordProblem(record);
   if (problem !== undefined) return err(problem);
   const loaded = record.sshConfig ? await loadConfig(deps.files, deps.local.home) : ok([]);
-  if (!loaded.ok) return loaded;
+  return loaded.ok ? resolveLoaded(record, loaded.value, deps) : loaded;
+}
+
+/** The same of a record that was checked, with files that are read. */
+export async function resolveLoaded(record: Asked, lines: readonly LoadedLine[], deps: LoadedDeps): Promise<Result<SshTarget>> {
   const given = [
     ...(record.user === undefined ? [] : [own("user", record.user)]),
     ...(record.port === undefined ? [] : [own("port", String(record.port))]),
     ...Object.entries(record.options).map(([name, value]) => own(name, value)),
   ];
-  return resolveOne({ alias: record.address, given, identity: record.identity }, loaded.value, deps, MAX_HOPS);
+  return resolveOne({ alias: record.address, given, identity: record.identity }, lines, deps, MAX_HOPS);
 }
 
 interface Wanted {
@@ -47,7 +52,7 @@ interface Wanted {
   identity: string | undefined;
 }
 
-async function resolveOne(wanted: Wanted, lines: readonly LoadedLine[], deps: ResolveDeps, hopsLeft: number): Promise<Result<SshTarget>> {
+async function resolveOne(wanted: Wanted, lines: readonly LoadedLine[], deps: LoadedDeps, hopsLeft: number): Promise<Result<SshTarget>> {
   const settings = await evaluate(wanted.alias, wanted.given, lines, deps.local, deps.run);
   if (!settings.ok) return settings;
   const target = targetOf(wanted.alias, settings.value, wanted.identity, deps.local);
@@ -60,7 +65,7 @@ async function routeOf(
   target: SshTarget,
   settings: Settings,
   lines: readonly LoadedLine[],
-  deps: ResolveDeps,
+  deps: LoadedDeps,
   hopsLeft: number,
 ): Promise<Result<Route>> {
   const values = new Values(settings);
