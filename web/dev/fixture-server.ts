@@ -14,6 +14,7 @@ import { isFinal } from "@maestro/shared/contract/tasks";
 import { hosts, agents, sessions, types, screens } from "./fixture-data.ts";
 import { checkAfter } from "./fixture-check.ts";
 import { serveLog } from "./fixture-log.ts";
+import { sshConfigOf } from "./fixture-ssh-config.ts";
 import { queueOf, tasks } from "./fixture-tasks.ts";
 
 const DIST = process.env["DIST"] ?? fileURLToPath(new URL("../dist", import.meta.url));
@@ -170,6 +171,15 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   }
   if (path === "/api/v1/tickets") return json(201, { ticket: "t", expiresAt: soon });
   if (/^\/api\/v1\/hosts\/(?:[^/]+\/)?check$/.test(path)) return void checkAfter(request).then((check) => json(200, check));
+  const asked = /^\/api\/v1\/hosts\/([^/]+)\/ssh-config$/.exec(path)?.[1];
+  if (asked === "hst_acme-web-build")
+    return problem(
+      409,
+      "upgrade_required",
+      "The host-agent of 'acme-web-build' is of a version that does not tell what its ssh_config names.",
+      "Upgrade it there: run the line again with which it joined.",
+    );
+  if (asked !== undefined) return void setTimeout(() => json(200, sshConfigOf(asked)), Number(process.env["CONFIG_MS"] ?? 700));
   if (path === "/api/v1/hosts" && request.method === "POST")
     return problem(409, "host_exists", "Host 'gpu' exists already.", "Choose another name.", "name");
   if (path === "/api/v1/hosts") return json(200, { items: process.env["EMPTY"] === "1" ? [] : hosts });

@@ -40,6 +40,12 @@ await onEachScreen(async (screen) => {
   await page.getByRole("button", { name: "Remove ProxyCommand" }).click();
   await page.getByLabel("Port", { exact: true }).fill("");
   await page.getByLabel("Reached from").selectOption({ label: "laptop" });
+  await page.getByRole("button", { name: /^Take it from/ }).click();
+  await page.getByRole("button", { name: /^gpu/ }).waitFor();
+  await shot("ssh-config");
+  await page.getByRole("button", { name: /^gpu/ }).click();
+  await shot("ssh-config-taken");
+  await page.getByRole("button", { name: "Clear" }).click();
   await testAs(screen, "new.example.com", "unknown-key");
   await page.getByRole("button", { name: "Trust this key" }).click();
   await page.getByText(/Ready for work/).waitFor();

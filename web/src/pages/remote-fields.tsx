@@ -3,17 +3,29 @@ import type { ReactNode } from "react";
 import { useFleet } from "../app/fleet-context.tsx";
 import { transportOf, type RemoteDraft } from "../remote/draft.ts";
 import { transportName } from "../remote/words.ts";
+import type { SshConfigEntry } from "@maestro/shared/contract/ssh-config";
+import type { PickedEntry } from "../remote/config-entry.ts";
 import { Field } from "../ui/field.tsx";
+import { PickConfig } from "./pick-config.tsx";
 import { RemoteOptions } from "./remote-options.tsx";
 import { RemoteText, type RemoteFieldsProps } from "./remote-text.tsx";
 
-/** @param props.isNew the name comes first then; else it is known. */
-export function RemoteFields({ draft, problems, onChange, isNew }: RemoteFieldsProps & { isNew: boolean }) {
+interface WholeFieldsProps extends RemoteFieldsProps {
+  /** The name comes first then; else it is known. */
+  isNew: boolean;
+  /** What of ssh_config it is filled from. */
+  standing: PickedEntry | undefined;
+  onPick: (entry: SshConfigEntry) => void;
+  onClear: () => void;
+}
+
+export function RemoteFields({ draft, problems, onChange, isNew, standing, onPick, onClear }: WholeFieldsProps) {
   const { fields } = problems;
   const form = { draft, problems, onChange };
   const fleet = useFleet();
   const linked = fleet.hosts.filter(({ transport }) => transport === "link").toSorted((a, b) => a.name.localeCompare(b.name));
-  const via = linked.find(({ id }) => id === draft.via)?.name ?? "the linked host";
+  const carrier = linked.find(({ id }) => id === draft.via);
+  const via = carrier?.name ?? "the linked host";
   return (
     <>
       <div className="options">
@@ -31,6 +43,7 @@ export function RemoteFields({ draft, problems, onChange, isNew }: RemoteFieldsP
             </select>
           )}
         </Field>
+        <PickConfig key={draft.via} via={carrier} standing={standing} onPick={onPick} onClear={onClear} />
         <div className="whole">
           <RemoteText
             {...form}

@@ -7,6 +7,7 @@ import { call } from "../api/client.ts";
 import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { may } from "../app/may.ts";
 import { useAction } from "../app/use-action.ts";
+import { asSaved, pick, standingEntry, unpick, type PickedEntry } from "../remote/config-entry.ts";
 import { emptyRemote, patchOf, reachedBy, remoteBodyOf, remoteDraftOf, type RemoteDraft } from "../remote/draft.ts";
 import { isWrong, noProblems, refusalAt, remoteProblems } from "../remote/draft-problems.ts";
 import { useCheck } from "../remote/use-check.ts";
@@ -34,9 +35,12 @@ export function RemoteForm({ host, hidden = false, onSaved, onClose }: RemoteFor
   const [draft, setDraft] = useState<RemoteDraft>(() =>
     host === undefined ? emptyRemote(fleet.hosts.filter(({ transport }) => transport === "link")) : remoteDraftOf(host),
   );
+  const [picked, setPicked] = useState<PickedEntry>();
+  const standing = standingEntry(draft, picked);
+  const wanted = asSaved(draft, standing);
   const [own, setOwn] = useState(noProblems);
   const refusal: MaestroError | undefined = checking.state.type === "refused" ? checking.state.error : action.error;
-  const refused = refusal === undefined ? undefined : refusalAt(draft, refusal);
+  const refused = refusal === undefined ? undefined : refusalAt(wanted, refusal);
   const problems = isWrong(own) ? own : (refused ?? noProblems);
   const change = (part: Partial<RemoteDraft>): void => {
     setDraft({ ...draft, ...part });
@@ -49,7 +53,7 @@ export function RemoteForm({ host, hidden = false, onSaved, onClose }: RemoteFor
   }, [refusal]);
 
   const isReady = (purpose: "save" | "test"): boolean => {
-    const found = remoteProblems(draft, purpose);
+    const found = remoteProblems(wanted, purpose);
     setOwn(found);
     action.clear();
     if (isWrong(found)) toFirst(form.current);
@@ -57,21 +61,21 @@ export function RemoteForm({ host, hidden = false, onSaved, onClose }: RemoteFor
   };
   const test = (acceptHostKey?: string): void => {
     if (!isReady("test")) return;
-    const body = { ...remoteBodyOf(draft), via: draft.via, ...(acceptHostKey === undefined ? {} : { acceptHostKey }) };
-    checking.run((signal) => call(ROUTES.hostCheckUnsaved, { body, signal }), reachedBy(draft));
+    const body = { ...remoteBodyOf(wanted), via: draft.via, ...(acceptHostKey === undefined ? {} : { acceptHostKey }) };
+    checking.run((signal) => call(ROUTES.hostCheckUnsaved, { body, signal }), reachedBy(wanted));
   };
-  const isTested = checking.state.type === "told" && checking.state.check.ok && checking.state.of === reachedBy(draft);
+  const isTested = checking.state.type === "told" && checking.state.check.ok && checking.state.of === reachedBy(wanted);
   const save = (event: FormEvent): void => {
     event.preventDefault();
     if (!isReady("save")) return;
     checking.stop();
     const saved = (value: Host): void => {
       store.refetch(["hosts"]);
-      const isSame = host !== undefined && reachedBy(remoteDraftOf(host)) === reachedBy(draft);
+      const isSame = host !== undefined && reachedBy(remoteDraftOf(host)) === reachedBy(wanted);
       onSaved(value, draft.enabled && !isTested && !isSame);
     };
-    if (host !== undefined) return action.run(() => call(ROUTES.hostUpdate, { id: host.id, body: patchOf(host, draft) }), saved);
-    const body = { ...remoteBodyOf(draft), name: draft.name, via: draft.via, ...(draft.enabled ? {} : { enabled: false }) };
+    if (host !== undefined) return action.run(() => call(ROUTES.hostUpdate, { id: host.id, body: patchOf(host, wanted) }), saved);
+    const body = { ...remoteBodyOf(wanted), name: draft.name, via: draft.via, ...(draft.enabled ? {} : { enabled: false }) };
     const text = JSON.stringify(body);
     if (sent.current.text !== text) sent.current = { text, key: crypto.randomUUID() };
     action.run(() => call(ROUTES.hostAdd, { body, idempotencyKey: sent.current.key }), saved);
@@ -80,12 +84,27 @@ export function RemoteForm({ host, hidden = false, onSaved, onClose }: RemoteFor
   const via = fleet.hosts.find(({ id }) => id === draft.via)?.name ?? "the linked host";
   return (
     <form className="stack" onSubmit={save} ref={form} noValidate hidden={hidden} aria-label="Remote host">
-      <RemoteFields draft={draft} problems={problems} onChange={change} isNew={host === undefined} />
+      <RemoteFields
+        draft={draft}
+        problems={problems}
+        onChange={change}
+        isNew={host === undefined}
+        standing={standing}
+        onPick={(entry) => {
+          const filled = pick(draft, entry, standing);
+          setPicked(filled.picked);
+          change(filled.draft);
+        }}
+        onClear={() => {
+          if (standing !== undefined) change(unpick(draft, standing));
+          setPicked(undefined);
+        }}
+      />
       {refused === undefined || checking.state.type !== "refused" ? (
         <CheckResult
           checking={checking}
           from={via}
-          outdated={checking.state.type === "told" && checking.state.of !== reachedBy(draft)}
+          outdated={checking.state.type === "told" && checking.state.of !== reachedBy(wanted)}
           onTrust={may(fleet.me, "owner") ? test : undefined}
         />
       ) : null}
