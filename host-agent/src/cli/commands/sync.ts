@@ -10,6 +10,7 @@ import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { ServerRefusal } from "../render/failure.ts";
 import type { Column } from "../render/table.ts";
+import { repositoryFor } from "./local-checkout.ts";
 import { GitHubIssues, issueWork, todoWork, type TaggedWork } from "./tagged-work.ts";
 import { submitTask } from "./task-submit.ts";
 
@@ -32,7 +33,7 @@ const COLUMNS: readonly Column<Synced>[] = [
 
 const flags = {
   to: flag.list("the agent that does it; default: the host's only one", "agent"),
-  repo: flag.text("a repository that is cloned for each task", "url"),
+  repo: flag.text("a repository that is cloned for each task; . for that of the git checkout here", "url"),
   "dry-run": flag.toggle("only say what would be dispatched"),
 };
 type SyncFlags = { to: readonly string[]; repo: string | undefined; "dry-run": boolean };
@@ -77,6 +78,7 @@ async function dispatch(context: Context, work: readonly TaggedWork[], given: Sy
   const { api, out } = context;
   const client = api();
   const rows: Synced[] = [];
+  const repository = await repositoryFor(context, given.repo, undefined, () => Promise.resolve(false));
   let code: number = EXIT.ok;
   for (const { place, id, host, model, prompt, title } of work) {
     const row = { place, task: id, host, title };
@@ -91,7 +93,7 @@ async function dispatch(context: Context, work: readonly TaggedWork[], given: Sy
       ...(to.length === 0 ? { on: { host } } : { to }),
       labels: { target: host },
       ...(model === undefined ? {} : { model }),
-      ...(given.repo === undefined ? {} : { repository: { url: given.repo } }),
+      ...(repository === undefined ? {} : { repository }),
     };
     try {
       await submitTask(context, client, body);

@@ -43,8 +43,11 @@ export const bodyFlags = {
   "new-workspace": flag.toggle("in a new directory for this task alone, a copy of its agent type's template where that has one"),
   "to-workspace": flag.text("its directory on the host; a relative one is of this machine", "path"),
   worktree: flag.text("a git worktree of this repository on the host", "repo"),
-  repo: flag.text("a repository that is cloned for it where it runs, and that it works in", "url"),
-  branch: flag.text("of the worktree or the clone: taken if it is there, else made; default: maestro/<task>", "branch"),
+  repo: flag.text("a repository that is cloned for it where it runs, and that it works in; . for that of the git checkout here", "url"),
+  branch: flag.text(
+    "of the worktree or the clone: taken if it is there, else made; default: maestro/<task>, of a checkout its own",
+    "branch",
+  ),
   container: flag.text("in this container of the host, which has to run; none: in none, where the host's record names one", "name"),
   "forward-agent": flag.toggle("on a host that is reached by ssh: it may use the ssh-agent of the host that reaches it"),
   group: flag.each("at most so many of a name run at once", "name:limit", group),
@@ -60,9 +63,10 @@ export interface BodyInput {
   /** Absolute on its host. */
   workspace: string | undefined;
   worktree: string | undefined;
+  repository: Body["repository"];
 }
 
-export function taskBody({ flags, prompt, argv, env, workspace, worktree }: BodyInput): Body {
+export function taskBody({ flags, prompt, argv, env, workspace, worktree, repository }: BodyInput): Body {
   const to = flags.to
     .flatMap((text) => text.split(","))
     .map((name) => name.trim())
@@ -95,7 +99,7 @@ export function taskBody({ flags, prompt, argv, env, workspace, worktree }: Body
     ...(flags["new-workspace"] ? { workspace: { mode: "default" } } : {}),
     ...(workspace === undefined ? {} : { workspace: { mode: "path", path: workspace } }),
     ...(worktree === undefined ? {} : { workspace: { mode: "worktree", repo: worktree, ...given("branch", flags.branch) } }),
-    ...(flags.repo === undefined ? {} : { repository: { url: flags.repo, ...given("branch", flags.branch) } }),
+    ...given("repository", repository),
     ...given("container", flags.container),
     ...(flags["forward-agent"] ? { forwardAgent: true } : {}),
     ...given("group", limit),

@@ -15,6 +15,7 @@ import { asProblem, renderProblem } from "../render/failure.ts";
 import { duration } from "../render/time.ts";
 import { resolveHost } from "../resolve.ts";
 import { thisHost } from "../this-host.ts";
+import { repositoryFor } from "./local-checkout.ts";
 import { awaitTask, patienceOf, progressFor, wentAway } from "./task-await.ts";
 import { bodyFlags, taskBody, workOf, type BodyFlags } from "./task-body.ts";
 import { passedThrough, taskFailure } from "./task-outcome.ts";
@@ -39,7 +40,7 @@ export const taskDispatch = defineCommand({
   passthrough: true,
   examples: [
     'maestro task dispatch "Fix the build" --to reviewer --repo git@github.com:me/app.git --env GH_TOKEN --sync',
-    "maestro task dispatch --host gpu-1 --timeout 3600 --exec -- make test",
+    "maestro task dispatch --host gpu-1 --timeout 3600 --repo . --exec -- make test",
   ],
   async run(context, { params, flags, passthrough }) {
     const { api, out, io } = context;
@@ -52,7 +53,8 @@ export const taskDispatch = defineCommand({
     const client = api();
     const workspace = await onHost(context, client, flags, "to-workspace");
     const worktree = await onHost(context, client, flags, "worktree");
-    const body = taskBody({ flags, ...work, env: io.env, workspace, worktree });
+    const repository = await repositoryFor(context, flags.repo, flags.branch, (here) => runsHere(client, flags, here));
+    const body = taskBody({ flags, ...work, env: io.env, workspace, worktree, repository });
     const task = await submitTask(context, client, body);
     if (!flags.sync) {
       out.one(task, () => task.id, task.id);
