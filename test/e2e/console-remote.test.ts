@@ -1,7 +1,9 @@
 /** The console's way to a machine without anything of Maestro: written, tested, its key trusted, saved, changed, switched off, removed. */
-import { basename } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
 import { CHECKS } from "@maestro/shared/contract/remote-hosts";
 import { journey, launchBrowser, PHONE } from "../support/browser.ts";
 import { ConsoleUser, expectClean, terminalShows, typeInto, writing } from "../support/console.ts";
@@ -83,6 +85,54 @@ describe.skipIf(missing !== undefined)(`console, remote hosts${missing === undef
       });
     },
   );
+
+  test("[SSH8] a Host of its carrier's ssh_config fills the form, until that is taken back, and is reached as the file says", async () => {
+    const config = join(product.home.userHome, ".ssh", "config");
+    await using tab = await user.open("/hosts");
+    await journey("remote-config", tab, async (page) => {
+      const form = await writeNew(page);
+      const field = (name: string) => form.getByRole("textbox", { name, exact: true });
+      const values = () => Promise.all(["Name", "Address", "User", "Port", "Key file"].map((name) => field(name).inputValue()));
+      await field("User").fill("typed-before");
+      await form.getByRole("button", { name: /^Take it from the ssh_config of/ }).click();
+      await form.getByText(/^There is no ~\/\.ssh\/config on/).waitFor();
+      await page.keyboard.press("Escape");
+      await form.getByText(/^There is no/).waitFor({ state: "detached" });
+
+      mkdirSync(join(config, ".."), { recursive: true, mode: 0o700 });
+      const says = [
+        "Host *.lab",
+        "Host Box.Lab",
+        " HostName 127.0.0.1",
+        ` Port ${machine.line.port}`,
+        ` IdentityFile ${machine.sshd.at("user")}`,
+      ];
+      writeFileSync(config, [...says, "Host odd", " RevokedHostKeys /k", ""].join("\n"), { mode: 0o600 });
+      await page.keyboard.press("Enter");
+      await form.getByRole("list", { name: /^Hosts in the ssh_config of/ }).waitFor();
+      await form.getByRole("button", { name: /^odd/ }).and(page.locator(":disabled")).waitFor();
+      await form.getByText(/config:7: RevokedHostKeys is not read here/).waitFor();
+      await form.getByRole("button", { name: /^Box\.Lab/ }).click();
+      await form.getByText("from ssh_config").waitFor();
+      const filled = ["box-lab", "Box.Lab", "", String(machine.line.port), machine.sshd.at("user")];
+      expect(await values()).toEqual(filled);
+      await field("User").fill("edited");
+      await form.getByRole("button", { name: "Clear" }).click();
+      await form.getByText("from ssh_config").waitFor({ state: "detached" });
+      expect(await values()).toEqual(["", "", "typed-before", "", ""]);
+
+      await page.keyboard.press("Enter");
+      await form.getByRole("button", { name: /^Box\.Lab/ }).click();
+      await form.getByRole("button", { name: "Test", exact: true }).click();
+      await form.getByText(/Ready for work/).waitFor(PATIENCE);
+      await form.getByRole("button", { name: "Save" }).click();
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+      expectClean(tab);
+    });
+    const saved = await product.cliJson(z.looseObject({}), ["host", "show", "box-lab"]);
+    expect(saved).toMatchObject({ address: "Box.Lab", sshConfig: true });
+    for (const left of ["user", "port", "identity"]) expect(saved).not.toHaveProperty(left);
+  });
 
   test("a name that is taken is said at the name, by the server", async () => {
     await using tab = await user.open("/hosts");

@@ -3,16 +3,17 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { Task } from "@maestro/shared/contract/tasks";
+import { CleanupResult, Task } from "@maestro/shared/contract/tasks";
 import { SshAgent } from "../../host-agent/src/transports/ssh/testing/ssh-agent.ts";
 import { agentCli } from "../support/agent-cli.ts";
-import { prepareClaudeHome } from "../support/agent-homes.ts";
+import { prepareClaudeHome, prepareCodexHome, prepareOpencodeHome } from "../support/agent-homes.ts";
 import { TestHome } from "../support/home.ts";
 import { Product } from "../support/maestro.ts";
 import { answerWord, promptToWrite } from "../support/model-stub/answer.ts";
 import { startModelStub } from "../support/model-stub/server.ts";
+import { processInfo } from "../support/processes.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
-import { lacking } from "../support/system.ts";
+import { isFullRun, lacking } from "../support/system.ts";
 import { dispatchTask, sha256, taskEnds, taskShows, wholeLog } from "../support/tasks.ts";
 import { poll } from "../support/wait.ts";
 
@@ -78,7 +79,7 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
   });
 
   test(
-    "[DISP9] a repository is cloned there, on a branch of the task's own, which is told with its end",
+    "[DISP9] [DISP19] a repository is cloned there, on a branch of the task's own; what is cleaned up is gone there, and ends first",
     { timeout: 180_000 },
     async () => {
       await using product = await Product.up();
@@ -111,6 +112,37 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
       ]);
       expect(none.code).toBe(125);
       expect(none.stdout + none.stderr).toContain("cannot be cloned");
+
+      const cleaned = async (task: string, ...more: string[]) => {
+        const { code, stdout, stderr } = await product.cli(["cleanup", task, "--yes", "--json", ...more]);
+        expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+        return CleanupResult.parse(JSON.parse(stdout)).items;
+      };
+      const workspace = join(machine.home, ".maestro-remote", "workspaces", "commands", id);
+      expect(existsSync(join(workspace, "repo", "file"))).toBe(true);
+      expect(await cleaned(id)).toMatchObject([{ host: "far", workspace, outcome: "removed", logKept: false }]);
+      expect(existsSync(workspace)).toBe(false);
+      expect(await cleaned(id)).toMatchObject([{ outcome: "absent" }]);
+      expect((await wholeLog(product.api, id)).text).toBe(text);
+
+      // What runs is stopped first; what somebody named is kept.
+      const pid = join(machine.home, "pid");
+      const named = join(machine.home, "named");
+      const body = { command: ["sh", "-c", `echo $$ >'${pid}.new'; mv '${pid}.new' '${pid}'; exec sleep 600`], on: { host: "far" } };
+      const running = await dispatchTask(product.api, { ...body, workspace: { mode: "path", path: named } });
+      await poll("it runs", () => (existsSync(pid) ? true : undefined), { timeoutMs: 30_000, everyMs: 50 });
+      expect(await cleaned(running.id, "--keep-logs")).toMatchObject([{ workspace: named, outcome: "kept", logKept: true }]);
+      expect(existsSync(named)).toBe(true);
+      expect(processInfo(Number(readFileSync(pid, "utf8")))).toBeUndefined();
+
+      // A checkout here whose origin is a directory here: a task here may clone it, one there may not.
+      const checkout = product.home.directory("checkout");
+      git("clone", "-q", repo, checkout);
+      const from = ["task", "dispatch", "--exec", "--repo", ".", "--sync", "--json"];
+      const here = await product.cli([...from, "--host", product.api.defaultHost ?? "", "--", "cat", "file"], { cwd: checkout });
+      expect({ code: here.code, stderr: here.stderr }).toEqual({ code: 0, stderr: "" });
+      const there = await product.cli([...from, "--host", "far", "--", "cat", "file"], { cwd: checkout });
+      expect(there.stderr).toContain("is on this machine, and the task may run on another one");
     },
   );
 
@@ -213,7 +245,40 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
     await poll("nothing is left there", () => (machine.attempts.length === 0 ? true : undefined), { timeoutMs: 30_000 });
     expect(() => execFileSync("grep", ["-r", "-l", key, join(machine.home, ".maestro-remote"), workspace])).toThrow();
   });
+
+  // In the full run: they are large, and their plan is that of the one above.
+  test.skipIf(!isFullRun)("[SSH1] other agents' CLIs work there as well", { timeout: 900_000 }, async () => {
+    await using stub = await startModelStub();
+    await using product = await Product.up();
+    await using machine = await RemoteMachine.start({}, { home: "remote-home-" });
+    await machine.join(product, "far");
+    const bin = join(machine.home, ".local", "bin");
+    mkdirSync(bin, { recursive: true });
+    for (const { name, prepare, permissions } of OTHERS) {
+      symlinkSync(join((await agentCli(name)).binDirectory, name), join(bin, name));
+      const workspace = join(machine.home, "work", name);
+      const env = prepare(join(machine.home, name), stub.url, [workspace]);
+      const definition = { slug: `${name}-there`, adapter: name, permissions };
+      const types = join(product.home.path, "agents.d");
+      mkdirSync(types, { recursive: true });
+      writeFileSync(join(types, `${name}.yaml`), JSON.stringify(definition));
+      await product.api.createAgent({ name, type: definition.slug, host: "far", workspace, env });
+      const nonce = `n${Date.now().toString(36)}`;
+      const file = join(workspace, "nonce.txt");
+      const { id } = await dispatchTask(product.api, { prompt: promptToWrite(nonce, file), to: [name] });
+      expect(await taskEnds(product.api, id, 310_000)).toMatchObject({
+        status: "completed",
+        result: expect.stringContaining(answerWord(nonce)),
+      });
+      expect(readFileSync(file, "utf8").trim()).toBe(nonce);
+    }
+  });
 });
+
+const OTHERS = [
+  { name: "opencode" as const, prepare: prepareOpencodeHome, permissions: "edit" },
+  { name: "codex" as const, prepare: prepareCodexHome, permissions: "full" },
+];
 
 function isRunning(pid: number): boolean {
   try {
