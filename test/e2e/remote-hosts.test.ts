@@ -249,20 +249,20 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
   // In the full run: they are large, and their plan is that of the one above.
   test.skipIf(!isFullRun)("[SSH1] other agents' CLIs work there as well", { timeout: 900_000 }, async () => {
     await using stub = await startModelStub();
-    await using product = await Product.up();
+    const home = new TestHome();
+    mkdirSync(join(home.path, "agents.d"), { recursive: true });
+    for (const { name, permissions } of OTHERS)
+      writeFileSync(join(home.path, "agents.d", `${name}.yaml`), JSON.stringify({ slug: `${name}-there`, adapter: name, permissions }));
+    await using product = await Product.up({ home });
     await using machine = await RemoteMachine.start({}, { home: "remote-home-" });
-    await machine.join(product, "far");
     const bin = join(machine.home, ".local", "bin");
     mkdirSync(bin, { recursive: true });
-    for (const { name, prepare, permissions } of OTHERS) {
-      symlinkSync(join((await agentCli(name)).binDirectory, name), join(bin, name));
+    for (const { name } of OTHERS) symlinkSync(join((await agentCli(name)).binDirectory, name), join(bin, name));
+    await machine.join(product, "far");
+    for (const { name, prepare } of OTHERS) {
       const workspace = join(machine.home, "work", name);
       const env = prepare(join(machine.home, name), stub.url, [workspace]);
-      const definition = { slug: `${name}-there`, adapter: name, permissions };
-      const types = join(product.home.path, "agents.d");
-      mkdirSync(types, { recursive: true });
-      writeFileSync(join(types, `${name}.yaml`), JSON.stringify(definition));
-      await product.api.createAgent({ name, type: definition.slug, host: "far", workspace, env });
+      await product.api.createAgent({ name, type: `${name}-there`, host: "far", workspace, env });
       const nonce = `n${Date.now().toString(36)}`;
       const file = join(workspace, "nonce.txt");
       const { id } = await dispatchTask(product.api, { prompt: promptToWrite(nonce, file), to: [name] });
