@@ -9,7 +9,7 @@ import { agentCli } from "../support/agent-cli.ts";
 import { prepareClaudeHome, prepareCodexHome, prepareOpencodeHome } from "../support/agent-homes.ts";
 import { TestHome } from "../support/home.ts";
 import { Product } from "../support/maestro.ts";
-import { answerWord, promptToWrite } from "../support/model-stub/answer.ts";
+import { answerWord, promptToWrite, promptWith } from "../support/model-stub/answer.ts";
 import { startModelStub } from "../support/model-stub/server.ts";
 import { processInfo } from "../support/processes.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
@@ -247,7 +247,7 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
   });
 
   // In the full run: they are large, and their plan is that of the one above.
-  test.skipIf(!isFullRun)("[SSH1] other agents' CLIs work there as well", { timeout: 900_000 }, async () => {
+  test.skipIf(!isFullRun)("[SSH1] other agents' CLIs work there as well, as tasks and in a terminal", { timeout: 900_000 }, async () => {
     await using stub = await startModelStub();
     const home = new TestHome();
     mkdirSync(join(home.path, "agents.d"), { recursive: true });
@@ -259,10 +259,10 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
     mkdirSync(bin, { recursive: true });
     for (const { name } of OTHERS) symlinkSync(join((await agentCli(name)).binDirectory, name), join(bin, name));
     await machine.join(product, "far");
-    for (const { name, prepare } of OTHERS) {
+    for (const { name, prepare, ready } of OTHERS) {
       const workspace = join(machine.home, "work", name);
       const env = prepare(join(machine.home, name), stub.url, [workspace]);
-      await product.api.createAgent({ name, type: `${name}-there`, host: "far", workspace, env });
+      const agent = await product.api.createAgent({ name, type: `${name}-there`, host: "far", workspace, env });
       const nonce = `n${Date.now().toString(36)}`;
       const file = join(workspace, "nonce.txt");
       const { id } = await dispatchTask(product.api, { prompt: promptToWrite(nonce, file), to: [name] });
@@ -271,13 +271,22 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
         result: expect.stringContaining(answerWord(nonce)),
       });
       expect(readFileSync(file, "utf8").trim()).toBe(nonce);
+
+      const session = await product.api.startAgent(agent.id);
+      await product.api.screenShows(session.id, ready, 120_000);
+      const again = `t${Date.now().toString(36)}`;
+      await product.api.type(session.id, promptWith(again));
+      await product.api.screenShows(session.id, again, 60_000);
+      await product.api.type(session.id, "\r");
+      await product.api.screenShows(session.id, answerWord(again), 120_000);
+      await product.api.killSession(session.id);
     }
   });
 });
 
 const OTHERS = [
-  { name: "opencode" as const, prepare: prepareOpencodeHome, permissions: "edit" },
-  { name: "codex" as const, prepare: prepareCodexHome, permissions: "full" },
+  { name: "opencode" as const, prepare: prepareOpencodeHome, permissions: "edit", ready: /Ask anything|ctrl\+p|enter send/i },
+  { name: "codex" as const, prepare: prepareCodexHome, permissions: "full", ready: /›|send/ },
 ];
 
 function isRunning(pid: number): boolean {
