@@ -6,11 +6,12 @@ import { call } from "../api/client.ts";
 import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { useAction } from "../app/use-action.ts";
 import { agentDraftOf, agentIsWrong, agentPatchOf, agentProblems } from "../fleet/agent-draft.ts";
-import { PairList } from "../remote/pair-list.tsx";
+import { EnvironmentList } from "../remote/environment-list.tsx";
 import { reachWords } from "../remote/words.ts";
+import { CodeInput } from "../ui/code-input.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Field, type FieldInput } from "../ui/field.tsx";
-import { Problem } from "../ui/parts.tsx";
+import { FormEnd } from "../ui/form-end.tsx";
 
 export function EditAgent({ agent, onClose }: { agent: Agent; onClose: () => void }) {
   const fleet = useFleet();
@@ -21,16 +22,7 @@ export function EditAgent({ agent, onClose }: { agent: Agent; onClose: () => voi
   const patch = agentPatchOf(draft, agent);
   const change = (part: Partial<typeof draft>): void => setDraft({ ...draft, ...part });
   const text = (field: "cwd" | "program" | "role" | "model", placeholder: string) => (input: FieldInput) => (
-    <input
-      {...input}
-      className="input mono"
-      value={draft[field]}
-      placeholder={placeholder}
-      spellCheck={false}
-      autoCapitalize="off"
-      autoComplete="off"
-      onChange={(event) => change({ [field]: event.target.value })}
-    />
+    <CodeInput {...input} value={draft[field]} placeholder={placeholder} onChange={(text) => change({ [field]: text })} />
   );
   const submit = (event: FormEvent): void => {
     event.preventDefault();
@@ -68,11 +60,8 @@ export function EditAgent({ agent, onClose }: { agent: Agent; onClose: () => voi
         >
           {text("program", "~/bin/claude")}
         </Field>
-        <PairList
-          label="Environment"
-          one="variable"
+        <EnvironmentList
           hint="Not for secrets: tasks name those."
-          placeholder={{ name: "NAME", value: "value" }}
           pairs={draft.env}
           problems={problems.env}
           onChange={(env) => change({ env })}
@@ -95,19 +84,7 @@ export function EditAgent({ agent, onClose }: { agent: Agent; onClose: () => voi
             </select>
           )}
         </Field>
-        {action.error !== undefined && <Problem error={action.error} />}
-        <div className="buttons">
-          <button type="button" className="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button
-            type="submit"
-            className="button primary"
-            disabled={action.busy || agentIsWrong(problems) || Object.keys(patch).length === 0}
-          >
-            Save
-          </button>
-        </div>
+        <FormEnd action={action} submit="Save" incomplete={agentIsWrong(problems) || Object.keys(patch).length === 0} onCancel={onClose} />
       </form>
     </Dialog>
   );

@@ -11,6 +11,7 @@ import { useAction } from "../app/use-action.ts";
 import { shownText } from "../fleet/host-files.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { Field } from "../ui/field.tsx";
+import { FormEnd } from "../ui/form-end.tsx";
 import { CopyButton, Problem } from "../ui/parts.tsx";
 
 const LOOK_MS = 1_500;
@@ -55,15 +56,7 @@ export function GroomAgent({ agent, onClose }: { agent: Agent; onClose: () => vo
               <textarea {...input} className="input" rows={8} value={prompt} onChange={(event) => setPrompt(event.target.value)} />
             )}
           </Field>
-          {action.error !== undefined && <Problem error={action.error} />}
-          <div className="buttons">
-            <button type="button" className="button" onClick={onClose}>
-              Cancel
-            </button>
-            <button type="submit" className="button primary" disabled={action.busy || prompt.trim() === ""}>
-              Ask
-            </button>
-          </div>
+          <FormEnd action={action} submit="Ask" incomplete={prompt.trim() === ""} onCancel={onClose} />
         </form>
       </Dialog>
     );

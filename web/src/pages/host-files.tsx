@@ -6,6 +6,7 @@ import { ROUTES } from "@maestro/shared/contract/routes";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
 import { call, type ApiError } from "../api/client.ts";
 import { bytesText, isDirectory, joined, parentOf, shownText } from "../fleet/host-files.ts";
+import { CodeInput } from "../ui/code-input.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Empty, Loading, Problem } from "../ui/parts.tsx";
 
@@ -24,6 +25,8 @@ export function HostFiles({ host, onClose }: { host: Host; onClose: () => void }
     setSeen({ type: "loading" });
     void call(ROUTES.hostFiles, { id: host.id, query: { ...asked }, signal: leaving.signal }).then((result) => {
       if (leaving.signal.aborted) return;
+      // What was typed may be a file.
+      if (!result.ok && asked.op === "list" && result.error.code === "not_a_directory") return setAsked({ op: "read", path: asked.path });
       setSeen(result.ok ? { type: "seen", files: result.value } : { type: "refused", error: result.error });
       if (result.ok) setTyped(result.value.path);
     }); // every refusal is a value
@@ -44,14 +47,7 @@ export function HostFiles({ host, onClose }: { host: Host; onClose: () => void }
           <button type="button" className="button" disabled={up === undefined} onClick={() => up !== undefined && list(up)}>
             Up
           </button>
-          <input
-            className="input mono grow"
-            aria-label="Directory"
-            value={typed}
-            spellCheck={false}
-            autoCapitalize="off"
-            onChange={(event) => setTyped(event.target.value)}
-          />
+          <CodeInput wide aria-label="Directory or file" value={typed} onChange={setTyped} />
           <button type="submit" className="button">
             Go
           </button>
@@ -77,8 +73,9 @@ function Entries({ files: { path, entries, truncated }, open }: EntriesProps) {
   return (
     <>
       <ul className="rows files card" aria-label={`Entries of ${path}`}>
-        {entries.map((entry) => (
-          <li key={entry.name}>
+        {entries.map((entry, at) => (
+          // Names that are no UTF-8 may look alike.
+          <li key={`${at} ${entry.name}`}>
             <button
               type="button"
               className="button quiet cut"

@@ -3,7 +3,9 @@ import { useState } from "react";
 import { TRANSPORTS } from "@maestro/shared/contract/remote-hosts";
 import { transportOf, type RemoteDraft } from "../remote/draft.ts";
 import { transportName } from "../remote/words.ts";
+import { CodeInput } from "../ui/code-input.tsx";
 import { Field } from "../ui/field.tsx";
+import { EnvironmentList } from "../remote/environment-list.tsx";
 import { PairList } from "../remote/pair-list.tsx";
 import { RemoteText, type RemoteFieldsProps } from "./remote-text.tsx";
 
@@ -60,11 +62,8 @@ export function RemoteOptions({ draft, problems, onChange }: RemoteFieldsProps) 
           />
         </div>
         <div className="whole">
-          <PairList
-            label="Environment"
-            one="variable"
+          <EnvironmentList
             hint="Everything started there has them. Not for secrets."
-            placeholder={{ name: "EDITOR", value: "vim" }}
             pairs={draft.env}
             problems={env}
             onChange={(pairs) => onChange({ env: pairs })}
@@ -108,14 +107,11 @@ function ContainerFields({ draft, problems, onChange }: RemoteFieldsProps) {
       {container.kind === "named" ? (
         <Field label="Its name" error={error}>
           {(input) => (
-            <input
+            <CodeInput
               {...input}
-              className="input mono"
               value={container.name}
               placeholder="dev-box"
-              spellCheck={false}
-              autoCapitalize="off"
-              onChange={(event) => onChange({ container: { kind: "named", name: event.target.value } })}
+              onChange={(name) => onChange({ container: { kind: "named", name } })}
             />
           )}
         </Field>

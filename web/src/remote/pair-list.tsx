@@ -5,7 +5,7 @@ import { withRow, type Pair } from "./pairs.ts";
 import { Wrong } from "../ui/field.tsx";
 import { Icon } from "../ui/icons.tsx";
 
-interface PairListProps {
+export interface PairListProps {
   label: string;
   /** What one of them is called: `option`. */
   one: string;
