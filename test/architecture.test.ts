@@ -232,7 +232,7 @@ describe("the tree", () => {
   });
 
   test("[no clocks in objects] a Durable Object that hibernates holds no timer, but for a moment", () => {
-    const moment = "control-plane/src/objects/scheduler/moment.ts";
+    const moment = "control-plane/src/objects/moment.ts";
     expect(product.find(({ path }) => path === moment)?.text).toContain("type MomentMs = 0 | 50;");
     const objects = product.filter(({ path }) => path.startsWith("control-plane/src/objects/") && path !== moment);
     expect(objects.filter(({ text }) => /\bset(Timeout|Interval)\s*\(/.test(text)).map(({ path }) => path)).toEqual([]);

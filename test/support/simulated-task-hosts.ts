@@ -21,6 +21,8 @@ export interface TaskHostOptions {
   endAtOnce?: boolean;
   /** What each run writes. */
   output?: Uint8Array;
+  /** Of every offer that is new. */
+  offered?: () => void;
   /** Of every start, with the task's id. */
   started?: (task: string) => void;
 }
@@ -56,7 +58,7 @@ export class SimulatedTaskHost implements AsyncDisposable {
     this.name = enrolled.name;
     this.#enrolled = enrolled;
     this.#url = new URL(url);
-    this.#options = { endAtOnce: true, output: new Uint8Array(0), started: () => undefined, ...options };
+    this.#options = { endAtOnce: true, output: new Uint8Array(0), offered: () => undefined, started: () => undefined, ...options };
   }
 
   /** Resolves once its link is up. */
@@ -173,6 +175,7 @@ export class SimulatedTaskHost implements AsyncDisposable {
   #offered({ attempt, fence, spec }: Extract<RelayFrame, { t: "task.offer" }>): object {
     const known = this.#attempts.get(attempt);
     if (known !== undefined) return { answer: "known", status: known.status };
+    this.#options.offered();
     this.#attempts.set(attempt, { fence, task: spec?.task ?? "", status: { state: "accepted" } });
     return { answer: "accepted" };
   }

@@ -12,6 +12,7 @@ import type { HostRelay } from "../../control-plane/src/objects/host-relay.ts";
 import { bootstrap, joinHost, ORIGIN } from "./access-fleet.ts";
 import type { FakeHost } from "./support/fake-host.ts";
 import { linkUp } from "./support/linked-fleet.ts";
+import { startAt } from "./support/orders.ts";
 import { schedulerScript } from "./support/scheduler-script.ts";
 
 const scheduler = schedulerScript();
@@ -73,15 +74,15 @@ describe("[TK5] start", () => {
   test("[TK5] brings the task's credentials, the fleet's secrets, the attempt's token and where to go with it", async () => {
     const { fleet, link, relay, open: unsealed } = await linked();
     const attempt = attemptId();
-    const asked = relay.start(
+    const asked = startAt(relay, {
       attempt,
-      7,
-      {
+      fence: 7,
+      sealed: {
         GH_TOKEN: await seal({ kind: "task", fleet, task: "tsk_1", name: "GH_TOKEN" }, "ghp_mine"),
         DEPLOY_KEY: await seal({ kind: "fleet", fleet, name: "DEPLOY_KEY" }, "of the fleet"),
       },
-      "tsk_1",
-    );
+      task: "tsk_1",
+    });
     const start = await link.next("task.start");
     expect(start).toMatchObject({ attempt, fence: 7 });
     expect(JSON.stringify(start)).not.toMatch(/ghp_mine|mst_att|fleet"/);
@@ -105,7 +106,7 @@ describe("[TK5] start", () => {
     const { fleet, link, relay } = await linked();
     const elsewhere = await seal({ kind: "task", fleet, task: "tsk_2", name: "GH_TOKEN" }, "ghp_theirs");
     for (const ciphertext of [elsewhere, "t.AAAA.AAAA", "", "plain"]) {
-      const refused = await relay.start(attemptId(), 1, { GH_TOKEN: ciphertext }, "tsk_1");
+      const refused = await startAt(relay, { attempt: attemptId(), fence: 1, sealed: { GH_TOKEN: ciphertext }, task: "tsk_1" });
       expect(refused).toMatchObject({ ok: false, neverSent: true, error: { code: "secret_not_found", field: "GH_TOKEN" } });
       expect(JSON.stringify(refused)).not.toContain("ghp_");
     }
@@ -118,7 +119,7 @@ describe("[TK5] start", () => {
     const kept = async (): Promise<unknown[]> =>
       runInDurableObject(relay, (_relay, { storage }) => storage.sql.exec("SELECT id FROM attempts").toArray());
     const attempt = attemptId();
-    const asked = relay.start(attempt, 1, {}, "tsk_1");
+    const asked = startAt(relay, { attempt, fence: 1, sealed: {}, task: "tsk_1" });
     const start = await link.next("task.start");
     expect(await kept()).toEqual([{ id: attempt }]);
     link.say({ t: "reply-error", id: start["id"], error: { code: "attempt_not_found", detail: "No such attempt." } });
@@ -129,12 +130,12 @@ describe("[TK5] start", () => {
   test("[TK5] nothing plain is in the relay's storage", async () => {
     const { fleet, link, relay } = await linked();
     const attempt = attemptId();
-    const asked = relay.start(
+    const asked = startAt(relay, {
       attempt,
-      7,
-      { GH_TOKEN: await seal({ kind: "task", fleet, task: "tsk_1", name: "GH_TOKEN" }, "canary-4711") },
-      "tsk_1",
-    );
+      fence: 7,
+      sealed: { GH_TOKEN: await seal({ kind: "task", fleet, task: "tsk_1", name: "GH_TOKEN" }, "canary-4711") },
+      task: "tsk_1",
+    });
     const start = await link.next("task.start");
     link.say({ t: "reply", id: start["id"], value: { status: { state: "accepted" } } });
     await asked;

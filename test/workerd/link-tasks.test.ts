@@ -11,6 +11,7 @@ import { helloOf, typeReport } from "./support/host-words.ts";
 import { bytesOf, logFixture, sha256Of } from "./support/log-fixture.ts";
 import { relayFixture, type RelayFixture } from "./support/relay-fixture.ts";
 import { later } from "./support/relay-talk.ts";
+import { offerTo, startAt } from "./support/orders.ts";
 import { schedulerScript } from "./support/scheduler-script.ts";
 
 const scheduler = schedulerScript();
@@ -205,6 +206,24 @@ describe("[TK3] attempts", () => {
     expect(await relay.inside((_relay, { storage }) => storage.sql.exec("SELECT * FROM attempts").toArray())).toEqual([]);
   });
 
+  test("[TK3] what comes of several while it is told of one is told together, and each end is acknowledged", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    await told(1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    scheduler.slow = promise;
+    const attempts = Array.from({ length: 5 }, attemptId);
+    for (const attempt of attempts) host.say({ t: "task.status", report: running(attempt) });
+    const heard = () => relay.inside((_relay, { storage }) => storage.sql.exec("SELECT id FROM attempts").toArray().length);
+    await expect.poll(heard).toBe(5);
+    resolve();
+    await expect.poll(() => scheduler.of("attemptStatus").map(({ together }) => together)).toEqual([1, 4, 4, 4, 4]);
+    for (const attempt of attempts) host.say({ t: "task.status", report: ended(attempt) });
+    const acked = [];
+    for (const _attempt of attempts) acked.push((await host.next("task.ack"))["attempt"]);
+    expect(acked).toEqual(attempts);
+  });
+
   test("[TK3] of an attempt that says much while the Scheduler is slow, the latest is told, and the end last", async () => {
     const relay = relayFixture();
     const host = await relay.host_([]);
@@ -224,7 +243,7 @@ describe("[TK1] offers and starts", () => {
     const relay = relayFixture();
     const host = await relay.host_([]);
     const attempt = attemptId();
-    const asked = relay.stub.offer(attempt, 7, JSON.stringify(spec(attempt, "hello")));
+    const asked = offerTo(relay.stub, attempt, 7, JSON.stringify(spec(attempt, "hello")));
     const offer = await host.next("task.offer");
     expect(offer).toEqual({ t: "task.offer", id: offer["id"], attempt, fence: 7, spec: spec(attempt, "hello") });
     host.say({ t: "reply", id: offer["id"], value: { answer: "refused", reason: { code: "disk_low", detail: "1 MB left" } } });
@@ -237,7 +256,7 @@ describe("[TK1] offers and starts", () => {
     const host = await relay.host_([]);
     const attempt = attemptId();
     const long = JSON.stringify(spec(attempt, "é".repeat(100_000)));
-    const asked = relay.stub.offer(attempt, 7, long);
+    const asked = offerTo(relay.stub, attempt, 7, long);
     const offer = await host.next("task.offer");
     const blob = offer["blob"] as { channel: number; bytes: number; sha256: string };
     const parts = host.frames.filter(({ kind, channel }) => kind === "blob" && channel === blob.channel);
@@ -259,19 +278,38 @@ describe("[TK1] offers and starts", () => {
     const host = await relay.host_([]);
     const attempt = attemptId();
     const text = JSON.stringify(spec(attempt, "hello"));
-    const late = relay.stub.offer(attempt, 7, text);
+    const late = offerTo(relay.stub, attempt, 7, text);
     await host.next("task.offer");
     await later(relay, 20_000);
     await later(relay, 11_000);
     expect(await late).toMatchObject({ ok: false, error: { code: "timeout" } });
-    const cut = relay.stub.offer(attempt, 8, text);
+    const cut = offerTo(relay.stub, attempt, 8, text);
     await host.next("task.offer");
     host.socket.close(4000, "cut");
     const answer = await cut;
     expect(answer).toMatchObject({ ok: false, error: { code: "host_unreachable" } });
     expect(answer).not.toHaveProperty("neverSent");
-    expect(await relay.stub.offer(attempt, 9, text)).toMatchObject({ ok: false, neverSent: true, error: { code: "host_unreachable" } });
-    expect(await relay.stub.start(attempt, 9, {}, "tsk_1")).toMatchObject({ ok: false, neverSent: true });
+    expect(await offerTo(relay.stub, attempt, 9, text)).toMatchObject({ ok: false, neverSent: true, error: { code: "host_unreachable" } });
+    expect(await startAt(relay.stub, { attempt, fence: 9, sealed: {}, task: "tsk_1" })).toMatchObject({ ok: false, neverSent: true });
+  });
+});
+
+describe("[TK1] orders that are due together", () => {
+  test("[TK1] replies that are there go back, a slow one holds up none, and is given when it comes", async () => {
+    const relay = relayFixture();
+    const host = await relay.host_([]);
+    const [first, second] = [attemptId(), attemptId()];
+    const asked = relay.stub.offers(
+      [first, second].map((attempt) => ({ attempt, fence: 1, spec: JSON.stringify(spec(attempt, "hello")) })),
+    );
+    const offers = [await host.next("task.offer"), await host.next("task.offer")];
+    expect(offers.map(({ attempt }) => attempt)).toEqual([first, second]);
+    host.say({ t: "reply", id: offers[1]?.["id"], value: { answer: "accepted" } });
+    expect(await asked).toEqual([null, { ok: true, json: '{"answer":"accepted"}' }]);
+    const rest = relay.stub.repliesTo("offer", [first]);
+    host.say({ t: "reply", id: offers[0]?.["id"], value: { answer: "accepted" } });
+    expect(await rest).toEqual([{ ok: true, json: '{"answer":"accepted"}' }]);
+    expect(await relay.stub.repliesTo("offer", [first])).toMatchObject([{ ok: false, error: { code: "internal" } }]);
   });
 });
 

@@ -7,7 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { CONTEXT_HEADER } from "../domain/access/socket-context.ts";
-import type { RelayForTasks } from "../domain/tasks/calls.ts";
+import type { OfferAsked, RelayForTasks, StartAsked } from "../domain/tasks/calls.ts";
 import { readAttachment, type Attachment } from "./host-relay/attachments.ts";
 import { RelayContext } from "./host-relay/context.ts";
 import type { FilesAsked, FilesReply, RelayReply, ScreenReply } from "./host-relay/host-requests.ts";
@@ -270,13 +270,17 @@ export class HostRelay extends DurableObject<Env> implements RelayForTasks {
   // ---- called by the Scheduler, beside `request` --------------------------------------------
 
   /** [TK1] */
-  offer(attempt: string, fence: number, spec: string): Promise<RelayReply> {
-    return this.#parts.taskRequests.offer(attempt, fence, spec);
+  offers(asked: OfferAsked[]): Promise<(RelayReply | null)[]> {
+    return this.#parts.taskRequests.offers(asked);
   }
 
   /** [TK1] [TK5] */
-  start(attempt: string, fence: number, sealed: Record<string, string>, task: string): Promise<RelayReply> {
-    return this.#parts.taskRequests.start(attempt, fence, sealed, task);
+  starts(asked: StartAsked[]): Promise<(RelayReply | null)[]> {
+    return this.#parts.taskRequests.starts(asked);
+  }
+
+  repliesTo(kind: "offer" | "start", attempts: string[]): Promise<(RelayReply | null)[]> {
+    return this.#parts.taskRequests.repliesTo(kind, attempts);
   }
 
   // ---- called by AttemptLogs ----------------------------------------------------------------

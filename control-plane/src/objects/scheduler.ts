@@ -224,9 +224,9 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
     return { acked: this.#engine.decide((board, nowMs) => board.hostAttempts(host, link, items, first, more, nowMs)) };
   }
 
-  async attemptStatus(host: string, report: AttemptReport): Promise<{ ack: boolean; unknown?: boolean | undefined }> {
+  async attemptStatuses(host: string, reports: AttemptReport[]): Promise<{ ack: boolean; unknown?: boolean | undefined }[]> {
     await this.#engine.turns.next();
-    return this.#engine.decide((board, nowMs) => board.report(host, report, nowMs));
+    return this.#engine.decide((board, nowMs) => reports.map((report) => board.report(host, report, nowMs)));
   }
 
   async hostDown(host: string, link: string, seenMs: number, heard?: boolean): Promise<void> {

@@ -7,7 +7,8 @@ import { Scheduler } from "../../../control-plane/src/objects/scheduler.ts";
 type Told =
   | { call: "hostUp"; host: Record<string, unknown> }
   | { call: "hostAttempts"; link: string; items: AttemptReport[]; first: boolean; more: boolean }
-  | { call: "attemptStatus"; report: AttemptReport }
+  /** `together`: of the call that brought it. */
+  | { call: "attemptStatus"; report: AttemptReport; together: number }
   | { call: "hostDown"; link: string; seenMs: number; heard: boolean | undefined }
   | { call: "hostChanged"; change: Record<string, unknown> }
   | { call: "hostRemoved"; host: string };
@@ -16,6 +17,8 @@ export interface SchedulerScript {
   told: Told[];
   /** So many calls fail, as those of an object that is being moved. */
   failing: number;
+  /** What it is told of attempts it answers after this. */
+  slow: Promise<void>;
   /** Ends that are stored, unless told otherwise. */
   ack: (report: AttemptReport) => { ack: boolean; unknown?: boolean };
   owners: Map<string, AttemptOwner>;
@@ -31,6 +34,7 @@ export function schedulerScript(): SchedulerScript {
   const script: SchedulerScript = {
     told: [],
     failing: 0,
+    slow: Promise.resolve(),
     ack: (report) => ({ ack: ended(report) }),
     owners: new Map(),
     secretsOf: () => undefined,
@@ -54,9 +58,10 @@ export function schedulerScript(): SchedulerScript {
       });
       return Promise.resolve({ acked });
     },
-    attemptStatus: (_host: string, report: AttemptReport) => {
-      take({ call: "attemptStatus", report });
-      return Promise.resolve(script.ack(report));
+    attemptStatuses: async (_host: string, reports: AttemptReport[]) => {
+      for (const report of reports) take({ call: "attemptStatus", report, together: reports.length });
+      await script.slow;
+      return reports.map((report) => script.ack(report));
     },
     hostDown: (_host: string, link: string, seenMs: number, heard?: boolean) =>
       Promise.resolve(take({ call: "hostDown", link, seenMs, heard })),
@@ -83,6 +88,7 @@ export function schedulerScript(): SchedulerScript {
     Object.assign(script, {
       told: [],
       failing: 0,
+      slow: Promise.resolve(),
       ack: (report: AttemptReport) => ({ ack: ended(report) }),
       owners: new Map(),
       secretsOf: () => undefined,

@@ -131,8 +131,8 @@ export interface SchedulerCalls {
     first: boolean,
     more: boolean,
   ): Promise<{ acked: { attempt: string; fence: number; unknown?: boolean | undefined }[] }>;
-  /** `ack`: stored, or of no use any more; the host need not tell it again. */
-  attemptStatus(host: string, report: AttemptReport): Promise<{ ack: boolean; unknown?: boolean | undefined }>;
+  /** An answer for each. `ack`: stored, or of no use any more; the host need not tell it again. */
+  attemptStatuses(host: string, reports: AttemptReport[]): Promise<{ ack: boolean; unknown?: boolean | undefined }[]>;
   /**
    * The link of this name went; `seenMs` is its last sign of life. `heard`: somebody listened all the time since, so that
    * it was the host that was silent.
@@ -170,21 +170,33 @@ export interface SchedulerCalls {
   secretDelete(name: string, by: Actor): Promise<Result<void>>;
 }
 
-/** What the Scheduler asks of a host's relay, beside `request` for starts, cancels and cleanups. */
+/** Of a host, or why there is none. `neverSent`: it did not hear the question. */
+export type OrderReply = { ok: true; json: string } | { ok: false; error: MaestroError; neverSent?: true };
+
+/** [TK1] The spec as JSON: inline or as a blob, as its size needs. Answered by an OfferResult as JSON. */
+export interface OfferAsked {
+  attempt: string;
+  fence: number;
+  spec: string;
+}
+
+/** [TK5] `sealed` is ciphertext by name, opened and sealed for the host in its relay, never stored there. Answered by an AttemptResult as JSON. */
+export interface StartAsked {
+  attempt: string;
+  fence: number;
+  sealed: Record<string, string>;
+  task: string;
+}
+
+/**
+ * What the Scheduler asks of a host's relay, beside `request` for cancels and cleanups. Orders that are due together go
+ * together, and so do their replies, in the order of what was asked; null: the host has not answered yet, ask `repliesTo`.
+ */
 export interface RelayForTasks {
-  /** [TK1] The spec as JSON: inline or as a blob, as its size needs. Answered by an OfferResult as JSON. */
-  offer(
-    attempt: string,
-    fence: number,
-    spec: string,
-  ): Promise<{ ok: true; json: string } | { ok: false; error: MaestroError; neverSent?: true }>;
-  /** [TK5] `env` is ciphertext by name and plain names of an agent's own token; unsealed and sealed for the host here, never stored. */
-  start(
-    attempt: string,
-    fence: number,
-    sealed: Record<string, string>,
-    task: string,
-  ): Promise<{ ok: true; json: string } | { ok: false; error: MaestroError; neverSent?: true }>;
+  offers(asked: OfferAsked[]): Promise<(OrderReply | null)[]>;
+  starts(asked: StartAsked[]): Promise<(OrderReply | null)[]>;
+  /** @param attempts of orders of this kind whose replies were null. */
+  repliesTo(kind: "offer" | "start", attempts: string[]): Promise<(OrderReply | null)[]>;
   followLog(attempt: string, follow: boolean): Promise<void>;
 }
 

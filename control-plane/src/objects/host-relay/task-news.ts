@@ -14,10 +14,12 @@ export const TASKS_RETRY_MS = 5_000;
 const TRIES = 2;
 /** More than a host that is believed makes; past it the link ends, and all is told anew. */
 const MAX_JOBS = 1_000;
+/** Of one call, which costs the same for many. */
+const MAX_STATUSES = 100;
 
 export type SchedulerForRelay = Pick<
   SchedulerCalls,
-  "hostUp" | "hostAttempts" | "attemptStatus" | "hostDown" | "hostChanged" | "attempt" | "secretsOf"
+  "hostUp" | "hostAttempts" | "attemptStatuses" | "hostDown" | "hostChanged" | "attempt" | "secretsOf"
 >;
 
 export interface AttemptPage {
@@ -50,7 +52,7 @@ type Job =
   | { type: "up"; link: string }
   | { type: "changed" }
   | { type: "page"; link: string; page: AttemptPage }
-  | { type: "status"; attempt: string }
+  | { type: "statuses"; attempts: string[] }
   | { type: "down"; link: string; seenMs: number; heard: boolean };
 
 export class TaskNews {
@@ -124,7 +126,7 @@ export class TaskNews {
     }
     const waits = this.#latest.has(attempt);
     this.#latest.set(attempt, report);
-    if (!waits) this.#push({ type: "status", attempt });
+    if (!waits) this.#tellOf(attempt);
   }
 
   /** From the alarm. */
@@ -155,9 +157,16 @@ export class TaskNews {
     this.#port.askAttempts();
   }
 
+  /** With others that wait, where nothing else comes between. */
+  #tellOf(attempt: string): void {
+    const last = this.#jobs.at(-1);
+    if (last?.type === "statuses" && last.attempts.length < MAX_STATUSES && this.#latest.size < MAX_JOBS) last.attempts.push(attempt);
+    else this.#push({ type: "statuses", attempts: [attempt] });
+  }
+
   #push(job: Job): void {
     if (this.#store.get("identity") === undefined) return;
-    if (this.#jobs.length >= MAX_JOBS) {
+    if (this.#jobs.length >= MAX_JOBS || this.#latest.size >= MAX_JOBS) {
       this.#jobs.splice(0);
       this.#latest.clear();
       return this.#port.overrun();
@@ -204,8 +213,8 @@ export class TaskNews {
         for (const ack of acked) this.#ackOnce(ack, ends.get(ack.attempt));
         return;
       }
-      case "status":
-        return this.#passStatus(job.attempt, scheduler, host);
+      case "statuses":
+        return this.#passStatuses(job.attempts, scheduler, host);
       case "down":
         await scheduler.hostDown(host, job.link, job.seenMs, job.heard);
         // Not that of a link that came up meanwhile.
@@ -213,16 +222,19 @@ export class TaskNews {
     }
   }
 
-  async #passStatus(attempt: string, scheduler: SchedulerForRelay, host: string): Promise<void> {
-    const report = this.#latest.get(attempt);
-    if (report === undefined) return;
-    const ended = this.#ending(report);
-    const { ack, unknown } = await scheduler.attemptStatus(host, report);
-    this.#book.told(attempt);
-    if (ack) this.#ackOnce({ attempt, fence: report.fence, ...(unknown === undefined ? {} : { unknown }) }, ended);
-    // What it said meanwhile is told next.
-    if (this.#latest.get(attempt) === report) this.#latest.delete(attempt);
-    else this.#jobs.push({ type: "status", attempt });
+  async #passStatuses(attempts: readonly string[], scheduler: SchedulerForRelay, host: string): Promise<void> {
+    const reports = attempts.flatMap((attempt) => this.#latest.get(attempt) ?? []);
+    const ends = reports.map((report) => this.#ending(report));
+    const answers = await scheduler.attemptStatuses(host, reports);
+    for (const [i, report] of reports.entries()) {
+      const { attempt, fence } = report;
+      const { ack = false, unknown } = answers[i] ?? {};
+      this.#book.told(attempt);
+      if (ack) this.#ackOnce({ attempt, fence, ...(unknown === undefined ? {} : { unknown }) }, ends[i]);
+      // What it said meanwhile is told next.
+      if (this.#latest.get(attempt) === report) this.#latest.delete(attempt);
+      else this.#tellOf(attempt);
+    }
   }
 
   /** Resolves to the report if its log could not be told. Nobody else's news waits for it. */
@@ -259,12 +271,13 @@ export class TaskNews {
         this.#drop("page");
         this.#store.set("tasksLink", undefined);
         break;
-      case "status": {
-        const report = this.#latest.get(job.attempt);
-        this.#latest.delete(job.attempt);
-        if (report !== undefined) this.#keepUntold(report);
+      case "statuses":
+        for (const attempt of job.attempts) {
+          const report = this.#latest.get(attempt);
+          this.#latest.delete(attempt);
+          if (report !== undefined) this.#keepUntold(report);
+        }
         break;
-      }
       case "down":
         break;
     }

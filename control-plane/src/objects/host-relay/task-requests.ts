@@ -1,4 +1,4 @@
-/** [TK1] [TK5] What the Scheduler asks of the host for one attempt: offered with its spec, then started with its secrets. */
+/** [TK1] [TK5] What the Scheduler asks of the host for attempts: each is offered with its spec, then started with its secrets. */
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { MAX_INLINE_SPEC_BYTES, OFFER_TIMEOUT_MS } from "@maestro/shared/limits";
 import { encodeFrame, FLAG } from "@maestro/shared/protocol/frame";
@@ -12,14 +12,19 @@ import { Sealer } from "../../crypto/sealed.ts";
 import { openSecret } from "../../crypto/secret-box.ts";
 import { makeAttemptToken } from "../../crypto/attempt-token.ts";
 import type { Keys } from "../../crypto/keys.ts";
+import type { OfferAsked, StartAsked } from "../../domain/tasks/calls.ts";
 import { errorText } from "../../log-text.ts";
+import { inAMoment } from "../moment.ts";
 import type { RelayReply } from "./host-requests.ts";
 import type { LinkSocket } from "./link-socket.ts";
+import { OrderReplies } from "./order-replies.ts";
 import type { StateOf } from "./store.ts";
 
 /** A spec gives way to terminals between its frames. */
 const BLOB_FRAME_BYTES = 64 * 1024;
 const MAX_BLOB_CHANNEL = 0x7fff_ffff;
+/** More replies may come in it. */
+const GATHER_MS = 50;
 
 export interface TaskRequestsPort {
   nowMs(): number;
@@ -42,15 +47,29 @@ export class TaskRequests {
   readonly #link: LinkSocket;
   readonly #port: TaskRequestsPort;
   readonly #sealer: Sealer;
+  readonly #replies: OrderReplies;
 
   constructor(link: LinkSocket, port: TaskRequestsPort) {
     this.#link = link;
     this.#port = port;
     this.#sealer = new Sealer(port.nowMs);
+    this.#replies = new OrderReplies({ nowMs: port.nowMs, soon: (act) => inAMoment(act, GATHER_MS) });
+  }
+
+  offers(asked: readonly OfferAsked[]): Promise<(RelayReply | null)[]> {
+    return this.#replies.together(new Map(asked.map((one) => [orderName("offer", one.attempt), this.#offer(one)])));
+  }
+
+  starts(asked: readonly StartAsked[]): Promise<(RelayReply | null)[]> {
+    return this.#replies.together(new Map(asked.map((one) => [orderName("start", one.attempt), this.#start(one)])));
+  }
+
+  repliesTo(kind: "offer" | "start", attempts: readonly string[]): Promise<(RelayReply | null)[]> {
+    return this.#replies.rest(attempts.map((attempt) => orderName(kind, attempt)));
   }
 
   /** Never kept: it dies with its link. */
-  async offer(attempt: string, fence: number, spec: string): Promise<RelayReply> {
+  async #offer({ attempt, fence, spec }: OfferAsked): Promise<RelayReply> {
     if (!this.#link.ready) return this.#neverSent(this.#port.unreachable());
     // The start that follows will want it.
     void this.#port.sealingKey().catch(() => undefined);
@@ -72,7 +91,7 @@ export class TaskRequests {
   }
 
   /** Plain values are here for this one moment, between two kinds of ciphertext. */
-  async start(attempt: string, fence: number, sealed: Readonly<Record<string, string>>, task: string): Promise<RelayReply> {
+  async #start({ attempt, fence, sealed, task }: StartAsked): Promise<RelayReply> {
     if (!this.#link.ready) return this.#neverSent(this.#port.unreachable());
     const box = await this.#seal(attempt, fence, sealed, task);
     if (!box.ok) return this.#neverSent(box.error);
@@ -147,6 +166,8 @@ export class TaskRequests {
     return { ok: false, error, neverSent: true };
   }
 }
+
+const orderName = (kind: "offer" | "start", attempt: string): string => `${kind} ${attempt}`;
 
 const offerOf = (id: number, attempt: string, fence: number): z.infer<typeof Offer> => ({ t: "task.offer", id, attempt, fence });
 

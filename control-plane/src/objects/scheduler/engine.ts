@@ -14,7 +14,7 @@ import { overall } from "../../domain/tasks/status.ts";
 import { lastChange } from "../../domain/tasks/telling.ts";
 import type { Scene } from "../../domain/tasks/waiting.ts";
 import { errorText } from "../../log-text.ts";
-import { inAMoment } from "./moment.ts";
+import { inAMoment } from "../moment.ts";
 import { Orders } from "./orders.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { StateStore } from "./state-store.ts";
@@ -143,6 +143,7 @@ export class Engine {
     const after = this.#after;
     this.#after = [];
     this.#orAnew("what follows a decision could not be done", () => {
+      this.#orders.send();
       for (const act of after) act();
       this.#fresh.clear();
       this.teller.tell();
@@ -339,8 +340,8 @@ export class Engine {
       forgetHost: (host) => void this.#writes.push(() => rows.forgetHost(host)),
       evidence: (host, report) => void this.#writes.push(() => rows.keepEvidence(report.attempt, host, nowMs(), JSON.stringify(report))),
       ended: (task) => void this.#over.push(task),
-      offer: (task, target, attempt) => void this.#after.push(() => void orders.offer(task, target, attempt)),
-      start: (task, _target, attempt, again) => void this.#after.push(() => void orders.start(task, attempt, again)),
+      offer: (task, target, attempt) => orders.offer({ task, target, attempt }),
+      start: (task, _target, attempt, again) => orders.start({ task, attempt, again }),
       cancel: (attempt, why) =>
         void this.#after.push(() => void orders.cancel(attempt, why, this.taskOfAttempt(attempt.id)?.cancel?.graceMs)),
       look: (host) => void this.#after.push(() => void orders.look(host)),

@@ -1,16 +1,17 @@
-/** What the Scheduler asks of hosts, each through its relay and all at once: a slow one holds up nobody else. */
-import { maestroError } from "@maestro/shared/errors";
+/** What the Scheduler asks of hosts, each through its relay and all at once: a slow one holds up nobody else, nor does a slow order. */
 import type { RequestName, RequestResult } from "@maestro/shared/protocol/link";
 import { LOST_AFTER_MS, SELF_FENCE_MARGIN_MS, STOP_GRACE_MS } from "@maestro/shared/limits";
 import { resultOf } from "../../domain/relay/request-results.ts";
 import { attemptSpec } from "../../domain/tasks/attempt-spec.ts";
 import type { Board } from "../../domain/tasks/board.ts";
 import type { Answer } from "../../domain/tasks/board-port.ts";
+import type { OrderReply } from "../../domain/tasks/calls.ts";
 import type { Attempt, StopWhy, TaskCore } from "../../domain/tasks/model.ts";
 import { reason } from "../../domain/tasks/outcome.ts";
 import { errorText } from "../../log-text.ts";
-import type { RelayReply } from "../host-relay/host-requests.ts";
+import type { RequestWithoutId } from "../host-relay/link-socket.ts";
 import { relayOf } from "../relay-call.ts";
+import { noAnswer, OrderCalls, type OfferCall, type StartCall } from "./order-calls.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { Work } from "./task-rows.ts";
 
@@ -25,42 +26,85 @@ export interface OrdersPort {
   decide(decision: (board: Board, nowMs: number) => void): Promise<void>;
 }
 
+export interface OfferOrder {
+  task: TaskCore;
+  target: number;
+  attempt: Attempt;
+}
+
+export interface StartOrder {
+  task: TaskCore;
+  attempt: Attempt;
+  /** It may have been asked before. */
+  again: boolean;
+}
+
 export class Orders {
   readonly #port: OrdersPort;
+  readonly #calls: OrderCalls;
+  #offers: OfferOrder[] = [];
+  #starts: StartOrder[] = [];
 
   constructor(port: OrdersPort) {
     this.#port = port;
+    this.#calls = new OrderCalls({ relay: (host) => this.#relay(host), decide: port.decide });
   }
 
-  async offer(task: TaskCore, target: number, attempt: Attempt): Promise<void> {
+  /** With the next `send`. */
+  offer(order: OfferOrder): void {
+    this.#offers.push(order);
+  }
+
+  /** With the next `send`. */
+  start(order: StartOrder): void {
+    this.#starts.push(order);
+  }
+
+  /** Once what was decided is written. Those to one host go together: a call costs more than what it carries. */
+  send(): void {
+    const [offers, starts] = [this.#offers, this.#starts];
+    this.#offers = [];
+    this.#starts = [];
+    this.#calls.send(offers.flatMap((order) => this.#offered(order) ?? []));
+    this.#calls.send(starts.flatMap((order) => this.#started(order) ?? []));
+  }
+
+  /** Undefined: there is nothing to offer. */
+  #offered({ task, target, attempt }: OfferOrder): OfferCall | undefined {
     const { scale, decide } = this.#port;
     const work = this.#port.work(task.key);
-    if (work === undefined) return;
+    if (work === undefined) return undefined;
     const missing = this.#missing(work);
     if (missing !== undefined) {
       const why = reason("secret_missing", `The fleet has no secret '${missing}'.`, `maestro secret set ${missing}`);
-      return decide((board, nowMs) => board.offerAnswered(attempt.id, { ok: true, value: { answer: "refused", reason: why } }, nowMs));
+      const refused = { ok: true, value: { answer: "refused", reason: why } } as const;
+      void decide((board, nowMs) => board.offerAnswered(attempt.id, refused, nowMs));
+      return undefined;
     }
     const stopAfterMs = Math.max(1, Math.round((LOST_AFTER_MS - SELF_FENCE_MARGIN_MS) * scale));
-    const spec = attemptSpec({
-      task,
-      target,
-      attempt,
-      spec: work.spec,
-      prompt: work.prompt,
-      sealed: Object.keys(work.sealed),
-      stopAfterMs,
-    });
-    const answer = await this.#ask("task.offer", attempt, (relay) => relay.offer(attempt.id, attempt.fence, JSON.stringify(spec)));
-    await decide((board, nowMs) => board.offerAnswered(attempt.id, answer, nowMs));
+    const sealed = Object.keys(work.sealed);
+    const spec = JSON.stringify(attemptSpec({ task, target, attempt, spec: work.spec, prompt: work.prompt, sealed, stopAfterMs }));
+    return {
+      kind: "offer",
+      host: attempt.host,
+      chars: spec.length,
+      asked: { attempt: attempt.id, fence: attempt.fence, spec },
+      replied: (board, reply, nowMs) => board.offerAnswered(attempt.id, answerOf("task.offer", reply), nowMs),
+    };
   }
 
   /** [TK5] Ciphertext only; the relay opens it on its way. */
-  async start(task: TaskCore, attempt: Attempt, again: boolean): Promise<void> {
+  #started({ task, attempt, again }: StartOrder): StartCall | undefined {
     const sealed = this.sealedFor(task);
-    if (sealed === undefined) return;
-    const answer = await this.#ask("task.start", attempt, (relay) => relay.start(attempt.id, attempt.fence, sealed, task.id));
-    await this.#port.decide((board, nowMs) => board.startAnswered(attempt.id, statusOf(answer), again, nowMs));
+    if (sealed === undefined) return undefined;
+    const chars = Object.entries(sealed).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+    return {
+      kind: "start",
+      host: attempt.host,
+      chars,
+      asked: { attempt: attempt.id, fence: attempt.fence, sealed, task: task.id },
+      replied: (board, reply, nowMs) => board.startAnswered(attempt.id, statusOf(answerOf("task.start", reply)), again, nowMs),
+    };
   }
 
   /** @param committedMs of the start: what the fleet has since is not what that brought. */
@@ -79,13 +123,25 @@ export class Orders {
 
   async cancel(attempt: Pick<Attempt, "id" | "fence" | "host">, why: StopWhy, graceMs = STOP_GRACE_MS): Promise<void> {
     const frame = { t: "task.cancel", attempt: attempt.id, fence: attempt.fence, graceMs, why } as const;
-    const answer = await this.#ask("task.cancel", attempt, (relay) => relay.request(frame));
+    const answer = await this.#cancelled(attempt.host, frame);
     await this.#port.decide((board, nowMs) => board.cancelAnswered(attempt.id, statusOf(answer), nowMs));
+  }
+
+  async #cancelled(host: Attempt["host"], frame: RequestWithoutId & { t: "task.cancel" }): Promise<Answer<RequestResult<"task.cancel">>> {
+    try {
+      return answerOf("task.cancel", await this.#relay(host.id).request(frame));
+    } catch (cause) {
+      return noAnswer(host, frame.t, cause);
+    }
+  }
+
+  #relay(host: string): ReturnType<typeof relayOf> {
+    return relayOf(this.#port.env, this.#port.fleet(), host);
   }
 
   /** [TK2] */
   async look(host: string): Promise<void> {
-    const relay = relayOf(this.#port.env, this.#port.fleet(), host);
+    const relay = this.#relay(host);
     try {
       const [connected, { lastSeenMs }] = await Promise.all([relay.linked(), relay.live()]);
       await this.#port.decide((board, nowMs) => board.hostSeen(host, lastSeenMs ?? 0, connected, nowMs));
@@ -98,22 +154,11 @@ export class Orders {
   #missing({ spec, sealed }: Work): string | undefined {
     return (spec.body.secrets ?? []).find((name) => sealed[name] === undefined && this.#port.secrets.ciphertext(name) === undefined);
   }
-
-  async #ask<N extends RequestName>(
-    name: N,
-    { host }: Pick<Attempt, "host">,
-    ask: (relay: ReturnType<typeof relayOf>) => Promise<RelayReply>,
-  ): Promise<Answer<RequestResult<N>>> {
-    try {
-      const reply = await ask(relayOf(this.#port.env, this.#port.fleet(), host.id));
-      return reply.ok ? { ok: true, value: resultOf(name, reply.json) } : { ok: false, error: reply.error, neverSent: reply.neverSent };
-    } catch (cause) {
-      console.warn(JSON.stringify({ message: "a host's relay does not answer", host: host.id, asked: name, cause: errorText(cause) }));
-      return { ok: false, error: maestroError("internal", `The relay of host '${host.name}' did not answer.`) };
-    }
-  }
 }
 
 type Answered = Answer<RequestResult<"task.start">>;
 const statusOf = (answer: Answered): Answer<RequestResult<"task.start">["status"]> =>
   answer.ok ? { ok: true, value: answer.value.status } : answer;
+
+const answerOf = <N extends RequestName>(name: N, reply: OrderReply): Answer<RequestResult<N>> =>
+  reply.ok ? { ok: true, value: resultOf(name, reply.json) } : { ok: false, error: reply.error, neverSent: reply.neverSent };
