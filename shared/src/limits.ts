@@ -107,6 +107,7 @@ export const MAX_SEALED_BYTES = 32 * KiB;
 export const GROOM_TIMEOUT_MS = 5 * 60_000;
 /** Of a directory, in one answer. */
 export const MAX_LISTED_FILES = 1000;
+export const MAX_LISTING_BYTES = 1024 * KiB;
 /** Of a file, in one answer. */
 export const MAX_FILE_READ_BYTES = 512 * KiB;
 export const FILE_READ_BYTES = 256 * KiB;

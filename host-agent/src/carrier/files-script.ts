@@ -5,7 +5,8 @@ import { MAX_LISTED_FILES } from "@maestro/shared/limits";
  * `$1` list|stat|read, `$2` an absolute path, `$3` a word that no file is named after, `$4` where Maestro's own things are,
  * `$5` offset, `$6` bytes.
  * Answers `<word> refused <code> <detail>`, or `<word> ok <path> <more>` and then records: of entries
- * `\\n<word> <mode, hex> <size> <time> <name>`, of links also `\\n<word>L <f|d|o|n> <name>` and `\\n<word>T <target>`; or `\\n<word>B` and bytes.
+ * `\\n<word> <mode, hex> <size> <time> <name>`, of links also `\\n<word>L <f|d|o|n> <name>` and `\\n<word>T <target>`, and behind the last one
+ * `\\n<word>E`: what ends without was cut; or `\\n<word>B` and bytes.
  */
 export const FILES_SCRIPT = `set -u
 op=$1 path=$2 word=$3 base=$4 offset=$5 bytes=$6
@@ -59,6 +60,7 @@ list)
   printf '%s ok %s %s' "$word" "$more" "$(pwd -P)"
   [ $# -eq 0 ] || here "$@"
   for one; do leads "$one"; done
+  printf '\\n%sE' "$word"
   ;;
 stat)
   own "$(dirname -- "$path")"
@@ -66,15 +68,18 @@ stat)
   printf '%s ok - %s' "$word" "$path"
   here "$path"
   leads "$path"
+  printf '\\n%sE' "$word"
   ;;
 read)
   [ -f "$path" ] || { [ ! -d "$path" ] || refuse not_a_file "'$path' is a directory."; refuse not_a_file "'$path' is no regular file."; }
-  # Where a link leads counts.
-  target=$(readlink -f -- "$path" 2>/dev/null) || target=$path
+  # Where a link leads counts; a readlink of long ago cannot tell.
+  target=$(readlink -f -- "$path" 2>/dev/null) || target=
+  [ -n "$target" ] || [ ! -L "$path" ] || refuse file_forbidden "Where '$path' leads cannot be told on that host."
+  target=\${target:-$path}
   own "$(dirname -- "$target")"
-  [ -r "$path" ] || refuse file_forbidden "'$path' may not be read by $(id -un)."
-  printf '%s ok %s %s\\n%sB' "$word" "$(size "$path")" "$target" "$word"
-  tail -c "+$((offset + 1))" -- "$path" 2>/dev/null | head -c "$bytes"
+  [ -r "$target" ] || refuse file_forbidden "'$path' may not be read by $(id -un)."
+  printf '%s ok %s %s\\n%sB' "$word" "$(size "$target")" "$target" "$word"
+  tail -c "+$((offset + 1))" -- "$target" 2>/dev/null | head -c "$bytes"
   ;;
 esac
 `;

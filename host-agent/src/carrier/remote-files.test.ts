@@ -61,9 +61,16 @@ function here(home: string): Side {
 function there(home: string, shell: Pick<RemoteShell, "run">, policy = openPolicy): Side {
   const facts = { home, base: path.join(home, ".maestro-remote") };
   const { signal } = new AbortController();
+  // As a connection does.
+  const cutting: typeof shell = {
+    async run(...script) {
+      const ran = await shell.run(...script);
+      return ran.ok ? ok({ ...ran.value, stdout: ran.value.stdout.subarray(0, 1024 * 1024) }) : ran;
+    },
+  };
   return {
     ask: ({ offset = 0, limit = 1 << 16, ...rest }) =>
-      collect((blob) => readFilesThere({ ...rest, offset, limit }, { shell, policy, facts, signal }, blob)),
+      collect((blob) => readFilesThere({ ...rest, offset, limit }, { shell: cutting, policy, facts, signal }, blob)),
   };
 }
 
@@ -141,6 +148,19 @@ describe.each(SIDES)("%s", (name, sideOf) => {
     expect(entries(many.bytes)).toHaveLength(MAX_LISTED_FILES);
   });
 
+  test("one whose links lead far is cut where one answer is full, and what is told of is told whole", async () => {
+    const { home } = place();
+    const dir = path.join(home, "a directory");
+    const target = `${"d/".repeat(1_900)}end`;
+    for (let i = 0; i < 600; i++) symlinkSync(target, path.join(dir, `l${String(i).padStart(3, "0")}`));
+    const many = await sideOf(home).ask({ op: "list", path: "~/a directory" });
+    expect(many.truncated).toBe(true);
+    expect(many.bytes?.byteLength).toBeLessThanOrEqual(1024 * 1024);
+    const listed = entries(many.bytes);
+    expect(listed.length).toBeGreaterThan(200);
+    expect(listed.filter((entry) => entry.target !== target || entry.leads !== "nowhere")).toEqual([]);
+  });
+
   test.skipIf(process.getuid?.() !== 0 || name !== "dash")("what may not be read is told apart from what is not there", async () => {
     const { home, outside } = place();
     chmodSync(path.dirname(home), 0o755);
@@ -162,6 +182,17 @@ test("here nothing outside the roots is told of, also through a link; [shell: de
   expect(entries((await here(home).ask({ op: "stat", path: "~/out" })).bytes)).toMatchObject([{ kind: "link", target: outside }]);
   const side = there(home, new LocalShell(home), { ...openPolicy, shell: "deny" });
   expect(await side.ask({ op: "list", path: "~" })).toEqual({ code: "policy_denied" });
+});
+
+test("where a shell cannot tell where a link leads, what is behind it is not read", async () => {
+  const { home } = place();
+  symlinkSync(".maestro-remote/log", path.join(home, "to our log"));
+  const old = path.join(home, "old");
+  mkdirSync(old);
+  writeFileSync(path.join(old, "readlink"), '#!/bin/sh\n[ "$1" != -f ] || exit 1\nexec /usr/bin/readlink "$@"\n', { mode: 0o755 });
+  const side = there(home, new LocalShell(home, ["/usr/bin/env", `PATH=${old}:${process.env["PATH"] ?? ""}`, "/bin/dash"]));
+  expect(await side.ask({ op: "read", path: "~/to our log" })).toEqual({ code: "file_forbidden" });
+  expect((await side.ask({ op: "read", path: "~/text" })).bytes?.toString()).toBe("Grüße\n");
 });
 
 test("a line that is away is told as such", async () => {

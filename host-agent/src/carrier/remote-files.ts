@@ -8,6 +8,7 @@ import type { ReadFilesResult } from "@maestro/shared/protocol/link";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 import type { Policy } from "../daemon/policy.ts";
+import { listingOf } from "../daemon/file-listing.ts";
 import { refuseSession } from "../daemon/shell-policy.ts";
 import type { FrameOf } from "../link/dispatch.ts";
 import { FILES_SCRIPT } from "./files-script.ts";
@@ -63,11 +64,11 @@ export async function readFilesThere(
     blob(bytes);
     return ok({ bytes: bytes.byteLength, path: place, truncated: offset + bytes.byteLength < size, size });
   }
-  const entries = parseEntries(rest.toString("utf8"), word);
+  const { entries, cut } = parseEntries(rest.toString("utf8"), word);
   if (op === "stat" && entries.length !== 1) return err(maestroError("file_not_found", `'${asked}' went away.`, { field: "path" }));
-  const bytes = Buffer.from(JSON.stringify(entries));
+  const { bytes, truncated } = listingOf(entries, cut || first === "more");
   blob(bytes);
-  return ok({ bytes: bytes.byteLength, path: place, truncated: first === "more" });
+  return ok({ bytes: bytes.byteLength, path: place, truncated });
 }
 
 /** The head goes up to the first record. */
@@ -77,11 +78,16 @@ function split(stdout: Buffer, word: string): { head: string; rest: Buffer } {
   return { head: stdout.subarray(0, end).toString("utf8"), rest: stdout.subarray(end) };
 }
 
-/** @param text records, each begun by a line break and the word; names may hold line breaks. */
-export function parseEntries(text: string, word: string): FileEntry[] {
+/**
+ * @param text records, each begun by a line break and the word; names may hold line breaks.
+ * `cut`: there was more than a connection hands over. What of it came in part is left out.
+ */
+function parseEntries(text: string, word: string): { entries: FileEntry[]; cut: boolean } {
+  const records = text.split(`\n${word}`).slice(1);
+  const cut = records.pop() !== "E";
   const entries = new Map<string, FileEntry>();
   let link: FileEntry | undefined;
-  for (const record of text.split(`\n${word}`).slice(1)) {
+  for (const record of records) {
     if (record.startsWith("L ")) {
       link = entries.get(record.slice(4));
       if (link !== undefined) link.leads = LEADS[record[2] ?? ""] ?? "other";
@@ -101,7 +107,8 @@ export function parseEntries(text: string, word: string): FileEntry[] {
       });
     }
   }
-  return [...entries.values()].toSorted((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+  const whole = [...entries.values()].filter(({ kind, target }) => kind !== "link" || target !== undefined);
+  return { entries: whole.toSorted((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name))), cut };
 }
 
 const LEADS: Readonly<Record<string, FileEntry["leads"]>> = { f: "file", d: "directory", o: "other", n: "nowhere" };

@@ -9,6 +9,7 @@ import type { ReadFilesResult } from "@maestro/shared/protocol/link";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type { FrameOf } from "../link/dispatch.ts";
 import { errnoOf } from "./durable-file.ts";
+import { listingOf } from "./file-listing.ts";
 import { resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
 
 export async function readFiles(
@@ -57,9 +58,9 @@ async function list(dir: string, blob: (bytes: Uint8Array) => void): Promise<Res
     });
     if (entry !== undefined) entries.push(entry);
   }
-  const bytes = Buffer.from(JSON.stringify(entries));
+  const { bytes, truncated } = listingOf(entries, names.length > MAX_LISTED_FILES);
   blob(bytes);
-  return ok({ bytes: bytes.byteLength, path: dir, truncated: names.length > MAX_LISTED_FILES });
+  return ok({ bytes: bytes.byteLength, path: dir, truncated });
 }
 
 async function entryOf(dir: string, name: Buffer): Promise<FileEntry> {
