@@ -22,6 +22,7 @@ import { secretRoutes } from "./routes/secrets.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { socketRoutes } from "./routes/sockets.ts";
 import { stateRoutes } from "./routes/state.ts";
+import { taskImageRoutes } from "./routes/task-images.ts";
 import { taskLogRoutes } from "./routes/task-logs.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { ticketRoutes } from "./routes/tickets.ts";
@@ -45,6 +46,7 @@ export const app = mountRoutes({
   ...sessionRoutes,
   ...socketRoutes,
   ...taskRoutes,
+  ...taskImageRoutes,
   ...taskLogRoutes,
   ...queueRoutes,
   ...stateRoutes,

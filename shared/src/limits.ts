@@ -57,6 +57,17 @@ export const SNAPSHOT_MAX_BYTES = 8 * MiB;
 
 // tasks and logs
 export const MAX_PROMPT_CHARS = 512 * KiB;
+/** Of one task. */
+export const MAX_IMAGES = 10;
+export const MAX_IMAGE_BYTES = 5 * MiB;
+/** Of one task together: in base64, parsed and decoded they are in a Worker's memory three times at once. */
+export const MAX_IMAGES_BYTES = 10 * MiB;
+/** A task with images, in base64; what is not images keeps to MAX_BODY_BYTES. */
+export const MAX_TASK_BODY_BYTES = MAX_BODY_BYTES + (4 * MAX_IMAGES_BYTES) / 3 + 64 * KiB;
+/** One row: the platform takes 2 MB, and it is read in one turn of the Scheduler. */
+export const IMAGE_PIECE_BYTES = 1 * MiB;
+/** Of one fleet together; past it, those go of the oldest tasks that have ended. */
+export const MAX_KEPT_IMAGES_BYTES = 1024 * MiB;
 /** A longer one travels as a blob [VR3]. */
 export const MAX_INLINE_SPEC_BYTES = 16 * KiB;
 /** Of the result's text; the log has all of it. */

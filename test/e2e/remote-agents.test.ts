@@ -1,14 +1,15 @@
 /** What is set for agents, read of hosts and asked of agents, on a linked host and on a remote one, through the product as shipped. */
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Groom } from "@maestro/shared/contract/grooms";
 import { HostFiles } from "@maestro/shared/contract/host-files";
+import { TestHome } from "../support/home.ts";
 import { Product } from "../support/maestro.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
 import { lacking } from "../support/system.ts";
-import { taskEnds } from "../support/tasks.ts";
+import { sha256, taskEnds } from "../support/tasks.ts";
 import { poll } from "../support/wait.ts";
 
 const missing = lacking("sshd");
@@ -24,6 +25,14 @@ fi
 say "$0 in $PWD with $COLOUR: $prompt ($*)"
 `;
 
+/** [SSH18] Tells what each image is, and where. */
+const LOOKER = {
+  slug: "looker",
+  argv: ["sh", "-c", 'for f in "$@"; do case $f in /*) stat -c %a "$f" && sha256sum "$f";; esac; done', "looker", "{{prompt}}"],
+  image_flag: "--image",
+};
+const PICTURES = [Buffer.from("\x89PNG\r\n\x1a\none", "latin1"), Buffer.concat([Buffer.from("ffd8ff", "hex"), Buffer.alloc(1_500_000, 5)])];
+
 function program(dir: string, name: string): string {
   mkdirSync(dir, { recursive: true });
   const file = join(dir, name);
@@ -34,10 +43,13 @@ function program(dir: string, name: string): string {
 
 describe.skipIf(missing !== undefined)(`agents here and there${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
   test(
-    "[SSH12] [SSH14] [SSH24] [SSH25] an agent is set, its host's files are read, and it is asked once, here and there",
+    "[SSH12] [SSH14] [SSH18] [SSH24] [SSH25] an agent is set, its host's files are read, it looks at images, and is asked once, here and there",
     { timeout: 240_000 },
     async () => {
-      await using product = await Product.up({ timeScale: 0.2 });
+      const home = new TestHome();
+      mkdirSync(join(home.path, "agents.d"), { recursive: true });
+      writeFileSync(join(home.path, "agents.d", "looker.yaml"), JSON.stringify(LOOKER));
+      await using product = await Product.up({ home, timeScale: 0.2 });
       await using machine = await RemoteMachine.start({}, { home: "remote-home-" });
       await machine.join(product, "far");
       const run = async (...args: string[]) => {
@@ -60,6 +72,23 @@ describe.skipIf(missing !== undefined)(`agents here and there${missing === undef
       await product.killAndReturn("host-agent");
       await machine.online(product, "far");
       expect(await ask()).toContain(`${there} in ${join(machine.home, "work")} with blue: hello`);
+      // [SSH18] Images go along, and go with the end.
+      const pictures = PICTURES.map((bytes, i) => {
+        const file = join(here, `picture ${i}.png`);
+        writeFileSync(file, bytes);
+        return file;
+      });
+      await run("agent", "assign", "looker", "--to-workspace", join(here, "w"), "--name", "eyes");
+      for (const where of [home.path, machine.home]) {
+        if (where === machine.home) await run("agent", "set", "eyes", "--host", "far", "--cwd", "~/work");
+        const told = await run("task", "dispatch", "look", "--to", "eyes", "--sync", ...pictures.flatMap((file) => ["--image", file]));
+        expect(told.match(/[0-9a-f]{64}/g)).toEqual(PICTURES.map((bytes) => sha256(bytes)));
+        expect(told.match(/^600$/gm)).toHaveLength(2);
+        const files = told.match(/\/\S+$/gm) ?? [];
+        expect(files).toEqual([expect.stringContaining("1-picture-0.png"), expect.stringContaining("2-picture-1.jpg")]);
+        expect(files.every((file) => file.startsWith(where))).toBe(true);
+        expect(files.filter((file) => existsSync(file))).toEqual([]);
+      }
       // Files, as the console asks for them.
       const files = (host: string, op: string, path: string) =>
         product.api.call(HostFiles, "GET", `/api/v1/hosts/${host}/files?${new URLSearchParams({ op, path }).toString()}`);

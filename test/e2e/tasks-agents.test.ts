@@ -1,4 +1,5 @@
 /** Real agent CLIs headless, dispatched by the CLI as people do, against a loopback stub of the model's API. */
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,7 +8,7 @@ import { agentCli, type AgentCliName } from "../support/agent-cli.ts";
 import { prepareClaudeHome, prepareCodexHome, prepareOpencodeHome, type AgentEnv } from "../support/agent-homes.ts";
 import { TestHome } from "../support/home.ts";
 import { Product } from "../support/maestro.ts";
-import { answerWord, promptToFail, promptToWrite, promptWith } from "../support/model-stub/answer.ts";
+import { answerWord, promptToFail, promptToSee, promptToWrite, promptWith, sees } from "../support/model-stub/answer.ts";
 import { startModelStub, type ModelStub } from "../support/model-stub/server.ts";
 import { isFullRun, lacking } from "../support/system.ts";
 import { wholeLog } from "../support/tasks.ts";
@@ -28,6 +29,8 @@ const CASES: Case[] = [
     : []),
 ];
 const missing = lacking("npm");
+/** A PNG of one pixel. */
+const DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 describe.skipIf(missing !== undefined)(`agents headless${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
   let stub: ModelStub;
@@ -37,7 +40,7 @@ describe.skipIf(missing !== undefined)(`agents headless${missing === undefined ?
   afterAll(async () => stub?.[Symbol.asyncDispose]());
 
   test.each(CASES)(
-    "$name writes a file, is refused by its provider, answers",
+    "$name writes a file, is shown an image, is refused by its provider, answers",
     { timeout: 900_000 },
     async ({ name, prepare, permissions }) => {
       const cli = await agentCli(name);
@@ -70,6 +73,14 @@ describe.skipIf(missing !== undefined)(`agents headless${missing === undefined ?
       const answered = await dispatch(promptWith(nonce));
       expect({ code: answered.code, stderr: answered.stderr }).toMatchObject({ code: 0 });
       expect(answered.stdout).toContain(answerWord(nonce));
+
+      // [SSH18] It comes to the model, by the CLI's flag or its tool; and goes with the end of the attempt.
+      const image = join(home.directory("images"), "a dot.png");
+      writeFileSync(image, Buffer.from(DOT, "base64"));
+      const saw = await dispatch(promptToSee, "--image", image);
+      expect({ code: saw.code, stderr: saw.stderr }).toMatchObject({ code: 0 });
+      expect(saw.stdout).toContain(sees(1));
+      expect(execFileSync("find", [home.path, "-name", "images", "-type", "d"], { encoding: "utf8" })).toBe("");
 
       for (const [kind, reason] of [
         ["quota", "quota_limit"],

@@ -9,6 +9,7 @@ import { formatToken } from "@maestro/shared/token";
 import { configOf } from "../../control-plane/src/config.ts";
 import { makeAttemptToken } from "../../control-plane/src/crypto/attempt-token.ts";
 import { app } from "../../control-plane/src/app.ts";
+import { bodyLimitOf } from "../../control-plane/src/http/large-body.ts";
 import { bootstrap, call, freshAddress, joinHost, json, logIn, makeToken, ORIGIN, refusal, type Call, type Fleet } from "./access-fleet.ts";
 
 let fleet: Fleet;
@@ -339,13 +340,13 @@ describe("every route", () => {
 
   /** Where one field makes a body large, that one is named. */
   const largeCode = (name: string): ErrorCode =>
-    name === "taskCreate" ? "prompt_too_large" : name === "statePut" ? "value_too_large" : "body_too_large";
+    name === "taskCreate" ? "image_limit" : name === "statePut" ? "value_too_large" : "body_too_large";
 
   it.each(writes)("%s checks its body, whatever it does with it", async (name, spec) => {
     const plain = await refusal(asked(spec, fleet, { raw: "{}", headers: { "content-type": "text/plain" } }), "content_type_unsupported");
     expect(plain).toMatchObject({ field: "content-type", hint: "Send application/json." });
     await refusal(asked(spec, fleet, { raw: new TextEncoder().encode("{}") }), "content_type_unsupported");
-    const large = `{"x":"${"x".repeat(MAX_BODY_BYTES)}"}`;
+    const large = `{"x":"${"x".repeat(bodyLimitOf(spec === ROUTES.taskCreate ? "taskCreate" : "statePut"))}"}`;
     await refusal(asked(spec, fleet, { raw: large, headers: json5 }), largeCode(name));
     expect((await refusal(asked(spec, fleet, { raw: "{", headers: json5 }), "json_invalid")).detail).toContain("1:2");
     const unknown = await refusal(asked(spec, fleet, { body: { zzzzzzzzzz: 1 } }), "unknown_field");

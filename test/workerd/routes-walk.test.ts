@@ -50,6 +50,7 @@ const MAY: Record<RouteName, readonly Who[]> = {
   hostCheck: operator,
   hostCarried: host,
   hostCarry: host,
+  attemptImage: host,
   hostKey: host,
   hostLink: host,
   hostFiles: operator,

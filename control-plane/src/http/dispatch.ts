@@ -18,7 +18,7 @@ import { atWork } from "./auth-attempt.ts";
 import { authenticate, isWrite } from "./authenticate.ts";
 import { unwrap, type AppEnv, type Handler, type RouteContext } from "./define-route.ts";
 import { idempotencyKeyOf, onceOnly, seedOf } from "./idempotency.ts";
-import { inItsWords } from "./large-body.ts";
+import { bodyLimitOf, inItsWords } from "./large-body.ts";
 import { refuseForeignName, refuseForeignOrigin, refuseTokenInUrl } from "./origin.ts";
 import { takeAllowance } from "./rate-limit.ts";
 import { contextOf, type Call } from "./route-context.ts";
@@ -52,7 +52,7 @@ export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, ha
     if (isWrite(c.req.raw) || c.req.header("upgrade") !== undefined) refuseForeignOrigin(c.req.raw, call.url, call.config);
     await limitByAddress(call);
     const principal = await whoMay(call);
-    const text = isWrite(c.req.raw) ? await readJsonText(c.req.raw).catch(inItsWords(name)) : "";
+    const text = isWrite(c.req.raw) ? await readJsonText(c.req.raw, bodyLimitOf(name)).catch(inItsWords(name)) : "";
     const rx = contextOf<N>(call, name, principal, text);
     const act = async (): Promise<Response> => {
       entered = true;
@@ -154,10 +154,10 @@ function requireTicketFits({ c, name }: Call, principal: Principal): void {
   if (!fits) throw fail("ticket_invalid", "The ticket was made for something else.", { hint: "Ask for one for exactly this socket." });
 }
 
-async function readJsonText(request: Request): Promise<string> {
+async function readJsonText(request: Request, maxBytes: number): Promise<string> {
   const typed = request.headers.get("content-type") !== null;
   if (typed) requireJson(request);
-  const text = await readBody(request);
+  const text = await readBody(request, maxBytes);
   if (!typed && text !== "") requireJson(request);
   return text;
 }

@@ -1,14 +1,30 @@
 /** A body that is too large, in the words of the route: where one field makes it so, that one is named. */
 import type { RouteName } from "@maestro/shared/contract/routes";
-import { MaestroFailure, type MaestroError } from "@maestro/shared/errors";
-import { MAX_BODY_BYTES } from "@maestro/shared/limits";
+import type { TaskBody } from "@maestro/shared/contract/tasks";
+import { maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
+import { MAX_BODY_BYTES, MAX_IMAGES_BYTES, MAX_TASK_BODY_BYTES } from "@maestro/shared/limits";
 import { promptTooLarge } from "../domain/dispatch/check-task.ts";
-import { valueTooLarge } from "../domain/state/entry.ts";
+import { utf8Bytes, valueTooLarge } from "../domain/state/entry.ts";
+
+/** Images come with a task: what else is in it is bounded as any other body is, once it is read. */
+export const bodyLimitOf = (name: RouteName): number => (name === "taskCreate" ? MAX_TASK_BODY_BYTES : MAX_BODY_BYTES);
 
 const LARGER = `larger than ${MAX_BODY_BYTES} bytes (1 MiB).`;
 
+/** @param rest of a task: what of it is no image. */
+export function refuseLargeTask(rest: Omit<TaskBody, "images">): void {
+  const text = JSON.stringify(rest);
+  // In UTF-8 no character has more than three bytes.
+  if (text.length * 3 > MAX_BODY_BYTES && utf8Bytes(text) > MAX_BODY_BYTES)
+    throw new MaestroFailure(promptTooLarge(`Without its images the task is ${LARGER}`));
+}
+
 const FIELDS: Partial<Record<RouteName, () => MaestroError>> = {
-  taskCreate: () => promptTooLarge(`The task is ${LARGER}`),
+  taskCreate: () =>
+    maestroError("image_limit", `The task is larger than ${MAX_TASK_BODY_BYTES} bytes.`, {
+      field: "images",
+      hint: `At most ${MAX_IMAGES_BYTES} bytes of images, and ${MAX_BODY_BYTES} of all else.`,
+    }),
   statePut: () => valueTooLarge(`The value is ${LARGER}`),
 };
 

@@ -1,18 +1,17 @@
 /** Bodies and queries into values: size before parsing, depth before recursion, shape with the exact field. */
 import * as z from "zod";
 import { fail, MaestroFailure } from "@maestro/shared/errors";
-import { MAX_BODY_BYTES } from "@maestro/shared/limits";
 import { parseJson } from "../domain/requests/json.ts";
 import { shapeError } from "../domain/requests/shape-error.ts";
 import { unwrap } from "./define-route.ts";
 
-/** The body as text, read no further than the limit. Empty when there is none. */
-export async function readBody(request: Request): Promise<string> {
+/** The body as text, read no further than `maxBytes`. Empty when there is none. */
+export async function readBody(request: Request, maxBytes: number): Promise<string> {
   const length = request.headers.get("content-length");
-  if (Number(length ?? "0") > MAX_BODY_BYTES) throw tooLarge();
+  if (Number(length ?? "0") > maxBytes) throw tooLarge(maxBytes);
   if (request.body === null) return "";
   // A length that was declared is one that the platform holds the body to.
-  const bytes = length === null ? await readChunks(request.body) : await request.arrayBuffer();
+  const bytes = length === null ? await readChunks(request.body, maxBytes) : await request.arrayBuffer();
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (cause) {
@@ -20,19 +19,21 @@ export async function readBody(request: Request): Promise<string> {
   }
 }
 
-async function readChunks(body: ReadableStream<Uint8Array>): Promise<ArrayBuffer> {
+async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<ArrayBuffer> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.byteLength;
-    if (bytes > MAX_BODY_BYTES) throw tooLarge();
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
   return new Blob(chunks).arrayBuffer();
 }
 
-const tooLarge = (): MaestroFailure =>
-  fail("body_too_large", `The body is larger than ${MAX_BODY_BYTES} bytes (1 MiB).`, { hint: "Send less at once." });
+const tooLarge = (maxBytes: number): MaestroFailure =>
+  fail("body_too_large", `The body is larger than ${maxBytes} bytes (${Math.floor(maxBytes / 1024 / 1024)} MiB).`, {
+    hint: "Send less at once.",
+  });
 
 export function requireJson(request: Request): void {
   const type = request.headers.get("content-type") ?? "";

@@ -60,12 +60,12 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
 
   // ---- tasks --------------------------------------------------------------------------------
 
-  async submit(task: string, record: AuditEntry): Promise<Result<string>> {
+  async submit(task: string, record: AuditEntry, images: readonly Uint8Array[] = []): Promise<Result<string>> {
     const { teller, turns } = this.#engine;
     if (teller.stuck && !(await teller.recovers())) return err(unrecorded());
     const made: NewTask = JSON.parse(task);
     await turns.next();
-    const taken = submit(made, record, this.#parts.submitting);
+    const taken = submit(made, record, images, this.#parts.submitting);
     if (!taken.ok) return taken;
     const { task: answer, isNew } = taken.value;
     if (!isNew && !(await this.#isRecorded(record))) return err(unrecorded());
@@ -205,6 +205,10 @@ export class Scheduler extends DurableObject<Env> implements SchedulerCalls {
 
   async secretsOf(host: string, attempt: string, fence: number): Promise<{ task: string; sealed: Record<string, string> } | undefined> {
     return this.#engine.secretsOf(host, attempt, fence);
+  }
+
+  async imageOf(host: string, attempt: string, fence: number, index: number, from: number): Promise<Uint8Array | undefined> {
+    return this.#engine.imageOf(host, attempt, fence, index, from);
   }
 
   async hostUp(host: HostForTasks): Promise<void> {

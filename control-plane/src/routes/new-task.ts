@@ -1,4 +1,5 @@
 /** A task as it is submitted: whom it is for, checked as far as it can be before its host is asked, its secrets sealed. */
+import type { TaskImage } from "@maestro/shared/contract/tasks";
 import { fail, MaestroFailure } from "@maestro/shared/errors";
 import type { TaskId } from "@maestro/shared/ids";
 import { SECRET_IV_BYTES, sealSecret } from "../crypto/secret-box.ts";
@@ -21,17 +22,25 @@ type Submission = Pick<
   "env" | "config" | "db" | "fleet" | "feed" | "principal" | "body" | "nowMs" | "random" | "repeatable" | "repeatableId"
 >;
 
-/** Throws what is wrong with it. */
-export async function newTask(rx: Submission, by: Actor): Promise<NewTask & { body: { id: string } }> {
+/** Throws what is wrong with it. @param images that go with it. */
+export async function newTask(rx: Submission, by: Actor, images: TaskImage[] = []): Promise<NewTask & { body: { id: string } }> {
   const body = unwrap(checkTask(rx.body, rx.config.forwardable));
   const { on, host } = await placeOf(rx, unwrap(selectorOf(body.on, body.labels)));
   if (host !== undefined) await requireWithinRoots(rx, host);
   const targets = await targetsOf(rx, { to: body.to ?? [], on, command: body.command !== undefined });
   await requireSecrets(rx, body.secrets ?? []);
   const id = body.id ?? (await rx.repeatableId("task"));
-  const { credentials = {}, to: _to, on: _on, dependsOn = [], ...rest } = body;
+  const { credentials = {}, to: _to, on: _on, images: _images, dependsOn = [], ...rest } = body;
   const isNew = body.id === undefined && !rx.repeatable;
-  return { body: { ...rest, id, dependsOn }, isNew, sealed: await sealed(rx, id, credentials), targets, by, reach: reachOf(rx.principal) };
+  const withImages = images.length === 0 ? rest : { ...rest, images };
+  return {
+    body: { ...withImages, id, dependsOn },
+    isNew,
+    sealed: await sealed(rx, id, credentials),
+    targets,
+    by,
+    reach: reachOf(rx.principal),
+  };
 }
 
 interface Row extends Addressee {

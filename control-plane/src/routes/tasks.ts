@@ -6,9 +6,11 @@ import { reachOf } from "../domain/access/permissions.ts";
 import { CONTEXT_HEADER, type SchedulerContext } from "../domain/access/socket-context.ts";
 import { baseHeaders } from "../http/base-headers.ts";
 import { defineRoutes, unwrap, type RouteContext } from "../http/define-route.ts";
+import { refuseLargeTask } from "../http/large-body.ts";
 import { requireStanding } from "../http/sockets.ts";
 import { firstWord } from "../http/socket-word.ts";
 import { actorFor, schedulerOf } from "../objects/scheduler-call.ts";
+import { imagesIn } from "./task-images.ts";
 import { newTask } from "./new-task.ts";
 
 const DEFAULT_WAIT_S = 30;
@@ -31,8 +33,11 @@ export const taskRoutes = defineRoutes({
   },
 
   async taskCreate(rx) {
-    const task = await newTask(rx, actorFor(rx.principal));
-    const json = unwrap(await rx.auditedBy(recordedAs(task.body), (record) => schedulerOf(rx).submit(JSON.stringify(task), record)));
+    const { images: given = [], ...rest } = rx.body;
+    refuseLargeTask(rest);
+    const { images, bytes } = await imagesIn(given);
+    const task = await newTask(rx, actorFor(rx.principal), images);
+    const json = unwrap(await rx.auditedBy(recordedAs(task.body), (record) => schedulerOf(rx).submit(JSON.stringify(task), record, bytes)));
     return new Response(json, { status: 201, headers: { "content-type": "application/json", ...baseHeaders(rx.requestId) } });
   },
 

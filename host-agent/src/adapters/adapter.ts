@@ -23,6 +23,8 @@ export interface Interactive {
 
 export interface HeadlessRequest extends InteractiveRequest {
   prompt: string;
+  /** Files that go with it: absolute, in a directory of their own. */
+  images: readonly string[];
   /** The resolved workspace. */
   cwd: string;
   /** The CLI's own session to go on from. */

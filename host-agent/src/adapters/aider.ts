@@ -2,6 +2,7 @@ import { ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter } from "./adapter.ts";
 import { aiderUsage } from "./headless/aider-usage.ts";
 import { fitsArgument } from "./headless/arguments.ts";
+import { flagged } from "./headless/images.ts";
 
 /** aider. Its chat modes are `ask`, `code` and `architect`; it always edits in `code`, so only `full` answers its questions. */
 export const aider: Adapter = {
@@ -20,12 +21,14 @@ export const aider: Adapter = {
     env: {},
   }),
   headless: {
-    launch: ({ prompt, model, mode, permissions, args }) => {
+    launch: ({ prompt, images, model, mode, permissions, args }) => {
       const fits = fitsArgument("aider", `--message=${prompt}`);
       if (!fits.ok) return fits;
       return ok({
         args: [
           `--message=${prompt}`,
+          // Named like other files they would be of the repository, and edited.
+          ...flagged("--read", images),
           "--no-pretty",
           "--no-fancy-input",
           "--no-check-update",

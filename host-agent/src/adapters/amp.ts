@@ -1,5 +1,6 @@
 import { ok } from "@maestro/shared/result";
 import { firstVersion, withValue, type Adapter } from "./adapter.ts";
+import { named } from "./headless/images.ts";
 import { streamJson } from "./headless/stream-json.ts";
 
 /** Amp chooses its models itself; its modes are `smart`, `rush` and the like. It asks by its own rules below `full`. */
@@ -15,7 +16,7 @@ export const amp: Adapter = {
     env: {},
   }),
   headless: {
-    launch: ({ prompt, mode, permissions, resume, args }) =>
+    launch: ({ prompt, images, mode, permissions, resume, args }) =>
       ok({
         args: [
           ...(resume === undefined ? [] : ["threads", "continue", resume]),
@@ -26,7 +27,7 @@ export const amp: Adapter = {
           ...args,
         ],
         env: {},
-        stdin: prompt,
+        stdin: named(prompt, images, "@"),
       }),
     output: { kind: "events", reader: streamJson },
   },

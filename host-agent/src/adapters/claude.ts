@@ -1,6 +1,7 @@
 import { maestroError } from "@maestro/shared/errors";
 import { err, ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter, type Permissions } from "./adapter.ts";
+import { directoryOf, named } from "./headless/images.ts";
 import { streamJson } from "./headless/stream-json.ts";
 
 const permissionArgs = (permissions: Permissions | undefined): readonly string[] =>
@@ -28,7 +29,7 @@ export const claude: Adapter = {
   }),
   headless: {
     // Without a level it writes nothing, and says so in its result only.
-    launch: ({ prompt, model, permissions, resume, args, root }) => {
+    launch: ({ prompt, images, model, permissions, resume, args, root }) => {
       if (root && permissions === "full")
         return err(
           maestroError("policy_denied", "Claude Code refuses `permissions: full` as root, and this host-agent runs as root.", {
@@ -39,6 +40,8 @@ export const claude: Adapter = {
       return ok({
         args: [
           "-p",
+          // Its Read tool shows them to the model; without this it would have to ask whether it may.
+          ...withValue("--add-dir", directoryOf(images)),
           "--output-format",
           "stream-json",
           "--verbose",
@@ -48,7 +51,7 @@ export const claude: Adapter = {
           ...args,
         ],
         env: {},
-        stdin: prompt,
+        stdin: named(prompt, images),
       });
     },
     output: { kind: "events", reader: streamJson },

@@ -1,6 +1,7 @@
 import { ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter } from "./adapter.ts";
 import { codexEvents } from "./headless/codex-events.ts";
+import { flagged, named } from "./headless/images.ts";
 
 /** OpenAI Codex. A mode is one of its configuration profiles. */
 export const codex: Adapter = {
@@ -27,10 +28,12 @@ export const codex: Adapter = {
   }),
   headless: {
     // Headless it asks nobody; a workspace need not be a git repository.
-    launch: ({ prompt, model, mode, permissions, resume, args }) =>
+    launch: ({ prompt, images, model, mode, permissions, resume, args }) =>
       ok({
         args: [
           "exec",
+          // Going on with a session it takes none: there its own tool looks at them.
+          ...(resume === undefined ? flagged("--image", images) : []),
           "--json",
           "--skip-git-repo-check",
           ...withValue("--model", model),
@@ -48,7 +51,7 @@ export const codex: Adapter = {
           "-",
         ],
         env: {},
-        stdin: prompt,
+        stdin: resume === undefined ? prompt : named(prompt, images),
       }),
     output: { kind: "events", reader: codexEvents },
   },

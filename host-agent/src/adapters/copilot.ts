@@ -1,6 +1,7 @@
 import { ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter } from "./adapter.ts";
 import { fitsArgument } from "./headless/arguments.ts";
+import { directoryOf, named } from "./headless/images.ts";
 
 export const copilot: Adapter = {
   name: "copilot",
@@ -21,7 +22,8 @@ export const copilot: Adapter = {
     env: {},
   }),
   headless: {
-    launch: ({ prompt, model, mode, permissions, resume, args }) => {
+    launch: ({ prompt: asked, images, model, mode, permissions, resume, args }) => {
+      const prompt = named(asked, images, "@");
       const fits = fitsArgument("GitHub Copilot CLI", `--prompt=${prompt}`);
       if (!fits.ok) return fits;
       return ok({
@@ -29,6 +31,7 @@ export const copilot: Adapter = {
           // In one piece: a prompt that begins with '-' is no flag there.
           `--prompt=${prompt}`,
           "--no-color",
+          ...withValue("--add-dir", directoryOf(images)),
           ...withValue("--model", model),
           ...withValue("--agent", mode),
           ...(resume === undefined ? [] : [`--resume=${resume}`]),

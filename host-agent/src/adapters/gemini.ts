@@ -1,6 +1,7 @@
 import { ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter } from "./adapter.ts";
 import { geminiEvents } from "./headless/gemini-events.ts";
+import { directoryOf, named } from "./headless/images.ts";
 
 export const gemini: Adapter = {
   name: "gemini",
@@ -21,9 +22,11 @@ export const gemini: Adapter = {
   }),
   headless: {
     // A prompt on standard input alone makes it work without a terminal.
-    launch: ({ prompt, model, permissions, args }) =>
+    launch: ({ prompt, images, model, permissions, args }) =>
       ok({
         args: [
+          // What is outside of the workspace it takes in from here only.
+          ...withValue("--include-directories", directoryOf(images)),
           "--output-format",
           "stream-json",
           ...withValue("--model", model),
@@ -34,7 +37,7 @@ export const gemini: Adapter = {
           ...args,
         ],
         env: {},
-        stdin: prompt,
+        stdin: named(prompt, images, "@"),
       }),
     output: { kind: "events", reader: geminiEvents },
   },

@@ -129,6 +129,67 @@ describe("a custom argv template", () => {
   });
 });
 
+describe("[SSH18] images of the prompt", () => {
+  const IMAGES = ["/att/images/0a/1-before.png", "/att/images/0a/2-wanted.jpg"];
+  const withImages = (adapter: Name, type: Partial<AgentType> = {}, more: Partial<HeadlessSpec> = {}) => {
+    const images = IMAGES.map((file) => ({ name: file, type: "png" as const, bytes: 9, sha256: "0".repeat(64) }));
+    const program = { binary: `/bin/${adapter}`, version: "1.2.3" };
+    return planHeadless(spec({ images, ...more }), { slug: "t", adapter, ...type }, BUILTIN[adapter], program, "/w", false, IMAGES);
+  };
+  const plannedWith = (...args: Parameters<typeof withImages>): HeadlessPlan => {
+    const result = withImages(...args);
+    if (!result.ok) throw new Error(result.error.detail);
+    return result.value;
+  };
+  const follows = (argv: readonly string[], flag: string) => argv.flatMap((word, i) => (word === flag ? [argv[i + 1]] : []));
+
+  test.each<[Name, string]>([
+    ["codex", "--image"],
+    ["opencode", "--file"],
+    ["aider", "--read"],
+  ])("%s has a flag for them, and its prompt stays as it is", (adapter, flag) => {
+    const { argv, stdin = argv.find((word) => word.startsWith("--message="))?.slice("--message=".length) } = plannedWith(adapter);
+    expect(follows(argv, flag)).toEqual(IMAGES);
+    expect(stdin).toBe("Do it");
+    // Nothing that is not another flag comes behind them: some CLIs would take it for one more file.
+    expect(argv[argv.indexOf(IMAGES[1] ?? "") + 1]).toMatch(/^--/);
+  });
+  test.each<[Name, Partial<AgentType>, string, string]>([
+    ["claude", {}, "--add-dir", ""],
+    ["gemini", {}, "--include-directories", "@"],
+    ["qwen", {}, "--include-directories", "@"],
+    ["copilot", {}, "--add-dir", "@"],
+    ["amp", {}, "", "@"],
+    ["kilo", { mode: "code" }, "", ""],
+    ["custom", { argv: ["tool", "{{prompt}}"] }, "", ""],
+  ])("%s is told of them in its prompt, and let into their directory", (adapter, type, flag, mark) => {
+    const { argv, stdin } = plannedWith(adapter, type);
+    const prompt = stdin ?? argv.find((word) => word.includes("Do it")) ?? "";
+    expect(prompt).toContain("Do it\n\nThese images belong to it, in this order; look at them first:\n");
+    expect(prompt.split("\n").slice(-3)).toEqual([...IMAGES.map((image) => `${mark}${image}`), ""]);
+    if (flag !== "") expect(follows(argv, flag)).toEqual(["/att/images/0a"]);
+  });
+  test("codex that goes on with a session looks at them itself: there it has no flag", () => {
+    const { argv, stdin } = plannedWith("codex", {}, { resumeSession: "s1" });
+    expect(argv).not.toContain("--image");
+    expect(stdin).toContain(IMAGES[1]);
+  });
+  test("a custom type may name its flag", () => {
+    expect(plannedWith("custom", { argv: ["tool", "--ask", "{{prompt}}"], image_flag: "--picture" }).argv).toEqual([
+      ...["tool", "--ask", "Do it", "--picture", IMAGES[0], "--picture", IMAGES[1]],
+    ]);
+    expect(plannedWith("custom", { argv: ["tool"], prompt: "arg", image_flag: "-p" }).argv).toEqual([
+      ...["tool", "-p", IMAGES[0], "-p", IMAGES[1], "Do it"],
+    ]);
+  });
+  test("a shell, which would run their names, is given none", () => {
+    expect(withImages("shell")).toMatchObject({ ok: false, error: { code: "field_invalid", field: "images" } });
+  });
+  test("without any, nothing is added", () => {
+    for (const adapter of ["claude", "codex", "gemini", "amp"] as const) expect(planned(adapter).stdin).toBe("Do it");
+  });
+});
+
 describe("what cannot be started is refused with its reason", () => {
   test.each<[Name, Partial<AgentType>]>([
     ["custom", { argv: ["tool", "{{prompt}}"] }],

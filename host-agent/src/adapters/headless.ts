@@ -9,9 +9,10 @@ import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type * as z from "zod";
-import type { Adapter } from "./adapter.ts";
+import type { Adapter, HeadlessRequest } from "./adapter.ts";
 import { BUILTIN } from "./builtin.ts";
 import { fitsArgument } from "./headless/arguments.ts";
+import { flagged, named } from "./headless/images.ts";
 import { fillTemplate, type Program } from "./launch.ts";
 
 export { readOutcome } from "./headless/outcome.ts";
@@ -31,7 +32,7 @@ const isRoot = (): boolean => process.getuid?.() === 0;
 export const outcomeAdapter = (spec: Pick<HeadlessSpec, "command">, adapter: Adapter): Adapter =>
   spec.command === undefined ? adapter : BUILTIN.shell;
 
-/** @param type and `adapter` of the agent; a command needs none. @param cwd the resolved workspace. */
+/** @param type and `adapter` of the agent; a command needs none. @param cwd the resolved workspace. @param images of the prompt: absolute, where it runs. */
 export function planHeadless(
   spec: HeadlessSpec,
   type: AgentType | undefined,
@@ -39,6 +40,7 @@ export function planHeadless(
   program: Program | undefined,
   cwd: string,
   root: boolean = isRoot(),
+  images: readonly string[] = [],
 ): Result<HeadlessPlan> {
   const { agent } = spec;
   const denied = [...Object.keys(spec.env), ...Object.keys(agent?.env ?? {})].find(isDeniedEnv);
@@ -57,11 +59,19 @@ export function planHeadless(
   if (prompt === undefined) return err(maestroError("field_missing", "Neither a prompt nor a command is given.", { field: "prompt" }));
   if (type === undefined || agent === undefined)
     return err(maestroError("target_missing", "A prompt needs an agent that understands it.", { field: "to" }));
+  if (spec.images !== undefined && adapter.name === "shell")
+    return err(
+      maestroError("field_invalid", "A shell looks at no images.", {
+        field: "images",
+        hint: "Ask an agent of another type, or leave them out.",
+      }),
+    );
   const held = spec.permissions === "plan";
   const refusal = held ? refuseReadOnly(adapter) : undefined;
   if (refusal !== undefined) return err(refusal);
   const request = {
     prompt,
+    images,
     model: spec.model ?? agent.model,
     mode: held ? readOnlyMode(adapter, type) : (spec.mode ?? type.mode),
     permissions: held ? ("plan" as const) : type.permissions,
@@ -136,14 +146,16 @@ function programOf(adapter: Adapter, program: Program | undefined): Result<strin
 /** The prompt goes where the type says; a template without a place for it takes it on standard input. */
 function planCustom(
   type: AgentType,
-  { prompt, model, cwd, args }: { prompt: string; model: string | undefined; cwd: string; args: readonly string[] },
+  { prompt: asked, images, model, cwd, args }: Pick<HeadlessRequest, "prompt" | "images" | "model" | "cwd" | "args">,
   env: Readonly<Record<string, string>>,
 ): Result<HeadlessPlan> {
   const template = type.argv ?? [];
+  const flags = type.image_flag === undefined ? [] : flagged(type.image_flag, images);
+  const prompt = type.image_flag === undefined ? named(asked, images) : asked;
   const hasPlace = template.some((argument) => argument.includes("{{prompt}}"));
   const onStdin = type.prompt === "stdin" || (type.prompt === undefined && !hasPlace);
   const filled = fillTemplate(template, { workspace: cwd, model, prompt: onStdin ? undefined : prompt });
-  const argv = [...filled, ...(onStdin || hasPlace ? [] : [prompt]), ...args];
+  const argv = [...filled, ...flags, ...(onStdin || hasPlace ? [] : [prompt]), ...args];
   for (const argument of argv) {
     const fits = fitsArgument(`The type '${type.slug}'`, argument);
     if (!fits.ok) return fits;

@@ -2,6 +2,7 @@ import { err, ok } from "@maestro/shared/result";
 import { maestroError } from "@maestro/shared/errors";
 import { firstVersion, withValue, type Adapter } from "./adapter.ts";
 import { fitsArgument, refuseFlag } from "./headless/arguments.ts";
+import { named } from "./headless/images.ts";
 import { opencodePermissions } from "./opencode.ts";
 
 /** Kilo Code. Until 0.x its modes were `--mode`; since 1.0 it is built on opencode, whose modes are agents. */
@@ -29,7 +30,8 @@ export const kilo: Adapter = {
   },
   headless: {
     // [SKILL35] `kilo <mode> "<prompt>" <workspace>`
-    launch: ({ prompt, model, mode, permissions, cwd, args }) => {
+    launch: ({ prompt: asked, images, model, mode, permissions, cwd, args }) => {
+      const prompt = named(asked, images);
       if (mode === undefined)
         return err(
           maestroError("field_missing", "Kilo Code needs a mode to work without a terminal.", {

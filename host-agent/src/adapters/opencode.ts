@@ -1,5 +1,6 @@
 import { ok } from "@maestro/shared/result";
 import { firstVersion, withValue, type Adapter, type Permissions } from "./adapter.ts";
+import { flagged } from "./headless/images.ts";
 import { opencodeEvents } from "./headless/opencode-events.ts";
 
 /** opencode. Its modes are agents; `plan` is one of them, other levels are a permission table in the environment. */
@@ -16,10 +17,11 @@ export const opencode: Adapter = {
   }),
   headless: {
     // Headless it refuses by itself what it would have to ask for.
-    launch: ({ prompt, model, mode, permissions, resume, args }) =>
+    launch: ({ prompt, images, model, mode, permissions, resume, args }) =>
       ok({
         args: [
           "run",
+          ...flagged("--file", images),
           "--format",
           "json",
           ...withValue("--model", model),

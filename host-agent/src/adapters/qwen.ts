@@ -1,5 +1,6 @@
 import { ok } from "@maestro/shared/result";
 import { firstVersion, levelArgs, withValue, type Adapter } from "./adapter.ts";
+import { directoryOf, named } from "./headless/images.ts";
 import { streamJson } from "./headless/stream-json.ts";
 
 /** Qwen Code: a relative of the Gemini CLI with words of its own. */
@@ -22,9 +23,11 @@ export const qwen: Adapter = {
   }),
   headless: {
     // A prompt on standard input alone makes it work without a terminal.
-    launch: ({ prompt, model, permissions, resume, args }) =>
+    launch: ({ prompt, images, model, permissions, resume, args }) =>
       ok({
         args: [
+          // What is outside of the workspace it takes in from here only.
+          ...withValue("--include-directories", directoryOf(images)),
           "--output-format",
           "stream-json",
           ...withValue("--model", model),
@@ -36,7 +39,7 @@ export const qwen: Adapter = {
           ...args,
         ],
         env: {},
-        stdin: prompt,
+        stdin: named(prompt, images, "@"),
       }),
     output: { kind: "events", reader: streamJson },
   },

@@ -7,6 +7,7 @@ import { HostKeys } from "../daemon/host-keys.ts";
 import { helloFrames, inventoryFrames, sessionsFrames } from "../link/hello.ts";
 import { Link } from "../link/link.ts";
 import { ServerTime } from "../link/server-time.ts";
+import { imageSource } from "../tasks/image-source.ts";
 import { holderHooks } from "../terminal/holder-hooks.ts";
 import { Terminals } from "../terminal/terminals.ts";
 import type { CarriedHostDeps } from "./carried-host-deps.ts";
@@ -80,6 +81,13 @@ export class CarriedHost {
       draining: () => this.#draining,
       drain: (draining) => void (this.#draining = draining),
       offsetMs: () => serverTime.offsetMs(),
+      images: imageSource({
+        target,
+        key: () => keys.signing,
+        epoch: () => this.#link?.epoch ?? { start, connect: 0 },
+        serverTime,
+        timeScale,
+      }),
       send: (frame) => this.#link?.send(frame),
       signal: both,
     };

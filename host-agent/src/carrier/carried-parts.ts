@@ -8,6 +8,7 @@ import { err, ok } from "@maestro/shared/result";
 import type { HolderKeeper } from "../daemon/holder-keeper.ts";
 import type { HostActions } from "../link/dispatch.ts";
 import type { helloFrames } from "../link/hello.ts";
+import type { ImageSource } from "../tasks/image-source.ts";
 import type { RunningTasks } from "../tasks/linked-tasks.ts";
 import type { CarriedHostDeps } from "./carried-host-deps.ts";
 import type { CarriedMachine } from "./carried-machine.ts";
@@ -31,11 +32,12 @@ export interface CarriedLine {
   drain(draining: boolean): void;
   /** Server − host, ms. */
   offsetMs(): number;
+  images: ImageSource;
   send(frame: HostFrame): void;
   signal: AbortSignal;
 }
 
-export function carriedTasks({ deps, machine, facts, draining, offsetMs, send, signal }: CarriedLine): RunningTasks {
+export function carriedTasks({ deps, machine, facts, draining, offsetMs, images, send, signal }: CarriedLine): RunningTasks {
   const { dir, clock, timeScale, log, keys, bootId, maxConcurrent, minFreeBytes, logLimitBytes, policy, ownEnv, carried } = deps;
   const { shell, containerShell, prelude, typeDirs } = deps;
   const { hand, catalogue } = machine;
@@ -63,6 +65,7 @@ export function carriedTasks({ deps, machine, facts, draining, offsetMs, send, s
     }),
     plan: () => ({ catalogue, policy, ownEnv, record: carried.record, facts: facts(), program: (adapter) => machine.program(adapter) }),
     sealing: keys.sealing,
+    images,
     maxConcurrent,
     minFreeBytes,
     logLimitBytes,

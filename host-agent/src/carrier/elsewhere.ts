@@ -3,6 +3,7 @@ import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { ok, type Result } from "@maestro/shared/result";
 import { pause } from "../daemon/clock.ts";
 import type { LaunchNote } from "../tasks/attempt-files.ts";
+import type { ImageFiles } from "../tasks/attempt-images.ts";
 import type { Launch } from "../tasks/attempt-starts.ts";
 import { LiveAttempt, type Following, type LiveDeps } from "../tasks/live-attempt.ts";
 import { reasonOf } from "../tasks/reasons.ts";
@@ -23,7 +24,7 @@ export interface ElsewhereDeps extends LiveDeps, Pick<RemoteLaunchDeps, "bootId"
 
 export interface Elsewhere {
   /** @param log of the attempt, here. */
-  plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string): Promise<Result<WorkPlan>>;
+  plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string, images: ImageFiles): Promise<Result<WorkPlan>>;
   launch: Launch;
   live(following: Following, stopped: AbortSignal): LiveAttempt;
   removeWorkspace(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
@@ -38,13 +39,13 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
   const { placeOf, isolated, store, clock, timeScale, log, signal } = deps;
   const lookAt = (container: string | undefined) => patiently(() => placeOf(container).look(signal), deps);
   return {
-    async plan(spec, sealed, file) {
+    async plan(spec, sealed, file, images) {
       const type = isolated.typeOf(spec);
       if (!type.ok) return type;
-      if (type.value !== undefined) return isolated.plan(spec, type.value, sealed, file);
+      if (type.value !== undefined) return isolated.plan(spec, type.value, sealed, file, images);
       const looked = await lookAt(spec.container);
       if (!looked.ok) return looked;
-      const planned = planRemote(spec, sealed, looked.value);
+      const planned = planRemote(spec, sealed, looked.value, images);
       if (!planned.ok || spec.container === undefined) return planned;
       return ok({ ...planned.value, note: { ...planned.value.note, container: spec.container } });
     },
@@ -55,7 +56,10 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
       const looked = await lookAt(container);
       if (!looked.ok) return { type: "refused", reason: reasonOf(looked.error) };
       const { facts } = looked.value;
-      return remoteLaunch({ ...deps, hand: place.hand, facts: () => facts })(entry, plan, foreseen);
+      const launched = await remoteLaunch({ ...deps, hand: place.hand, facts: () => facts })(entry, plan, foreseen);
+      // They are there now, or are not wanted.
+      store.removeImages(entry.attempt);
+      return launched;
     },
 
     live(following, stopped) {

@@ -7,6 +7,7 @@
 #   start <runner> <attempt> <cwd> <link> <prompt bytes or -> <runner bytes>
 #                                          standard input: the runner's program, the prompt, the runner's orders. Answered by one line:
 #                                          child <pid> <start> | running | ended | incomplete | refused <why> <detail>
+#   put <attempt> <file> <bytes> <sha256>  standard input: a file, below the directory of an attempt that has not begun: there | incomplete | refused …
 #   ensure <directory>                     made if it is not there: made|there <its real path> | refused <why> <detail>
 #   watch                                  standard input, a line each: follow <attempt> <offset> · drop <attempt> · seen.
 #                                          Answered by lines, until standard input ends:
@@ -150,6 +151,24 @@ programs() {
     esac
     shift 3
   done
+}
+
+# ---- put ----------------------------------------------------------------------------------------------------------
+
+# Some machines have neither: there the size has to do.
+sum_of() {
+  { sha256sum <"$1" || shasum -a 256 <"$1"; } 2>/dev/null
+}
+
+put() {
+  dir=$attempts/$1 file=$attempts/$1/$2
+  mkdir -p "${file%/*}" 2>/dev/null || refuse_write "$dir"
+  cat >"$file.part" 2>/dev/null || { rm -f "$file.part"; refuse_write "$dir"; }
+  sum=$(sum_of "$file.part")
+  [ -n "$sum" ] || sum=$4
+  [ "$(($(wc -c <"$file.part")))" -eq "$3" ] && [ "${sum%% *}" = "$4" ] || { rm -f "$file.part"; echo incomplete; return; }
+  mv -f "$file.part" "$file" || refuse_write "$dir"
+  echo there
 }
 
 # ---- start --------------------------------------------------------------------------------------------------------
@@ -321,7 +340,7 @@ look() {
   read -r holder 2>/dev/null <"$dir/started"
   # What was on its way here comes too late.
   if [ "$holder" = void ] || { [ ! -e "$dir/started" ] && never_begins; }; then
-    rm -f "$dir"/stdin* "$dir"/code* "$dir/exit.tmp"
+    rm -rf "$dir"/stdin* "$dir"/code* "$dir/exit.tmp" "$dir/images"
     echo "absent $name"
     forget
     return 0
@@ -411,6 +430,7 @@ case $1 in
   facts) facts ;;
   programs) shift; programs "$@" ;;
   start) shift; start "$@" ;;
+  put) shift; put "$@" ;;
   ensure) ensure "$2" ;;
   watch) watch ;;
   stop) shift; stop "$@" ;;

@@ -120,6 +120,18 @@ export class Hand {
     return (word === "made" || word === "there") && isPath(path) ? ok({ path, created: word === "made" }) : err(notOurs(ran.value));
   }
 
+  /** A file in the directory of an attempt that has not begun, whole or not at all. @param file below that. */
+  async put(name: string, file: string, bytes: Uint8Array, signal: AbortSignal): Promise<Result<void>> {
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const ran = await this.#run(["put", name, file, String(bytes.byteLength), sha256], START_MS, signal, bytes);
+    if (!ran.ok) return ran;
+    const [word = "", ...rest] = textOf(ran.value).trim().split(" ");
+    if (word === "there") return ok(undefined);
+    // The line was cut, or what came is not what was sent.
+    if (word === "incomplete") return err(maestroError("ssh_lost", "A file did not arrive whole.", { field: "images" }));
+    return err(word === "refused" ? refusal(rest) : notOurs(ran.value));
+  }
+
   /** Once more is as good: whatever has begun goes on. */
   async start({ name, cwd, link, prompt, orders }: StartOrder, signal: AbortSignal): Promise<Result<Started>> {
     const stdin = Buffer.concat([Buffer.from(RUNNER), prompt ?? new Uint8Array(0), Buffer.from(orders)]);

@@ -5,6 +5,7 @@ import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import type { LaunchNote } from "../tasks/attempt-files.ts";
+import type { ImageFiles } from "../tasks/attempt-images.ts";
 import type { AttemptStore } from "../tasks/attempt-store.ts";
 import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { Removal } from "../tasks/worktree.ts";
@@ -27,7 +28,13 @@ export interface IsolatedDeps extends Omit<ContainersDeps, "removed"> {
 export interface Isolated {
   /** Undefined: it asks for no container of its own. */
   typeOf(spec: AttemptSpec): Result<AgentType | undefined>;
-  plan(spec: AttemptSpec, type: AgentType, sealed: Readonly<Record<string, string>>, log: string): Promise<Result<WorkPlan>>;
+  plan(
+    spec: AttemptSpec,
+    type: AgentType,
+    sealed: Readonly<Record<string, string>>,
+    log: string,
+    images: ImageFiles,
+  ): Promise<Result<WorkPlan>>;
   remove(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
   wipe(container: string, attempt: string): Promise<Result<void>>;
   /** Until aborted. */
@@ -41,7 +48,7 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
   return {
     typeOf: (spec) => isolatedType(spec, deps.catalogue()),
 
-    async plan(spec, type, sealed, log) {
+    async plan(spec, type, sealed, log, images) {
       const isolation = isolationOf(type);
       if (isolation === undefined) return err(maestroError("internal", `The type '${type.slug}' asks for no container.`));
       const prepared = await patiently(() => deps.prepare(spec, type, log), deps, isRefusal);
@@ -53,7 +60,7 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
       const looked = await patiently(() => places.container(name).look(signal, made), deps);
       if (!looked.ok) return looked;
       const inside = { ...looked.value, record: { env: looked.value.record.env }, isPrepared: true };
-      const planned = planRemote({ ...spec, workspace: { mode: "path", path: workspace } }, sealed, inside);
+      const planned = planRemote({ ...spec, workspace: { mode: "path", path: workspace } }, sealed, inside, images);
       if (!planned.ok) return planned;
       const { env, note } = planned.value;
       return ok({

@@ -1,19 +1,21 @@
 /** Gives an attempt to a runner on another machine. What is asked there twice runs once, so it is asked until there is an answer. */
-import { randomBytes } from "node:crypto";
 import { ERRORS } from "@maestro/shared/errors";
-import type { Result } from "@maestro/shared/result";
+import { ok, type Result } from "@maestro/shared/result";
 import { pause } from "../daemon/clock.ts";
 import type { Launch, Launched } from "../tasks/attempt-starts.ts";
 import { RUNNER_GRACE_MS } from "../tasks/attempt-ends.ts";
+import { readImage, type ImageFiles } from "../tasks/attempt-images.ts";
 import type { LiveDeps } from "../tasks/live-attempt.ts";
 import { knownSecrets } from "../tasks/log-file.ts";
 import { reasonOf } from "../tasks/reasons.ts";
 import { orderText, refuseOrders, type Orders } from "../tasks/runner.ts";
 import type { Hand, RemoteFacts } from "./hand.ts";
 import { Mirror } from "./mirror.ts";
+import { patiently } from "./place.ts";
+import { attemptDir } from "./remote-plan.ts";
 
 export interface RemoteLaunchDeps extends Pick<LiveDeps, "store" | "logs" | "clock" | "timeScale" | "log" | "logLimitBytes"> {
-  hand: Pick<Hand, "start" | "agents">;
+  hand: Pick<Hand, "put" | "start" | "agents">;
   facts(): RemoteFacts;
   /** Of this machine's life, for the note. */
   bootId: string;
@@ -29,16 +31,15 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
   const { store, logs, clock, timeScale, log, hand, passed, signal } = deps;
   return async (entry, plan): Promise<Launched> => {
     const { attempt, fence, spec } = entry;
-    const { base, bootId } = deps.facts();
-    // A name of its own for each start: what an earlier one has on its way there cannot meet it.
-    const nonce = randomBytes(4).toString("hex");
-    const name = `${attempt}-${nonce}`;
+    const facts = deps.facts();
+    const { base, bootId } = facts;
+    const { remote: name = attempt } = plan.note;
     const orders: Orders = {
       attempt,
-      dir: `${base}/attempts/${name}`,
+      dir: attemptDir(facts, name),
       bootId,
       argv: plan.argv,
-      env: spec.forwardAgent === true ? { ...plan.env, SSH_AUTH_SOCK: `${base}/agents/${nonce}` } : plan.env,
+      env: spec.forwardAgent === true ? { ...plan.env, SSH_AUTH_SOCK: `${base}/agents/${name.slice(attempt.length + 1)}` } : plan.env,
       cwd: plan.cwd,
       timeoutMs: spec.timeoutMs,
       stopAfterMs: spec.stopAfterMs,
@@ -48,7 +49,7 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
     };
     const refusal = refuseOrders(orders);
     if (refusal !== undefined) return { type: "refused", reason: reasonOf(refusal) };
-    store.noteLaunch(attempt, { ...plan.note, bootId: deps.bootId, remote: name }, undefined);
+    store.noteLaunch(attempt, { ...plan.note, bootId: deps.bootId }, undefined);
     // From here on it may have begun.
     await store.keepLaunch(attempt);
     const mirror = new Mirror(store.paths(attempt), deps.logLimitBytes);
@@ -68,6 +69,8 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
       const shown = await showAgent(name, deps);
       if (!shown.ok) return { type: "refused", reason: reasonOf(shown.error) };
     }
+    const put = await putImages(name, plan.images, store.paths(attempt).dir, deps);
+    if (!put.ok) return { type: "refused", reason: reasonOf(put.error) };
     for (let failures = 0; ; failures++) {
       const started = await hand.start(order, signal);
       if (started.ok) {
@@ -88,10 +91,23 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
         return failures === 0 ? { type: "refused", reason: reasonOf(started.error) } : begun;
       log.info("whether a remote attempt was started is not known; it is asked again", { attempt, why: started.error.detail });
       // Following it finds out as well, and makes sure that it does not begin later.
-      if (signal.aborted || (entry.state.type === "preparing" && entry.state.cancelled)) return begun;
+      if (signal.aborted || (entry.state.type === "preparing" && entry.state.cancel.signal.aborted)) return begun;
       await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 4)) * timeScale, signal);
     }
   };
+}
+
+/** Nothing is begun yet, and one that is there already is as good. @param dir of the attempt, here. */
+async function putImages(name: string, images: ImageFiles, dir: string, deps: RemoteLaunchDeps): Promise<Result<void>> {
+  for (const image of images) {
+    const put = await patiently(
+      () => deps.hand.put(name, image, readImage(dir, image), deps.signal),
+      deps,
+      ({ code }) => !ERRORS[code].retryable,
+    );
+    if (!put.ok) return put;
+  }
+  return ok(undefined);
 }
 
 /** Nothing is begun yet, so that a line that breaks needs to be no reason to fail. */

@@ -15,6 +15,7 @@ import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { sizeInBytes, type Policy } from "../daemon/policy.ts";
 import { refuseAgent, refuseSession } from "../daemon/shell-policy.ts";
 import { forwardedEnv, refuseNames } from "../tasks/forwarding.ts";
+import type { ImageFiles } from "../tasks/attempt-images.ts";
 import { branchOf, cloned, workingDirectory } from "../tasks/cloned.ts";
 import { DEFAULT_PIDS } from "../tasks/runner.ts";
 import { traced } from "../tasks/trace.ts";
@@ -55,8 +56,19 @@ export function refuseIsolatedRemote(
   return where.ok ? undefined : where.error;
 }
 
-export function planRemote(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, deps: RemotePlanDeps): Result<WorkPlan> {
-  const planned = plan(spec, deps);
+export function planRemote(
+  spec: AttemptSpec,
+  sealed: Readonly<Record<string, string>>,
+  deps: RemotePlanDeps,
+  images: ImageFiles = [],
+): Result<WorkPlan> {
+  // A name of its own for each start: what an earlier one has on its way there cannot meet it.
+  const name = `${spec.attempt}-${randomBytes(4).toString("hex")}`;
+  const planned = plan(
+    spec,
+    deps,
+    images.map((image) => `${attemptDir(deps.facts, name)}/${image}`),
+  );
   if (!planned.ok) return planned;
   const { type, adapter, place, headless } = planned.value;
   const forwarded = forwardedEnv(spec, sealed, deps.ownEnv);
@@ -91,11 +103,25 @@ export function planRemote(spec: AttemptSpec, sealed: Readonly<Record<string, st
       cpus: limits?.cpus,
     },
     secrets: forwarded.value.secrets,
-    note: { workspace: place.workspace, kind: place.kind, ...(branch === undefined ? {} : { branch }), adapter: adapter.name },
+    images,
+    note: {
+      remote: name,
+      workspace: place.workspace,
+      kind: place.kind,
+      ...(branch === undefined ? {} : { branch }),
+      adapter: adapter.name,
+    },
   });
 }
 
-function plan(spec: AttemptSpec, { catalogue, policy, record, facts, isPrepared = false, program }: RemotePlanDeps) {
+/** Where everything of an attempt lies there. */
+export const attemptDir = ({ base }: Pick<RemoteFacts, "base">, name: string): string => `${base}/attempts/${name}`;
+
+function plan(
+  spec: AttemptSpec,
+  { catalogue, policy, record, facts, isPrepared = false, program }: RemotePlanDeps,
+  images: readonly string[] = [],
+) {
   catalogue.refresh();
   const type: Result<AgentType> =
     spec.agent === undefined ? ok({ slug: "shell", adapter: "shell" }) : catalogue.resolve(spec.agent.type, spec.agent.definition);
@@ -112,7 +138,7 @@ function plan(spec: AttemptSpec, { catalogue, policy, record, facts, isPrepared 
   if (refusal !== undefined) return err(refusal);
   const place = placeOf(spec, record, facts);
   if (!place.ok) return place;
-  const headless = planHeadless(spec, type.value, adapter, found, workingDirectory(spec, place.value.cwd), facts.user === "root");
+  const headless = planHeadless(spec, type.value, adapter, found, workingDirectory(spec, place.value.cwd), facts.user === "root", images);
   if (!headless.ok) return headless;
   const notAllowed = refuseThere(policy, headless.value.argv[0] ?? "", adapter, found);
   if (notAllowed !== undefined) return err(notAllowed);

@@ -7,6 +7,9 @@ import { afterEach, describe, expect, test } from "vitest";
 import { readStat } from "../holder/processes.ts";
 import { openPolicy } from "../daemon/policy.ts";
 import { AttemptStore } from "../tasks/attempt-store.ts";
+import { imageOf, serving, somePng } from "../tasks/testing/images.ts";
+import { Hand } from "./hand.ts";
+import type { RemoteShell } from "./remote-shell.ts";
 import { RemoteRig, undoAll } from "./testing/remote-rig.ts";
 
 afterEach(undoAll);
@@ -74,6 +77,67 @@ describe.each([
     expect(await task.ended()).toMatchObject({ outcome: "completed" });
     expect(readFileSync(nonces, "utf8")).toBe("ran\n");
   });
+});
+
+describe.each([
+  ["dash", ["/bin/dash"]],
+  ["busybox", ["/bin/busybox", "sh"]],
+] as const)("[TK6] images there, %s", (_name, shell) => {
+  const PNG = somePng(300_000);
+  const LOOK = String.raw`for file in "$@"; do case $file in /*) stat -c %a "$file" "${"$"}{file%/*}"; cksum <"$file"; echo "$file";; esac; done; until [ -e "$GATE" ]; do sleep 0.05; done`;
+  const looker = async (cut?: (rig: RemoteRig) => void) => {
+    const rig: RemoteRig = await RemoteRig.open({ shell, deps: { images: serving(PNG) } });
+    const gate = path.join(rig.home, "gate");
+    const definition = { slug: "looker", argv: ["sh", "-c", LOOK, "looker", "{{prompt}}"], image_flag: "--image" };
+    const agent = { id: "agt_1", name: "looker", type: "looker", definition, workspace: "~/w", args: [], env: {} };
+    const task = rig.task(undefined, { agent, prompt: "look", images: [imageOf("1-a.png", PNG)], env: { GATE: gate } });
+    await task.offer();
+    cut?.(rig);
+    await task.start();
+    const there = path.join(rig.home, ".maestro-remote/attempts");
+    await rig.until(() => rig.log(task.attempt).split("\n").length > 4);
+    expect(rig.log(task.attempt)).toMatch(
+      new RegExp(String.raw`^600\n700\n\d+ 300000\n${there}/${task.attempt}-\w{8}/images/\w{16}/1-a\.png\n$`),
+    );
+    // Once it is there, nothing of it is kept here.
+    expect(existsSync(path.join(rig.attempts, task.attempt, "images"))).toBe(false);
+    return { rig, task, gate, images: () => readdirSync(there).filter((name) => existsSync(path.join(there, name, "images"))) };
+  };
+
+  test("are private, whole, and gone with its end: at once, though its carrier is away", async () => {
+    const { rig, task, gate, images } = await looker();
+    expect(images()).toHaveLength(1);
+    await rig.stop();
+    writeFileSync(gate, "");
+    await rig.until(() => images().length === 0);
+    await rig.begin();
+    rig.tasks.secrets({ t: "task.secrets", attempt: task.attempt, fence: 1 });
+    expect(await task.ended()).toMatchObject({ outcome: "completed" });
+  });
+
+  test("[TK4] of a cancelled one, and of one whose answer was lost on the way, are gone too", async () => {
+    const { rig, task, images } = await looker((line) => (line.line.cutNext = true));
+    await task.cancel();
+    expect(await task.ended()).toMatchObject({ outcome: "cancelled" });
+    await rig.until(() => images().length === 0);
+  });
+});
+
+test.each([
+  ["of which the end did not arrive", (bytes: Uint8Array) => bytes.subarray(0, 1_000)],
+  ["that is another one there", (bytes: Uint8Array) => bytes.map((byte) => byte ^ 1)],
+])("[TK6] an image %s is none: it is sent once more", async (_how, spoil) => {
+  const rig = await RemoteRig.open();
+  const spoiled: RemoteShell = {
+    open: rig.line.open,
+    run: (script, args, options) => rig.line.run(script, args, { ...options, stdin: spoil(options.stdin ?? new Uint8Array()) }),
+  };
+  const put = (shell: RemoteShell) => new Hand(shell, "").put("att_1", "images/0a/1-a.png", somePng(5_000), new AbortController().signal);
+  const dir = path.join(rig.home, ".maestro-remote/attempts/att_1/images/0a");
+  expect(await put(spoiled)).toMatchObject({ ok: false, error: { code: "ssh_lost" } });
+  expect(readdirSync(dir)).toEqual([]);
+  for (const _again of [1, 2]) expect(await put(rig.line)).toEqual({ ok: true, value: undefined });
+  expect(readFileSync(path.join(dir, "1-a.png"))).toEqual(somePng(5_000));
 });
 
 test("a carrier that is gone meanwhile finds it again", async () => {

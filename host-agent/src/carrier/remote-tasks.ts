@@ -13,6 +13,7 @@ import { isAdapter } from "../tasks/adapter-name.ts";
 import { because } from "../tasks/attempt-state.ts";
 import { AttemptStore } from "../tasks/attempt-store.ts";
 import { Attempts } from "../tasks/attempts.ts";
+import type { ImageSource } from "../tasks/image-source.ts";
 import { recall } from "../tasks/forwarding.ts";
 import { linkedTasks, type RunningTasks } from "../tasks/linked-tasks.ts";
 import type { LiveDeps } from "../tasks/live-attempt.ts";
@@ -41,6 +42,7 @@ export interface RemoteTasksDeps {
   /** As the last look at the machine says. */
   plan(): RemotePlanDeps;
   sealing: KeyPair;
+  images: ImageSource;
   maxConcurrent: number;
   /** Here, for the logs. */
   minFreeBytes: number;
@@ -107,7 +109,8 @@ export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
     launcher: () => elsewhere.launch,
     refuse,
     foresee: () => undefined,
-    plan: (spec, sealed, file) => elsewhere.plan(spec, sealed, file),
+    plan: (spec, sealed, file, files) => elsewhere.plan(spec, sealed, file, files),
+    images: { source: deps.images, clock, timeScale },
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing, attempt, fence),
     removeWorkspace: (note, spec) => elsewhere.removeWorkspace(note, spec),
     // Its environment is not to be seen from here.

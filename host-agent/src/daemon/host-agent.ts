@@ -13,10 +13,11 @@ import { readForwardEnv } from "../config/forward-env.ts";
 import { ensurePrivateDir, type Paths } from "../config/paths.ts";
 import { baseEnv } from "../holder/launch.ts";
 import { helloFrames, sessionsFrames } from "../link/hello.ts";
-import { Link } from "../link/link.ts";
+import { Link, type LinkTarget } from "../link/link.ts";
 import { ServerTime } from "../link/server-time.ts";
 import { checkServerUrl } from "../link/server-url.ts";
 import { createHostTasks } from "../tasks/host-tasks.ts";
+import { imageSource } from "../tasks/image-source.ts";
 import { holderHooks } from "../terminal/holder-hooks.ts";
 import { Terminals } from "../terminal/terminals.ts";
 import { pause, systemClock } from "./clock.ts";
@@ -136,6 +137,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
       ownEnv: process.env,
     },
     sealing: () => identity.sealing,
+    images: imageSource({ target: () => target(), key: () => keys.active, epoch: () => link.epoch, serverTime, timeScale }),
     isolation: { host: identity.record.hostId, base: paths.home },
     typeDirs: paths.agentTypeDirs,
     signal: abort.signal,
@@ -149,6 +151,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   });
   const hostKeysFile = path.join(paths.hostDir, "known_hosts");
   const claimant = () => ({ hostId: identity.record.hostId, origin: identity.record.origin, instance, bootId });
+  const target = (): LinkTarget => ({ url: new URL(identity.record.url), pin: identity.record.pin, claimant: claimant() });
 
   const actions = createHostActions({
     keeper,
@@ -175,7 +178,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   });
 
   const link: Link = new Link({
-    target: () => ({ url: new URL(identity.record.url), pin: identity.record.pin, claimant: claimant() }),
+    target,
     keys,
     serverTime,
     start: count.start,
@@ -212,7 +215,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     dir: path.join(paths.hostDir, "carried"),
     hostKeysFile,
     env: process.env,
-    target: () => ({ url: new URL(identity.record.url), pin: identity.record.pin, claimant: claimant() }),
+    target,
     key: () => keys.active,
     epoch: () => link.epoch,
     serverNowMs: () => serverTime.nowMs(),

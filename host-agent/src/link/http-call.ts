@@ -23,12 +23,15 @@ export interface HttpAnswer {
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** `err` only when no answer came; a refusal of the server is an answer. */
-export async function callServer(call: HttpCall): Promise<Result<HttpAnswer>> {
+export const callServer = (call: HttpCall): Promise<Result<HttpAnswer>> => askServer(call, readAnswer);
+
+/** @param take reads the answer as it comes; what it throws is the connection's end too. */
+export async function askServer<T>(call: HttpCall, take: (response: IncomingMessage) => Promise<T>): Promise<Result<T>> {
   const { url, method, path, timeoutMs, signal } = call;
   const body = call.body === undefined ? undefined : JSON.stringify(call.body);
   try {
     return ok(
-      await new Promise<HttpAnswer>((resolve, reject) => {
+      await new Promise<T>((resolve, reject) => {
         const send = url.protocol === "https:" ? requestHttps : requestHttp;
         const request = send(
           {
@@ -43,7 +46,7 @@ export async function callServer(call: HttpCall): Promise<Result<HttpAnswer>> {
             },
             createConnection: connectorTo(call),
           },
-          (response) => void readAnswer(response).then(resolve, reject),
+          (response) => void take(response).then(resolve, reject),
         );
         const timer = setTimeout(
           () => request.destroy(Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: "ETIMEDOUT" })),
@@ -114,7 +117,7 @@ const Problem = z.looseObject({
   serverTime: z.union([z.string(), z.number()]).optional(),
 });
 
-async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
+export async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response) {

@@ -79,7 +79,7 @@ export class AttemptEnds {
 
   /** It has begun; cancelled meanwhile, it is ended. */
   begun(entry: Entry, standing: Standing, own: Own | undefined): void {
-    const cancelled = entry.state.type === "preparing" && entry.state.cancelled;
+    const cancelled = entry.state.type === "preparing" && entry.state.cancel.signal.aborted;
     this.follow(entry, standing, own);
     if (cancelled) this.cancel(entry, { why: "cancelled", atMs: this.#deps.clock.wallMs(), graceMs: RUNNER_GRACE_MS });
   }
@@ -90,7 +90,9 @@ export class AttemptEnds {
       this.begun(entry, standing, undefined);
       this.#telling.tell(entry);
     });
-    entry.state = { type: "preparing", begun, cancelled };
+    const cancel = new AbortController();
+    if (cancelled) cancel.abort();
+    entry.state = { type: "preparing", begun, cancel };
   }
 
   cancel(entry: Entry, note: CancelNote): void {
@@ -98,7 +100,7 @@ export class AttemptEnds {
       case "accepted":
         return this.cancelUnstarted(entry);
       case "preparing":
-        entry.state.cancelled = true;
+        entry.state.cancel.abort();
         return;
       case "live":
         return entry.state.live.cancel(note);
@@ -120,6 +122,7 @@ export class AttemptEnds {
     const { store, logs, clock } = this.#deps;
     if (store.read(entry.attempt).cancel !== undefined) return this.cancelUnstarted(entry);
     logs.drop(entry.attempt);
+    store.removeImages(entry.attempt);
     store.forgetLaunch(entry.attempt);
     entry.state = { type: "accepted", sinceMs: clock.monotonicMs() };
     this.#telling.tell(entry);
@@ -137,6 +140,8 @@ export class AttemptEnds {
   #finish(entry: Entry, end: AttemptEnd, workspace: string | undefined): void {
     const { store, log } = this.#deps;
     const bounded = boundReport(end);
+    // Before its end is on disk: what finds no end there comes by here again.
+    store.removeImages(entry.attempt);
     try {
       store.noteEnd(entry.attempt, bounded);
     } catch (cause) {

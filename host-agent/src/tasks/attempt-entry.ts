@@ -19,8 +19,8 @@ export interface Live {
 
 export type EntryState =
   | { type: "accepted"; sinceMs: number }
-  /** `why`: cancelled before it was begun. */
-  | { type: "preparing"; begun: Promise<void>; cancelled: boolean }
+  /** `cancel`, aborted: before it was begun. */
+  | { type: "preparing"; begun: Promise<void>; cancel: AbortController }
   | { type: "live"; live: Live; launch: LaunchNote }
   | { type: "ended"; end: AttemptEnd; workspace: string | undefined };
 

@@ -7,6 +7,7 @@ import { pause } from "../daemon/clock.ts";
 import type { AttemptEnds, EndDeps } from "./attempt-ends.ts";
 import { isNoSpace, type Entry, type Own } from "./attempt-entry.ts";
 import type { LaunchNote } from "./attempt-files.ts";
+import { fetchImages, type ImageDeps, type ImageFiles } from "./attempt-images.ts";
 import type { Standing } from "./attempt-state.ts";
 import type { AttemptTelling } from "./attempt-telling.ts";
 import { reasonOf } from "./reasons.ts";
@@ -29,7 +30,8 @@ export interface StartDeps extends EndDeps {
   launcher(parts: StartParts): Launch;
   /** What a plan that does not take long will note, before there is one. */
   foresee(spec: AttemptSpec): Omit<LaunchNote, "bootId"> | undefined;
-  plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string): Promise<Result<WorkPlan>>;
+  plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string, images: ImageFiles): Promise<Result<WorkPlan>>;
+  images: ImageDeps;
   unseal(sealed: string, attempt: string, fence: number): Result<Record<string, string>>;
   /** Named between every two effects. */
   passed(step: string): void;
@@ -60,8 +62,9 @@ export class AttemptStarts {
     if (entry.state.type === "accepted" && entry.fence === fence) {
       const secrets = sealed === "" ? ok({}) : this.#deps.unseal(sealed, entry.attempt, fence);
       if (secrets.ok) {
-        const begun = this.#begin(entry, secrets.value);
-        if (entry.state.type === "accepted") entry.state = { type: "preparing", begun, cancelled: false };
+        const cancel = new AbortController();
+        const begun = this.#begin(entry, secrets.value, cancel.signal);
+        if (entry.state.type === "accepted") entry.state = { type: "preparing", begun, cancel };
       } else {
         this.#waiting.done(entry.attempt);
         this.#ends.failUnstarted(entry, reasonOf(secrets.error));
@@ -82,18 +85,23 @@ export class AttemptStarts {
     if (first !== "begun") void begun.then(() => this.#telling.tell(entry));
   }
 
-  async #begin(entry: Entry, sealed: Readonly<Record<string, string>>): Promise<void> {
-    const { store, log, bootId, foresee, plan, passed } = this.#deps;
+  async #begin(entry: Entry, sealed: Readonly<Record<string, string>>, cancelled: AbortSignal): Promise<void> {
+    const { store, log, bootId, foresee, plan, images: fetching, passed } = this.#deps;
     const { attempt, spec } = entry;
     try {
+      // A crash of the machine had better find nothing begun: that is noted once they are here.
+      const images =
+        spec.images === undefined
+          ? ok([])
+          : await fetchImages(spec, store.paths(attempt).dir, fetching, AbortSignal.any([cancelled, this.#stopped]));
       const foreseen = foresee(spec);
       const noted = foreseen === undefined ? undefined : store.noteBegun(attempt, { ...foreseen, bootId });
       noted?.catch(() => {});
-      const planned = await plan(spec, sealed, store.paths(attempt).log);
+      const planned = images.ok ? await plan(spec, sealed, store.paths(attempt).log, images.value) : images;
       passed("planned");
       // Whoever comes after this process finds it as it is, and begins it.
       if (this.#stopped.aborted) return;
-      if (planned.ok && !isCancelled(entry)) {
+      if (planned.ok && !cancelled.aborted) {
         const launched = await this.#launch(entry, planned.value, noted);
         if (this.#stopped.aborted) return;
         if (launched.type === "begun") this.#ends.begun(entry, launched.standing, launched.own);
@@ -102,7 +110,7 @@ export class AttemptStarts {
       }
       await Promise.allSettled([noted]);
       store.forgetBegun(attempt);
-      if (planned.ok) this.#ends.cancelUnstarted(entry);
+      if (planned.ok || cancelled.aborted) this.#ends.cancelUnstarted(entry);
       else this.#ends.failUnstarted(entry, reasonOf(planned.error));
     } catch (cause) {
       const error =
@@ -123,7 +131,5 @@ export class AttemptStarts {
     }
   }
 }
-
-const isCancelled = ({ state }: Entry): boolean => state.type === "preparing" && state.cancelled;
 
 export const isUnbegun = ({ type }: Standing): boolean => type === "accepted" || type === "void";

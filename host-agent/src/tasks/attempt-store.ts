@@ -19,6 +19,7 @@ import {
   type AttemptFiles,
   type Started,
 } from "./attempt-files.ts";
+import { removeImages } from "./attempt-images.ts";
 import type { Child } from "./members.ts";
 import { barStart, unbarStart } from "./start-bar.ts";
 
@@ -257,6 +258,10 @@ export class AttemptStore {
   /** For the age of what is kept. */
   touchedMs(attempt: string): number {
     return statSync(this.paths(attempt).dir, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  }
+
+  removeImages(attempt: string): void {
+    removeImages(this.paths(attempt).dir);
   }
 
   removeLog(attempt: string): void {

@@ -23,6 +23,7 @@ import { AttemptStore } from "./attempt-store.ts";
 import { judge } from "./attempt-state.ts";
 import { Attempts } from "./attempts.ts";
 import { recall, refuseNames } from "./forwarding.ts";
+import type { ImageSource } from "./image-source.ts";
 import { linkedTasks, type RunningTasks } from "./linked-tasks.ts";
 import { LiveAttempt, type LiveDeps } from "./live-attempt.ts";
 import { localBody } from "./local-body.ts";
@@ -43,6 +44,7 @@ export interface HostTasksDeps {
   log: Log;
   work: WorkPlanDeps;
   sealing(): KeyPair;
+  images: ImageSource;
   maxConcurrent: number;
   minFreeBytes: number;
   logLimitBytes: number;
@@ -127,7 +129,9 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
     },
     refuse: (spec) => refuseForwardedHere(spec) ?? (isContained(spec, work) ? refuseInside(spec, work) : refuseWork(spec, work)),
     foresee: (spec) => (isContained(spec, work) ? undefined : foreseeWork(spec, work)),
-    plan: (spec, sealed, file) => (isContained(spec, work) ? inContainers.plan(spec, sealed, file) : planWork(spec, sealed, file, work)),
+    plan: (spec, sealed, file, files) =>
+      isContained(spec, work) ? inContainers.plan(spec, sealed, file, files) : planWork(spec, sealed, file, files, work),
+    images: { source: deps.images, clock, timeScale },
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
     removeWorkspace: (note, spec) =>
       note.remote === undefined ? removeWorkspace(note, spec, work.place) : inContainers.removeWorkspace(note, spec),

@@ -16,6 +16,7 @@ const REASONS: Partial<Record<ErrorCode, TaskReasonCode>> = {
   agent_type_invalid: "agent_cli_missing",
   secret_not_found: "secret_missing",
   signature_invalid: "secret_missing",
+  image_gone: "images_missing",
   spawn_failed: "spawn_failed",
   nul_byte: "spawn_failed",
   container_engine_missing: "spawn_failed",

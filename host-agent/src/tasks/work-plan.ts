@@ -16,6 +16,7 @@ import { withOwnProgram } from "../adapters/own-program.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { refuseAgent, refuseBinary, refuseSession } from "../daemon/shell-policy.ts";
 import type { LaunchNote } from "./attempt-files.ts";
+import type { ImageFiles } from "./attempt-images.ts";
 import { branchOf, cloned, workingDirectory } from "./cloned.ts";
 import { traced } from "./trace.ts";
 import { forwardedEnv, refuseNames } from "./forwarding.ts";
@@ -40,6 +41,8 @@ export interface WorkPlan {
   cwd: string;
   limits: Limits;
   secrets: readonly string[];
+  /** Of its prompt, in the attempt's directory. */
+  images: ImageFiles;
   note: Omit<LaunchNote, "bootId">;
 }
 
@@ -86,6 +89,7 @@ export async function planWork(
   spec: AttemptSpec,
   sealed: Readonly<Record<string, string>>,
   log: string,
+  images: ImageFiles,
   deps: WorkPlanDeps,
 ): Promise<Result<WorkPlan>> {
   const chosen = chooseType(spec, deps);
@@ -99,7 +103,8 @@ export async function planWork(
   const prepared = await prepareWorkspace(spec, type.workspace_template, log, deps.place);
   if (!prepared.ok) return prepared;
   const { cwd, ...where } = prepared.value;
-  const planned = planHeadless(spec, type, adapter, program, workingDirectory(spec, cwd));
+  const files = images.map((image) => path.join(path.dirname(log), image));
+  const planned = planHeadless(spec, type, adapter, program, workingDirectory(spec, cwd), undefined, files);
   if (!planned.ok) return planned;
   const located = locate(planned.value.argv, cwd, deps);
   if (!located.ok) return located;
@@ -122,6 +127,7 @@ export async function planWork(
     cwd,
     limits: limitsOf(type),
     secrets: forwarded.value.secrets,
+    images,
     note: { ...where, ...(branch === undefined ? {} : { branch }), adapter: adapter.name },
   });
 }

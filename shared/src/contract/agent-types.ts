@@ -67,6 +67,12 @@ export const AgentTypeFile = z.strictObject({
   mode: z.string().max(64).optional(),
   argv: z.array(z.string().max(4096)).min(1).max(128).optional(),
   prompt: z.enum(["arg", "stdin"]).optional(),
+  /** Takes the file of an image as the next argument; without it, images are named in the prompt. */
+  image_flag: z
+    .string()
+    .max(64)
+    .regex(/^--?[A-Za-z0-9][A-Za-z0-9_-]*$/, "must be a flag such as --image")
+    .optional(),
   /** Where the result of a headless run stands in its output: all of it is text, or a field of the last JSON in it that has it. */
   result: z
     .string()

@@ -28,7 +28,8 @@ export function checkAgentType(file: AgentTypeFile): Result<AgentType> {
     );
   if (adapter !== "custom" && file.argv !== undefined)
     return err(maestroError("field_invalid", `\`argv\` belongs to the custom adapter; this type's is '${adapter}'.`, { field: "argv" }));
-  const foreign = adapter === "custom" ? undefined : (["prompt", "result"] as const).find((field) => file[field] !== undefined);
+  const foreign =
+    adapter === "custom" ? undefined : (["prompt", "image_flag", "result"] as const).find((field) => file[field] !== undefined);
   if (foreign !== undefined)
     return err(
       maestroError("field_invalid", `\`${foreign}\` belongs to the custom adapter; this type's is '${adapter}'.`, { field: foreign }),

@@ -39,6 +39,7 @@ export const TASK_REASONS = {
   disk_low: row("Too little free space on the host", true),
   policy_denied: row("Refused by the host's policy"),
   secret_missing: row("A secret it needs is not there"),
+  images_missing: row("Its images did not reach the host", true),
   internal: row("Internal error", true),
 } as const satisfies Record<string, ReasonRow>;
 

@@ -4,6 +4,7 @@ import { Repository } from "./repository.ts";
 import { EnvMap, Labels } from "./maps.ts";
 import { EnvName, Slug } from "./agent-types.ts";
 import { TASK_REASON_CODES, WAITING_CODES } from "./task-reasons.ts";
+import { IMAGE_TYPES } from "../image.ts";
 import {
   MAX_PROMPT_CHARS,
   MAX_TASK_RETRIES,
@@ -87,6 +88,19 @@ export type HostSelector = z.infer<typeof HostSelector>;
 
 export const OnLost = z.enum(["wait", "fail", "retry"]);
 
+/** Its base64, or a data URL: what it is, its first bytes say. See `image.ts`. */
+export const ImageInput = z.union([z.string(), z.strictObject({ name: z.string().min(1).max(255).optional(), data: z.string() })]);
+export type ImageInput = z.infer<typeof ImageInput>;
+
+export const TaskImage = z.object({
+  /** Safe as the name of a file, ending as its type does. */
+  name: z.string().max(80),
+  type: z.enum(IMAGE_TYPES),
+  bytes: z.int().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type TaskImage = z.infer<typeof TaskImage>;
+
 /** What agents may have done beneath a task: by the tasks that they submit, what those submit, and so on, all together. */
 export const Budget = z.strictObject({
   /** By what the agents' CLIs tell of their cost; of one that tells none only its task counts. */
@@ -101,6 +115,8 @@ export const TaskBody = z.strictObject({
   prompt: z.string().min(1).max(MAX_PROMPT_CHARS).optional(),
   /** argv; a step without an LLM. */
   command: z.array(z.string().max(16_384)).min(1).max(256).optional(),
+  /** Beside a prompt: files that its agent can read while it runs. */
+  images: z.array(ImageInput).optional(),
   /** Agents, by name, id prefix, or a type with one agent. */
   to: z.array(z.string().min(1).max(63)).max(50).optional(),
   /** Where a task without an agent may run. A `target:<name>` label of the task does the same as `host`. */
@@ -227,6 +243,8 @@ export const Task = z.object({
   /** In lists only its first 200 characters. */
   prompt: z.string().optional(),
   command: z.array(z.string()).optional(),
+  /** What they are, never their bytes. */
+  images: z.array(TaskImage).optional(),
   description: z.string().optional(),
   priority: z.int(),
   labels: Labels,

@@ -1,7 +1,7 @@
 /** Tasks and logs on the link. [TK] [LG] */
 import * as z from "zod";
 import { Repository } from "../contract/repository.ts";
-import { TaskReason, Usage, WorkspaceSpec } from "../contract/tasks.ts";
+import { TaskImage, TaskReason, Usage, WorkspaceSpec } from "../contract/tasks.ts";
 
 const Ref = z.string().min(1).max(63);
 const Fence = z.int().min(1);
@@ -31,6 +31,8 @@ export const AttemptSpec = z.object({
     .optional(),
   prompt: z.string().optional(),
   command: z.array(z.string()).optional(),
+  /** [TK6] Their bytes are fetched once it may start. */
+  images: z.array(TaskImage).optional(),
   workspace: WorkspaceSpec,
   cwd: z.string().max(4096).optional(),
   /** Cloned before it begins; `cwd` is below it then. */

@@ -26,6 +26,16 @@ export const promptToWrite = (nonce: string, file: string): string => `Write non
 export const promptToFail = (kind: FailKind): string => `This will fail:${kind}`;
 export const QUOTA_RESETS_S = 7_200;
 
+/** A prompt with `see:images` wants to know how many the model was shown. */
+const SEE = /see:(images)\b/;
+const IMAGE = /^(\/\S+\.(?:png|jpg|gif|webp))$/m;
+export const promptToSee = "Tell how many you see:images of";
+export const sees = (images: number): string => `I see ${images} image${images === 1 ? "" : "s"}.`;
+/** What a model says to `promptToSee`; undefined: it is another prompt. */
+export const seenBy = (prompt: string, images: number): string | undefined => (last(prompt, SEE) === undefined ? undefined : sees(images));
+/** An image that the prompt names by its path, for an agent with a tool that shows it. */
+export const imageNamed = (prompt: string): string | undefined => IMAGE.exec(prompt)?.[1];
+
 /** The last nonce of a prompt wins: agent CLIs put the conversation so far before it. */
 export function answerTo(prompt: string): string {
   const found = last(prompt, NONCE);

@@ -1,7 +1,7 @@
 /** Anthropic Messages, as Claude Code calls it. */
-import { pieces, tokens, wishOf } from "./answer.ts";
+import { imageNamed, pieces, seenBy, tokens, wishOf } from "./answer.ts";
 import { anthropicFailure } from "./failures.ts";
-import { endsWithTool, MessagesBody, toolNames, userText } from "./request.ts";
+import { endsWithTool, imageCount, MessagesBody, toolNames, userText } from "./request.ts";
 import type { Answer } from "./server.ts";
 
 type Block = { type: "text"; text: string } | { type: "tool_use"; id: string; name: string; input: Record<string, string> };
@@ -12,10 +12,17 @@ export function anthropicMessages(json: unknown, id: number): Answer {
   // Questions beside the work (a title, say) bring no tools: they are answered, not worked on.
   const wish = wishOf(prompt, endsWithTool(body.messages) || !toolNames(body.tools).includes("Write"));
   if (wish.kind === "fail") return anthropicFailure(wish.fail, prompt);
+  const seen = seenBy(prompt, imageCount(body.messages));
+  const image =
+    seen !== undefined && !endsWithTool(body.messages) && toolNames(body.tools).includes("Read") ? imageNamed(prompt) : undefined;
   const block: Block =
-    wish.kind === "say"
-      ? { type: "text", text: wish.text }
-      : { type: "tool_use", id: `toolu_stub_${id}`, name: "Write", input: { file_path: wish.file, content: wish.content } };
+    image !== undefined
+      ? { type: "tool_use", id: `toolu_stub_${id}`, name: "Read", input: { file_path: image } }
+      : wish.kind === "say" && seen !== undefined
+        ? { type: "text", text: seen }
+        : wish.kind === "say"
+          ? { type: "text", text: wish.text }
+          : { type: "tool_use", id: `toolu_stub_${id}`, name: "Write", input: { file_path: wish.file, content: wish.content } };
   const said = block.type === "text" ? block.text : JSON.stringify(block.input);
   const stop = block.type === "text" ? "end_turn" : "tool_use";
   const usage = { input_tokens: tokens(prompt), output_tokens: tokens(said), cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };

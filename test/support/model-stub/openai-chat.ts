@@ -1,7 +1,7 @@
 /** OpenAI chat completions, as opencode and other OpenAI-compatible clients call it. */
-import { pieces, tokens, wishOf } from "./answer.ts";
+import { pieces, seenBy, tokens, wishOf } from "./answer.ts";
 import { openaiFailure } from "./failures.ts";
-import { endsWithTool, MessagesBody, toolNames, userText } from "./request.ts";
+import { endsWithTool, imageCount, MessagesBody, toolNames, userText } from "./request.ts";
 import type { Answer } from "./server.ts";
 
 export function openaiChat(json: unknown, id: number): Answer {
@@ -9,7 +9,7 @@ export function openaiChat(json: unknown, id: number): Answer {
   const prompt = userText(body.messages);
   const wish = wishOf(prompt, endsWithTool(body.messages) || !toolNames(body.tools).includes("write"));
   if (wish.kind === "fail") return openaiFailure(wish.fail, prompt);
-  const text = wish.kind === "say" ? wish.text : "";
+  const text = wish.kind === "say" ? (seenBy(prompt, imageCount(body.messages)) ?? wish.text) : "";
   const call = wish.kind === "write" ? writeCall(id, wish.file, wish.content) : undefined;
   const said = call === undefined ? text : call.function.arguments;
   const usage = { prompt_tokens: tokens(prompt), completion_tokens: tokens(said), total_tokens: tokens(prompt) + tokens(said) };

@@ -1,7 +1,7 @@
 /** OpenAI Responses, as Codex calls it. */
-import { pieces, tokens, wishOf } from "./answer.ts";
+import { pieces, seenBy, tokens, wishOf } from "./answer.ts";
 import { openaiFailure } from "./failures.ts";
-import { endsWithTool, ResponsesBody, toolNames, userText } from "./request.ts";
+import { endsWithTool, imageCount, ResponsesBody, toolNames, userText } from "./request.ts";
 import type { Answer } from "./server.ts";
 
 export function openaiResponses(json: unknown, id: number): Answer {
@@ -12,7 +12,7 @@ export function openaiResponses(json: unknown, id: number): Answer {
   const wish = wishOf(prompt, tool === undefined || (typeof body.input !== "string" && endsWithTool(body.input)));
   if (wish.kind === "fail") return openaiFailure(wish.fail, prompt);
   const itemId = `msg_stub_${id}`;
-  const text = wish.kind === "say" ? wish.text : "";
+  const text = wish.kind === "say" ? (seenBy(prompt, imageCount(body.input)) ?? wish.text) : "";
   const base = { id: `resp_stub_${id}`, object: "response", created_at: 1_760_000_000, model: body.model };
   const call = wish.kind === "write" && tool !== undefined ? writeCall(id, tool, wish.file, wish.content) : undefined;
   const said = call === undefined ? text : call.arguments;

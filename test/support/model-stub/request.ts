@@ -45,6 +45,10 @@ export function endsWithTool(messages: readonly Message[]): boolean {
   return Array.isArray(last.content) && last.content.some((part) => part.type === "tool_result");
 }
 
+/** Parts that show the model an image, in the words of any of the three; what stands in a text is escaped there. */
+export const imageCount = (messages: unknown): number =>
+  [...JSON.stringify(messages).matchAll(/"type":"(?:image|input_image|image_url)"/g)].length;
+
 /** All that users said, in order; the last nonce in it is the newest. */
 export const userText = (messages: readonly z.infer<typeof Message>[]): string =>
   messages

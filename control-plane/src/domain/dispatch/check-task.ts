@@ -36,7 +36,7 @@ function nulIn(value: unknown, field: string): MaestroError | undefined {
   );
 }
 
-function kindProblem({ prompt, command, resumeSession, model, mode, permissions }: TaskBody): MaestroError | undefined {
+function kindProblem({ prompt, command, images, resumeSession, model, mode, permissions }: TaskBody): MaestroError | undefined {
   if (prompt === undefined && command === undefined)
     return maestroError("field_missing", "Neither prompt nor command is given.", { field: "prompt", hint: "Give exactly one of them." });
   if (prompt !== undefined && command !== undefined)
@@ -47,7 +47,7 @@ function kindProblem({ prompt, command, resumeSession, model, mode, permissions 
       : undefined;
   if (command?.[0]?.trim() === "")
     return maestroError("field_invalid", "The command names no program.", { field: "command[0]", hint: "Give the program first." });
-  const [field] = Object.entries({ model, mode, permissions, resumeSession }).flatMap(([name, value]) =>
+  const [field] = Object.entries({ images, model, mode, permissions, resumeSession }).flatMap(([name, value]) =>
     value === undefined ? [] : [name],
   );
   return field === undefined

@@ -25,6 +25,7 @@ export function attemptSpec({ task, target, attempt, spec: { body, agents }, pro
     ...(agent === undefined ? {} : { agent }),
     ...(prompt === null ? {} : { prompt }),
     ...(body.command === undefined ? {} : { command: body.command }),
+    ...(body.images === undefined ? {} : { images: body.images }),
     // An agent was given its directory when it was assigned: what it is asked to do is there.
     // A repository is cloned for this task alone.
     workspace:

@@ -2,7 +2,7 @@
  * Who asks what of whom when work is done: the Worker's routes and the HostRelays ask the Scheduler, the Scheduler asks
  * the HostRelay of a host, the HostRelay fills the AttemptLogs. All of it travels as JSON between objects, refusals as values.
  */
-import type { Dependency, HostSelector, Queue, Task, TaskBody, TaskDetail, CleanupResult } from "@maestro/shared/contract/tasks";
+import type { Dependency, HostSelector, Queue, Task, TaskBody, TaskDetail, TaskImage, CleanupResult } from "@maestro/shared/contract/tasks";
 import type { Secret, StateEntry } from "@maestro/shared/contract/state";
 import type { MaestroError } from "@maestro/shared/errors";
 import type { AttemptReport } from "@maestro/shared/protocol/tasks";
@@ -38,8 +38,11 @@ export type NewTarget =
   | { kind: "host"; selector: HostSelector };
 
 export interface NewTask {
-  /** Without `credentials`: those come as `sealed`. */
-  body: Omit<TaskBody, "credentials" | "to" | "on" | "dependsOn"> & { dependsOn: z.infer<typeof Dependency>[] };
+  /** Without `credentials`: those come as `sealed`. What images there are; their bytes come beside it. */
+  body: Omit<TaskBody, "credentials" | "to" | "on" | "dependsOn" | "images"> & {
+    dependsOn: z.infer<typeof Dependency>[];
+    images?: TaskImage[] | undefined;
+  };
   /** Its id was made for this very request: nobody has it, and it needs no looking for. */
   isNew?: boolean | undefined;
   /** Ciphertext by name, for the Worker's key [TK5]. */
@@ -96,8 +99,8 @@ export interface AttemptOwner {
 
 export interface SchedulerCalls {
   // routes; `ref` is an id or a unique prefix of one. What is out of reach is not found.
-  /** A NewTask as JSON, answered by the Task as JSON: both are large, and only passed on. `record` is kept with it, and is in the audit log soon. */
-  submit(task: string, record: AuditEntry): Promise<Result<string>>;
+  /** A NewTask as JSON, answered by the Task as JSON: both are large, and only passed on. `record` is kept with it, and is in the audit log soon. `images`: in the order of the body's. */
+  submit(task: string, record: AuditEntry, images?: readonly Uint8Array[]): Promise<Result<string>>;
   task(ref: string, reach: Reach): Promise<Result<TaskDetail>>;
   tasks(query: TaskQuery): Promise<{ items: Task[]; next?: string | undefined }>;
   /** `graceMs` of what runs, between two signals; default STOP_GRACE_MS. */
@@ -118,6 +121,9 @@ export interface SchedulerCalls {
 
   /** What a host was given and has not ended, as far as is known: how many, and some of them. Nothing: it is given nothing for a moment. */
   holdHost(host: string): Promise<{ count: number; first: { task: string; attempt: string }[] }>;
+
+  /** [TK6] A stretch of an image from this offset on; undefined unless the attempt runs on this host under this fence, and it is there. */
+  imageOf(host: string, attempt: string, fence: number, index: number, from: number): Promise<Uint8Array | undefined>;
 
   // relays
   /** [TK5] As with its start, by name, ciphertext; undefined unless the attempt runs on this host under this fence. */

@@ -124,6 +124,8 @@ export interface TaskCore {
   hosts?: string | undefined;
   parent?: { task: string; attempt: string } | undefined;
   depth: number;
+  /** So many go with its prompt. Absent: none. */
+  images?: number | undefined;
   /** Keys of the tasks above it, from the first one down. Absent: there is none. */
   above?: string[] | undefined;
   budget?: Budget | undefined;

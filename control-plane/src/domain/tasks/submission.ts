@@ -49,6 +49,7 @@ export function newCore({ body, targets, by, reach }: NewTask, { key, changes, d
     hosts: reach?.hosts,
     parent: by.parent === undefined ? undefined : { task: by.parent.task, attempt: by.parent.attempt },
     depth,
+    ...(body.images === undefined ? {} : { images: body.images.length }),
     ...(above.length === 0 ? {} : { above }),
     ...(body.budget === undefined ? {} : { budget: body.budget }),
     fence: 0,

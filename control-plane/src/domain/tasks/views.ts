@@ -39,6 +39,7 @@ export function taskView(whole: WholeTask, scene: Scene, statusOf: (key: string)
     ...given("waiting", waiting),
     ...(prompt === null ? {} : { prompt }),
     ...given("command", body.command),
+    ...given("images", body.images),
     ...given("description", body.description),
     priority: core.priority,
     labels: body.labels ?? {},

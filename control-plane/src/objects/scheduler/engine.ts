@@ -15,6 +15,7 @@ import { lastChange } from "../../domain/tasks/telling.ts";
 import type { Scene } from "../../domain/tasks/waiting.ts";
 import { errorText } from "../../log-text.ts";
 import { inAMoment } from "../moment.ts";
+import type { ImageStore } from "./image-store.ts";
 import { Orders } from "./orders.ts";
 import type { SecretStore } from "./secret-store.ts";
 import type { StateStore } from "./state-store.ts";
@@ -41,6 +42,7 @@ export interface EnginePort {
   rows: TaskRows;
   state: Pick<StateStore, "put">;
   secrets: Pick<SecretStore, "ciphertext">;
+  images: Pick<ImageStore, "put" | "delete" | "read">;
   waiters: TaskWaiters;
   nowMs(): number;
   rearm(): void;
@@ -127,6 +129,13 @@ export class Engine {
     if (place?.target.phase.at !== "started" || place.target.phase.attempt.host.id !== host) return undefined;
     const sealed = this.#orders.sealedFor(place.task, place.target.phase.committedMs);
     return sealed === undefined ? undefined : { task: place.task.id, sealed };
+  }
+
+  /** [TK6] Of an attempt that runs there. */
+  imageOf(host: string, attempt: string, fence: number, index: number, from: number): Uint8Array | undefined {
+    const place = this.board.holds(attempt, fence);
+    if (place?.target.phase.at !== "started" || place.target.phase.attempt.host.id !== host) return undefined;
+    return this.#port.images.read(place.task.key, index, from);
   }
 
   /** What it changes is one transaction. Where that fails memory is ahead of the rows, so the object begins anew from these. */
@@ -270,21 +279,25 @@ export class Engine {
   }
 
   #writeTasks(changed: readonly TaskCore[], over: readonly TaskCore[]): void {
-    const { rows, state, nowMs } = this.#port;
+    const { rows, state, images, nowMs } = this.#port;
     for (const task of changed) {
       this.#soft.delete(task);
       this.#keepResults(task);
       const work = this.#new.get(task);
       if (work === undefined) rows.save(task);
       else {
+        const { images: brought, ...kept } = work;
         rows.insert(task, work);
-        this.#fresh.set(task.key, work);
+        if (brought !== undefined && brought.length > 0) images.put(task.key, brought);
+        this.#fresh.set(task.key, kept);
       }
     }
     this.#new.clear();
     for (const task of over) {
       const [only, ...others] = task.targets;
       const result = others.length === 0 && overall(task.targets) === "completed" ? only?.past.at(-1)?.result : undefined;
+      // Of any other end it may be asked for once more.
+      if (task.images !== undefined && overall(task.targets) === "completed") images.delete(task.key);
       // A state that is full is the users' own; the result is with the task as well.
       if (result !== undefined) state.put({ key: resultKey(task.id), value: result, ttlS: STATE_TTL_S, by: "task" }, nowMs());
       this.#after.push(() => {
@@ -350,5 +363,5 @@ export class Engine {
 }
 
 /** Written by a single statement, it needs no transaction around that. */
-const isOneRow = ({ id, key, targets }: TaskCore): boolean =>
-  id === key && targets.every(({ past }, _i, { length }) => length === 1 || past.length === 0);
+const isOneRow = ({ id, key, images, targets }: TaskCore): boolean =>
+  id === key && images === undefined && targets.every(({ past }, _i, { length }) => length === 1 || past.length === 0);

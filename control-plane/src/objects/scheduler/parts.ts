@@ -1,6 +1,7 @@
 /** What a Scheduler is made of. */
 import { AlarmClock } from "../host-relay/alarm-clock.ts";
 import { Engine } from "./engine.ts";
+import { ImageStore } from "./image-store.ts";
 import { Lists } from "./lists.ts";
 import { Retention } from "./retention.ts";
 import { migrateScheduler } from "./schema.ts";
@@ -41,6 +42,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number,
   });
   const state = new StateStore(sql, (change) => followers.tell(change));
   const secrets = new SecretStore(sql);
+  const images = new ImageStore(sql);
   const waiters = new TaskWaiters(ctx);
   // While the parts are put together nothing is due; the first alarm is set when they are.
   let ready = false;
@@ -54,6 +56,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number,
     rows,
     state,
     secrets,
+    images,
     waiters,
     nowMs,
     rearm,
@@ -63,7 +66,13 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number,
   const finder = new TaskFinder(engine, rows);
   const lists = new Lists(engine, rows, finder);
   const retention = new Retention({
-    rows,
+    rows: {
+      oldest: (limit, after) => rows.oldest(limit, after),
+      delete(task) {
+        rows.delete(task);
+        if (task.images !== undefined) images.delete(task.key);
+      },
+    },
     nowMs,
     needed: (key) => engine.board.isWaitedFor(key),
     eraseLog: (attempt) => env.ATTEMPT_LOG.getByName(`${engine.fleet}/${attempt}`).erase(),
@@ -72,7 +81,7 @@ export function assemble(ctx: DurableObjectState, env: Env, nowMs: () => number,
   engine.restore();
   ready = true;
   rearm();
-  const submitting: SubmitPort = { engine, rows, finder, nowMs, maxOpen, view: (core, work) => lists.view(core, work) };
+  const submitting: SubmitPort = { engine, rows, finder, images, nowMs, maxOpen, view: (core, work) => lists.view(core, work) };
   return { engine, rows, finder, lists, waiters, retention, state, followers, secrets, alarm, submitting, rearm };
 }
 

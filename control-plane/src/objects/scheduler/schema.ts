@@ -15,6 +15,11 @@ const STEPS: readonly (readonly string[])[] = [
     "CREATE TABLE hosts (id TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
   ],
+  [
+    "CREATE TABLE image_sets (task TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID",
+    // Each row a piece of one image.
+    "CREATE TABLE images (task TEXT NOT NULL, n INTEGER NOT NULL, piece INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (task, n, piece)) WITHOUT ROWID",
+  ],
 ];
 
 /** `user_version` is refused in a Durable Object, so the version is a row. */

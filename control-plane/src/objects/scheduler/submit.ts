@@ -12,6 +12,7 @@ import type { TaskCore } from "../../domain/tasks/model.ts";
 import { overall } from "../../domain/tasks/status.ts";
 import { childAllowed, namesAllowed, newCore, specOf } from "../../domain/tasks/submission.ts";
 import { SHARED_CHARS, type Engine } from "./engine.ts";
+import type { ImageStore } from "./image-store.ts";
 import type { TaskFinder } from "./task-finder.ts";
 import type { TaskRows, Work } from "./task-rows.ts";
 
@@ -19,6 +20,7 @@ export interface SubmitPort {
   engine: Engine;
   rows: TaskRows;
   finder: TaskFinder;
+  images: Pick<ImageStore, "has" | "hasRoom">;
   nowMs(): number;
   /** Of one fleet. */
   maxOpen(): number;
@@ -34,13 +36,14 @@ export interface Submitted {
   isNew: boolean;
 }
 
-export function submit(task: NewTask, record: AuditEntry, port: SubmitPort): Result<Submitted> {
+/** @param images bytes, in the order of the body's. */
+export function submit(task: NewTask, record: AuditEntry, images: readonly Uint8Array[], port: SubmitPort): Result<Submitted> {
   const { engine, rows, finder } = port;
   const fresh = task.isNew === true ? task.body.id : freshId(task.body.id, rows);
   // Nobody chooses an id that was made: it is the same request once more.
   const made = fresh === undefined && task.body.id !== undefined && isId("task", task.body.id) ? finder.exact(task.body.id) : undefined;
   if (made !== undefined) return ok({ task: port.view(made), isNew: false });
-  const full = fullProblem(port);
+  const full = fullProblem(port) ?? imagesProblem(images, port);
   if (full !== undefined) return err(full);
   const place = placeOf(task, engine, rows);
   if (!place.ok) return place;
@@ -64,7 +67,7 @@ export function submit(task: NewTask, record: AuditEntry, port: SubmitPort): Res
     return err(
       maestroError("task_exists", `There is a task '${task.body.id}' already.`, { field: "id", hint: "Choose another id, or none." }),
     );
-  const work: Work = { spec: specOf(task, { ...record, atMs: nowMs }), prompt: task.body.prompt ?? null, sealed: task.sealed };
+  const work: Work = { spec: specOf(task, { ...record, atMs: nowMs }), prompt: task.body.prompt ?? null, sealed: task.sealed, images };
   const taken = engine.decide((board) => {
     const core = newCore(task, { key, changes: engine.nextChange(), dependsOn: dependsOn.value, ...place.value }, nowMs);
     engine.take(core, work);
@@ -76,11 +79,11 @@ export function submit(task: NewTask, record: AuditEntry, port: SubmitPort): Res
 
 /** What did not succeed of it runs again. */
 export function retry(ref: string, reach: Reach, by: Actor, port: SubmitPort): Result<Task> {
-  const { engine, rows, finder } = port;
+  const { engine, finder } = port;
   const found = finder.find(ref, reach);
   if (!found.ok) return found;
   const core = found.value;
-  const refusal = mayRetry(core, rows) ?? fullProblem(port);
+  const refusal = mayRetry(core, port) ?? fullProblem(port);
   if (refusal !== undefined) return err(refusal);
   return ok(
     port.view(
@@ -117,7 +120,15 @@ function fullProblem({ engine, maxOpen }: SubmitPort): MaestroError | undefined 
     : maestroError("queue_full", `${size} tasks are open already.`, { hint: "Cancel some, or try again when some have ended." });
 }
 
-function mayRetry(core: TaskCore, rows: TaskRows) {
+function imagesProblem(images: readonly Uint8Array[], port: SubmitPort): MaestroError | undefined {
+  if (images.length === 0 || port.images.hasRoom(images.reduce((sum, { byteLength }) => sum + byteLength, 0))) return undefined;
+  return maestroError("queue_full", "The images of tasks that have not ended take all the room there is for images.", {
+    field: "images",
+    hint: "Cancel some of those tasks, or try again when some have ended.",
+  });
+}
+
+function mayRetry(core: TaskCore, { rows, images }: SubmitPort) {
   if (core.finishedMs === undefined)
     return maestroError("task_not_final", `Task '${core.id}' has not ended.`, { hint: `Stop it first: maestro task cancel ${core.id}` });
   if (overall(core.targets) === "completed")
@@ -128,6 +139,10 @@ function mayRetry(core: TaskCore, rows: TaskRows) {
   if (ready.is === "failed")
     return maestroError("dependency_failed", `Task '${ready.by.task}', which it waits for, is ${ready.by.status}.`, {
       hint: "Dispatch it again, to wait for another one.",
+    });
+  if (core.images !== undefined && !images.has(core.key))
+    return maestroError("image_gone", `The images of task '${core.id}' were removed to make room for others.`, {
+      hint: "Dispatch it again with them.",
     });
   // [TK5] They were deleted when it ended.
   const gone = rows.whole(core.key)?.spec.sealedNames ?? [];

@@ -11,6 +11,8 @@ export interface Work {
   prompt: string | null;
   /** Ciphertext by name, while it is open. */
   sealed: Record<string, string>;
+  /** Of a task that is taken in: bytes, which are not kept in its row. */
+  images?: readonly Uint8Array[] | undefined;
 }
 
 type CoreRow = { key: string; core: string };

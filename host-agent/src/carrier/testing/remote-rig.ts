@@ -14,6 +14,7 @@ import { generateSealingKey } from "../../daemon/identity.ts";
 import { silentLog } from "../../daemon/log.ts";
 import { openPolicy, type Policy } from "../../daemon/policy.ts";
 import type { RunningTasks } from "../../tasks/linked-tasks.ts";
+import { noImages } from "../../tasks/testing/images.ts";
 import { seal } from "../../tasks/testing/sealed.ts";
 import { Hand, type RemoteFacts } from "../hand.ts";
 import { IsolatedEngine } from "../isolated-engine.ts";
@@ -118,6 +119,7 @@ export class RemoteRig {
         program: () => undefined,
       }),
       sealing: this.sealing,
+      images: noImages,
       maxConcurrent: 8,
       minFreeBytes: 0,
       logLimitBytes: 1024 ** 3,
@@ -129,6 +131,11 @@ export class RemoteRig {
       ...this.#options.deps,
     });
     this.#running = this.tasks.run(signal);
+  }
+
+  /** What is kept here of them. */
+  get attempts(): string {
+    return path.join(this.#dir, "attempts");
   }
 
   async stop(): Promise<void> {

@@ -18,6 +18,7 @@ const seconds = (about: string, example: number) => flag.integer(about, { min: 1
 
 export const bodyFlags = {
   "prompt-file": flag.text("a file that holds the prompt, - for standard input", "file"),
+  image: flag.each("an image that goes with the prompt: PNG, JPEG, GIF or WebP", "file", (text) => ok(text)),
   exec: flag.toggle("run the command after -- instead of asking an agent"),
   to: flag.list("agents by name, beginning of an id, or type: a,b; default: the only one", "a,b"),
   host: flag.text("where: a host by name or id", "host"),
@@ -59,6 +60,7 @@ export interface BodyInput {
   flags: BodyFlags;
   prompt: string | undefined;
   argv: readonly string[];
+  images: Body["images"];
   env: Io["env"];
   /** Absolute on its host. */
   workspace: string | undefined;
@@ -66,7 +68,7 @@ export interface BodyInput {
   repository: Body["repository"];
 }
 
-export function taskBody({ flags, prompt, argv, env, workspace, worktree, repository }: BodyInput): Body {
+export function taskBody({ flags, prompt, argv, images, env, workspace, worktree, repository }: BodyInput): Body {
   const to = flags.to
     .flatMap((text) => text.split(","))
     .map((name) => name.trim())
@@ -76,6 +78,7 @@ export function taskBody({ flags, prompt, argv, env, workspace, worktree, reposi
   const [limit] = flags.group.slice(-1);
   return {
     ...(prompt === undefined ? { command: [...argv] } : { prompt }),
+    ...given("images", images),
     ...(to.length === 0 ? {} : { to }),
     ...on(flags, prompt === undefined && to.length === 0),
     ...milliseconds("timeoutMs", flags.timeout),

@@ -18,6 +18,7 @@ import { thisHost } from "../this-host.ts";
 import { repositoryFor } from "./local-checkout.ts";
 import { awaitTask, patienceOf, progressFor, wentAway } from "./task-await.ts";
 import { bodyFlags, taskBody, workOf, type BodyFlags } from "./task-body.ts";
+import { imagesIn } from "./task-images.ts";
 import { passedThrough, taskFailure } from "./task-outcome.ts";
 import { submitTask } from "./task-submit.ts";
 import { targetName, usageText, whyText } from "./task-view.ts";
@@ -36,6 +37,7 @@ export const taskDispatch = defineCommand({
     ["sync", "async"],
     ["new-workspace", "to-workspace", "worktree"],
     ["repo", "worktree"],
+    ["image", "exec"],
   ],
   passthrough: true,
   examples: [
@@ -50,11 +52,12 @@ export const taskDispatch = defineCommand({
         field: "branch",
         hint: "Give --worktree <repo> or --repo <url> as well.",
       });
+    const images = imagesIn(flags.image, io.cwd);
     const client = api();
     const workspace = await onHost(context, client, flags, "to-workspace");
     const worktree = await onHost(context, client, flags, "worktree");
     const repository = await repositoryFor(context, flags.repo, flags.branch, (here) => runsHere(client, flags, here));
-    const body = taskBody({ flags, ...work, env: io.env, workspace, worktree, repository });
+    const body = taskBody({ flags, ...work, images, env: io.env, workspace, worktree, repository });
     const task = await submitTask(context, client, body);
     if (!flags.sync) {
       out.one(task, () => task.id, task.id);

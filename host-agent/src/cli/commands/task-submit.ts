@@ -12,17 +12,21 @@ import { ServerRefusal } from "../render/failure.ts";
 import { patienceOf } from "./task-await.ts";
 import type { Body } from "./task-body.ts";
 
+/** As many as may go with a task, over a slow line. */
+const IMAGES_MS = 180_000;
+
 export async function submitTask(context: Context, client: ApiClient, body: Body): Promise<Task> {
   const idempotencyKey = randomBytes(16).toString("base64url");
+  const timeoutMs = body.images === undefined ? undefined : context.timeoutMs + IMAGES_MS;
   try {
-    return await client.call("taskCreate", { body, idempotencyKey });
+    return await client.call("taskCreate", { body, idempotencyKey, timeoutMs });
   } catch (error) {
     if (!mayHaveArrived(error)) throw error;
   }
   using interruption = new Interruption();
   const patience = { ...patienceOf(context, interruption), met: true, away: (why: string) => context.out.note(`${why} Asking again.`) };
   try {
-    return await patiently(patience, () => client.call("taskCreate", { body, idempotencyKey, signal: interruption.signal }));
+    return await patiently(patience, () => client.call("taskCreate", { body, idempotencyKey, timeoutMs, signal: interruption.signal }));
   } catch (error) {
     if (interruption.happened) throw new Interrupted("before it was known whether the task is there", "See: maestro task list");
     throw error;

@@ -47,6 +47,7 @@ export function taskText(out: Output, task: Task & { attempts?: Attempt[] }, now
     ["id", task.id],
     ["status", task.status],
     ["task", titleOf(task)],
+    ["images", task.images?.map(({ name, bytes }) => `${name} (${count(bytes)} bytes)`).join(", ")],
     ["to", targetsText(task)],
     ...whyFields(only === undefined ? task : mergedWhy(task, only)),
     ["exit code", task.exitCode === undefined ? undefined : String(task.exitCode)],

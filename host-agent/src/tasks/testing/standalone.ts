@@ -11,6 +11,7 @@ import { readBootId } from "../../daemon/process-identity.ts";
 import { baseEnv } from "../../holder/launch.ts";
 import { createHostTasks, type HostTasksDeps } from "../host-tasks.ts";
 import type { RunningTasks } from "../linked-tasks.ts";
+import { noImages } from "./images.ts";
 
 export interface Standalone {
   tasks: RunningTasks;
@@ -54,6 +55,7 @@ export function standaloneTasks(
       ownEnv,
     },
     sealing: () => sealing,
+    images: noImages,
     isolation: { host: "hst_standalone", base: path.join(dir, "kept") },
     typeDirs: [],
     signal: abort.signal,
