@@ -15,6 +15,7 @@ afterEach(() => {
 let server: FakeServer;
 let home: string;
 let hosts: readonly object[];
+let theirs: object;
 let add: (body: { name: string; address: string }) => Answer;
 const added = ({ name, address }: { name: string; address: string }): Answer =>
   json({ ...fakeHost(name, 5), transport: "ssh", address, via: { id: "hst_1", name: "laptop" } }, 201);
@@ -34,6 +35,7 @@ beforeAll(async () => {
     }),
   );
   server = await FakeServer.open(({ method, path: place, body }) => {
+    if (place === `/api/v1/hosts/${fakeHost("laptop", 1).id}/ssh-config`) return json(theirs);
     if (place !== "/api/v1/hosts") return undefined;
     return method === "POST" ? add(JSON.parse(body)) : list(...hosts);
   });
@@ -84,6 +86,25 @@ describe("host import", () => {
       { name: "inner", address: "inner", sshConfig: true, via: "laptop" },
     ]);
     expect(run.code).toBe(0);
+  });
+
+  test("[SSH8] takes what the linked host's own ssh_config names, as such, wherever that is", async () => {
+    const told = { path: "/home/me/.ssh/config", exists: true, truncated: true };
+    theirs = {
+      ...told,
+      entries: [
+        { host: "Gpu", hostName: "10.0.0.5", user: "me", proxyJump: "b" },
+        { host: "me@x", problem: "No address." },
+      ],
+    };
+    const run = await cli(["--via-config", "--via", "laptop"]);
+    expect(sent()).toEqual([{ name: "gpu", address: "Gpu", sshConfig: true, via: "laptop" }]);
+    expect(run.stdout).toMatch(/^me@x +me@x +skipped +No address\.$/m);
+    expect(run.stderr).toContain("names more hosts than the 2");
+    theirs = { ...told, exists: false, truncated: false, entries: [] };
+    expect((await cli(["--via-config"])).stderr).toContain("There is no /home/me/.ssh/config on that host.");
+    hosts = [fakeHost("laptop", 1), fakeHost("other", 2)];
+    expect(problemOf(await cli(["--via-config", "--json"]))).toMatchObject({ code: "usage", field: "via" });
   });
 
   test("[DISP2] takes a hosts file; what is wrong with one entry, or there already, keeps no other out", async () => {

@@ -46,20 +46,24 @@ export const hostImport = defineCommand({
       `take those of this file of remote dispatch; default: ${VARIABLE}, ~/.config/aidevops/remote-hosts.json`,
       "file",
     ),
+    "via-config": flag.toggle("take the Hosts of the linked host's own ~/.ssh/config, whichever machine that is"),
     via: flag.text("the linked host that reaches them; default: the only one", "host"),
   },
   params: {},
-  examples: ["maestro host import --ssh-config", "maestro host import --hosts-file ./remote-hosts.json --via laptop"],
+  conflicts: [["ssh-config", "via-config"]],
+  examples: ["maestro host import --via-config --via laptop", "maestro host import --hosts-file ./remote-hosts.json"],
   async run(context, { flags }) {
     const { api, out, io } = context;
     const client = api();
     const sshConfig = flags["ssh-config"];
     const hostsFile = flags["hosts-file"];
-    const both = sshConfig === undefined && hostsFile === undefined;
+    const theirs = flags["via-config"];
+    const both = sshConfig === undefined && hostsFile === undefined && !theirs;
     const via = await carrier(client, flags.via);
     const local = localUser(io.env);
     const candidates = [
       ...(both || sshConfig !== undefined ? await sshHosts(sshConfig ?? "", local, isHere(context, via)) : []),
+      ...(theirs ? await carrierHosts(context, client, via) : []),
       ...(both || hostsFile !== undefined ? hostsOf(hostsFile ?? "", local.home, io.env[VARIABLE]) : []),
     ].map((candidate) => ({ ...candidate, body: unwrap(withDispatchOptions(candidate.body, io.env[OPTIONS_VARIABLE])) }));
     const rows: Imported[] = [];
@@ -88,6 +92,25 @@ async function sshHosts(file: string, local: LocalUser, isCarrierHere: boolean):
   if (file !== "" && !existsSync(chosen)) throw noFile(file, "ssh-config");
   const listed = unwrap(await listHosts(chosen, local));
   return listed.map((entry) => sshConfigCandidate(entry, isCarrierHere && chosen === standing));
+}
+
+/** They are taken as such: it is the linked host that reads them. */
+async function carrierHosts({ out }: Context, client: ApiClient, via: string | undefined): Promise<Candidate[]> {
+  if (via === undefined)
+    throw fail("usage", "Say whose ~/.ssh/config it is: there is not exactly one linked host.", {
+      field: "via",
+      hint: "maestro host import --via-config --via <host>",
+    });
+  const { path: file, exists, entries, truncated } = await client.call("hostSshConfig", { params: { id: via } });
+  if (!exists) out.note(`There is no ${file} on that host.`);
+  if (truncated)
+    out.note(
+      `${file} names more hosts than the ${entries.length} that were told. Each of the others: maestro host add <name> <Host> --ssh-config`,
+    );
+  return entries.map((entry) => ({
+    ...sshConfigCandidate(entry, true),
+    ...(entry.problem === undefined ? {} : { skip: entry.problem }),
+  }));
 }
 
 function hostsOf(file: string, home: string, variable: string | undefined): Candidate[] {
