@@ -17,7 +17,11 @@ const MANY = 6;
 export function ConfigEntries({ config: { exists, entries, truncated }, on, onPick }: ConfigEntriesProps) {
   const [typed, setTyped] = useState("");
   const panel = useRef<HTMLDivElement>(null);
-  useEffect(() => panel.current?.querySelector<HTMLElement>("input, button:enabled")?.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    // Where fingers point, a keyboard on the screen would hide the list.
+    if (matchMedia("(pointer: fine)").matches)
+      panel.current?.querySelector<HTMLElement>("input, button:enabled")?.focus({ preventScroll: true });
+  }, []);
   if (!exists)
     return (
       <p className="config-none">
