@@ -1,5 +1,6 @@
 /** Checks of remote hosts, against a real sshd whose home is the test's. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -110,6 +111,23 @@ describe.skipIf(sshdPath() === undefined)("a check of a remote host", () => {
     expect(await step("auto")).toMatchObject({ state: "ok", detail: "docker 27.1, 1 running" });
     program("docker", 'case "$1" in version) echo 27.1;; esac');
     expect(await step("auto")).toMatchObject({ state: "warning", detail: expect.stringContaining("on the machine itself") });
+  });
+
+  test("shows nothing there that is no ssh-agent, whatever socket the record names", async () => {
+    await using sshd = await start();
+    const path = join(home, "engine");
+    const asked: Socket[] = [];
+    // Like an engine's: it answers what it does not understand, and knows nothing of agents.
+    const engine = createServer((socket) => {
+      asked.push(socket);
+      socket.on("error", () => {});
+      socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    await new Promise<void>((resolve) => engine.listen(path, resolve));
+    const { step } = await check(sshd.target({ forwardAgent: true, agent: { kind: "socket", path } }), { forwardAgent: true });
+    expect(step("agent-forwarding")).toMatchObject({ state: "warning", detail: expect.stringContaining("no ssh-agent") });
+    for (const socket of asked) socket.destroy();
+    await new Promise((resolve) => engine.close(resolve));
   });
 
   describe("of agent forwarding", () => {

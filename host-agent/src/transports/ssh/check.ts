@@ -1,12 +1,13 @@
 /** Looks at a remote host over one connection of its own, and tells what of it can be used: CHECKS, in order. */
 import type { CheckStep, HostCheck } from "@maestro/shared/contract/remote-hosts";
 import type { SshTarget } from "../ssh-target.ts";
-import { agentSocketOf } from "./agent.ts";
+import { agentKeys, agentSocketOf } from "./agent.ts";
 import { CheckRun, type LookRequest } from "./check-run.ts";
 import type { Expected } from "./check-steps.ts";
 import { dial } from "./dial.ts";
 import type { DialEvent, DialOptions } from "./dial-options.ts";
 import { placeOf, type SeenHostKey } from "./host-key.ts";
+import { loadSsh2 } from "./library.ts";
 import { startScript } from "./start.ts";
 
 export interface CheckRequest extends Omit<DialOptions, "observe">, LookRequest {
@@ -16,7 +17,7 @@ export interface CheckRequest extends Omit<DialOptions, "observe">, LookRequest 
 
 /** Never fails: what goes wrong is a step of it. */
 export async function checkHost(target: SshTarget, request: CheckRequest): Promise<HostCheck> {
-  const { clock, signal, forwardAgent } = request;
+  const { clock, signal } = request;
   const run = new CheckRun(request);
   let hostKey: SeenHostKey | undefined;
   const observe = (event: DialEvent) => {
@@ -24,18 +25,19 @@ export async function checkHost(target: SshTarget, request: CheckRequest): Promi
     // A key that is refused is told by the error.
     if (event.type !== "host-key" || event.key.state === "known") run.add({ ...stepOf(event, target), state: "ok" });
   };
-  const dialled = await dial(target, { ...request, observe });
+  const forwarded = await forwardingOf(target, request);
+  const dialled = await dial({ ...target, forwardAgent: forwarded === "asked" }, { ...request, observe });
   if (!dialled.ok) {
     run.fail(dialled.error);
     return run.finish([], hostKey);
   }
   await using connection = dialled.value;
-  const { agents, hostname } = await run.look(placeOf(target), forwardingOf(target, request), (script, sinks) =>
+  const { agents, hostname } = await run.look(placeOf(target), forwarded, (script, sinks) =>
     startScript(connection, {
       script,
       args: [],
       stdin: new Uint8Array(),
-      forwardAgent: forwardAgent ? "tried" : "no",
+      forwardAgent: forwarded === "asked" ? "tried" : "no",
       clock,
       signal,
       ...sinks,
@@ -57,8 +59,11 @@ function stepOf(event: DialEvent, target: SshTarget): Pick<CheckStep, "name" | "
   }
 }
 
-function forwardingOf(target: SshTarget, { forwardAgent, env }: CheckRequest): Expected["forwarded"] {
+/** The record names the socket: whatever else listens there is no agent, and is shown to nobody. */
+async function forwardingOf(target: SshTarget, { forwardAgent, env, clock, signal }: CheckRequest): Promise<Expected["forwarded"]> {
   if (!target.forwardAgent) return "not asked";
   if (!forwardAgent) return "not allowed";
-  return agentSocketOf(target.agent, env) === undefined ? "no agent here" : "asked";
+  const socket = agentSocketOf(target.agent, env);
+  const keys = socket === undefined ? undefined : await agentKeys(await loadSsh2(), socket, { clock, signal });
+  return keys === undefined || keys.problem !== undefined ? "no agent here" : "asked";
 }
