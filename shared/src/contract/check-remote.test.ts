@@ -179,6 +179,17 @@ test("names of variables begin with a letter or '_'", () => {
   expect(record({ env: { VALID_VAR: "1", _ALSO_VALID: "" } }).env).toEqual({ VALID_VAR: "1", _ALSO_VALID: "" });
 });
 
+test("no more of variables or options is taken than one message to the host that carries it holds, and that is said once", () => {
+  const many = (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`V${i}`, "x".repeat(1000)]));
+  expect(Object.keys(record({ env: many(15) }).env)).toHaveLength(15);
+  expect(refusal({ env: many(17) })).toMatchObject({ code: "value_too_large", field: "env", detail: expect.stringMatching(/^.{1,200}$/) });
+  expect(refusal({ options: many(500) })).toMatchObject({
+    code: "value_too_large",
+    field: "options",
+    detail: expect.stringMatching(/^.{1,200}$/),
+  });
+});
+
 test("all that is wrong is said at once, with code and field of the first", () => {
   expect(refusal({ address: "-x", port: "22 ", user: "a;id", transport: "pigeon", env: { "a-b": "" } })).toMatchObject({
     code: "host_invalid",

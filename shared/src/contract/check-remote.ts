@@ -10,6 +10,8 @@ import { sshOptionProblem } from "./ssh-options.ts";
 
 const CONTAINER_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 const MAX_CONTAINER_CHARS = 128;
+/** Of all variables together, and of all options: a record goes to its carrier in one control frame. */
+const MAX_PAIRS_CHARS = 16 * 1024;
 
 /**
  * A blank user, identity, container or cwd counts as absent.
@@ -98,7 +100,16 @@ function checkPath(field: "identity" | "cwd", path: string | undefined, refuse: 
   return text;
 }
 
+/** @param what for people. True: no more is said of it. */
+function isTooLarge(field: "env" | "options", what: string, given: Record<string, string>, refuse: Refuse): boolean {
+  const chars = JSON.stringify(given).length;
+  if (chars <= MAX_PAIRS_CHARS) return false;
+  refuse("value_too_large", `Its ${what} take ${chars} characters; at most ${MAX_PAIRS_CHARS} are taken.`, field);
+  return true;
+}
+
 function checkEnv(env: Record<string, string>, refuse: Refuse): Record<string, string> {
+  if (isTooLarge("env", "variables", env, refuse)) return {};
   for (const [name, value] of Object.entries(env)) {
     const field = `env.${escapeUnsafe(name)}`;
     if (!EnvName.safeParse(name).success)
@@ -115,6 +126,7 @@ function checkEnv(env: Record<string, string>, refuse: Refuse): Record<string, s
 }
 
 function checkOptions(options: Record<string, string>, refuse: Refuse): Record<string, string> {
+  if (isTooLarge("options", "options", options, refuse)) return {};
   for (const [name, value] of Object.entries(options)) {
     const problem = sshOptionProblem(name, value);
     if (problem !== undefined)
