@@ -11,13 +11,18 @@ const COLUMNS: readonly Column<CheckStep>[] = [
   { header: "found", value: ({ detail }) => detail },
 ];
 
-/** The remedy of what is not well stands below it. */
-export function checkLines({ steps, agents }: HostCheck): string[] {
+/**
+ * The remedy of what is not well stands below it.
+ *
+ * @param name of a host that was added: its own remedies leave the place of its name open.
+ */
+export function checkLines({ steps, agents }: HostCheck, name?: string): string[] {
   const [head = "", ...rows] = renderTable(steps, COLUMNS, { verbose: true });
   const indent = " ".repeat(Math.max(0, head.indexOf("FOUND")));
   const lines = rows.flatMap((row, i) => {
     const hint = steps[i]?.hint;
-    return hint === undefined || steps[i]?.state === "ok" ? [row] : [row, `${indent}${hint}`];
+    if (hint === undefined || steps[i]?.state === "ok") return [row];
+    return [row, `${indent}${name === undefined ? hint : hint.replace("host check …", `host check ${name}`)}`];
   });
   const found = agents.map(({ adapter, version }) => (version === undefined ? adapter : `${adapter} ${version}`)).join(", ");
   return [head, ...lines, ...(found === "" ? [] : [`agents: ${found}`])];

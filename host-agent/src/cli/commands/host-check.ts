@@ -2,7 +2,7 @@
 import { EXIT, fail, MaestroFailure } from "@maestro/shared/errors";
 import { HOST_CHECK_TIMEOUT_MS } from "@maestro/shared/limits";
 import type { AcceptHostKey, HostCheck } from "@maestro/shared/contract/remote-hosts";
-import { flag, param } from "../args/spec.ts";
+import { flag, param, type FlagValues } from "../args/spec.ts";
 import { defineCommand } from "../command.ts";
 import { confirm } from "../config/secret-input.ts";
 import type { Context } from "../context.ts";
@@ -37,13 +37,27 @@ export const hostCheck = defineCommand({
       refuse(check, name, "run this again with --accept-host-key <key>");
       return EXIT.ok;
     }
+    refuseRecord(flags);
     const { id, name } = await resolveHost(client, typed);
     const check = await checkSaved(context, { id, name }, accept);
-    out.one({ host: { id, name }, ...check }, () => checkLines(check), id);
+    out.one({ host: { id, name }, ...check }, () => checkLines(check, name), id);
     refuseFailed(check, name);
     return EXIT.ok;
   },
 });
+
+/** A host that was added is checked as it is. */
+function refuseRecord(flags: FlagValues<typeof remoteFlags>): void {
+  const given = Object.entries(flags).find(([name, value]) => name in remoteFlags && !isUnsaid(value));
+  if (given === undefined) return;
+  const [name] = given;
+  throw fail("usage", `--${name} goes with --address: a host that was added is checked with its own record.`, {
+    field: name,
+    hint: "`maestro host edit` changes the record.",
+  });
+}
+
+const isUnsaid = (value: unknown): boolean => value === undefined || value === false || (Array.isArray(value) && value.length === 0);
 
 export function checkSaved(
   context: Context,

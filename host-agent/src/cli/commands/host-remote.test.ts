@@ -145,6 +145,22 @@ describe("host check", () => {
     expect(sent("POST")).toHaveLength(1);
   });
 
+  test("a host that was added is checked as it is: what would be another record is refused, not left out", async () => {
+    for (const flags of [["--port", "99"], ["--container", "dev"], ["--ssh-config"], ["--env", "A=b"]]) {
+      const run = await cli(["host", "check", "gpu", ...flags, "--json"]);
+      expect(run.code).toBe(2);
+      expect(problemOf(run)).toMatchObject({ code: "usage", field: flags[0]?.slice(2), hint: "`maestro host edit` changes the record." });
+    }
+    expect(server.asked).toEqual([]);
+  });
+
+  test("[87] a remedy names the host", async () => {
+    const hint = "Compare it, then: maestro host check … --accept-host-key SHA256:x";
+    check = () => json({ ...unknown, steps: [{ name: "host-key", state: "failed", detail: "Not known.", hint, ms: 1 }] });
+    const run = await cli(["host", "check", "gpu", "--format", "table"]);
+    expect(run.stdout).toContain("maestro host check gpu --accept-host-key SHA256:x");
+  });
+
   test("[87] at a terminal it is shown and asked about, and a yes accepts this very key", async () => {
     check = ({ body }) => json(body === "{}" ? unknown : well);
     const answering = (text: string): RunOptions => ({

@@ -51,7 +51,7 @@ export const hostAdd = defineCommand({
       out.one(host, () => [], host.id);
       throw error;
     });
-    out.one({ ...host, check }, () => checkLines(check), host.id);
+    out.one({ ...host, check }, () => checkLines(check, host.name), host.id);
     refuseFailed(check, host.name);
     return EXIT.ok;
   },
