@@ -178,6 +178,20 @@ describe("records", () => {
     expect((await json(api(HOSTS, { body: { name: "x", address: "h", via: "second" } }))).via.name).toBe("second");
   });
 
+  test("of changes at once none is lost", async () => {
+    const { api } = await linkedFleet();
+    await json(api(HOSTS, { body: { name: "gpu", address: "gpu.example.com" } }));
+    const patch = (body: object) => json(api(`${HOSTS}/gpu`, { method: "PATCH", body }));
+    await Promise.all([patch({ user: "dev" }), patch({ cwd: "~/x" }), patch({ env: { A: "1" } }), patch({ labels: { gpu: "yes" } })]);
+    expect(await json(api(`${HOSTS}/gpu`))).toMatchObject({
+      labels: { gpu: "yes" },
+      address: "gpu.example.com",
+      user: "dev",
+      cwd: "~/x",
+      env: { A: "1" },
+    });
+  });
+
   test("a change keeps what it does not name, null clears, and a new address brings its own user and port", async () => {
     const { patch } = await remoteFleet();
     expect(await json(patch({ cwd: "~/work", identity: "~/.ssh/gpu", env: { A: "1" } }))).toMatchObject({

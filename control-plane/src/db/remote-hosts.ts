@@ -1,7 +1,6 @@
 /** Hosts that a linked one carries. Each change of who carries what, and how, raises the registry's version [LK9]. */
 import { and, asc, eq, sql } from "drizzle-orm";
 import type { RemoteRecord } from "@maestro/shared/contract/remote-hosts";
-import { fail } from "@maestro/shared/errors";
 import type { FleetId, HostId } from "@maestro/shared/ids";
 import type { Db } from "./client.ts";
 import { hostExists, type HostRow } from "./hosts.ts";
@@ -52,28 +51,39 @@ export async function insertRemoteHost(db: Db, host: NewRemoteHost): Promise<Hos
   }
 }
 
-/** @param released the link's keys go: whoever carried it does so no more. */
+/**
+ * @param at as it was when the change was made up: a record is written whole.
+ * @param released the link's keys go: whoever carried it does so no more.
+ * Undefined: it was changed or removed since, or the host that was to carry it was.
+ */
 export async function updateRemoteHost(
   db: Db,
-  fleet: FleetId,
-  id: HostId,
+  at: Pick<HostRow, "fleet" | "id" | "via" | "record" | "enabled">,
   change: RemoteChange,
   released: boolean,
   nowMs: number,
-): Promise<HostRow> {
+): Promise<HostRow | undefined> {
+  const { fleet, id, via, record, enabled } = at;
   const moved = change.record === undefined ? {} : { transport: change.record.transport };
   try {
     const [rows] = await db.batch([
       db
         .update(hosts)
         .set({ ...change, ...moved, ...(released ? NO_KEYS : {}), updatedMs: nowMs })
-        .where(and(eq(hosts.fleet, fleet), eq(hosts.id, id), change.via === undefined ? undefined : isLinked(fleet, change.via)))
+        .where(
+          and(
+            eq(hosts.fleet, fleet),
+            eq(hosts.id, id),
+            sql`${hosts.via} is ${via}`,
+            sql`${hosts.record} is ${record === null ? null : JSON.stringify(record)}`,
+            eq(hosts.enabled, enabled),
+            change.via === undefined ? undefined : isLinked(fleet, change.via),
+          ),
+        )
         .returning(),
       raised(db, fleet),
     ]);
-    const [row] = rows;
-    if (row === undefined) throw fail("host_not_found", `Host '${id}', or the one that was to reach it, was removed.`);
-    return row;
+    return rows[0];
   } catch (error) {
     throw isUniqueViolation(error, "hosts.name") ? hostExists(change.name ?? "") : error;
   }

@@ -1,9 +1,9 @@
 /** What a PATCH makes of a host: of a linked one its name, labels and mark; of a remote one also how it is reached. */
 import { checkRemote } from "@maestro/shared/contract/check-remote";
 import type { HostPatch } from "@maestro/shared/contract/resources";
-import { MaestroFailure } from "@maestro/shared/errors";
+import { fail, MaestroFailure } from "@maestro/shared/errors";
 import { bumpRegistry } from "../db/fleets.ts";
-import { setHostLock, updateHost, type HostRow } from "../db/hosts.ts";
+import { findHost, setHostLock, updateHost, type HostRow } from "../db/hosts.ts";
 import { markDefaultHost, updateRemoteHost, type RemoteChange } from "../db/remote-hosts.ts";
 import { changedBody, hostBusy, refuseRemoteFields, wayChange } from "../domain/fleet/remote-host.ts";
 import { unwrap } from "../http/define-route.ts";
@@ -20,17 +20,35 @@ export async function changeHost(
   audit: () => Promise<void>,
 ): Promise<{ row: HostRow; membership: boolean }> {
   const { name, labels, default: marked } = patch;
-  const remote = await remoteChange(rx, host, patch);
+  const first = await remoteChange(rx, host, patch);
   await audit();
   const changed =
-    remote === undefined
+    first === undefined
       ? await updateHost(rx.db, rx.fleet, host.id, { name, labels }, rx.nowMs)
-      : await changeRemote(rx, host, patch, remote);
+      : await changeRemoteAsItIs(rx, host, patch, first);
   const renamed = changed.name !== host.name;
-  if (renamed && remote === undefined) await bumpRegistry(rx.db, rx.fleet);
+  if (renamed && first === undefined) await bumpRegistry(rx.db, rx.fleet);
   if (marked !== undefined && marked !== host.isDefault) await markDefaultHost(rx.db, rx.fleet, marked ? host.id : undefined);
-  return { row: { ...changed, isDefault: marked ?? host.isDefault }, membership: renamed || remote !== undefined };
+  return { row: { ...changed, isDefault: marked ?? host.isDefault }, membership: renamed || first !== undefined };
 }
+
+/** Who changes it at the same time keeps what they changed: a record that is another one meanwhile is changed as it is by then. */
+async function changeRemoteAsItIs(rx: Asking, read: HostRow, patch: HostPatch, first: Reached): Promise<HostRow> {
+  let host = read;
+  let change: Reached | undefined = first;
+  for (let tries = 0; change !== undefined && tries < MAX_TRIES; tries++) {
+    const row = await changeRemote(rx, host, patch, change);
+    if (row !== undefined) return row;
+    host = await findHost(rx.db, rx.fleet, read.id);
+    change = await remoteChange(rx, host, patch);
+  }
+  throw fail("host_not_found", `Host '${read.name}' is being changed by others, or the one that was to reach it was removed.`, {
+    hint: `Look at it, and try again: maestro host show ${read.name}`,
+  });
+}
+
+/** Of changes that meet, one goes through each time. */
+const MAX_TRIES = 5;
 
 type Reached = Pick<RemoteChange, "via" | "record" | "enabled">;
 
@@ -70,11 +88,11 @@ export async function refuseBusy(rx: Asking, host: HostRow): Promise<void> {
   if (given.count > 0) throw new MaestroFailure(hostBusy(host.name, given));
 }
 
-async function changeRemote(rx: Asking, host: HostRow, { name, labels }: HostPatch, change: Reached): Promise<HostRow> {
+async function changeRemote(rx: Asking, host: HostRow, { name, labels }: HostPatch, change: Reached): Promise<HostRow | undefined> {
   const moved = change.via !== undefined && change.via !== host.via;
   const released = moved || change.enabled === false;
-  const row = await updateRemoteHost(rx.db, rx.fleet, host.id, { name, labels, ...change }, released, rx.nowMs);
-  if (!released) return row;
+  const row = await updateRemoteHost(rx.db, host, { name, labels, ...change }, released, rx.nowMs);
+  if (row === undefined || !released) return row;
   await setLinkKey(rx, row, "");
   if (!moved || host.lockedMs === null) return row;
   // The identity that was seen twice is no more.
