@@ -77,7 +77,7 @@ describe.skipIf(missing !== undefined)(`console, remote hosts${missing === undef
 
         await card.getByRole("button", { name: "Open a shell" }).click();
         await page.waitForURL(/\/sessions\/ses_/);
-        await page.locator(".term-bar").getByText("REMOTE").waitFor();
+        await page.locator(".term-bar").getByText("REMOTE", { exact: true }).waitFor();
         await writing(page);
         await typeInto(page, 'basename "$HOME"\n');
         await terminalShows(page, basename(machine.home));
