@@ -2,7 +2,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import type { TaskImage } from "@maestro/shared/contract/tasks";
-import { IMAGE_PIECE_BYTES, MAX_IMAGE_BYTES } from "@maestro/shared/limits";
+import { IMAGE_PIECE_BYTES, MAX_IMAGE_BYTES, TASK_RETENTION_MS } from "@maestro/shared/limits";
 import { ImageStore } from "../../control-plane/src/objects/scheduler/image-store.ts";
 import { call, joinHost, json, refusal, type TestHost } from "./access-fleet.ts";
 import { workingFleet, type WorkingFleet } from "./support/working-fleet.ts";
@@ -90,6 +90,27 @@ describe("[TK6] a task with images", () => {
     expect(await bytesOf(fetched(host, again, 0))).toEqual(SMALL);
     ended(again);
     await json(api(`/api/v1/tasks/${id}/wait?timeout=20`));
+    expect(await kept(world)).toEqual({ sets: 0, pieces: 0 });
+  });
+
+  test("keeps those of one that failed for as long as the task itself", async () => {
+    const world = await workingFleet();
+    const { submit, running, ended, api, scheduler } = world;
+    const { id } = await submit(WITH);
+    ended(await running(id), { outcome: "failed", exitCode: 1, reason: { code: "exit_nonzero", detail: "1" } });
+    await json(api(`/api/v1/tasks/${id}/wait?timeout=20`));
+    await expect
+      .poll(() =>
+        runInDurableObject(scheduler(), (_s, { storage: { sql } }) => sql.exec("SELECT 1 FROM tasks WHERE open = 0").toArray().length),
+      )
+      .toBe(1);
+    expect((await kept(world)).sets).toBe(1);
+    await runInDurableObject(scheduler(), async (object) => {
+      const before = object.now;
+      object.now = () => before() + TASK_RETENTION_MS + 120_000;
+      await object.alarm();
+    });
+    await refusal(api(`/api/v1/tasks/${id}`), "task_not_found");
     expect(await kept(world)).toEqual({ sets: 0, pieces: 0 });
   });
 

@@ -8,6 +8,7 @@ import type { AgentTypeFile } from "@maestro/shared/contract/agent-types";
 import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { DockerEngine, IMAGE } from "../../../test/support/docker-engine.ts";
 import type { HostTasksDeps } from "../tasks/host-tasks.ts";
+import { imageOf, serving, somePng } from "../tasks/testing/images.ts";
 import { seal } from "../tasks/testing/sealed.ts";
 import { standaloneTasks, type Standalone } from "../tasks/testing/standalone.ts";
 import { specOf } from "../tasks/testing/task-host.ts";
@@ -194,6 +195,31 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
     expect(engine.docker("inspect", host.container)).not.toContain(canary);
     expect(spawnSync("grep", ["-r", canary, path.join(host.dir, "kept"), host.workspace]).status).toBe(1);
   });
+
+  test.each([
+    ["made for its workspace", {}],
+    ["that is named", { container: "given" }],
+  ])(
+    "[TK6] in a container %s it is shown the images of its prompt, which are private there and gone with its end",
+    async (_which, more) => {
+      const png = somePng(200_000);
+      const host = open(engine.env, { images: serving(png) });
+      const given = "container" in more;
+      if (given) engine.docker("run", "-d", "--name", "given", IMAGE, "sleep", "1000");
+      const type = { image_flag: "--image", ...(given ? { isolate_with: "none" as const, image: undefined } : {}) };
+      const workspace = { mode: "path" as const, path: given ? "/tmp" : host.workspace };
+      const task = host.task('stat -c %a "$1" "${1%/*}"; sha256sum <"$1"; echo "$1"', type, {
+        images: [imageOf("1-a.png", png)],
+        workspace,
+        ...more,
+      });
+      expect(await task.run()).toMatchObject({ outcome: "completed" });
+      const [, digest = "", shown = ""] = /^600\n700\n([0-9a-f]{64}) +-\n(\/\S+\/images\/\w{16}\/1-a\.png)\n$/.exec(task.log)?.[1] ?? "";
+      expect(digest).toBe(imageOf("1-a.png", png).sha256);
+      expect(engine.docker("exec", given ? "given" : host.container, "sh", "-c", `ls '${shown}' || echo gone`)).toContain("gone");
+      if (given) engine.docker("rm", "-f", "given");
+    },
+  );
 
   test("a cancel reaches every process inside, also those in sessions of their own, and leaves no zombie", async () => {
     const host = open(engine.env);

@@ -1,6 +1,7 @@
 /** "Dispatch a task": a prompt for agents or a command for a host, and how it is to be run. */
 import { useEffect, useRef, useState, type FormEvent } from "react";
 import { ROUTES } from "@maestro/shared/contract/routes";
+import type { MaestroError } from "@maestro/shared/errors";
 import { call } from "../api/client.ts";
 import { useFleet } from "../app/fleet-context.tsx";
 import { Link } from "../app/link.tsx";
@@ -8,12 +9,17 @@ import { navigate, taskPath } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
 import { shellWord, splitArgv } from "../tasks/argv.ts";
 import { bodyOf, emptyDraft, placeOfError, type Draft, type Field as FieldName, type FieldErrors } from "../tasks/draft.ts";
+import { withImages } from "../tasks/images.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { Field } from "../ui/field.tsx";
 import { Problem } from "../ui/parts.tsx";
 import { Segments } from "../ui/segments.tsx";
 import { DispatchOptions } from "./dispatch-options.tsx";
 import { PickAgents, PickHost } from "./dispatch-targets.tsx";
+import { PickImages } from "./pick-images.tsx";
+
+/** As many as may go with a prompt, over a slow line. */
+const WITH_IMAGES_MS = 180_000;
 
 /** @param agent chosen to begin with, by name. */
 export function Dispatch({ agent, onClose }: { agent?: string; onClose: () => void }) {
@@ -27,7 +33,14 @@ export function Dispatch({ agent, onClose }: { agent?: string; onClose: () => vo
     agents: agent !== undefined ? [agent] : fleet.agents.length === 1 ? fleet.agents.map(({ name }) => name) : [],
   }));
   const [wrong, setWrong] = useState<FieldErrors>({});
-  const change = (part: Partial<Draft>): void => setDraft({ ...draft, ...part });
+  /** Of what was chosen last as an image. */
+  const [unfit, setUnfit] = useState<MaestroError>();
+  const change = (part: Partial<Draft>): void => setDraft((now) => ({ ...now, ...part }));
+  const addImages = async (files: readonly File[]): Promise<void> => {
+    const images = await withImages(draft.images, files);
+    setUnfit(images.ok ? undefined : images.error);
+    if (images.ok) change({ images: images.value });
+  };
 
   const refused = action.error === undefined ? undefined : placeOfError(action.error);
   const shown = refused !== undefined && isShown(refused, draft.kind) ? refused : undefined;
@@ -49,7 +62,12 @@ export function Dispatch({ agent, onClose }: { agent?: string; onClose: () => vo
     const text = JSON.stringify(body.value);
     if (sent.current.text !== text) sent.current = { text, key: crypto.randomUUID() };
     action.run(
-      () => call(ROUTES.taskCreate, { body: body.value, idempotencyKey: sent.current.key }),
+      () =>
+        call(ROUTES.taskCreate, {
+          body: body.value,
+          idempotencyKey: sent.current.key,
+          ...(body.value.images === undefined ? {} : { signal: AbortSignal.timeout(WITH_IMAGES_MS) }),
+        }),
       (task) => {
         onClose();
         navigate(taskPath(task.id));
@@ -79,11 +97,26 @@ export function Dispatch({ agent, onClose }: { agent?: string; onClose: () => vo
                   rows={5}
                   value={draft.prompt}
                   onChange={(event) => change({ prompt: event.target.value })}
+                  onPaste={(event) => {
+                    const files = [...event.clipboardData.files].filter(({ type }) => type.startsWith("image/"));
+                    if (files.length === 0) return;
+                    event.preventDefault();
+                    void addImages(files); // what is wrong with one is shown at its field
+                  }}
                   placeholder="Find out why the checkout test is flaky, and fix it."
                   data-focus
                 />
               )}
             </Field>
+            <PickImages
+              images={draft.images}
+              error={unfit ?? errors.images}
+              onAdd={(files) => void addImages(files)} // as above
+              onChange={(images) => {
+                setUnfit(undefined);
+                change({ images });
+              }}
+            />
             {fleet.agents.length === 0 ? (
               <div className="banner">
                 <p className="grow">
@@ -145,7 +178,7 @@ function Arguments({ line }: { line: string }) {
 }
 
 const isShown = (field: FieldName, kind: Draft["kind"]): boolean =>
-  kind === "prompt" ? field !== "command" && field !== "on" : field !== "prompt" && field !== "to";
+  kind === "prompt" ? field !== "command" && field !== "on" : field !== "prompt" && field !== "images" && field !== "to";
 
 /** Where the first thing is wrong; options may have to be opened first. */
 function toFirst(form: HTMLFormElement | null): void {

@@ -2,7 +2,7 @@
 import type { ReactNode } from "react";
 import type { TaskDetail } from "@maestro/shared/contract/tasks";
 import { escapeUnsafe, stripUnsafe } from "@maestro/shared/sanitize";
-import { loadFigures, roundDuration, usageFigures, type Figure } from "../tasks/figures.ts";
+import { byteCount, loadFigures, roundDuration, usageFigures, type Figure } from "../tasks/figures.ts";
 import { reasonWord, stateWord } from "../tasks/words.ts";
 import { Dependencies } from "./task-why.tsx";
 
@@ -37,6 +37,7 @@ export function TaskFacts({ task }: { task: TaskDetail }) {
           <Fact name="Timeout">{roundDuration(task.timeoutMs)}</Fact>
           <Fact name="Retries">{task.retries === 0 ? undefined : `up to ${task.retries}`}</Fact>
           <Fact name="If lost">{task.onLost === "wait" ? undefined : task.onLost}</Fact>
+          <Fact name="Images">{task.images?.map(({ name, bytes }) => `${name} (${byteCount(bytes)})`).join(", ")}</Fact>
           <Fact name="Model">{task.model}</Fact>
           <Fact name="Mode">{task.mode}</Fact>
           <Fact name="Workspace">{last?.workspace === undefined ? undefined : <Path text={last.workspace} />}</Fact>

@@ -5,6 +5,7 @@ import { MAX_PROMPT_CHARS, MAX_TASK_RETRIES, MAX_TASK_TIMEOUT_MS, MIN_TASK_TIMEO
 import { err, ok, type Result } from "@maestro/shared/result";
 import type * as z from "zod";
 import { splitArgv } from "./argv.ts";
+import type { ChosenImage } from "./images.ts";
 
 export const DEPENDENCY_ON = ["success", "completion", "failure"] as const;
 
@@ -12,6 +13,8 @@ export interface Draft {
   kind: "prompt" | "command";
   prompt: string;
   command: string;
+  /** Of the prompt. */
+  images: readonly ChosenImage[];
   /** Names. */
   agents: readonly string[];
   /** Name; empty: any host that can. */
@@ -31,6 +34,7 @@ export const emptyDraft: Draft = {
   kind: "prompt",
   prompt: "",
   command: "",
+  images: [],
   agents: [],
   host: "",
   priority: 3,
@@ -42,7 +46,19 @@ export const emptyDraft: Draft = {
   description: "",
 };
 
-export const FIELDS = ["prompt", "command", "to", "on", "priority", "timeoutMs", "retries", "dependsOn", "model", "description"] as const;
+export const FIELDS = [
+  "prompt",
+  "command",
+  "images",
+  "to",
+  "on",
+  "priority",
+  "timeoutMs",
+  "retries",
+  "dependsOn",
+  "model",
+  "description",
+] as const;
 export type Field = (typeof FIELDS)[number];
 export type FieldErrors = Partial<Record<Field, MaestroError>>;
 type Body = z.input<typeof TaskBody>;
@@ -56,7 +72,11 @@ export function bodyOf(draft: Draft): Result<Body, FieldErrors> {
   };
   const work =
     draft.kind === "prompt"
-      ? { prompt: take("prompt", promptOf(draft.prompt)), to: take("to", agentsOf(draft.agents)) }
+      ? {
+          prompt: take("prompt", promptOf(draft.prompt)),
+          ...(draft.images.length === 0 ? {} : { images: draft.images.map(({ name, data }) => ({ name, data })) }),
+          to: take("to", agentsOf(draft.agents)),
+        }
       : { command: take("command", splitArgv(draft.command)), on: draft.host === "" ? {} : { host: draft.host } };
   const timeoutMs = take("timeoutMs", timeoutOf(draft.timeout));
   const retries = take("retries", wholeNumber(draft.retries, MAX_TASK_RETRIES));

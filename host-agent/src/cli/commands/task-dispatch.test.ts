@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { MAX_PROMPT_CHARS } from "@maestro/shared/limits";
+import { MAX_IMAGE_BYTES, MAX_PROMPT_CHARS } from "@maestro/shared/limits";
 import { FakeServer, json, refused, TOKEN, type Answer, type Asked } from "../testing/fake-server.ts";
 import { ATTEMPT, fakeLog, fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
 import { problemOf, runCli, type RunOptions } from "../testing/run-cli.ts";
@@ -79,6 +79,60 @@ describe("what is sent", { timeout: 30_000 }, () => {
     server.asked.length = 0;
     await cli(["--prompt-file", "-"], { stdin: "-x from stdin" });
     expect(sent()).toEqual({ prompt: "-x from stdin" });
+  });
+});
+
+describe("[SSH18] images", { timeout: 30_000 }, () => {
+  const PNG = Buffer.from("\x89PNG\r\n\x1a\nand so on", "latin1");
+  const write = (name: string, bytes: Uint8Array): string => {
+    const file = path.join(dir, name);
+    writeFileSync(file, bytes);
+    return file;
+  };
+
+  test("go with the prompt, each by its name, in their order", async () => {
+    const [one, two] = [write("a b.png", PNG), write("two.jpg", Buffer.from("ffd8ffe0", "hex"))];
+    expect(await cli(["look", "--image", one, "--image", two])).toMatchObject({ code: 0, stderr: "" });
+    expect(sent()).toEqual({
+      prompt: "look",
+      images: [
+        { name: "a b.png", data: PNG.toString("base64") },
+        { name: "two.jpg", data: "/9j/4A==" },
+      ],
+    });
+  });
+
+  test("are shown with the task", async () => {
+    const images = [{ name: "1-a.png", type: "png" as const, bytes: 1_234_567, sha256: "0".repeat(64) }];
+    answer = () => json({ ...fakeTask({ images }), attempts: [] });
+    const shown = await runCli(["task", "status", TASK, "--format", "table"], { env: { MAESTRO_URL: server.url, MAESTRO_TOKEN: TOKEN } });
+    expect(shown.stdout).toMatch(/^images\s+1-a\.png \(1,234,567 bytes\)$/im);
+  });
+
+  test.each<[string, string, Uint8Array, string]>([
+    ["no image, whatever its name says", "a.png", Buffer.from("<svg>"), "image_invalid"],
+    ["empty", "a.png", Buffer.alloc(0), "image_invalid"],
+    ["too large", "a.png", Buffer.concat([PNG, Buffer.alloc(MAX_IMAGE_BYTES)]), "image_too_large"],
+  ])("one that is %s is refused before anything is sent", async (_what, name, bytes, code) => {
+    const file = write(name, bytes);
+    const run = await cli(["look", "--image", write("good.png", PNG), "--image", file, "--json"]);
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(problemOf(run)).toMatchObject({ code, field: "image", detail: expect.stringContaining(file) });
+    expect(server.asked).toEqual([]);
+  });
+
+  test("too many, ones that are not there, and any for a command are refused as well", async () => {
+    const file = write("good.png", PNG);
+    const many = Array.from({ length: 11 }, () => ["--image", file]).flat();
+    for (const [argv, code] of [
+      [["look", ...many], "image_limit"],
+      [["look", "--image", path.join(dir, "nowhere.png")], "field_invalid"],
+      [["--image", file, "--exec", "--json", "--", "ls"], "conflicting_flags"],
+    ] as const) {
+      const run = await cli(argv.includes("--json") ? argv : [...argv, "--json"]);
+      expect(problemOf(run)).toMatchObject({ code, field: "image" });
+    }
+    expect(server.asked).toEqual([]);
   });
 });
 
