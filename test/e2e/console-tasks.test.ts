@@ -7,7 +7,7 @@ import { PHONE, journey, launchBrowser, screenshot } from "../support/browser.ts
 import { ConsoleUser, expectClean } from "../support/console.ts";
 import { Product } from "../support/maestro.ts";
 import { lacking } from "../support/system.ts";
-import { dispatchTask, shell, taskEnds, taskShows } from "../support/tasks.ts";
+import { dispatchTask, sha256, shell, taskEnds, taskShows } from "../support/tasks.ts";
 
 const missing = lacking("chromium");
 
@@ -63,6 +63,45 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
       expect(await taskEnds(product.api, id)).toMatchObject({ status: "cancelled", cancel: { reason: "seen enough" } });
     },
   );
+
+  test("[SSH18] images go with a prompt: chosen or pasted, one taken back, one refused", { timeout: 120_000 }, async () => {
+    const definition = {
+      slug: "looker",
+      argv: ["sh", "-c", 'sha256sum "$2" "$4"; echo "$#"', "looker"],
+      prompt: "stdin",
+      image_flag: "--image",
+    };
+    expect((await product.api.request("POST", "/api/v1/agent-types", definition)).status).toBe(201);
+    await product.api.createAgent({ name: "eyes", type: "looker", workspace: work });
+    const pngs = [1, 2, 3].map((n) => Buffer.from(`\x89PNG\r\n\x1a\nnumber ${n}`, "latin1"));
+    const files = pngs.map((buffer, i) => ({ name: `picture ${i + 1}.png`, mimeType: "image/png", buffer }));
+    await using tab = await user.open("/tasks");
+    await journey("tasks-images", tab, async (page) => {
+      await page.getByRole("button", { name: "Dispatch a task" }).first().click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByRole("textbox", { name: "Prompt" }).fill("look");
+      await dialog.getByLabel("Images").setInputFiles(files.slice(0, 2));
+      await dialog.getByLabel("Images").setInputFiles([{ name: "notes.png", mimeType: "image/png", buffer: Buffer.from("no image") }]);
+      await dialog.getByRole("alert").getByText("'notes.png' is no image", { exact: false }).waitFor();
+      await dialog.getByRole("button", { name: "Take back picture 1.png" }).click();
+      await dialog.getByRole("textbox", { name: "Prompt" }).evaluate(
+        (area, bytes) => {
+          const pasted = new DataTransfer();
+          pasted.items.add(new File([Uint8Array.from(bytes)], "image.png", { type: "image/png" }));
+          area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true, cancelable: true }));
+        },
+        [...(pngs[2] ?? [])],
+      );
+      await dialog.getByRole("button", { name: "Take back image.png" }).waitFor();
+      await screenshot(page, "dispatch-images");
+      await dialog.getByRole("button", { name: "Dispatch", exact: true }).click();
+      await page.waitForURL(/\/tasks\/tsk_/);
+      await page.getByText("1-picture-2.png", { exact: false }).first().waitFor();
+    });
+    const ended = await taskEnds(product.api, tab.page.url().split("/").at(-1) ?? "");
+    expect(ended).toMatchObject({ status: "completed", images: [{ name: "1-picture-2.png" }, { name: "2-image.png" }] });
+    expect(ended.result?.match(/[0-9a-f]{64}/g)).toEqual([pngs[1], pngs[2]].map((bytes) => sha256(bytes ?? "")));
+  });
 
   test("the list, the queue and a task that waits say why; on a phone too", { timeout: 120_000 }, async () => {
     const hold = join(work, "hold");

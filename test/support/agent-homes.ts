@@ -49,7 +49,15 @@ export function prepareOpencodeHome(directory: string, stubUrl: string): AgentEn
         npm: "@ai-sdk/openai-compatible",
         name: "Stub",
         options: { baseURL: `${stubUrl}/v1`, apiKey: STUB_API_KEY },
-        models: { "stub-model": { name: "Stub model", limit: { context: 100_000, output: 8_000 } } },
+        models: {
+          "stub-model": {
+            name: "Stub model",
+            limit: { context: 100_000, output: 8_000 },
+            // Otherwise it is shown no images.
+            attachment: true,
+            modalities: { input: ["text", "image"], output: ["text"] },
+          },
+        },
       },
     },
     enabled_providers: ["stub"],
