@@ -1,8 +1,9 @@
 /** [TK6] Images of an attempt, from the answer of a control plane to files, and gone again. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import fs, { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { maestroError } from "@maestro/shared/errors";
 import type { AttemptSpec, AttemptStatus } from "@maestro/shared/protocol/tasks";
 import { err, ok } from "@maestro/shared/result";
@@ -87,6 +88,22 @@ describe("[TK6] fetched", () => {
     };
     expect(await fetched(endless)).toMatchObject({ ok: false, error: { code: "image_gone" } });
     expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test("no further than the disk takes them, which is not called a fault of the line", async () => {
+    const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+    const write = vi.spyOn(fs, "writeSync").mockImplementation(() => {
+      throw full;
+    });
+    syncBuiltinESMExports();
+    try {
+      // As whoever reads an answer does: what it throws is the connection's end.
+      const source: ImageSource = (...asked) => serving(PNG, OTHER)(...asked).catch(() => err(lost));
+      await expect(fetched(source)).rejects.toBe(full);
+    } finally {
+      write.mockRestore();
+      syncBuiltinESMExports();
+    }
   });
 
   test("not, once the control plane has none, or nobody wants them any more", async () => {

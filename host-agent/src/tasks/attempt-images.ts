@@ -21,8 +21,10 @@ export interface ImageDeps {
   timeScale: number;
 }
 
-const TRIES = 6;
+/** Over a minute: a host that has asked too often in one is answered in the next. */
+const TRIES = 8;
 const AGAIN_MS = 1_000;
+const AGAIN_MAX_MS = 15_000;
 const IMAGES = "images";
 
 /** @param dir of the attempt. @param signal it is not wanted any more. */
@@ -72,17 +74,25 @@ async function fetchOne(
   try {
     let hash = createHash("sha256");
     let offset = 0;
+    let unwritten: Error | undefined;
     for (let tries = 1; ; tries++) {
       const came = await source(
         { ...wanted, offset },
         (bytes) => {
           if (offset + bytes.byteLength > image.bytes) throw new Error("more came than the image has");
-          writeSync(fd, bytes, 0, bytes.byteLength, offset);
+          try {
+            writeSync(fd, bytes, 0, bytes.byteLength, offset);
+          } catch (cause) {
+            unwritten = cause instanceof Error ? cause : new Error(String(cause));
+            throw cause;
+          }
           hash.update(bytes);
           offset += bytes.byteLength;
         },
         signal,
       );
+      // A disk that is full is no fault of the line.
+      if (unwritten !== undefined) throw unwritten;
       if (came.ok && offset === image.bytes && hash.copy().digest("hex") === image.sha256) return undefined;
       if (signal.aborted) return notHere(image, "it is not wanted any more");
       if (!came.ok && !ERRORS[came.error.code].retryable) return notHere(image, came.error.detail);
@@ -91,7 +101,7 @@ async function fetchOne(
         hash = createHash("sha256");
         offset = 0;
       }
-      await pause(clock, AGAIN_MS * 2 ** (tries - 1) * timeScale, signal);
+      await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** (tries - 1)) * timeScale, signal);
     }
   } finally {
     closeSync(fd);

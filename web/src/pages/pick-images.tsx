@@ -16,7 +16,7 @@ interface PickImagesProps {
 export function PickImages({ images, error, onAdd, onChange }: PickImagesProps) {
   const input = useRef<HTMLInputElement>(null);
   return (
-    <Field label="Images" error={error} hint="PNG, JPEG, GIF or WebP, up to 5 MiB each; they can be pasted into the prompt, too.">
+    <Field label="Images" error={error} hint="PNG, JPEG, GIF or WebP. They can be pasted into the prompt as well.">
       {(field) => (
         <div className="row wrap images">
           {images.map(({ name, bytes }, i) => (
