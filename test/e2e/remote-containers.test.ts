@@ -20,8 +20,12 @@ describe.skipIf(missing !== undefined)(`containers${missing === undefined ? "" :
     engine = await DockerEngine.start();
     const home = new TestHome();
     mkdirSync(join(home.path, "agents.d"));
-    const boxed = { slug: "boxed", argv: ["sh", "-c", "{{prompt}}"], isolate_with: "docker", image: IMAGE, resources: { pids: 64 } };
-    writeFileSync(join(home.path, "agents.d", "boxed.yaml"), JSON.stringify(boxed));
+    const boxed = { isolate_with: "docker", image: IMAGE, resources: { pids: 64 } };
+    const types = [
+      { slug: "boxed", argv: ["sh", "-c", "{{prompt}}"], ...boxed },
+      { slug: "boxed-shell", argv: ["sh"], ...boxed },
+    ];
+    for (const type of types) writeFileSync(join(home.path, "agents.d", `${type.slug}.yaml`), JSON.stringify(type));
     product = await Product.up({ timeScale: 0.2, env: engine.env, home });
     machine = await RemoteMachine.start({}, { env: engine.env });
   });
@@ -100,12 +104,18 @@ describe.skipIf(missing !== undefined)(`containers${missing === undefined ? "" :
           container: "dev",
         });
         // [SKILL31] Beside it work in a container that was made for its workspace.
-        const assign = ["agent", "assign", "boxed", "--name", `boxed-${host}`, "--host", host, "--to-workspace", workspace];
-        expect(await product.cli(assign)).toMatchObject({ code: 0 });
+        for (const type of ["boxed", "boxed-shell"]) {
+          const assign = ["agent", "assign", type, "--name", `${type}-${host}`, "--host", host, "--to-workspace", workspace];
+          expect(await product.cli(assign)).toMatchObject({ code: 0 });
+        }
         const prompt = "hostname; pwd; echo one; until [ -e gate ]; do sleep 0.1; done; echo two; exit 7";
         const { id: isolated } = await dispatchTask(product.api, { prompt, to: [`boxed-${host}`] });
         await taskShows(product.api, id, "running", ({ status }) => status === "running");
         await taskShows(product.api, isolated, "running", ({ status }) => status === "running");
+        // A live terminal shares it.
+        expect(await product.cli(["agent", "start", `boxed-shell-${host}`])).toMatchObject({ code: 0 });
+        const session = (await product.api.sessions()).find((one) => one.name === `boxed-shell-${host}`)?.id ?? "";
+        await product.api.type(session, "trap '' HUP TERM; setsid sleep 5432 & echo in $(hostname)\r");
         await product.killAndReturn("host-agent");
         engine.docker("exec", "dev", "touch", gate);
         writeFileSync(join(workspace, "gate"), "");
@@ -116,6 +126,11 @@ describe.skipIf(missing !== undefined)(`containers${missing === undefined ? "" :
         const [name = "", ...lines] = text.trimEnd().split("\n");
         expect(lines).toEqual([workspace, "one", "two"]);
         expect(engine.docker("inspect", "--format", "{{.HostConfig.PidsLimit}} {{.HostConfig.NetworkMode}}", name)).toBe(`64 ${name}`);
+        await product.api.screenShows(session, `in ${name}`);
+        expect((await product.cli(["cleanup", isolated, "--yes"])).stdout).toContain("A session is open");
+        expect(engine.docker("top", name)).toContain("sleep 5432");
+        expect((await product.cli(["session", "kill", session, "--yes"])).code).toBe(0);
+        expect(engine.docker("top", name)).not.toContain("sleep 5432");
         expect((await product.cli(["cleanup", isolated, "--yes"])).code).toBe(0);
         expect(engine.docker("ps", "-a", "--format", "{{.Names}}")).toBe("dev");
         expect(existsSync(join(workspace, "gate"))).toBe(true);

@@ -98,7 +98,7 @@ export class CarriedHost {
       if (upsert.some(({ end }) => end !== undefined)) void sessions.sweep();
     });
     const keeper: HolderKeeper = new HolderKeeper(openHolder, hooks, clock, log, carried.id);
-    const sessions: CarriedTerminals = carriedTerminals(line, keeper);
+    const sessions: CarriedTerminals = carriedTerminals(line, keeper, tasks.isolated);
     const holding = keeper.run(both);
     await keeper.tried;
     const link: Link = new Link({
@@ -113,6 +113,7 @@ export class CarriedHost {
       actions: carriedActions(line, {
         keeper,
         terminals: sessions,
+        isolated: tasks.isolated,
         tellInventory: () => this.#tellInventory(),
         welcomed: (serverTimeMs) => serverTime.learn(serverTimeMs),
       }),

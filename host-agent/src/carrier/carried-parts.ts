@@ -9,13 +9,13 @@ import type { HolderKeeper } from "../daemon/holder-keeper.ts";
 import type { HostActions } from "../link/dispatch.ts";
 import type { helloFrames } from "../link/hello.ts";
 import type { ImageSource } from "../tasks/image-source.ts";
-import type { RunningTasks } from "../tasks/linked-tasks.ts";
 import type { CarriedHostDeps } from "./carried-host-deps.ts";
 import type { CarriedMachine } from "./carried-machine.ts";
 import { carriedSessions } from "./carried-sessions.ts";
 import { CarriedTerminals } from "./carried-terminals.ts";
 import type { RemoteFacts } from "./hand.ts";
 import { IsolatedEngine } from "./isolated-engine.ts";
+import type { Isolated, IsolatingTasks } from "./isolated-work.ts";
 import { Places } from "./place.ts";
 import { readFilesThere } from "./remote-files.ts";
 import { resolveThere } from "./remote-plan.ts";
@@ -37,12 +37,13 @@ export interface CarriedLine {
   signal: AbortSignal;
 }
 
-export function carriedTasks({ deps, machine, facts, draining, offsetMs, images, send, signal }: CarriedLine): RunningTasks {
+export function carriedTasks({ deps, machine, facts, draining, offsetMs, images, send, signal }: CarriedLine): IsolatingTasks {
   const { dir, clock, timeScale, log, keys, bootId, maxConcurrent, minFreeBytes, logLimitBytes, policy, ownEnv, carried } = deps;
   const { shell, containerShell, prelude, typeDirs } = deps;
   const { hand, catalogue } = machine;
   const attemptsDir = path.join(dir, "attempts");
   mkdirSync(attemptsDir, { recursive: true, mode: 0o700 });
+  const files = filesOf(deps);
   return createRemoteTasks({
     attemptsDir,
     bootId,
@@ -51,6 +52,7 @@ export function carriedTasks({ deps, machine, facts, draining, offsetMs, images,
     log,
     hand,
     engine: new IsolatedEngine({ shell, base: undefined, host: carried.id }),
+    sessions: () => files.isolated(),
     places: new Places({
       shellOf: containerShell,
       prelude,
@@ -103,15 +105,18 @@ export function carriedHello(
   };
 }
 
-export function carriedTerminals({ deps, signal }: CarriedLine, keeper: HolderKeeper): CarriedTerminals {
-  const { carried, dir, shell, prelude, sshTarget, hostKeysFile, program, ownEnv, timeScale, log } = deps;
+const filesOf = ({ dir }: CarriedHostDeps): TerminalFiles => new TerminalFiles(path.join(dir, "terminals"));
+
+export function carriedTerminals({ deps, signal }: CarriedLine, keeper: HolderKeeper, isolated: Isolated): CarriedTerminals {
+  const { carried, shell, containerShell, prelude, sshTarget, hostKeysFile, program, ownEnv, timeScale, log } = deps;
   const { container } = carried.record;
   return new CarriedTerminals({
     host: carried,
     container: container === "none" || container === "auto" ? undefined : container,
     keeper,
-    files: new TerminalFiles(path.join(dir, "terminals")),
-    shell,
+    files: filesOf(deps),
+    shellOf: (name) => (name === undefined ? shell : containerShell(name)),
+    wipe: (name, session) => isolated.wipe(name, "terminals", session),
     prelude,
     sshTarget,
     hostKeysFile,
@@ -126,6 +131,7 @@ export function carriedTerminals({ deps, signal }: CarriedLine, keeper: HolderKe
 export interface ActionDeps {
   keeper: HolderKeeper;
   terminals: CarriedTerminals;
+  isolated: Isolated;
   /** Answers how many types there are. */
   tellInventory(): Promise<number>;
   welcomed(serverTimeMs: number): void;
@@ -133,13 +139,13 @@ export interface ActionDeps {
 
 const reachesNone = () => Promise.resolve(err(maestroError("type_unknown", "A remote host reaches no others.")));
 
-export function carriedActions(line: CarriedLine, { keeper, terminals, tellInventory, welcomed }: ActionDeps): HostActions {
+export function carriedActions(line: CarriedLine, { keeper, terminals, isolated, tellInventory, welcomed }: ActionDeps): HostActions {
   const { deps, machine, facts, draining, drain, signal } = line;
   const { policy, carried, shell, registryVersion } = deps;
   const { hand, catalogue } = machine;
   const program: CarriedMachine["program"] = (adapter) => machine.program(adapter);
   return {
-    ...carriedSessions({ keeper, terminals, hand, catalogue, policy, record: carried.record, facts, program, draining, signal }),
+    ...carriedSessions({ keeper, terminals, isolated, hand, catalogue, policy, record: carried.record, facts, program, draining, signal }),
     ensureWorkspace: async ({ path: asked }) => {
       const dir = resolveThere(asked, facts(), "workspace");
       return dir.ok ? hand.ensure(dir.value, signal) : dir;

@@ -3,27 +3,28 @@ import type { RemoteRecord } from "@maestro/shared/contract/remote-hosts";
 import { isDeniedEnv } from "@maestro/shared/contract/check-agent-type";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { parseId } from "@maestro/shared/ids";
-import type { SessionInfo } from "@maestro/shared/protocol/session";
-import { err, ok, type Result } from "@maestro/shared/result";
+import { err, ok } from "@maestro/shared/result";
 import type { Adapter } from "../adapters/adapter.ts";
 import { BUILTIN } from "../adapters/builtin.ts";
-import { planAgent, type Program } from "../adapters/launch.ts";
-import { notThere, withOwnProgram } from "../adapters/own-program.ts";
+import type { Program } from "../adapters/launch.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
-import { refuseIsolatedSession } from "../adapters/types/session-limits.ts";
 import type { HolderKeeper } from "../daemon/holder-keeper.ts";
-import { refuseSecond } from "../daemon/host-actions.ts";
+import { refuseRunning, refuseSecond } from "../daemon/second-agent.ts";
 import type { Policy } from "../daemon/policy.ts";
 import { refuseAgent, refuseReach, refuseSession } from "../daemon/shell-policy.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import type { CarriedTerminals } from "./carried-terminals.ts";
 import type { Hand, RemoteFacts } from "./hand.ts";
-import { foundThere, refuseThere, refuseUnbuilt, resolveThere } from "./remote-plan.ts";
+import type { Isolated } from "./isolated-work.ts";
+import { isolationOf } from "./isolated-type.ts";
+import { refuseThere, refuseUnbuilt, resolveThere } from "./remote-plan.ts";
+import { baseEnv, namingProgram, planSession } from "./session-plan.ts";
 
 export interface CarriedSessionsDeps {
   keeper: HolderKeeper;
   terminals: CarriedTerminals;
   hand: Pick<Hand, "ensure">;
+  isolated: Pick<Isolated, "session">;
   catalogue: TypeCatalogue;
   policy: Policy;
   record: RemoteRecord;
@@ -133,75 +134,42 @@ export function carriedSessions(deps: CarriedSessionsDeps): SessionActions {
 
 async function startAgent(
   { session, agent, size, backend }: FrameOf<"agent.start">,
-  { keeper, terminals, hand, catalogue, policy, record, facts, program, signal }: CarriedSessionsDeps,
+  { keeper, terminals, hand, isolated, catalogue, policy, record, facts, program, signal }: CarriedSessionsDeps,
 ): ReturnType<HostActions["startAgent"]> {
   const id = parseId("session", session);
   if (!id.ok) return id;
   catalogue.refresh();
   const type = catalogue.resolve(agent.type, agent.definition);
   if (!type.ok) return type;
-  const refusal =
-    refuseIsolatedSession(type.value) ?? refuseAgent(policy, agent, type.value) ?? refuseUnbuilt(type.value) ?? refuseEnv(agent.env);
+  const refusal = refuseAgent(policy, agent, type.value) ?? refuseUnbuilt(type.value) ?? refuseEnv(agent.env);
   if (refusal !== undefined) return err(refusal);
-  const own = withOwnProgram(BUILTIN[type.value.adapter], agent.program, facts().home);
-  if (!own.ok) return own;
-  const adapter = own.value;
-  const found = foundThere(adapter, program);
+  const isIsolated = isolationOf(type.value) !== undefined;
   const dir = resolveThere(agent.workspace, facts(), "workspace");
   if (!dir.ok) return dir;
-  // Refusals come before anything is made.
-  const dry = planAgent(agent, type.value, adapter, found, dir.value);
+  // Refusals come before anything is made; of what is in a container nothing is known before.
+  const there = { facts: facts(), program, policy, record };
+  const dry = isIsolated ? await terminals.way({ backend }) : planSession(agent, type.value, dir.value, there);
   if (!dry.ok) return dry;
   const second = await refuseRunning(keeper, agent, session);
   if (second !== undefined) return err(second);
   const workspace = await hand.ensure(dir.value, signal);
   if (!workspace.ok) return err({ ...workspace.error, field: "workspace" });
-  const launch = planAgent(agent, type.value, adapter, found, workspace.value.path);
-  if (!launch.ok) return launch;
-  const [first = facts().shell, ...rest] = launch.value.argv.length === 0 ? [facts().shell, "-l"] : launch.value.argv;
-  const notAllowed = refuseThere(policy, first, adapter, found);
-  if (notAllowed !== undefined) return err(notAllowed);
+  const { path: cwd } = workspace.value;
+  const planned = isIsolated ? await isolated.session(agent, type.value, cwd) : planSession(agent, type.value, cwd, there);
+  if (!planned.ok) return planned;
   const made = await terminals.open({
     id: id.value,
     name: agent.name,
     orNumbered: agent.name,
-    argv: [first, ...rest],
-    cwd: workspace.value.path,
-    env: { ...baseEnv(facts()), ...record.env, MAESTRO_SESSION: id.value, ...launch.value.env },
+    argv: planned.value.argv,
+    cwd,
+    env: { ...planned.value.env, MAESTRO_SESSION: id.value },
     agent: agent.id,
     size,
     backend,
+    isolated: planned.value.container,
   });
-  if (!made.ok && agent.program !== undefined && made.error.code === "spawn_failed")
-    return err(notThere(agent.program, made.error, adapter));
-  return made.ok ? ok({ session: made.value }) : made;
-}
-
-async function refuseRunning(
-  keeper: HolderKeeper,
-  agent: { id: string; name: string },
-  session: string,
-): Promise<MaestroError | undefined> {
-  const isAlive = (one: SessionInfo) => one.agent === agent.id && one.end === undefined;
-  if (!keeper.sessions.some(isAlive)) return undefined;
-  const holder = keeper.client();
-  if (!holder.ok) return holder.error;
-  // The holder's own list: ours does not know yet of one that was killed a moment ago.
-  const sessions: Result<SessionInfo[]> = await holder.value.list();
-  return sessions.ok ? refuseSecond(agent.name, session, sessions.value.find(isAlive)?.id) : sessions.error;
-}
-
-function baseEnv({ home, user, shell, lang, path }: RemoteFacts): Record<string, string> {
-  return {
-    HOME: home,
-    USER: user,
-    LOGNAME: user,
-    SHELL: shell,
-    // Without any locale, most programs take UTF-8 for bytes.
-    LANG: lang === "" ? "C.UTF-8" : lang,
-    PATH: path,
-    COLORTERM: "truecolor",
-  };
+  return made.ok ? ok({ session: made.value }) : err(namingProgram(agent, planned.value, made.error));
 }
 
 function refuseEnv(env: Readonly<Record<string, string>>): MaestroError | undefined {

@@ -110,7 +110,7 @@ async function sweepOne(attempt: string, deps: ElsewhereDeps, waits: Waits, stop
   let removed = await placeOf(container).hand.remove(launch.remote, stopped);
   // What one that was made for its workspace kept is beside that.
   if (!removed.ok && removed.error.code === "container_not_running" && launch.isolated === true && container !== undefined)
-    removed = await isolated.wipe(container, launch.remote);
+    removed = await isolated.wipe(container, "attempts", launch.remote);
   if (removed.ok) {
     waits.delete(container);
     store.mark(attempt, "swept");

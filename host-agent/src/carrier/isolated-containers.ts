@@ -5,7 +5,7 @@
 import { err, ok, type Result } from "@maestro/shared/result";
 import { pause, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
-import { isOutOfAddresses, type IsolatedEngine } from "./isolated-engine.ts";
+import { isOutOfAddresses, type IsolatedEngine, type Kept, type User } from "./isolated-engine.ts";
 import type { Isolation } from "./isolated-type.ts";
 
 export interface ContainersDeps {
@@ -18,7 +18,7 @@ export interface ContainersDeps {
   signal: AbortSignal;
 }
 
-/** Containers of attempts that are kept here: `working` of those that have not ended. */
+/** Containers of attempts that are kept here, and of open sessions: `working` of those that have not ended. */
 export interface InUse {
   working: ReadonlySet<string>;
   kept: ReadonlySet<string>;
@@ -43,19 +43,19 @@ export class IsolatedContainers {
   }
 
   /** Its name, once it runs. `made`: nothing is known of what is in it. */
-  async ensure(workspace: string, isolation: Isolation): Promise<Result<{ name: string; made: boolean }>> {
+  async ensure(workspace: string, isolation: Isolation, by: User): Promise<Result<{ name: string; made: boolean }>> {
     const { engine, timeScale, log, signal } = this.#deps;
     const name = engine.nameOf(workspace);
-    this.#use(name);
+    this.use(name);
     // What has begun shows inside a while later.
-    const ensureNow = () => engine.ensure(workspace, isolation, this.#inUse().working.has(name) ? "used" : "free", signal);
+    const ensureNow = () => engine.ensure(workspace, isolation, this.#inUse().working.has(name) ? "used" : "free", by, signal);
     let ensured = await this.#turn(name, ensureNow);
     if (!ensured.ok && isOutOfAddresses(ensured.error)) {
       await this.#removeIdle(SPARE_MS * timeScale);
       ensured = await this.#turn(name, ensureNow);
     }
     if (!ensured.ok) return err(ensured.error);
-    this.#use(name);
+    this.use(name);
     const { made, warning } = ensured.value;
     if (made) log.info("a container is made for a workspace", { name, workspace, ...(warning === "" ? {} : { warning }) });
     return ok({ name, made });
@@ -70,9 +70,9 @@ export class IsolatedContainers {
     return removed;
   }
 
-  wipe(name: string, attempt: string): Promise<Result<void>> {
+  wipe(name: string, what: Kept, entry: string): Promise<Result<void>> {
     const { engine, signal } = this.#deps;
-    return this.#turn(name, () => engine.wipe(name, attempt, signal));
+    return this.#turn(name, () => engine.wipe(name, what, entry, signal));
   }
 
   /** Until aborted. What a host-agent before this one left is found by its label, and is used, or goes. */
@@ -88,15 +88,16 @@ export class IsolatedContainers {
     const { engine, clock, log, signal } = this.#deps;
     const listed = await engine.list(signal);
     if (!listed.ok) return log.debug("containers cannot be looked at", { why: listed.error.detail });
-    const { containers, homes } = listed.value;
+    const { containers, homes, recent } = listed.value;
     for (const name of this.#usedMs.keys()) if (!containers.includes(name) && !homes.includes(name)) this.#usedMs.delete(name);
     for (const name of new Set([...containers, ...homes])) {
       // To remove one takes its time, in which work may have begun in another.
       const { working, kept } = this.#inUse();
-      if (working.has(name) || !this.#usedMs.has(name)) this.#use(name);
+      if (working.has(name) || !this.#usedMs.has(name)) this.use(name);
       if (working.has(name) || this.#turns.has(name) || clock.monotonicMs() - (this.#usedMs.get(name) ?? 0) < idleMs) continue;
-      if (kept.has(name) && !containers.includes(name)) continue;
-      const removed = await this.#turn(name, () => engine.remove(name, kept.has(name) ? "idle" : "spent", signal));
+      const isKept = kept.has(name) || recent.includes(name);
+      if (isKept && !containers.includes(name)) continue;
+      const removed = await this.#turn(name, () => engine.remove(name, isKept ? "idle" : "spent", signal));
       if (removed.ok) {
         this.#deps.removed(name);
         log.info("a container that nobody used is removed", { name });
@@ -104,7 +105,8 @@ export class IsolatedContainers {
     }
   }
 
-  #use(name: string): void {
+  /** What it is about to be used for took its time. */
+  use(name: string): void {
     this.#usedMs.set(name, this.#deps.clock.monotonicMs());
   }
 

@@ -46,7 +46,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 60_000 }, 
 
   test("where its home cannot be made no network is left", async () => {
     writeFileSync(path.join(dir, "file"), "");
-    const made = await on(path.join(dir, "file")).ensure(workspace, { ...isolation, sharedNetwork: false }, "free", signal);
+    const made = await on(path.join(dir, "file")).ensure(workspace, { ...isolation, sharedNetwork: false }, "free", "task", signal);
     expect(made).toMatchObject({ ok: false, error: { code: "container_failed", detail: expect.stringContaining("cannot be made") } });
     expect(engine.docker("network", "ls", ...ours, "--format", "{{.Name}}")).toBe("");
   });
@@ -61,7 +61,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 60_000 }, 
     );
     const ensure = (at: string) => {
       mkdirSync(path.join(real, at), { recursive: true });
-      return there.ensure(path.join(real, at), isolation, "free", signal);
+      return there.ensure(path.join(real, at), isolation, "free", "task", signal);
     };
     const refused = { ok: false, error: { code: "path_outside_roots" } };
     expect(await ensure("")).toMatchObject(refused);
@@ -73,19 +73,19 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 60_000 }, 
   test("is not taken from under work of another type, also where nothing inside can look for that, and before it has begun", async () => {
     const there = on(path.join(dir, "kept"));
     const other = { ...isolation, pids: 65 };
-    expect(await there.ensure(workspace, isolation, "free", signal)).toMatchObject({ ok: true });
-    expect(await there.ensure(workspace, other, "used", signal)).toMatchObject({ ok: false, error: { code: "workspace_busy" } });
+    expect(await there.ensure(workspace, isolation, "free", "task", signal)).toMatchObject({ ok: true });
+    expect(await there.ensure(workspace, other, "used", "task", signal)).toMatchObject({ ok: false, error: { code: "workspace_busy" } });
     const name = there.nameOf(workspace);
     engine.docker("exec", name, "rm", "/bin/grep");
     engine.docker("exec", "--detach", "--env", "MAESTRO_ATTEMPT_ID=att_x", name, "sleep", "1000");
-    expect(await there.ensure(workspace, other, "free", signal)).toMatchObject({ ok: false, error: { code: "workspace_busy" } });
-    expect(await there.ensure(workspace, isolation, "used", signal)).toMatchObject({ ok: true, value: { made: false } });
+    expect(await there.ensure(workspace, other, "free", "task", signal)).toMatchObject({ ok: false, error: { code: "workspace_busy" } });
+    expect(await there.ensure(workspace, isolation, "used", "task", signal)).toMatchObject({ ok: true, value: { made: false } });
   });
 
   test("what is labelled as ours and not named as ours is nobody's to remove", async () => {
     engine.container("somebody", "--label", `maestro.host=${HOST}`);
     mkdirSync(path.join(dir, "kept", "isolated"), { recursive: true });
-    expect(await on(path.join(dir, "kept")).list(signal)).toEqual({ ok: true, value: { containers: [], homes: [] } });
+    expect(await on(path.join(dir, "kept")).list(signal)).toEqual({ ok: true, value: { containers: [], homes: [], recent: [] } });
   });
 
   test("its home goes, whatever rights its directories have", async () => {
@@ -98,7 +98,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 60_000 }, 
       open: () => Promise.reject(new Error("nothing is opened")),
     };
     const there = on(path.join(dir, "kept"), bound);
-    expect(await there.ensure(workspace, isolation, "free", signal)).toMatchObject({ ok: true });
+    expect(await there.ensure(workspace, isolation, "free", "task", signal)).toMatchObject({ ok: true });
     const name = there.nameOf(workspace);
     engine.docker("exec", name, "sh", "-c", "mkdir -p ~/go/mod && echo x >~/go/mod/x && chmod 500 ~/go/mod ~/go && ln -s /etc ~/etc");
     expect(await there.remove(name, "all", signal)).toEqual({ ok: true, value: undefined });
@@ -110,7 +110,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 60_000 }, 
     for (const name of ['a "b",\nc\\d', "a\nb"]) {
       const odd = path.join(dir, name);
       mkdirSync(odd);
-      expect(await there.ensure(odd, isolation, "free", signal)).toMatchObject({ ok: true });
+      expect(await there.ensure(odd, isolation, "free", "task", signal)).toMatchObject({ ok: true });
       engine.docker("exec", there.nameOf(odd), "touch", "made");
       expect(existsSync(path.join(odd, "made"))).toBe(true);
     }
@@ -123,7 +123,7 @@ test("what a machine says of its engine is shown without what a terminal would o
     open: () => Promise.reject(new Error("nothing is opened")),
   });
   const there = new IsolatedEngine({ shell: says("down \u001B]0;evil\u0007\u001B[2Jso it is"), base: undefined, host: HOST });
-  const ensured = await there.ensure("/srv/work", isolation, "free", signal);
+  const ensured = await there.ensure("/srv/work", isolation, "free", "task", signal);
   expect(ensured).toMatchObject({ ok: false, error: { code: "container_engine_down" } });
   expect(JSON.stringify(ensured)).not.toContain("\\u00");
   const lied = new IsolatedEngine({
@@ -131,5 +131,5 @@ test("what a machine says of its engine is shown without what a terminal would o
     base: undefined,
     host: HOST,
   });
-  expect(await lied.list(signal)).toEqual({ ok: true, value: { containers: [], homes: ["maestro-0123456789abcdef"] } });
+  expect(await lied.list(signal)).toEqual({ ok: true, value: { containers: [], homes: ["maestro-0123456789abcdef"], recent: [] } });
 });

@@ -15,6 +15,10 @@ export interface EngineDeps {
   host: string;
 }
 
+export type User = "task" | "session";
+/** Directories of a home in which there is one for each of them. */
+export type Kept = "attempts" | "terminals";
+
 /** Engines that are busy, or slow disks. */
 const MAKE_MS = 120_000;
 const SHORT_MS = 60_000;
@@ -35,17 +39,19 @@ export class IsolatedEngine {
    * Made or started where it does not run.
    *
    * @param workspace really, without links on the way. @param use `used`: there is work in it, even if none of that can be seen yet.
+   * @param by `session`: its home is kept a while after it.
    */
   async ensure(
     workspace: string,
     isolation: Isolation,
     use: "used" | "free",
+    by: User,
     signal: AbortSignal,
   ): Promise<Result<{ made: boolean; warning: string }>> {
     const { image, sharedNetwork, memoryBytes, cpus, pids } = isolation;
     const name = this.nameOf(workspace);
     const limits = [memoryBytes ?? "-", cpus ?? "-", pids].map(String);
-    const args = [workspace, isolationDigest(isolation), image, sharedNetwork ? "shared" : "own", ...limits, use];
+    const args = [workspace, isolationDigest(isolation), image, sharedNetwork ? "shared" : "own", ...limits, use, by];
     const said = await this.#run("ensure", [name, ...args], MAKE_MS, signal);
     if (!said.ok) return said;
     const { word, rest } = said.value;
@@ -63,19 +69,20 @@ export class IsolatedEngine {
     return err(refusal(word, rest, { name, workspace: "", image: "" }));
   }
 
-  /** Files of an attempt, where there is no container to remove them from within. */
-  async wipe(name: string, attempt: string, signal: AbortSignal): Promise<Result<void>> {
-    const said = await this.#run("wipe", [name, attempt], SHORT_MS, signal);
+  /** Files of one in its home, where there is no container to remove them from within. */
+  async wipe(name: string, what: Kept, entry: string, signal: AbortSignal): Promise<Result<void>> {
+    const said = await this.#run("wipe", [name, what, entry], SHORT_MS, signal);
     return said.ok ? ok(undefined) : said;
   }
 
-  async list(signal: AbortSignal): Promise<Result<{ containers: string[]; homes: string[] }>> {
+  /** `recent`: homes that sessions used not long ago. */
+  async list(signal: AbortSignal): Promise<Result<{ containers: string[]; homes: string[]; recent: string[] }>> {
     const ran = await this.#script("list", [], SHORT_MS, signal);
     if (!ran.ok) return ran;
     const lines = ran.value.split("\n").map((line) => line.split(" "));
     // By them it is removed: of what is not named as ours nothing is.
     const named = (kind: string): string[] => lines.flatMap(([what, name = ""]) => (what === kind && isContainerName(name) ? [name] : []));
-    return ok({ containers: named("container"), homes: named("home") });
+    return ok({ containers: named("container"), homes: named("home"), recent: named("recent") });
   }
 
   async #run(

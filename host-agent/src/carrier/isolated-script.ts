@@ -2,11 +2,13 @@
  * What makes and removes containers for workspaces, as POSIX sh on the machine where those are, by docker or, where that is not
  * there, podman. Nothing secret comes here: what runs inside gets its orders over `exec -i`.
  *
- *   ensure <base> <host> <name> <workspace> <digest> <image> <own|shared> <memory or -> <cpus or -> <pids> <used|free>
+ *   ensure <base> <host> <name> <workspace> <digest> <image> <own|shared> <memory or -> <cpus or -> <pids> <used|free> <task|session>
  *       made or started, never under work: made | ready; else why not
  *   remove <base> <host> <name> idle|spent|all     and its network, `spent` and `all`: its home too; only `all` under work: removed | why not
- *   wipe <base> <host> <name> <attempt>            files of an attempt in its home: removed
- *   list <base> <host>                             container <name>, home <name>: a line each
+ *   wipe <base> <host> <name> attempts|terminals <entry>   files of one in its home: removed
+ *   list <base> <host>                             container <name>, home <name>, recent <name>: a line each
+ *
+ * Of a session no note is kept as of an attempt; beside a home, \`session\` says when one used it last, and it is recent for two weeks.
  *
  * Why not: none (no engine) · down <why> · image · foreign <what> · busy · holds · address <why> · failed <why>
  */
@@ -83,10 +85,15 @@ bind() {
   esac
 }
 
+say_used() {
+  [ "$for" != session ] || : >"$here/session"
+  say "$1"
+}
+
 ensure() {
   workspace=$5 digest=$6 image=$7 network=$8 memory=$9
   shift 9
-  cpus=$1 pids=$2 use=$3
+  cpus=$1 pids=$2 use=$3 for=$4
   [ -n "$engine" ] || say none
   # What is kept beside workspaces is of other tasks too, and the host's keys are there.
   case "$base/" in "\${workspace%/}"/*) say holds ;; esac
@@ -94,8 +101,8 @@ ensure() {
   look container
   case $found in
     foreign) say "foreign container" ;;
-    "ours $digest true") say ready ;;
-    "ours $digest "*) "$engine" start -- "$name" >/dev/null 2>&1 && say ready ;;
+    "ours $digest true") say_used ready ;;
+    "ours $digest "*) "$engine" start -- "$name" >/dev/null 2>&1 && say_used ready ;;
     "ours "*true) [ "$use" != used ] && ! is_busy || say busy ;;
   esac
   # Of another type, or it cannot be started any more.
@@ -139,7 +146,7 @@ ensure() {
   said=$(echo "$why" | words)
   look container
   [ "$found" = "ours $digest true" ] || say "failed It ended as soon as it was started."
-  say "made $said"
+  say_used "made $said"
 }
 
 remove() {
@@ -149,10 +156,13 @@ remove() {
     foreign) say "foreign container" ;;
     "ours "*true) [ "$5" = all ] || ! is_busy || say busy ;;
   esac
+  had=$found
   case $found in
     ours*) drop_container || say "failed $(echo "$why" | words)" ;;
   esac
   drop_network
+  # From now on its home is what nobody uses.
+  if [ "$5" != all ] && [ "$had" != absent ] && [ -e "$here/session" ]; then : >"$here/session"; say removed; fi
   [ "$5" = idle ] || drop_home || say "failed $here cannot be removed."
   say removed
 }
@@ -160,7 +170,10 @@ remove() {
 list() {
   # Where none was ever made, no engine is asked.
   [ -d "$base/isolated" ] || exit 0
-  for one in "$base"/isolated/maestro-*; do [ ! -d "$one" ] || echo "home \${one##*/}"; done
+  for one in "$base"/isolated/maestro-*; do
+    [ ! -d "$one" ] || echo "home \${one##*/}"
+    [ ! -e "$one/session" ] || [ -z "$(find "$one/session" -mtime -14)" ] || echo "recent \${one##*/}"
+  done
   [ -n "$engine" ] || exit 0
   "$engine" ps --all --filter "label=maestro.host=$host" --format 'container {{.Names}}' 2>/dev/null
   exit 0
@@ -170,7 +183,7 @@ case $what in
   ensure) ensure "$@" ;;
   remove) remove "$@" ;;
   # Never through a link: what is inside its home was made by whoever worked there.
-  wipe) [ -L "$here/home/.maestro-remote" ] || [ -L "$here/home/.maestro-remote/attempts" ] || rm -rf "$here/home/.maestro-remote/attempts/$5"; say removed ;;
+  wipe) [ -L "$here/home/.maestro-remote" ] || [ -L "$here/home/.maestro-remote/$5" ] || rm -rf "$here/home/.maestro-remote/$5/$6"; say removed ;;
   list) list ;;
 esac
 `;

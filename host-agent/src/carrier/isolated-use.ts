@@ -5,14 +5,17 @@ import type { InUse } from "./isolated-containers.ts";
 /** Asked often, of attempts of weeks: what is over stays so, and is read once. */
 export class IsolatedUse {
   readonly #store: Pick<AttemptStore, "list" | "read">;
+  readonly #sessions: () => ReadonlySet<string>;
   #over = new Map<string, string | undefined>();
 
-  constructor(store: Pick<AttemptStore, "list" | "read">) {
+  /** @param sessions those of open ones. */
+  constructor(store: Pick<AttemptStore, "list" | "read">, sessions: () => ReadonlySet<string>) {
     this.#store = store;
+    this.#sessions = sessions;
   }
 
   look(): InUse {
-    const working = new Set<string>();
+    const working = new Set(this.#sessions());
     const over = new Map<string, string | undefined>();
     for (const attempt of this.#store.list()) {
       if (this.#over.has(attempt)) {

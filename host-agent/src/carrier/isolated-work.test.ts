@@ -404,7 +404,7 @@ test("without an engine that is said", async () => {
   const shell = processShell(() => ({ PATH: "/nonexistent" }), systemClock);
   const engine = new IsolatedEngine({ shell, base: "/nonexistent", host: "hst_standalone" });
   const isolation = { image: IMAGE, sharedNetwork: false, memoryBytes: undefined, cpus: undefined, pids: 1 };
-  expect(await engine.ensure("/srv/work", isolation, "free", new AbortController().signal)).toMatchObject({
+  expect(await engine.ensure("/srv/work", isolation, "free", "task", new AbortController().signal)).toMatchObject({
     ok: false,
     error: { code: "container_engine_missing", field: "isolate_with" },
   });

@@ -1,23 +1,29 @@
-/** Work whose type asks for a container of its own: its workspace is made on the machine, and is all that it sees of that. */
+/** Work and sessions whose type asks for a container of its own: its workspace is on the machine, and is all that it sees of that. */
 import type { AgentType } from "@maestro/shared/contract/check-agent-type";
 import { ERRORS, maestroError, type MaestroError } from "@maestro/shared/errors";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { err, ok, type Result } from "@maestro/shared/result";
+import type { AgentSpec } from "../adapters/launch.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import type { LaunchNote } from "../tasks/attempt-files.ts";
 import type { ImageFiles } from "../tasks/attempt-images.ts";
 import type { AttemptStore } from "../tasks/attempt-store.ts";
+import type { RunningTasks } from "../tasks/linked-tasks.ts";
 import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { Removal } from "../tasks/worktree.ts";
 import { IsolatedContainers, type ContainersDeps } from "./isolated-containers.ts";
+import type { Kept } from "./isolated-engine.ts";
 import { isolationOf } from "./isolated-type.ts";
 import { IsolatedUse } from "./isolated-use.ts";
 import { patiently, type Places } from "./place.ts";
 import { planRemote } from "./remote-plan.ts";
+import { planSession, type SessionPlan } from "./session-plan.ts";
 import { notThere } from "./shown-agents.ts";
 
 export interface IsolatedDeps extends Omit<ContainersDeps, "removed"> {
   store: AttemptStore;
+  /** Containers of open sessions. */
+  sessions(): ReadonlySet<string>;
   places: Places;
   catalogue(): TypeCatalogue;
   /** Made where it is not there, links on the way followed. @param log of the attempt, here. */
@@ -35,42 +41,76 @@ export interface Isolated {
     log: string,
     images: ImageFiles,
   ): Promise<Result<WorkPlan>>;
+  /** What a session of such a type starts, in its container, which runs by then. @param workspace is there, without links on the way. */
+  session(agent: AgentSpec, type: AgentType, workspace: string): Promise<Result<SessionPlan & { container: string }>>;
+  /** What is worked in is not cleaned up. */
+  refuseRemoval(note: LaunchNote): MaestroError | undefined;
   remove(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
-  wipe(container: string, attempt: string): Promise<Result<void>>;
+  wipe(container: string, what: Kept, entry: string): Promise<Result<void>>;
   /** Until aborted. */
   run(stopped: AbortSignal): Promise<void>;
 }
 
+/** Tasks, and what sessions share with them. */
+export interface IsolatingTasks extends RunningTasks {
+  isolated: Isolated;
+}
+
 export function createIsolated(deps: IsolatedDeps): Isolated {
   const { store, places, signal } = deps;
-  const use = new IsolatedUse(store);
+  const use = new IsolatedUse(store, () => deps.sessions());
   const containers = new IsolatedContainers({ ...deps, removed: (name) => places.forget(name) }, () => use.look());
   return {
     typeOf: (spec) => isolatedType(spec, deps.catalogue()),
 
     async plan(spec, type, sealed, log, images) {
       const isolation = isolationOf(type);
-      if (isolation === undefined) return err(maestroError("internal", `The type '${type.slug}' asks for no container.`));
+      if (isolation === undefined) return err(notIsolated(type));
       const prepared = await patiently(() => deps.prepare(spec, type, log), deps, isRefusal);
       if (!prepared.ok) return prepared;
       const { workspace } = prepared.value;
-      const ensured = await patiently(() => containers.ensure(workspace, isolation), deps, isRefusal);
+      const ensured = await patiently(() => containers.ensure(workspace, isolation, "task"), deps, isRefusal);
       if (!ensured.ok) return ensured;
       const { name, made } = ensured.value;
       const looked = await patiently(() => places.container(name).look(signal, made), deps);
       if (!looked.ok) return looked;
+      containers.use(name);
       const inside = { ...looked.value, record: { env: looked.value.record.env }, isPrepared: true };
       const planned = planRemote({ ...spec, workspace: { mode: "path", path: workspace } }, sealed, inside, images);
       if (!planned.ok) return planned;
       const { env, note } = planned.value;
       return ok({
         ...planned.value,
-        env: { ...env, USER: named(env["USER"]), LOGNAME: named(env["LOGNAME"]), MAESTRO_CACHE: "/maestro/cache" },
+        env: { ...env, ...ownNames(env) },
         // The container's own.
         limits: {},
         note: { ...note, ...prepared.value, container: name, isolated: true },
       });
     },
+
+    async session(agent, type, workspace) {
+      const isolation = isolationOf(type);
+      if (isolation === undefined) return err(notIsolated(type));
+      // Whoever asks waits: what fails is said, and asked again by them.
+      const ensured = await containers.ensure(workspace, isolation, "session");
+      if (!ensured.ok) return ensured;
+      const { name, made } = ensured.value;
+      const looked = await places.container(name).look(signal, made);
+      if (!looked.ok) return looked;
+      containers.use(name);
+      const planned = planSession(agent, type, workspace, looked.value);
+      return planned.ok
+        ? ok({ ...planned.value, container: name, env: { ...planned.value.env, ...ownNames(planned.value.env) } })
+        : planned;
+    },
+
+    refuseRemoval: ({ isolated, container, workspace }) =>
+      isolated === true && container !== undefined && deps.sessions().has(container)
+        ? maestroError("workspace_busy", `A session is open in the container of '${workspace}'.`, {
+            field: "workspace",
+            hint: "End it first: maestro session kill.",
+          })
+        : undefined,
 
     async remove(note, spec) {
       const { container } = note;
@@ -83,13 +123,21 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
       return deps.removeWorkspace(note, spec);
     },
 
-    wipe: (container, attempt) => containers.wipe(container, attempt),
+    wipe: (container, what, entry) => containers.wipe(container, what, entry),
     run: (stopped) => containers.run(stopped),
   };
 }
 
 /** By those who were asked, not by the line to them. */
 const isRefusal = ({ code }: MaestroError): boolean => code.startsWith("container_") || !ERRORS[code].retryable;
+
+const notIsolated = ({ slug }: AgentType): MaestroError => maestroError("internal", `The type '${slug}' asks for no container.`);
+
+const ownNames = (env: Readonly<Record<string, string>>) => ({
+  USER: named(env["USER"]),
+  LOGNAME: named(env["LOGNAME"]),
+  MAESTRO_CACHE: "/maestro/cache",
+});
 
 /** Inside, whoever it is has no name unless the image gives one. */
 const named = (user = ""): string => (/^\d*$/.test(user) ? "maestro" : user);

@@ -9,6 +9,16 @@ const MAX_OUTPUT_BYTES = 1024 * 1024;
 const MAX_STDERR_BYTES = 64 * 1024;
 const SHELL = "/bin/sh";
 
+/** Which engine the host-agent's own environment names. */
+export function engineEnv(own: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    ["DOCKER_HOST", "CONTAINER_HOST"].flatMap((name) => {
+      const value = own[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
 /** @param env of the scripts: where the runtime is, and which one. */
 export function processShell(env: () => Readonly<Record<string, string | undefined>>, clock: Clock): RemoteShell {
   const start = (script: string, args: readonly string[]): ChildProcess => {

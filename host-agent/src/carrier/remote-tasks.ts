@@ -15,7 +15,7 @@ import { AttemptStore } from "../tasks/attempt-store.ts";
 import { Attempts } from "../tasks/attempts.ts";
 import type { ImageSource } from "../tasks/image-source.ts";
 import { recall } from "../tasks/forwarding.ts";
-import { linkedTasks, type RunningTasks } from "../tasks/linked-tasks.ts";
+import { linkedTasks } from "../tasks/linked-tasks.ts";
 import type { LiveDeps } from "../tasks/live-attempt.ts";
 import { LogShipper } from "../tasks/log-shipper.ts";
 import { unseal } from "../tasks/unseal.ts";
@@ -23,7 +23,7 @@ import { createElsewhere } from "./elsewhere.ts";
 import { Follower } from "./follower.ts";
 import type { Hand } from "./hand.ts";
 import type { IsolatedEngine } from "./isolated-engine.ts";
-import { createIsolated, isolatedType } from "./isolated-work.ts";
+import { createIsolated, isolatedType, type IsolatingTasks } from "./isolated-work.ts";
 import type { Place, Places } from "./place.ts";
 import { judgeRemote } from "./remote-judge.ts";
 import { refuseIsolatedRemote, refuseRemote, workspaceOf, type RemotePlanDeps } from "./remote-plan.ts";
@@ -37,6 +37,8 @@ export interface RemoteTasksDeps {
   hand: Hand;
   /** Containers are made there for workspaces. */
   engine: IsolatedEngine;
+  /** Those of them that open sessions are in. */
+  sessions(): ReadonlySet<string>;
   /** Containers there. */
   places: Places;
   /** As the last look at the machine says. */
@@ -55,7 +57,7 @@ export interface RemoteTasksDeps {
   signal: AbortSignal;
 }
 
-export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
+export function createRemoteTasks(deps: RemoteTasksDeps): IsolatingTasks {
   const { clock, timeScale, log, hand, bootId, logLimitBytes, offsetMs, passed, signal } = deps;
   const store = new AttemptStore(deps.attemptsDir, passed);
   const logs: LogShipper = new LogShipper({ clock, log, shipped: (attempt) => attempts.shipped(attempt) });
@@ -70,6 +72,7 @@ export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
   const isolated = createIsolated({
     engine: deps.engine,
     store,
+    sessions: () => deps.sessions(),
     places: deps.places,
     clock,
     timeScale,
@@ -112,6 +115,7 @@ export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
     plan: (spec, sealed, file, files) => elsewhere.plan(spec, sealed, file, files),
     images: { source: deps.images, clock, timeScale },
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing, attempt, fence),
+    refuseRemoval: (note) => isolated.refuseRemoval(note),
     removeWorkspace: (note, spec) => elsewhere.removeWorkspace(note, spec),
     // Its environment is not to be seen from here.
     recall: (spec) => recall(spec, "", deps.plan().ownEnv),
@@ -126,6 +130,7 @@ export function createRemoteTasks(deps: RemoteTasksDeps): RunningTasks {
   const tasks = linkedTasks(attempts, logs);
   return {
     ...tasks,
+    isolated,
     seen() {
       tasks.seen();
       main.follower.seen();

@@ -10,7 +10,7 @@ import { RemoteProcess, type RemoteEnd } from "../transports/ssh/process.ts";
 import { EndMark } from "./terminal-end.ts";
 import type { TerminalFile } from "./terminal-file.ts";
 import type { TerminalScreen } from "./terminal-screen.ts";
-import { openCommand } from "./terminal-scripts.ts";
+import { openCommand } from "./terminal-open.ts";
 
 export interface TerminalClientDeps {
   file: TerminalFile;
@@ -91,6 +91,8 @@ export class TerminalClient {
       const over = this.#mark.end;
       if (over !== undefined) {
         if (over.type === "exited") return over.code;
+        // The command line has said so.
+        if (over.type === "stopped") return UNKNOWN_EXIT;
         await screen.say(`The program is gone from ${file.host}, and how it ended is not known. Was that machine started anew?`);
         return UNKNOWN_EXIT;
       }

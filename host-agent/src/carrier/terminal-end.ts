@@ -1,14 +1,14 @@
 /** How a program's end on another machine is told: a mark in its terminal's own bytes, which tmux lets no program make. Pure. */
 
-/** `code`: of the program. `gone`: nobody knows what became of it. */
-export type RemoteProgramEnd = { type: "exited"; code: number } | { type: "gone" };
+/** `code`: of the program. `stopped`: with its container. `gone`: nobody knows what became of it. */
+export type RemoteProgramEnd = { type: "exited"; code: number } | { type: "stopped" } | { type: "gone" };
 
 const ESC = "\u001B";
 const BEL = "\u0007";
 const NUMBER = 7717;
-/** Far more than `gone` or a code. */
+/** More than any word. */
 const MAX_WORD = 8;
-/** For `printf` of a shell; `$1` is an exit code, or `gone`. */
+/** For `printf` of a shell; `$1` is an exit code, `stopped` or `gone`. */
 export const printfMark = (session: string): string => `\\033]${NUMBER};${session};%s\\007`;
 
 /** Splits what comes into what is to be shown and the mark; after the mark nothing counts. */
@@ -40,7 +40,7 @@ export class EndMark {
       return Buffer.concat([all.subarray(0, behind), this.push(all.subarray(behind))]);
     }
     const word = all.toString("latin1", at + this.#start.length, close);
-    this.#end = /^\d{1,3}$/.test(word) ? { type: "exited", code: Number(word) } : { type: "gone" };
+    this.#end = /^\d{1,3}$/.test(word) ? { type: "exited", code: Number(word) } : { type: word === "stopped" ? word : "gone" };
     this.#held = Buffer.alloc(0);
     return all.subarray(0, at);
   }

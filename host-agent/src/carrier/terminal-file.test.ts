@@ -33,6 +33,7 @@ const file = (target: SshTarget): TerminalFile => ({
   target,
   hostKeysFile: "/h",
   container: null,
+  isolated: false,
   lasting: true,
   timeScale: 1,
 });

@@ -1,4 +1,4 @@
-/** What a terminal's program needs to get to its machine: a file of its own for each session, without any secret. */
+/** What is noted of a terminal elsewhere, and what its program needs to get there: a file for each session, without any secret. */
 import { readdirSync, rmSync } from "node:fs";
 import * as path from "node:path";
 import * as z from "zod";
@@ -50,18 +50,24 @@ const Target: z.ZodType<SshTarget> = z.object({
   }),
 });
 
-const TerminalFile = z.object({
+const TerminalNote = z.object({
   session: z.string().regex(/^ses_[0-9a-z]+$/),
+  /** In which container of its machine it is, if in one. */
+  container: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/)
+    .nullable(),
+  /** Which was made for its workspace. */
+  isolated: z.boolean().default(false),
+});
+type TerminalNote = z.infer<typeof TerminalNote>;
+
+const TerminalFile = TerminalNote.extend({
   /** For people. */
   host: z.string(),
   target: Target,
   /** Keys of hosts that somebody accepted here. */
   hostKeysFile: z.string(),
-  /** In which container of that machine it is, if in one. */
-  container: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/)
-    .nullable(),
   /** Its program goes on while no connection is. */
   lasting: z.boolean(),
   /** Waits are shortened by it. */
@@ -77,7 +83,7 @@ export function readTerminalFile(file: string): Result<TerminalFile> {
     : err(maestroError("field_invalid", `'${file}' does not say where its terminal is.`, { field: file, hint: "Open another session." }));
 }
 
-/** Those of one remote host. What a file is there of, something may be left of on that host. */
+/** Those of one host, remote or our own. What a file is there of, something may be left of on that host. */
 export class TerminalFiles {
   readonly #dir: string;
 
@@ -89,7 +95,8 @@ export class TerminalFiles {
     return path.join(this.#dir, `${session}.json`);
   }
 
-  write(file: TerminalFile): void {
+  /** @param file a note alone where no program of ours has a way to go. */
+  write(file: TerminalFile | TerminalNote): void {
     ensurePrivateDir(this.#dir, process.getuid?.() ?? 0);
     writeDurably(this.path(file.session), `${JSON.stringify(file, (_key, value: unknown) => value ?? null)}\n`);
   }
@@ -100,6 +107,18 @@ export class TerminalFiles {
     } catch {
       return [];
     }
+  }
+
+  /** Of a damaged file: as of one in no container. */
+  note(session: string): Pick<TerminalNote, "container" | "isolated"> {
+    const read = TerminalNote.safeParse(parseJson(readPrivate(this.path(session)) ?? ""));
+    return read.success ? read.data : { container: null, isolated: false };
+  }
+
+  /** Containers that were made for the workspaces of sessions of which something may be left in them. */
+  isolated(): ReadonlySet<string> {
+    const notes = this.sessions().map((session) => this.note(session));
+    return new Set(notes.flatMap(({ container, isolated }) => (isolated && container !== null ? [container] : [])));
   }
 
   remove(session: string): void {

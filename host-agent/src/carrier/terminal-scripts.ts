@@ -16,7 +16,7 @@ export interface RemoteProgram {
 }
 
 const TMUX = "tmux -L maestro -u -f /dev/null";
-const here = (session: string): string => `d=$HOME/.maestro-remote/terminals/${session}`;
+export const here = (session: string): string => `d=$HOME/.maestro-remote/terminals/${session}`;
 
 /** As on linked hosts. The screen stays after the end, so there is no second one that would go with it. */
 const OPTIONS = [
@@ -77,25 +77,20 @@ echo "ready $mode"
 }
 
 /**
- * The command line of the terminal: fixed but for names, one line, and understood by every login shell.
- * @param container where it is in one; of several runtimes the one that knows it is it.
+ * Ends every process of it and forgets it. Once more is as good. Ends with 1 where one cannot be ended.
+ * @param whose `session`: those of its terminal. `all`: also what left that, and names it in its environment.
  */
-export function openCommand(session: string, container: string | undefined): string {
-  const gone = `printf "${printfMark(session)}" gone`;
-  const open = `${here(session)}; [ -r "$d/open" ] && . "$d/open" || ${gone}`;
-  if (container === undefined) return `exec /bin/sh -c ${quote(open)}`;
-  const inside = `"$r" exec -it -e TERM="$TERM" -- ${quote(container)} /bin/sh -c ${quote(open)}`;
-  const runs = `[ "$("$r" inspect --type container --format "{{.State.Running}}" -- ${quote(container)} 2>/dev/null)" = true ]`;
-  return `exec /bin/sh -c ${quote(`for r in docker podman; do ${runs} && exec ${inside}; done; ${gone}`)}`;
-}
-
-/** Ends every process of it and forgets it. Once more is as good. */
-export function endScript(session: string, graceSeconds: number): string {
+export function endScript(session: string, graceSeconds: number, whose: "session" | "all"): string {
+  const named = `for file in $(grep -ls "MAESTRO_SESSION=${session}" /proc/[0-9]*/environ 2>/dev/null); do
+    file=\${file#/proc/}
+    echo "\${file%/environ}"
+  done`;
   return `${here(session)}
-[ -d "$d" ] || exit 0
+${whose === "all" ? "" : '[ -d "$d" ] || exit 0'}
 lead=
 read -r lead 2>/dev/null <"$d/pid"
 members() {
+  ${whose === "all" ? named : ""}
   [ -n "$lead" ] || return 0
   if [ -r /proc/self/stat ]; then
     for file in /proc/[0-9]*/stat; do
@@ -105,7 +100,9 @@ members() {
       [ "$4" != "$lead" ] || [ "$1" = Z ] || echo "$pid"
     done
   else
-    ps -A -o pid= -o sess= 2>/dev/null | while read -r pid sess; do [ "$sess" != "$lead" ] || echo "$pid"; done
+    ps -A -o pid= -o sess= -o stat= 2>/dev/null | while read -r pid sess state; do
+      case $sess$state in "$lead"Z*) ;; "$lead"[!0-9]*) echo "$pid" ;; esac
+    done
   fi
 }
 # A pid is used again: only what was there before the hang-up is ended after it.
@@ -118,8 +115,15 @@ while [ "$n" -lt ${Math.max(0, Math.ceil(graceSeconds * 10))} ] && [ -n "$(membe
   n=$((n + 1))
   [ "$n" -ne 4 ] || kill -s TERM $before 2>/dev/null
 done
-left=$(members)
-[ -z "$left" ] || kill -s KILL $left 2>/dev/null
+# Held first, all of them: what one begins before it dies is seen the next time.
+n=0
+while left=$(members) && [ -n "$left" ]; do
+  [ "$n" -lt 50 ] || exit 1
+  kill -s STOP $left 2>/dev/null
+  kill -s KILL $left 2>/dev/null
+  sleep 0.02 2>/dev/null || sleep 1
+  n=$((n + 1))
+done
 rm -rf "$d"
 exit 0
 `;

@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { DEFAULT_SETTINGS } from "../config/env.ts";
@@ -107,7 +108,8 @@ test.each<[string, object, string]>([
   ["a workspace outside the roots", { workspace: "/etc/x" }, "path_outside_roots"],
   ["a relative workspace", { workspace: "x" }, "path_outside_roots"],
   ["a denied variable", { env: { LD_PRELOAD: "x" } }, "env_denied"],
-  ["a session of a type that asks for a container", { definition: BOXED }, "agent_type_invalid"],
+  ["a denied variable in a container", { definition: BOXED, env: { LD_PRELOAD: "x" } }, "env_denied"],
+  ["a container that would see Maestro's own directories", { definition: BOXED, workspace: tmpdir() }, "path_outside_roots"],
   ["a definition of nonsense", { definition: { slug: "a", bogus: true } }, "agent_type_invalid"],
 ])("%s is refused, and nothing is made or started", async (_what, more, code) => {
   const { holder, start, work } = await setUp();
@@ -117,15 +119,12 @@ test.each<[string, object, string]>([
 });
 
 test("a session of a type whose file asks for a container is not started without one", async () => {
-  const { home, holder, start, work, warnings } = await setUp();
+  const { home, holder, start, warnings } = await setUp();
   const file = path.join(home.paths.home, "agents.d/boxed.yaml");
-  writeFileSync(file, "slug: boxed\nadapter: kilo\nisolate_with: docker\nimage: node:24-slim\n");
-  expect(await start({ type: "boxed" })).toMatchObject({
-    t: "reply-error",
-    error: { code: "agent_type_invalid", field: "isolate_with", hint: expect.stringContaining("isolate_with: none") },
-  });
+  writeFileSync(file, "slug: boxed\nadapter: kilo\nisolate_with: docker\nimage: nowhere/none:1\n");
+  // Whichever is missing here: an engine, that it runs, or the image.
+  expect(await start({ type: "boxed" })).toMatchObject({ t: "reply-error", error: { code: expect.stringMatching(/^container_/) } });
   expect(holder.created).toHaveLength(0);
-  expect(existsSync(work)).toBe(false);
   writeFileSync(file, "slug: boxed\nadapter: kilo\nisolate_with: none\n");
   expect(await start({ type: "boxed" })).toMatchObject({ t: "reply" });
   expect(warnings).not.toContainEqual(expect.objectContaining({ slug: "boxed" }));

@@ -3,29 +3,27 @@ import { userInfo } from "node:os";
 import * as path from "node:path";
 import type { AcceptHostKey, HostCheck, RemoteRecord } from "@maestro/shared/contract/remote-hosts";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
-import { isDeniedEnv } from "@maestro/shared/contract/check-agent-type";
 import { parseId } from "@maestro/shared/ids";
-import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { err, ok } from "@maestro/shared/result";
-import { BUILTIN } from "../adapters/builtin.ts";
 import type { Detector } from "../adapters/detect.ts";
-import { planAgent, type Program } from "../adapters/launch.ts";
 import { locateProgram } from "../adapters/locate.ts";
-import { withOwnProgram } from "../adapters/own-program.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
-import { refuseIsolatedSession, unappliedKeys } from "../adapters/types/session-limits.ts";
+import type { ContainedSessions } from "../carrier/contained-sessions.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
-import { copyTemplate } from "../tasks/template.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
 import { readFiles } from "./read-files.ts";
+import { refuseSecond } from "./second-agent.ts";
 import { refuseAgent, refuseBinary, refuseSession, refuseReach } from "./shell-policy.ts";
+import { refuseEnv, startAgent } from "./start-agent.ts";
 import { resetWorkspace } from "./workspace-reset.ts";
 import { ensureWorkspace, isInside, resolveWorkspace, type WorkspaceRules } from "./workspace.ts";
 
 export interface ActionDeps {
   keeper: HolderKeeper;
+  /** Those whose type asks for a container of its own. */
+  contained: ContainedSessions;
   catalogue: TypeCatalogue;
   detector: Detector;
   policy: Policy;
@@ -87,7 +85,9 @@ export function createHostActions(deps: ActionDeps): HostActions {
       const refusal = refuseNew() ?? refuseSecond(agent.name, session, starting.get(agent.id));
       if (refusal !== undefined) return err(refusal);
       starting.set(agent.id, session);
-      return startAgent(frame, deps).finally(() => starting.delete(agent.id));
+      return startAgent(frame, { ...deps, refuseProgram: (name, cwd) => refuseProgram(name, cwd, deps) }).finally(() =>
+        starting.delete(agent.id),
+      );
     },
 
     refuseWatch: (session) => refuseSessionOf(session),
@@ -95,11 +95,12 @@ export function createHostActions(deps: ActionDeps): HostActions {
     async killSession({ session, force }) {
       const holder = keeper.client();
       if (!holder.ok) return holder;
-      const killed = await holder.value.kill(session, force ?? false);
+      // What cannot be ended in a container now is ended when that is looked at next.
+      const [killed, ended] = await Promise.all([holder.value.kill(session, force ?? false), deps.contained.end(session, force ?? false)]);
       if (!killed.ok) return killed;
       // Ended already: what is left to end is its place in the list.
       if (!killed.value) await holder.value.forget(session);
-      return ok({ killed: killed.value });
+      return ended.ok ? ok({ killed: killed.value }) : ended;
     },
 
     async readScreen({ session, format }, blob) {
@@ -158,70 +159,6 @@ export function createHostActions(deps: ActionDeps): HostActions {
   };
 }
 
-/** Two programs of one agent would work in one workspace. The same session once more is the holder's to refuse. */
-export const refuseSecond = (name: string, asked: string, running: string | undefined): MaestroError | undefined =>
-  running === undefined || running === asked
-    ? undefined
-    : maestroError("agent_running", `Agent '${name}' runs on this host in session ${running}.`, {
-        hint: `Attach to it: maestro agent attach ${name}`,
-      });
-
-async function startAgent(
-  { session, agent, size, backend }: FrameOf<"agent.start">,
-  { keeper, catalogue, detector, policy, rules, searchPath, log }: ActionDeps,
-): ReturnType<HostActions["startAgent"]> {
-  const id = parseId("session", session);
-  if (!id.ok) return id;
-  catalogue.refresh();
-  const type = catalogue.resolve(agent.type, agent.definition);
-  if (!type.ok) return type;
-  const refusal = refuseIsolatedSession(type.value) ?? refuseAgent(policy, agent, type.value);
-  if (refusal !== undefined) return err(refusal);
-  const chosen = withOwnProgram(BUILTIN[type.value.adapter], agent.program, rules.userHome);
-  if (!chosen.ok) return chosen;
-  const adapter = chosen.value;
-  const binary = adapter.binaries.length === 0 ? undefined : detector.locate(adapter);
-  const program: Program | undefined = binary === undefined ? undefined : { binary, version: detector.knownVersion(binary) };
-  // Refusals come before anything is made.
-  const dry = planAgent(agent, type.value, adapter, program, agent.workspace);
-  if (!dry.ok) return dry;
-  const holder = keeper.client();
-  if (!holder.ok) return holder;
-  const isAlive = (one: SessionInfo) => one.agent === agent.id && one.end === undefined;
-  if (keeper.sessions.some(isAlive)) {
-    // The holder's own list: ours does not know yet of one that was killed a moment ago.
-    const sessions = await holder.value.list();
-    if (!sessions.ok) return sessions;
-    const second = refuseSecond(agent.name, session, sessions.value.find(isAlive)?.id);
-    if (second !== undefined) return err(second);
-  }
-  const workspace = ensureWorkspace(agent.workspace, rules);
-  if (!workspace.ok) return err({ ...workspace.error, field: "workspace" });
-  if (workspace.value.created && type.value.workspace_template !== undefined) {
-    const copied = await copyTemplate(type.value.workspace_template, workspace.value.path, rules);
-    if (!copied.ok) return copied;
-  }
-  const launch = planAgent(agent, type.value, adapter, program, workspace.value.path);
-  if (!launch.ok) return launch;
-  const notAllowed = refuseProgram(launch.value.argv[0], workspace.value.path, { policy, searchPath });
-  if (notAllowed !== undefined) return err(notAllowed);
-  const keys = unappliedKeys(type.value);
-  if (keys.length > 0)
-    log.warn("an agent starts with keys of its type not applied", { agent: agent.name, slug: type.value.slug, keys: keys.join(", ") });
-  const made = await holder.value.create({
-    id: id.value,
-    name: agent.name,
-    // A session that somebody gave this name must not keep the agent from starting.
-    orNumbered: agent.name,
-    ...launch.value,
-    cwd: workspace.value.path,
-    ...size,
-    backend,
-    agent: agent.id,
-  });
-  return made.ok ? ok({ session: made.value }) : made;
-}
-
 /** [SKILL9] */
 async function resetAgent(
   { path: asked, agent }: FrameOf<"workspace.reset">,
@@ -260,11 +197,4 @@ function refuseProgram(
   const program = name ?? userInfo().shell ?? "/bin/sh";
   const file = program.includes("/") ? path.resolve(cwd, program) : locateProgram([program], searchPath());
   return file === undefined ? undefined : refuseBinary(policy, file, searchPath());
-}
-
-function refuseEnv(env: Readonly<Record<string, string>>): MaestroError | undefined {
-  const denied = Object.keys(env).find(isDeniedEnv);
-  return denied === undefined
-    ? undefined
-    : maestroError("env_denied", `The variable ${denied} may not be set for a session.`, { field: `env.${denied}` });
 }

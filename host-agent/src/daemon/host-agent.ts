@@ -8,6 +8,10 @@ import { Detector } from "../adapters/detect.ts";
 import { locateProgram } from "../adapters/locate.ts";
 import { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { createCarrying } from "../carrier/carrying.ts";
+import { containerShell } from "../carrier/container-shell.ts";
+import { ContainedSessions } from "../carrier/contained-sessions.ts";
+import { engineEnv, processShell } from "../carrier/process-shell.ts";
+import { TerminalFiles } from "../carrier/terminal-file.ts";
 import type { Settings } from "../config/env.ts";
 import { readForwardEnv } from "../config/forward-env.ts";
 import { ensurePrivateDir, type Paths } from "../config/paths.ts";
@@ -20,6 +24,7 @@ import { createHostTasks } from "../tasks/host-tasks.ts";
 import { imageSource } from "../tasks/image-source.ts";
 import { holderHooks } from "../terminal/holder-hooks.ts";
 import { Terminals } from "../terminal/terminals.ts";
+import { REMOTE_PATH } from "../transports/ssh/remote-path.ts";
 import { pause, systemClock } from "./clock.ts";
 import { helloFacts } from "./facts.ts";
 import { createHostActions } from "./host-actions.ts";
@@ -104,6 +109,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     openHolder,
     holderHooks(terminals, (upsert, removed) => {
       for (const frame of sessionsFrames(upsert, removed, serverTime.offsetMs())) link.send(frame);
+      if (upsert.some(({ end }) => end !== undefined)) void contained.sweep();
     }),
     clock,
     log,
@@ -120,6 +126,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const drain = { draining: false };
 
   const maxConcurrent = Math.min(settings.maxConcurrent, policy.maxConcurrent ?? settings.maxConcurrent);
+  const terminalFiles = new TerminalFiles(path.join(paths.hostDir, "terminals"));
   const tasks = createHostTasks({
     attemptsDir: paths.attemptsDir,
     runnerDir: paths.runnerDir,
@@ -139,6 +146,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     sealing: () => identity.sealing,
     images: imageSource({ target: () => target(), key: () => keys.active, epoch: () => link.epoch, serverTime, timeScale }),
     isolation: { host: identity.record.hostId, base: paths.home },
+    sessions: () => terminalFiles.isolated(),
     typeDirs: paths.agentTypeDirs,
     signal: abort.signal,
     maxConcurrent,
@@ -149,12 +157,26 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     send: (frame) => link.send(frame),
     passed: () => {},
   });
+  const engineShell = processShell(() => ({ ...sessionEnv(), ...engineEnv(process.env) }), clock);
+  const contained: ContainedSessions = new ContainedSessions({
+    keeper,
+    files: terminalFiles,
+    isolated: tasks.isolated,
+    shellOf: (container) => (container === undefined ? engineShell : containerShell(engineShell, container)),
+    prelude: REMOTE_PATH,
+    engineEnv: engineEnv(process.env),
+    clock,
+    timeScale,
+    log,
+    signal: abort.signal,
+  });
   const hostKeysFile = path.join(paths.hostDir, "known_hosts");
   const claimant = () => ({ hostId: identity.record.hostId, origin: identity.record.origin, instance, bootId });
   const target = (): LinkTarget => ({ url: new URL(identity.record.url), pin: identity.record.pin, claimant: claimant() });
 
   const actions = createHostActions({
     keeper,
+    contained,
     catalogue,
     detector,
     policy,
@@ -277,9 +299,10 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
   const reporting = reporter.run(abort.signal);
   const rotating = rotation.run(abort.signal);
   const working = tasks.run(abort.signal);
+  const containing = contained.run(abort.signal);
   const carried = carrying.run(abort.signal);
   log.info("the host-agent runs", { version, host: identity.record.name, server: identity.record.url, pid: process.pid });
-  const parts = Promise.all([holding, linking, reporting, rotating, working, carried]);
+  const parts = Promise.all([holding, linking, reporting, rotating, working, containing, carried]);
   return {
     link,
     failed: parts.then(() => new Promise<never>(() => {})),

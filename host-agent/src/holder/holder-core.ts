@@ -6,6 +6,7 @@ import type { HeldInfo, HolderFacts, RemoteFace } from "./types.ts";
 
 export interface CreateRequest extends LaunchRequest {
   backend: "auto" | "tmux" | "pty" | "echo";
+  shown?: string | undefined;
   remote?: RemoteFace | undefined;
 }
 

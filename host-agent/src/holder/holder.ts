@@ -14,7 +14,7 @@ import type { RegistryFile, StoredSession } from "./registry-file.ts";
 import { RightOfWay } from "./right-of-way.ts";
 import type { ScreenHost } from "./screen-host.ts";
 import { descriptorsExhausted } from "./spawn-refusal.ts";
-import type { HeldInfo, HolderFacts, HolderWarning, RemoteFace, SessionsEvent } from "./types.ts";
+import type { HeldInfo, HolderFacts, HolderWarning, SessionsEvent } from "./types.ts";
 import type { UserSessions } from "./user-tmux.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -96,7 +96,7 @@ export class Holder implements HolderCore {
     if (!descriptorsLeft(DESCRIPTORS_PER_SESSION)) return err(descriptorsExhausted(`starting '${request.name}'`));
     this.#starting.set(request.id, { name: request.name, host: request.remote?.host });
     try {
-      return await this.#start(backend, plan.value, request.remote);
+      return await this.#start(backend, plan.value, request);
     } finally {
       this.#starting.delete(request.id);
     }
@@ -185,13 +185,17 @@ export class Holder implements HolderCore {
     await this.#parts.registry.flush();
   }
 
-  async #start(backend: TerminalBackend, plan: LaunchPlan, remote: RemoteFace | undefined): Promise<Result<HeldInfo>> {
+  async #start(
+    backend: TerminalBackend,
+    plan: LaunchPlan,
+    { remote, shown }: Pick<CreateRequest, "remote" | "shown">,
+  ): Promise<Result<HeldInfo>> {
     const { id, name, cols, rows, createdMs, agent, cwd } = plan;
     const session = this.#make({
       id,
       name,
       backend: backend.kind,
-      command: remote?.command ?? plan.argv.join(" ").slice(0, 512),
+      command: remote?.command ?? shown ?? plan.argv.join(" ").slice(0, 512),
       agent,
       host: remote?.host,
       cwd: remote?.cwd ?? cwd,

@@ -53,6 +53,8 @@ export const Create = z.object({
     rows: z.int(),
     backend: z.enum(["auto", "tmux", "pty", "echo"]),
     agent: z.string().max(40).optional(),
+    /** [VR2] A holder that does not know it tells the argv. */
+    shown: z.string().max(512).optional(),
     /** [VR2] A holder that does not know it answers without `host`. */
     remote: z.object({ host: z.string().min(1).max(40), cwd: z.string().max(4096), command: z.string().max(512) }).optional(),
   }),

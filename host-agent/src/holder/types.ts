@@ -36,6 +36,8 @@ export interface CreateSpec {
   backend: "auto" | "tmux" | "pty" | "echo";
   /** Id of the agent whose face this session is. */
   agent?: string;
+  /** What is told of its program, where that only leads to another one. */
+  shown?: string;
   /** Its program leads to another machine: what is told of it is what runs there. */
   remote?: RemoteFace;
 }

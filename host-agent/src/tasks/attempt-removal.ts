@@ -1,5 +1,5 @@
 /** What is over, and what was never begun, is removed: when asked, and when nobody keeps it any longer. */
-import { maestroError } from "@maestro/shared/errors";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { LOST_AFTER_MS, TASK_RETENTION_MS } from "@maestro/shared/limits";
 import type { RequestResult } from "@maestro/shared/protocol/link";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
@@ -21,6 +21,8 @@ export interface RemovalDeps {
   timeScale: number;
   log: Log;
   logs: { drop(attempt: string): void };
+  /** Of a workspace that something else than an attempt works in. */
+  refuseRemoval(note: LaunchNote): MaestroError | undefined;
   removeWorkspace(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
 }
 
@@ -52,6 +54,8 @@ export class AttemptRemoval {
       return err(
         maestroError("workspace_busy", `Attempt ${busy} works in '${launch?.workspace ?? ""}'.`, { hint: "Wait for it, or cancel it." }),
       );
+    const refusal = launch === undefined ? undefined : this.#deps.refuseRemoval(launch);
+    if (refusal !== undefined) return err(refusal);
     const removal: Removal = launch === undefined || spec === undefined ? { outcome: "absent" } : await removeWorkspace(launch, spec);
     // A worktree that is kept is found by these files only: once its work is safe, it can still be asked for.
     const comesBack = removal.outcome === "kept" && launch?.kind === "worktree";

@@ -8,9 +8,9 @@ import { readOutcome } from "../adapters/headless.ts";
 import { containerShell } from "../carrier/container-shell.ts";
 import { createElsewhere } from "../carrier/elsewhere.ts";
 import { IsolatedEngine } from "../carrier/isolated-engine.ts";
-import { createIsolated, isolatedType } from "../carrier/isolated-work.ts";
+import { createIsolated, isolatedType, type IsolatingTasks } from "../carrier/isolated-work.ts";
 import { Places } from "../carrier/place.ts";
-import { processShell } from "../carrier/process-shell.ts";
+import { engineEnv, processShell } from "../carrier/process-shell.ts";
 import { notThere } from "../carrier/shown-agents.ts";
 import { judgeRemote } from "../carrier/remote-judge.ts";
 import type { Clock } from "../daemon/clock.ts";
@@ -24,7 +24,7 @@ import { judge } from "./attempt-state.ts";
 import { Attempts } from "./attempts.ts";
 import { recall, refuseNames } from "./forwarding.ts";
 import type { ImageSource } from "./image-source.ts";
-import { linkedTasks, type RunningTasks } from "./linked-tasks.ts";
+import { linkedTasks } from "./linked-tasks.ts";
 import { LiveAttempt, type LiveDeps } from "./live-attempt.ts";
 import { localBody } from "./local-body.ts";
 import { localLaunch } from "./local-launch.ts";
@@ -52,6 +52,8 @@ export interface HostTasksDeps {
   offsetMs(): number;
   /** Containers that are made for workspaces: what they are labelled with, and where what is kept of them is. */
   isolation: { host: string; base: string };
+  /** Those of them that open sessions are in. */
+  sessions(): ReadonlySet<string>;
   /** Of agent types: those of a container are looked for in it. */
   typeDirs: readonly string[];
   /** The daemon goes. */
@@ -61,14 +63,11 @@ export interface HostTasksDeps {
   passed(step: string): void;
 }
 
-export function createHostTasks(deps: HostTasksDeps): RunningTasks {
+export function createHostTasks(deps: HostTasksDeps): IsolatingTasks {
   const { clock, timeScale, log, work, bootId, attemptsDir, logLimitBytes, offsetMs, passed } = deps;
   const store = new AttemptStore(attemptsDir, passed);
   const logs: LogShipper = new LogShipper({ clock, log, shipped: (attempt) => attempts.shipped(attempt) });
-  const containerHost = processShell(
-    () => ({ ...work.baseEnv(), DOCKER_HOST: work.ownEnv["DOCKER_HOST"], CONTAINER_HOST: work.ownEnv["CONTAINER_HOST"] }),
-    clock,
-  );
+  const containerHost = processShell(() => ({ ...work.baseEnv(), ...engineEnv(work.ownEnv) }), clock);
   const runner = installRunner(deps.runnerDir, log);
   const shells = (attempt: string) =>
     runnerShells(
@@ -95,6 +94,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
   const isolated = createIsolated({
     engine: new IsolatedEngine({ shell: containerHost, ...deps.isolation }),
     store,
+    sessions: () => deps.sessions(),
     places,
     clock,
     timeScale,
@@ -133,6 +133,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
       isContained(spec, work) ? inContainers.plan(spec, sealed, file, files) : planWork(spec, sealed, file, files, work),
     images: { source: deps.images, clock, timeScale },
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
+    refuseRemoval: (note) => isolated.refuseRemoval(note),
     removeWorkspace: (note, spec) =>
       note.remote === undefined ? removeWorkspace(note, spec, work.place) : inContainers.removeWorkspace(note, spec),
     recall: (spec, child) =>
@@ -148,6 +149,7 @@ export function createHostTasks(deps: HostTasksDeps): RunningTasks {
   const tasks = linkedTasks(attempts, logs);
   return {
     ...tasks,
+    isolated,
     seen() {
       tasks.seen();
       places.seen();

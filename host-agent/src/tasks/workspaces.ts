@@ -116,10 +116,14 @@ async function makeLinked(
 /** Nothing of the daemon's own is shown to it. */
 export function refuseContained(spec: AttemptSpec, place: WorkspacePlace): MaestroError | undefined {
   const refusal = refuseWorkspace({ ...spec, cwd: undefined }, place);
-  if (refusal !== undefined || spec.workspace.mode !== "path") return refusal;
-  const resolved = resolveWorkspace(spec.workspace.path, place.rules);
-  if (!resolved.ok) return resolved.error;
-  const held = place.rules.forbidden.find((own) => isInside(realIfThere(own), resolved.value));
+  return refusal !== undefined || spec.workspace.mode !== "path" ? refusal : refuseShown(spec.workspace.path, place.rules);
+}
+
+/** A directory that a container would see, with all that is in it. */
+export function refuseShown(dir: string, rules: WorkspaceRules): MaestroError | undefined {
+  const resolved = resolveWorkspace(dir, rules);
+  if (!resolved.ok) return { ...resolved.error, field: "workspace" };
+  const held = rules.forbidden.find((own) => isInside(realIfThere(own), resolved.value));
   return held === undefined
     ? undefined
     : maestroError(

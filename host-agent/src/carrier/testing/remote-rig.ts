@@ -110,6 +110,7 @@ export class RemoteRig {
         timeScale: 0.05,
         log: silentLog,
       }),
+      sessions: () => new Set(),
       plan: () => ({
         catalogue: new TypeCatalogue([], detector, () => undefined),
         policy: this.#options.policy ?? openPolicy,

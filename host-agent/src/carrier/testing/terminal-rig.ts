@@ -7,7 +7,8 @@ import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import { randomBytes } from "node:crypto";
 import { makeId, type SessionId } from "@maestro/shared/ids";
-import { ok, type Result } from "@maestro/shared/result";
+import type { MaestroError } from "@maestro/shared/errors";
+import { err, ok, type Result } from "@maestro/shared/result";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { systemClock } from "../../daemon/clock.ts";
 import type { RemoteRecord } from "@maestro/shared/contract/remote-hosts";
@@ -25,7 +26,12 @@ import type { SshTarget } from "../../transports/ssh-target.ts";
 import { dial } from "../../transports/ssh/dial.ts";
 import { SshPool } from "../../transports/ssh/pool.ts";
 import { Sshd } from "../../transports/ssh/testing/sshd.ts";
+import { containerShell } from "../container-shell.ts";
 import { CarriedTerminals, type TerminalOrder } from "../carried-terminals.ts";
+import { IsolatedEngine } from "../isolated-engine.ts";
+import { createIsolated, type Isolated } from "../isolated-work.ts";
+import { Places } from "../place.ts";
+import { AttemptStore } from "../../tasks/attempt-store.ts";
 import { sshShell } from "../ssh-shell.ts";
 import { TerminalFiles } from "../terminal-file.ts";
 
@@ -54,7 +60,10 @@ export class TerminalRig implements AsyncDisposable {
   readonly #holder: HolderFixture;
   readonly #abort = new AbortController();
   readonly shell: RemoteShell;
+  readonly isolated: Isolated;
   readonly terminals: CarriedTerminals;
+  /** Why there is no terminal to be had there. */
+  refusal: MaestroError | undefined;
   readonly keeper: HolderKeeper;
   #running: Promise<void> = Promise.resolve();
 
@@ -67,7 +76,7 @@ export class TerminalRig implements AsyncDisposable {
     this.#holder = holder;
     this.files = new TerminalFiles(path.join(dir, "terminals"));
     const { signal } = this.#abort;
-    const target = async (): Promise<Result<SshTarget>> => ok(this.#target());
+    const target = async (): Promise<Result<SshTarget>> => (this.refusal === undefined ? ok(this.#target()) : err(this.refusal));
     const hostKeysFile = path.join(dir, "none");
     const pool = new SshPool({
       clock: systemClock,
@@ -93,12 +102,26 @@ export class TerminalRig implements AsyncDisposable {
       HOST,
     );
     this.shell = sshShell(pool, target, HOST, systemClock);
+    const common = { clock: systemClock, timeScale: 0.02, log: silentLog };
+    const inside = (container: string) => containerShell(this.shell, container);
+    this.isolated = createIsolated({
+      ...common,
+      engine: new IsolatedEngine({ shell: this.shell, base: undefined, host: HOST }),
+      store: new AttemptStore(path.join(dir, "attempts"), () => {}),
+      sessions: () => this.files.isolated(),
+      places: new Places({ ...common, shellOf: inside, prelude: "", typeDirs: [], policy: openPolicy, ownEnv: {}, record }),
+      catalogue: () => new TypeCatalogue([], { detect: () => Promise.reject(new Error("nothing is detected")) }, () => undefined),
+      prepare: () => Promise.reject(new Error("there are no tasks")),
+      removeWorkspace: () => Promise.reject(new Error("there are no tasks")),
+      signal,
+    });
     this.terminals = new CarriedTerminals({
       host: { id: HOST, name: "gpu" },
       container: undefined,
       keeper: this.keeper,
       files: this.files,
-      shell: this.shell,
+      shellOf: (container) => (container === undefined ? this.shell : inside(container)),
+      wipe: (container, session) => this.isolated.wipe(container, "terminals", session),
       prelude: "",
       sshTarget: target,
       hostKeysFile,
@@ -110,11 +133,12 @@ export class TerminalRig implements AsyncDisposable {
     });
   }
 
-  static async open({ tmux = true }: { tmux?: boolean } = {}): Promise<TerminalRig> {
+  /** @param env of the machine's shells. */
+  static async open({ tmux = true, env = {} }: { tmux?: boolean; env?: Readonly<Record<string, string>> } = {}): Promise<TerminalRig> {
     const dir = mkdtempSync(path.join(tmpdir(), "mterm-"));
     mkdirSync(path.join(dir, "its home"));
     mkdirSync(path.join(dir, "bin"));
-    const set = { HOME: path.join(dir, "its home"), TMUX_TMPDIR: dir, ...(tmux ? {} : { PATH: path.join(dir, "bin") }) };
+    const set = { HOME: path.join(dir, "its home"), TMUX_TMPDIR: dir, ...env, ...(tmux ? {} : { PATH: path.join(dir, "bin") }) };
     if (!tmux) for (const name of WITHOUT_TMUX) execFileSync("ln", ["-s", which(name), path.join(dir, "bin", name)]);
     const sshd = await Sshd.start({
       SetEnv: Object.entries(set)
@@ -161,6 +185,7 @@ export class TerminalRig implements AsyncDisposable {
       keeper: this.keeper,
       terminals: this.terminals,
       hand,
+      isolated: this.isolated,
       catalogue: new TypeCatalogue([], detector, () => undefined),
       policy: openPolicy,
       record,
@@ -242,10 +267,10 @@ export class TerminalRig implements AsyncDisposable {
 }
 
 export class RigSession {
-  readonly #rig: TerminalRig;
+  readonly #rig: Pick<TerminalRig, "keeper" | "ear">;
   readonly info: SessionInfo;
 
-  constructor(rig: TerminalRig, info: SessionInfo) {
+  constructor(rig: Pick<TerminalRig, "keeper" | "ear">, info: SessionInfo) {
     this.#rig = rig;
     this.info = info;
   }

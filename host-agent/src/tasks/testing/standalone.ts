@@ -10,11 +10,11 @@ import { openPolicy } from "../../daemon/policy.ts";
 import { readBootId } from "../../daemon/process-identity.ts";
 import { baseEnv } from "../../holder/launch.ts";
 import { createHostTasks, type HostTasksDeps } from "../host-tasks.ts";
-import type { RunningTasks } from "../linked-tasks.ts";
 import { noImages } from "./images.ts";
+import type { IsolatingTasks } from "../../carrier/isolated-work.ts";
 
 export interface Standalone {
-  tasks: RunningTasks;
+  tasks: IsolatingTasks;
   sealing: ReturnType<typeof generateSealingKey>;
   sent: HostFrame[];
   stop(): Promise<void>;
@@ -57,6 +57,7 @@ export function standaloneTasks(
     sealing: () => sealing,
     images: noImages,
     isolation: { host: "hst_standalone", base: path.join(dir, "kept") },
+    sessions: () => new Set(),
     typeDirs: [],
     signal: abort.signal,
     maxConcurrent: 8,
