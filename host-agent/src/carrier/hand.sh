@@ -211,10 +211,13 @@ start() {
   exec 3<&0
   detach=
   for one in /usr/bin/setsid /bin/setsid /usr/local/bin/setsid; do [ ! -x "$one" ] || detach=$one; done
+  # A background job of a shell is deaf to these, and so would all be that it starts. Where `env` cannot undo that, TERM follows.
+  heard=
+  ! env --default-signal=INT true 2>/dev/null || heard='--default-signal=INT --default-signal=QUIT'
   # Of ours it keeps nothing: the connection may go, and must not wait for it.
   (
     trap '' HUP
-    $detach env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C sh "$runner" <&3 >/dev/null 2>&1 3<&-
+    $detach env -i $heard PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C sh "$runner" <&3 >/dev/null 2>&1 3<&-
     echo "$?" >"$code"
   ) >/dev/null 2>&1 &
   exec 3<&- </dev/null

@@ -79,6 +79,22 @@ describe.each([
   });
 });
 
+// Busybox's own `env` cannot undo what its shell does to a background job: there it ends of the second signal.
+describe.each([
+  ["dash", ["/bin/dash"]],
+  ["bash", ["/bin/bash"]],
+] as const)("signals there, %s", (_name, shell) => {
+  test("[TK4] who is no shell and catches nothing ends of the first signal", async () => {
+    const rig = await RemoteRig.open({ shell });
+    const task = rig.task(["sh", "-c", "echo on; exec sleep 1000"]);
+    await task.offer();
+    await task.start();
+    await rig.until(() => rig.log(task.attempt) === "on\n");
+    await task.cancel();
+    expect(await task.ended()).toMatchObject({ outcome: "cancelled", exitCode: 130 });
+  });
+});
+
 describe.each([
   ["dash", ["/bin/dash"]],
   ["busybox", ["/bin/busybox", "sh"]],
