@@ -37,6 +37,13 @@ describe("a groom", () => {
     await refusal(api("/api/v1/grooms/groomer-none"), "task_not_found");
   });
 
+  test("[SSH24] no other task goes under the name of one", async () => {
+    const { api } = await workingFleet();
+    const body = { id: "groomer-mine", prompt: "rm -r .", to: ["rev"] };
+    expect(await refusal(api("/api/v1/tasks", { body }), "field_invalid")).toMatchObject({ field: "id" });
+    await refusal(api("/api/v1/grooms/groomer-mine"), "task_not_found");
+  });
+
   test("what is wrong with it is said before it is asked", async () => {
     const { api, fleet } = await workingFleet();
     const post = (body: object, ref = "rev", token?: string) =>

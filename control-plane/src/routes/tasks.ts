@@ -1,4 +1,5 @@
 /** Tasks over HTTP: dispatch, look, wait, cancel. What happens with them is the Scheduler's to decide. */
+import { GROOM_PREFIX } from "@maestro/shared/contract/grooms";
 import { isFinal, TASK_STATES, type Task, type TaskDetail, type TaskState } from "@maestro/shared/contract/tasks";
 import { fail } from "@maestro/shared/errors";
 import { escapeUnsafe } from "@maestro/shared/sanitize";
@@ -14,6 +15,15 @@ import { imagesIn } from "./task-images.ts";
 import { newTask } from "./new-task.ts";
 
 const DEFAULT_WAIT_S = 30;
+
+/** [SSH24] A groom may read only, which its id promises. */
+function refuseGroomId(id: string | undefined): void {
+  if (id?.startsWith(GROOM_PREFIX) === true)
+    throw fail("field_invalid", `Ids that begin with '${GROOM_PREFIX}' are those of grooms.`, {
+      field: "id",
+      hint: "Choose another id, or ask for a groom: maestro agent groom",
+    });
+}
 
 export const taskRoutes = defineRoutes({
   async tasks(rx) {
@@ -35,6 +45,7 @@ export const taskRoutes = defineRoutes({
   async taskCreate(rx) {
     const { images: given = [], ...rest } = rx.body;
     refuseLargeTask(rest);
+    refuseGroomId(rest.id);
     const { images, bytes } = await imagesIn(given);
     const task = await newTask(rx, actorFor(rx.principal), images);
     const json = unwrap(await rx.auditedBy(recordedAs(task.body), (record) => schedulerOf(rx).submit(JSON.stringify(task), record, bytes)));
