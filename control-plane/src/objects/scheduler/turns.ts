@@ -1,10 +1,8 @@
 /**
- * What is decided in one turn of the object is written by one commit, and that waits for the disk. So decisions of which many
- * come close to each other are made in one turn; the first ones after a rest are made at once.
+ * What is decided in one turn of the object is written by one commit, and that waits for the disk. So decisions that come
+ * close to each other are made in one turn; the first one after a rest is made at once.
  */
-const REST_MS = 5;
-/** Those of one task that is alone: its submission, its offer, its start. */
-const AT_ONCE = 3;
+const REST_MS = 3;
 /** By then the platform has lost the timer, or is far behind: whoever comes to the object lets go whoever waits. */
 const LATE_MS = 50;
 
@@ -19,7 +17,6 @@ export class Turns {
   readonly #waiting: (() => void)[] = [];
   #waitingSinceMs = 0;
   #lastMs = Number.NEGATIVE_INFINITY;
-  #atOnce = AT_ONCE;
 
   constructor(port: TurnsPort) {
     this.#port = port;
@@ -28,13 +25,10 @@ export class Turns {
   /** Undefined: now. What follows it must not wait for anything else before it has decided. */
   next(): Promise<void> | undefined {
     const nowMs = this.#port.nowMs();
-    if (Math.abs(nowMs - this.#lastMs) >= REST_MS) this.#atOnce = AT_ONCE;
+    const rested = Math.abs(nowMs - this.#lastMs) >= REST_MS;
     this.#lastMs = nowMs;
     this.nudge();
-    if (this.#atOnce > 0 && this.#waiting.length === 0) {
-      this.#atOnce--;
-      return undefined;
-    }
+    if (rested && this.#waiting.length === 0) return undefined;
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       if (this.#waiting.length > 1) return;
