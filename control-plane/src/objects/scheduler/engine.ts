@@ -107,7 +107,7 @@ export class Engine {
       work: (key) => this.#fresh.get(key) ?? rows.work(key),
       secrets: port.secrets,
       decide: async (decision) => {
-        await this.turns.next();
+        await this.turns.next(true);
         this.decide(decision);
       },
     });

@@ -42,6 +42,25 @@ it("the first after a rest decides at once, those close behind it together, in t
   expect(done.at(-1)).toBe("e");
 });
 
+it("what a start waits for is decided at once, or with those that wait already", async () => {
+  const { done, turns, decide, settle, turn } = world();
+  const start = async (name: string): Promise<void> => {
+    await turns.next(true);
+    done.push(name);
+  };
+  void decide("a");
+  void start("b");
+  void start("c");
+  await settle();
+  expect(done).toEqual(["a", "b", "c"]);
+  void decide("d");
+  void start("e");
+  await settle();
+  expect(done).toEqual(["a", "b", "c"]);
+  await turn();
+  expect(done).toEqual(["a", "b", "c", "d", "e"]);
+});
+
 it("after a rest it is at once again, unless others wait", async () => {
   const { done, decide, settle, turn, passes } = world();
   void decide("a");

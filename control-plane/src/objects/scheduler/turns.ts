@@ -1,6 +1,7 @@
 /**
  * What is decided in one turn of the object is written by one commit, and that waits for the disk. So decisions that come
- * close to each other are made in one turn; the first one after a rest is made at once.
+ * close to each other are made in one turn; the first one after a rest is made at once, and so is one that a start waits for,
+ * unless others wait as well.
  */
 const REST_MS = 3;
 /** By then the platform has lost the timer, or is far behind: whoever comes to the object lets go whoever waits. */
@@ -22,13 +23,13 @@ export class Turns {
     this.#port = port;
   }
 
-  /** Undefined: now. What follows it must not wait for anything else before it has decided. */
-  next(): Promise<void> | undefined {
+  /** Undefined: now. What follows it must not wait for anything else before it has decided. @param isStart a start waits for it. */
+  next(isStart = false): Promise<void> | undefined {
     const nowMs = this.#port.nowMs();
     const rested = Math.abs(nowMs - this.#lastMs) >= REST_MS;
     this.#lastMs = nowMs;
     this.nudge();
-    if (rested && this.#waiting.length === 0) return undefined;
+    if ((rested || isStart) && this.#waiting.length === 0) return undefined;
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       if (this.#waiting.length > 1) return;
