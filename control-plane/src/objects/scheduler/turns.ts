@@ -3,7 +3,7 @@
  * close to each other are made in one turn; the first one after a rest is made at once, and so is one that a start waits for,
  * unless others wait as well.
  */
-const REST_MS = 3;
+const REST_MS = 5;
 /** By then the platform has lost the timer, or is far behind: whoever comes to the object lets go whoever waits. */
 const LATE_MS = 50;
 
