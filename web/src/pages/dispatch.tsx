@@ -15,6 +15,7 @@ import { Field } from "../ui/field.tsx";
 import { Problem } from "../ui/parts.tsx";
 import { Segments } from "../ui/segments.tsx";
 import { DispatchOptions } from "./dispatch-options.tsx";
+import { DispatchPlace } from "./dispatch-place.tsx";
 import { PickAgents, PickHost } from "./dispatch-targets.tsx";
 import { PickImages } from "./pick-images.tsx";
 
@@ -146,6 +147,7 @@ export function Dispatch({ agent, onClose }: { agent?: string; onClose: () => vo
             <PickHost chosen={draft.host} onChange={(host) => change({ host })} error={errors.on} />
           </>
         )}
+        <DispatchPlace place={draft.place} errors={errors} onChange={change} />
         <DispatchOptions draft={draft} errors={errors} onChange={change} />
         {action.error !== undefined && shown === undefined && <Problem error={action.error} />}
         <div className="buttons">

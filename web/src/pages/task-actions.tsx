@@ -1,4 +1,4 @@
-/** What can be done with a task: cancel it, saying why, or run again what did not succeed. */
+/** What can be done with a task: cancel it, saying why, run again what did not succeed, remove what it left. */
 import { useState, type FormEvent } from "react";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import type { Task } from "@maestro/shared/contract/tasks";
@@ -9,6 +9,7 @@ import { Dialog } from "../ui/dialog.tsx";
 import { Field } from "../ui/field.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Problem } from "../ui/parts.tsx";
+import { TaskCleanup } from "./task-cleanup.tsx";
 
 export function TaskActions({ task, onChanged }: { task: Task; onChanged: (task: Task) => void }) {
   const retry = useAction();
@@ -30,6 +31,7 @@ export function TaskActions({ task, onChanged }: { task: Task; onChanged: (task:
           <Icon name="stop" /> Cancel task
         </button>
       )}
+      <TaskCleanup task={task} />
       {retry.error !== undefined && (
         <Dialog title="It could not be run again" onClose={retry.clear}>
           <Problem error={retry.error} />

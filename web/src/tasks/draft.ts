@@ -5,6 +5,7 @@ import { MAX_PROMPT_CHARS, MAX_TASK_RETRIES, MAX_TASK_TIMEOUT_MS, MIN_TASK_TIMEO
 import { err, ok, type Result } from "@maestro/shared/result";
 import type * as z from "zod";
 import { splitArgv } from "./argv.ts";
+import { checkKeys, emptyPlace, namesOf, placeBody, PLACE_FIELDS, type PlaceDraft } from "./draft-place.ts";
 import type { ChosenImage } from "./images.ts";
 
 export const DEPENDENCY_ON = ["success", "completion", "failure"] as const;
@@ -28,6 +29,7 @@ export interface Draft {
   dependsWhen: (typeof DEPENDENCY_ON)[number];
   model: string;
   description: string;
+  place: PlaceDraft;
 }
 
 export const emptyDraft: Draft = {
@@ -44,9 +46,10 @@ export const emptyDraft: Draft = {
   dependsWhen: "success",
   model: "",
   description: "",
+  place: emptyPlace,
 };
 
-export const FIELDS = [
+const OWN_FIELDS = [
   "prompt",
   "command",
   "images",
@@ -59,6 +62,7 @@ export const FIELDS = [
   "model",
   "description",
 ] as const;
+const FIELDS = [...OWN_FIELDS, ...PLACE_FIELDS] as const;
 export type Field = (typeof FIELDS)[number];
 export type FieldErrors = Partial<Record<Field, MaestroError>>;
 type Body = z.input<typeof TaskBody>;
@@ -80,6 +84,7 @@ export function bodyOf(draft: Draft): Result<Body, FieldErrors> {
       : { command: take("command", splitArgv(draft.command)), on: draft.host === "" ? {} : { host: draft.host } };
   const timeoutMs = take("timeoutMs", timeoutOf(draft.timeout));
   const retries = take("retries", wholeNumber(draft.retries, MAX_TASK_RETRIES));
+  take("credentials", checkKeys(draft.place.keys));
   const dependsOn = idsOf(draft.dependsOn).map((task) => ({ task, on: draft.dependsWhen }));
   if (Object.keys(errors).length > 0) return err(errors);
   const body = {
@@ -90,12 +95,13 @@ export function bodyOf(draft: Draft): Result<Body, FieldErrors> {
     ...(dependsOn.length === 0 ? {} : { dependsOn }),
     ...(draft.model.trim() === "" ? {} : { model: draft.model.trim() }),
     ...(draft.description.trim() === "" ? {} : { description: draft.description.trim() }),
+    ...placeBody(draft.place),
   };
   const checked = TaskBody.safeParse(body);
   if (checked.success) return ok(checked.data);
   for (const { path, message } of checked.error.issues) {
-    const field = fieldOf(String(path[0] ?? ""));
-    if (field !== undefined) errors[field] ??= maestroError("field_invalid", message, { field });
+    const field = fieldOf(path.join("."));
+    if (field !== undefined) errors[field] ??= maestroError("field_invalid", sentence(message), { field });
   }
   return err(errors);
 }
@@ -111,6 +117,7 @@ const PLACES: Partial<Record<ErrorCode, Field>> = {
   dependency_cycle: "dependsOn",
   dependency_not_found: "dependsOn",
   dependency_failed: "dependsOn",
+  secret_not_found: "secrets",
 };
 
 /** Where in the dialog a refusal belongs; undefined: nowhere, it concerns the whole. */
@@ -121,7 +128,9 @@ export function placeOfError({ code, field }: Pick<MaestroError, "code" | "field
 /** `dependsOn.0.task` and `to[1]` belong to `dependsOn` and `to`. */
 const fieldOf = (path: string): Field | undefined => FIELDS.find((field) => new RegExp(`^${field}(\\W|$)`).test(path));
 
-export const idsOf = (text: string): string[] => [...new Set(text.split(/[\s,]+/).filter((id) => id !== ""))];
+export const idsOf = namesOf;
+
+const sentence = (message: string): string => `${message.slice(0, 1).toUpperCase()}${message.slice(1).replace(/([^.])$/, "$1.")}`;
 
 function promptOf(prompt: string): Result<string> {
   if (prompt.trim() === "") return err(maestroError("field_missing", "Say what is to be done.", { field: "prompt" }));
