@@ -1,11 +1,14 @@
 /** The console's way to a machine without anything of Maestro: written, tested, its key trusted, saved, changed, switched off, removed. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { CHECKS } from "@maestro/shared/contract/remote-hosts";
-import { journey, launchBrowser, PHONE } from "../support/browser.ts";
+import { journey, launchBrowser, PHONE, screenshot } from "../support/browser.ts";
 import { ConsoleUser, expectClean, terminalShows, typeInto, writing } from "../support/console.ts";
 import { Product } from "../support/maestro.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
@@ -170,6 +173,71 @@ describe.skipIf(missing !== undefined)(`console, remote hosts${missing === undef
         await card.getByText("online", { exact: true }).waitFor(PATIENCE);
         await card.getByText("ready for work").waitFor(PATIENCE);
         expectClean(tab);
+      });
+    },
+  );
+
+  test(
+    "[DISP9] [DISP19] a repository, a key, a cut line, the log collected, cleaned up: all of it in the console",
+    { timeout: 180_000 },
+    async () => {
+      const repository = join(machine.home, "app.git");
+      const git = (...args: string[]) => execFileSync("git", ["-C", repository, "-c", "user.name=t", "-c", "user.email=t@t", ...args]);
+      execFileSync("git", ["init", "-q", "--bare", repository]);
+      const tree = git("write-tree").toString().trim();
+      git("update-ref", "HEAD", git("commit-tree", tree, "-m", "of the repository").toString().trim());
+      const key = randomUUID();
+      const hold = join(machine.home, "hold");
+      const script = join(machine.home, "work.sh");
+      const says = ["git log --format=%s", 'printf %s "$GH_TOKEN" | sha256sum', 'while [ ! -e "$1" ]; do sleep 0.1; done', "pwd"];
+      writeFileSync(script, `${says.join("\n")}\n`);
+      await using tab = await user.open("/tasks");
+      await journey("remote-dispatch", tab, async (page) => {
+        await page.getByRole("button", { name: "Dispatch a task" }).first().click();
+        const dialog = page.getByRole("dialog");
+        await dialog.getByText("Command", { exact: true }).click();
+        await dialog.getByLabel("Command").last().fill(`sh '${script}' '${hold}'`);
+        await dialog.getByLabel("Host", { exact: true }).selectOption("gpu-server");
+        await dialog.getByText("Repository, container, keys").click();
+        await dialog.getByLabel("Repository", { exact: true }).fill(pathToFileURL(repository).href);
+        await dialog.getByLabel("Branch", { exact: true }).fill("fix/console");
+        await dialog.getByRole("button", { name: "Add a key" }).click();
+        await page.keyboard.type("SOME_TOKEN");
+        const value = dialog.getByLabel("Value of SOME_TOKEN");
+        await value.fill(key);
+        expect(await value.getAttribute("type")).toBe("password");
+        await dialog.getByRole("button", { name: "Dispatch", exact: true }).click();
+        await dialog.getByText(/The environment name SOME_TOKEN is not forwarded/).waitFor();
+        const name = dialog.getByLabel("Name of key 1");
+        expect(await name.evaluate((input) => input === document.activeElement)).toBe(true);
+        await screenshot(page, "remote-dispatch-refused");
+        await name.fill("GH_TOKEN");
+        await dialog.getByRole("button", { name: "Dispatch", exact: true }).click();
+
+        await page.waitForURL(/\/tasks\/tsk_/);
+        const log = page.getByTestId("log");
+        await log.getByText("of the repository").waitFor(PATIENCE);
+        await log.getByText(createHash("sha256").update(key).digest("hex")).waitFor(PATIENCE);
+        machine.line.cutAll();
+        writeFileSync(hold, "");
+        await log.getByText(/commands\/tsk_\w+\/repo/).waitFor(PATIENCE);
+        await page.getByTestId("task").and(page.locator('[data-state="completed"]')).waitFor(PATIENCE);
+        await page.getByLabel("Details").getByText("fix/console", { exact: true }).waitFor();
+        const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download the log" }).click()]);
+        const saved = readFileSync(await file.path(), "utf8");
+        const workspace = dirname(saved.trimEnd().split("\n").at(-1) ?? "");
+        expect(existsSync(join(workspace, "repo"))).toBe(true);
+        expect(saved).not.toContain(key);
+
+        await page.getByRole("button", { name: "Clean up" }).click();
+        await page.getByRole("dialog").getByRole("button", { name: "Clean up" }).click();
+        const cleaned = page.getByRole("dialog").getByRole("listitem").filter({ hasText: workspace });
+        await cleaned.getByText("removed", { exact: true }).waitFor(PATIENCE);
+        expect(await cleaned.innerText()).toContain("gpu-server");
+        expect(existsSync(workspace)).toBe(false);
+        await screenshot(page, "remote-cleaned");
+        await page.keyboard.press("Escape");
+        await log.getByText("of the repository").waitFor();
       });
     },
   );

@@ -271,7 +271,7 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
         expect(await list.evaluate((box) => box.scrollWidth - box.clientWidth)).toBeLessThanOrEqual(0);
         const place = list.getByText(product.api.defaultHost ?? "", { exact: true });
         expect(await place.evaluate((word) => word.scrollWidth - word.clientWidth)).toBeLessThanOrEqual(0);
-        await dialog.locator("summary").click();
+        for (const more of await dialog.locator("summary").all()) await more.click();
         const [bottom, button] = await Promise.all([
           dialog.evaluate((box) => box.getBoundingClientRect().bottom),
           dialog.getByRole("button", { name: "Dispatch", exact: true }).boundingBox(),

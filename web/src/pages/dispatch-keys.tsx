@@ -35,12 +35,13 @@ export function TypedKeys({ keys, error, onChange }: TypedKeysProps) {
         const problem = rows.get(key.id);
         const note = problem === undefined ? undefined : `${id}${key.id}`;
         const called = key.name.trim() === "" ? `key ${i + 1}` : key.name.trim();
-        const marks = { "aria-invalid": problem !== undefined || (whole !== undefined && i === 0), "aria-describedby": note };
+        const wrong = problem === undefined ? (whole !== undefined && i === 0 ? "name" : undefined) : partOf(problem, key);
         return (
           <div key={key.id}>
             <div className="pair">
               <CodeInput
-                {...marks}
+                aria-invalid={wrong === "name"}
+                aria-describedby={note}
                 aria-label={`Name of key ${i + 1}`}
                 list={`${id}names`}
                 placeholder="GH_TOKEN"
@@ -49,7 +50,8 @@ export function TypedKeys({ keys, error, onChange }: TypedKeysProps) {
               />
               <span aria-hidden="true">=</span>
               <CodeInput
-                {...marks}
+                aria-invalid={wrong === "value"}
+                aria-describedby={note}
                 type="password"
                 aria-label={`Value of ${called}`}
                 value={key.value}
@@ -80,3 +82,6 @@ export function TypedKeys({ keys, error, onChange }: TypedKeysProps) {
     </fieldset>
   );
 }
+
+const partOf = ({ code }: MaestroError, { name }: Pair): "name" | "value" =>
+  code === "value_too_large" || (code === "field_missing" && name.trim() !== "") ? "value" : "name";

@@ -39,12 +39,12 @@ export function DispatchPlace({ place, errors, onChange }: DispatchPlaceProps) {
             )}
           </Field>
         </div>
-        <Field label="Branch" error={errors["repository.branch"]} hint="Made if it is not there.">
+        <Field label="Branch" error={errors["repository.branch"]} hint="Of the repository; made if it is not there.">
           {(input) => (
             <CodeInput
               {...input}
               value={place.branch}
-              placeholder={cloned ? "maestro/<task>" : "of a repository"}
+              placeholder="maestro/<task>"
               maxLength={200}
               disabled={!cloned}
               onChange={(branch) => change({ branch })}
@@ -56,7 +56,7 @@ export function DispatchPlace({ place, errors, onChange }: DispatchPlaceProps) {
             <CodeInput
               {...input}
               value={place.container}
-              placeholder="as its host is set"
+              placeholder="as its host says"
               maxLength={128}
               onChange={(container) => change({ container })}
             />

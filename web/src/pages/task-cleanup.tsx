@@ -41,15 +41,14 @@ function CleanUp({ task, onClose }: { task: Task; onClose: () => void }) {
   };
   const away = result === undefined ? [] : unreached(result);
   return (
-    <Dialog title={result !== undefined ? "Cleaned up" : runs ? "Stop this task and clean up?" : "Clean up this task?"} onClose={onClose}>
+    <Dialog title={titleOf(result, runs)} onClose={onClose}>
       <form className="stack" onSubmit={submit} aria-label="Clean up">
         {result === undefined ? (
           <>
             <p>
               {runs && "It has not ended: it is cancelled, and its program stopped with everything it started. "}
-              The workspaces that were made for it are removed from their hosts, and with them what was not pushed from a repository that
-              was cloned there. Work in a git worktree that is nowhere else, and directories that were named for it, are kept. Its log stays
-              here.
+              Workspaces that were made for it are removed, with whatever was not pushed from a clone in them. Kept are worktrees with work
+              that is nowhere else, directories that were named for it, and its log here.
             </p>
             <label className="choice">
               <input type="checkbox" checked={keepLogs} disabled={action.busy} onChange={(event) => setKeepLogs(event.target.checked)} />
@@ -64,6 +63,11 @@ function CleanUp({ task, onClose }: { task: Task; onClose: () => void }) {
             <Icon name="warning" />
             <p className="grow">{away.join(", ")} cannot be reached. Try again once it is back.</p>
           </div>
+        )}
+        {action.busy && (
+          <p className="muted small" role="status">
+            {runs && result === undefined ? "Its program is being stopped: that may take half a minute." : "Its hosts are asked."}
+          </p>
         )}
         {action.error !== undefined && <Problem error={action.error} title="It could not be cleaned up" />}
         <div className="buttons">
@@ -80,6 +84,11 @@ function CleanUp({ task, onClose }: { task: Task; onClose: () => void }) {
       </form>
     </Dialog>
   );
+}
+
+function titleOf(result: CleanupResult | undefined, runs: boolean): string {
+  if (result === undefined) return runs ? "Stop this task and clean up?" : "Clean up this task?";
+  return unreached(result).length === 0 ? "Cleaned up" : "Not all is cleaned up";
 }
 
 function Cleaned({ result }: { result: CleanupResult }) {
