@@ -14,7 +14,7 @@ const TASKS_PER_ROUND = 30;
 const SHARED_PER_ROUND = 30;
 const FRESH_PER_ROUND = 5;
 /** A host-agent and a server that have run for a while have their code compiled. */
-const WARM_UP = 200;
+const WARM_UP = 600;
 
 export const p11: Gate = {
   id: "P11",
