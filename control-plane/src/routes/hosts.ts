@@ -94,9 +94,9 @@ export const hostRoutes = defineRoutes({
 async function setDraining(rx: Asking, host: HostRow, draining: boolean, audit: (target: string) => Promise<void>) {
   await audit(host.name);
   const changed = await updateHost(rx.db, rx.fleet, host.id, { draining }, rx.nowMs);
-  await relayOf(rx.env, rx.fleet, host.id).setDraining(draining);
-  // The relay tells it too, in a while; who was answered may count on it.
+  // Who is answered may count on it. First, as the relay tells it too, one change after the other: its word is the last one.
   await schedulerOf(rx).hostChanged(host.id, { draining });
+  await relayOf(rx.env, rx.fleet, host.id).setDraining(draining);
   if (host.draining !== draining) {
     const summary = draining ? `Host '${host.name}' takes no new work.` : `Host '${host.name}' takes work again.`;
     await rx.feed.append([{ type: draining ? "host.draining" : "host.resumed", subject: host.id, summary, data: { name: host.name } }]);

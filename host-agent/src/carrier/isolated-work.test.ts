@@ -214,7 +214,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
         ...more,
       });
       expect(await task.run()).toMatchObject({ outcome: "completed" });
-      const [, digest = "", shown = ""] = /^600\n700\n([0-9a-f]{64}) +-\n(\/\S+\/images\/\w{16}\/1-a\.png)\n$/.exec(task.log)?.[1] ?? "";
+      const [, digest = "", shown = ""] = /^600\n700\n([0-9a-f]{64}) +-\n(\/\S+\/images\/\w{16}\/1-a\.png)\n$/.exec(task.log) ?? [];
       expect(digest).toBe(imageOf("1-a.png", png).sha256);
       expect(engine.docker("exec", given ? "given" : host.container, "sh", "-c", `ls '${shown}' || echo gone`)).toContain("gone");
       if (given) engine.docker("rm", "-f", "given");

@@ -98,14 +98,16 @@ export class TerminalEnds {
       const ended = await this.end(session, false);
       if (!ended.ok && !signal.aborted)
         log.debug("what is left of a session there cannot be ended yet", { session, why: ended.error.detail });
-      // Where one machine does not answer it does not for the next one.
-      if (!ended.ok && !files.note(session).isolated) return;
+      // Where one machine does not answer it does not for the next one; one that cannot be ended says nothing of others.
+      if (!ended.ok && ended.error.code !== "remote_shell_broken" && !files.note(session).isolated) return;
     }
   }
 
   async #run(isolated: string | undefined, script: string): Promise<Result<string>> {
     const { shellOf, prelude, signal } = this.#deps;
-    const ran = await shellOf(isolated).run(`${prelude}\n${script}`, [], { deadlineMs: SHORT_MS, signal });
+    // Not as an argument: it holds an environment, and an engine keeps what it was asked to start.
+    const stdin = Buffer.from(`${prelude}\n${script}`);
+    const ran = await shellOf(isolated).run('script=$(cat); eval "$script"', [], { stdin, deadlineMs: SHORT_MS, signal });
     if (!ran.ok) return ran;
     const { exit, stdout, stderr } = ran.value;
     if (exit.type === "exit" && exit.code === 0) return ok(Buffer.from(stdout).toString("utf8"));

@@ -1,5 +1,16 @@
 /** [TK6] Images of an attempt, from the answer of a control plane to files, and gone again. */
-import fs, { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import fs, {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
@@ -46,6 +57,33 @@ describe("[TK6] fetched", () => {
     }
     removeImages(dir);
     expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test("are removed though their directory was closed by who worked with them; what cannot be removed breaks nothing", async () => {
+    const files = await fetched(serving(PNG, OTHER));
+    if (!files.ok) throw new Error(files.error.detail);
+    const held = path.dirname(path.join(dir, files.value[0] ?? ""));
+    const nobody = 65_534;
+    const asNobody = (act: () => void): void => {
+      const root = process.geteuid?.() === 0;
+      if (root) process.seteuid?.(nobody);
+      try {
+        act();
+      } finally {
+        if (root) process.seteuid?.(0);
+      }
+    };
+    const all = [dir, path.dirname(held), held, ...readdirSync(held).map((name) => path.join(held, name))];
+    if (process.geteuid?.() === 0) for (const one of all) chownSync(one, nobody, nobody);
+    chmodSync(held, 0o500);
+    asNobody(() => removeImages(dir));
+    expect(readdirSync(dir)).toEqual([]);
+
+    mkdirSync(path.join(dir, "images", "theirs"), { recursive: true });
+    writeFileSync(path.join(dir, "images", "theirs", "file"), "");
+    chmodSync(dir, 0o500);
+    asNobody(() => removeImages(dir));
+    chmodSync(dir, 0o700);
   });
 
   test("from where it broke off", async () => {

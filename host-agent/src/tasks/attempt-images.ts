@@ -3,7 +3,7 @@
  * nobody foresees. They go with the end of the attempt.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeSync } from "node:fs";
 import * as path from "node:path";
 import type { TaskImage } from "@maestro/shared/contract/tasks";
 import { ERRORS, maestroError, type MaestroError } from "@maestro/shared/errors";
@@ -51,9 +51,31 @@ export async function fetchImages(
   return ok(files);
 }
 
-/** @param dir of the attempt. */
+/**
+ * Never fails, as no end of an attempt waits for it: what is another user's by now stays with the attempt's files.
+ *
+ * @param dir of the attempt.
+ */
 export function removeImages(dir: string): void {
-  rmSync(path.join(dir, IMAGES), { recursive: true, force: true });
+  const images = path.join(dir, IMAGES);
+  const remove = (): void => rmSync(images, { recursive: true, force: true });
+  try {
+    remove();
+  } catch {
+    try {
+      openUp(images);
+      remove();
+    } catch {
+      // It goes with the attempt, or not at all.
+    }
+  }
+}
+
+/** Whoever worked there may have taken the right to change them. Links are not followed. */
+function openUp(dir: string): void {
+  if (!lstatSync(dir).isDirectory()) return;
+  chmodSync(dir, 0o700);
+  for (const name of readdirSync(dir)) openUp(path.join(dir, name));
 }
 
 interface Wanted {
@@ -81,7 +103,7 @@ async function fetchOne(
         (bytes) => {
           if (offset + bytes.byteLength > image.bytes) throw new Error("more came than the image has");
           try {
-            writeSync(fd, bytes, 0, bytes.byteLength, offset);
+            for (let done = 0; done < bytes.byteLength;) done += writeSync(fd, bytes, done, bytes.byteLength - done, offset + done);
           } catch (cause) {
             unwritten = cause instanceof Error ? cause : new Error(String(cause));
             throw cause;

@@ -484,7 +484,7 @@ finish() {
   cpu=
   [ -r "$dir/times" ] && { read -r _ && read -r cpu; } <"$dir/times"
   # They are of no use to anybody any more, whoever is there to remove them.
-  [ ! -d "$dir/images" ] || rm -rf "$dir/images"
+  [ ! -d "$dir/images" ] || rm -rf "$dir/images" 2>/dev/null || { chmod -R u+rwX "$dir/images" && rm -rf "$dir/images"; }
   signal=0
   [ "$status" -le 128 ] || [ -z "$how" ] || signal=$((status - 128))
   leave "{\"status\":$status,\"signal\":$signal,\"why\":\"$why\",\"oom\":$oom,\"cpu\":\"$cpu\",\"peakMemoryBytes\":$peak,\"wallMs\":$(((now - began_cs) * 10))}"

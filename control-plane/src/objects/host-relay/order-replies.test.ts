@@ -9,14 +9,12 @@ function world() {
   const soon: (() => void)[] = [];
   const orders = new Map<string, PromiseWithResolvers<OrderReply>>();
   const replies = new OrderReplies({ nowMs: () => nowMs, soon: (act) => void soon.push(act) });
-  const asked = (...names: string[]): Map<string, Promise<OrderReply>> =>
-    new Map(
-      names.map((name) => {
-        const order = Promise.withResolvers<OrderReply>();
-        orders.set(name, order);
-        return [name, order.promise];
-      }),
-    );
+  const asked = (...names: string[]): [string, Promise<OrderReply>][] =>
+    names.map((name) => {
+      const order = Promise.withResolvers<OrderReply>();
+      orders.set(name, order);
+      return [name, order.promise];
+    });
   return {
     replies,
     soon,

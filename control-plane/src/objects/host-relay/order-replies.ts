@@ -28,12 +28,12 @@ export class OrderReplies {
     this.#port = port;
   }
 
-  /** @param asked the replies to come, by a name for each order. */
-  together(asked: ReadonlyMap<string, Promise<OrderReply>>): Promise<(OrderReply | null)[]> {
+  /** @param asked a name for each order, and the reply to come. */
+  together(asked: readonly (readonly [name: string, reply: Promise<OrderReply>])[]): Promise<(OrderReply | null)[]> {
     const nowMs = this.#port.nowMs();
     for (const [name, { sinceMs }] of this.#open) if (Math.abs(nowMs - sinceMs) > FORGOTTEN_AFTER_MS) this.#open.delete(name);
     for (const [name, reply] of asked) this.#open.set(name, { sinceMs: nowMs, reply });
-    return this.rest([...asked.keys()]);
+    return this.rest(asked.map(([name]) => name));
   }
 
   /** Those of `names`, in their order. One of which nothing is known was asked of a life before this one. */

@@ -160,13 +160,13 @@ export class TaskNews {
   /** With others that wait, where nothing else comes between. */
   #tellOf(attempt: string): void {
     const last = this.#jobs.at(-1);
-    if (last?.type === "statuses" && last.attempts.length < MAX_STATUSES && this.#latest.size < MAX_JOBS) last.attempts.push(attempt);
+    if (last?.type === "statuses" && last.attempts.length < MAX_STATUSES && this.#latest.size <= MAX_JOBS) last.attempts.push(attempt);
     else this.#push({ type: "statuses", attempts: [attempt] });
   }
 
   #push(job: Job): void {
     if (this.#store.get("identity") === undefined) return;
-    if (this.#jobs.length >= MAX_JOBS || this.#latest.size >= MAX_JOBS) {
+    if (this.#jobs.length >= MAX_JOBS || this.#latest.size > MAX_JOBS) {
       this.#jobs.splice(0);
       this.#latest.clear();
       return this.#port.overrun();

@@ -57,11 +57,11 @@ export class TaskRequests {
   }
 
   offers(asked: readonly OfferAsked[]): Promise<(RelayReply | null)[]> {
-    return this.#replies.together(new Map(asked.map((one) => [orderName("offer", one.attempt), this.#offer(one)])));
+    return this.#replies.together(asked.map((one) => [orderName("offer", one.attempt), this.#offer(one)]));
   }
 
   starts(asked: readonly StartAsked[]): Promise<(RelayReply | null)[]> {
-    return this.#replies.together(new Map(asked.map((one) => [orderName("start", one.attempt), this.#start(one)])));
+    return this.#replies.together(asked.map((one) => [orderName("start", one.attempt), this.#start(one)]));
   }
 
   repliesTo(kind: "offer" | "start", attempts: readonly string[]): Promise<(RelayReply | null)[]> {

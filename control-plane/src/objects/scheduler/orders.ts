@@ -1,7 +1,7 @@
 /** What the Scheduler asks of hosts, each through its relay and all at once: a slow one holds up nobody else, nor does a slow order. */
 import type { RequestName, RequestResult } from "@maestro/shared/protocol/link";
 import { LOST_AFTER_MS, SELF_FENCE_MARGIN_MS, STOP_GRACE_MS } from "@maestro/shared/limits";
-import { resultOf } from "../../domain/relay/request-results.ts";
+import { checkResult } from "../../domain/relay/request-results.ts";
 import { attemptSpec } from "../../domain/tasks/attempt-spec.ts";
 import type { Board } from "../../domain/tasks/board.ts";
 import type { Answer } from "../../domain/tasks/board-port.ts";
@@ -43,7 +43,8 @@ export class Orders {
   readonly #port: OrdersPort;
   readonly #calls: OrderCalls;
   #offers: OfferOrder[] = [];
-  #starts: StartOrder[] = [];
+  /** By attempt, by which replies are told apart: one decision may come upon the same start twice. */
+  readonly #starts = new Map<string, StartOrder>();
 
   constructor(port: OrdersPort) {
     this.#port = port;
@@ -57,14 +58,14 @@ export class Orders {
 
   /** With the next `send`. */
   start(order: StartOrder): void {
-    this.#starts.push(order);
+    this.#starts.set(order.attempt.id, order);
   }
 
   /** Once what was decided is written. Those to one host go together: a call costs more than what it carries. */
   send(): void {
-    const [offers, starts] = [this.#offers, this.#starts];
+    const [offers, starts] = [this.#offers, [...this.#starts.values()]];
     this.#offers = [];
-    this.#starts = [];
+    this.#starts.clear();
     this.#calls.send(offers.flatMap((order) => this.#offered(order) ?? []));
     this.#calls.send(starts.flatMap((order) => this.#started(order) ?? []));
   }
@@ -160,5 +161,9 @@ type Answered = Answer<RequestResult<"task.start">>;
 const statusOf = (answer: Answered): Answer<RequestResult<"task.start">["status"]> =>
   answer.ok ? { ok: true, value: answer.value.status } : answer;
 
-const answerOf = <N extends RequestName>(name: N, reply: OrderReply): Answer<RequestResult<N>> =>
-  reply.ok ? { ok: true, value: resultOf(name, reply.json) } : { ok: false, error: reply.error, neverSent: reply.neverSent };
+/** A relay of another version may answer what is not known here: that tells nothing of what the host did. */
+function answerOf<N extends RequestName>(name: N, reply: OrderReply): Answer<RequestResult<N>> {
+  if (!reply.ok) return { ok: false, error: reply.error, neverSent: reply.neverSent };
+  const checked = checkResult(name, JSON.parse(reply.json));
+  return checked.ok ? { ok: true, value: checked.value } : { ok: false, error: checked.error };
+}

@@ -81,7 +81,9 @@ export function failureOfWay(adapter: Adapter, output: string, exitCode: number)
   const isCommand = adapter.name === "shell";
   const ended = `It ended with exit code ${exitCode}: ${said}`;
   const unstarted = isCommand ? ended : `${adapter.title} could not be started. ${said}`;
-  if (run.recoverable) return reason("network", ended, HINTS[run.code]);
+  // What a command did before, or began behind the line, is not done once more unasked.
+  const mayHaveBegun = isCommand || (adapter.name === "custom" && run.code === "ssh_lost");
+  if (run.recoverable) return reason(mayHaveBegun ? "exit_nonzero" : "network", ended, HINTS[run.code]);
   switch (run.kind) {
     case "permission_denied":
       return reason("permission_denied", ended, HINTS[run.code]);

@@ -98,8 +98,8 @@ const cli = (repo: string, ...more: string[]) =>
   runCli(["task", "dispatch", "x", "--host", "gpu", "--repo", repo, ...more], {
     env: { ...env(), MAESTRO_URL: server.url, MAESTRO_TOKEN: TOKEN },
   });
-/** From here, as somebody would type it. */
-const relative = (at: string): string => path.relative(process.cwd(), at);
+/** From where the CLI is started in tests, as somebody would type it. */
+const relative = (at: string): string => `./${path.relative("/tmp", at)}`;
 const elsewhere = (url: string): void => git(work(), "remote", "set-url", "origin", url);
 
 test("the origin and the branch of the checkout are sent, from anywhere within it, and what is not pushed is told", async () => {
