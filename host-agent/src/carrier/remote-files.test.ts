@@ -1,9 +1,9 @@
 /** [SSH25] Files of a remote host by real shells, and of this one: of the same directory both tell the same. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { FileEntry } from "@maestro/shared/contract/host-files";
 import { MAX_LISTED_FILES } from "@maestro/shared/limits";
 import { ok } from "@maestro/shared/result";
@@ -21,6 +21,7 @@ interface Side {
 
 function place(): { home: string; outside: string } {
   const dir = realpathSync(mkdtempSync(path.join(tmpdir(), "mfiles-")));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const home = path.join(dir, "its home");
   const outside = path.join(dir, "outside");
   mkdirSync(path.join(home, "a directory"), { recursive: true });

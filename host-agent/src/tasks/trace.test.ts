@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, closeSync, existsSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, closeSync, existsSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { once } from "node:events";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { traced, withoutStamp } from "./trace.ts";
 
 const NONCE = "a1b2c3d4e5f60718";
@@ -23,7 +23,9 @@ async function run(
   argv: readonly string[],
   options: { stdin?: string; signal?: NodeJS.Signals } = {},
 ): Promise<Run> {
-  const file = path.join(mkdtempSync(path.join(tmpdir(), "trace-")), "agent.log");
+  const dir = mkdtempSync(path.join(tmpdir(), "trace-"));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const file = path.join(dir, "agent.log");
   const out = openSync(file, "a");
   const [, ...rest] = traced(argv, NONCE);
   const [program = "sh", ...before] = shell;
