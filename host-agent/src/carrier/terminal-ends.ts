@@ -105,9 +105,9 @@ export class TerminalEnds {
 
   async #run(isolated: string | undefined, script: string): Promise<Result<string>> {
     const { shellOf, prelude, signal } = this.#deps;
-    // Not as an argument: it holds an environment, and an engine keeps what it was asked to start.
-    const stdin = Buffer.from(`${prelude}\n${script}`);
-    const ran = await shellOf(isolated).run('script=$(cat); eval "$script"', [], { stdin, deadlineMs: SHORT_MS, signal });
+    // Not as an argument: it holds an environment, and an engine keeps what it was asked to start. A part of it is none.
+    const stdin = Buffer.from(`${prelude}\n${script}\n${WHOLE}`);
+    const ran = await shellOf(isolated).run(RUN_WHOLE, [], { stdin, deadlineMs: SHORT_MS, signal });
     if (!ran.ok) return ran;
     const { exit, stdout, stderr } = ran.value;
     if (exit.type === "exit" && exit.code === 0) return ok(Buffer.from(stdout).toString("utf8"));
@@ -118,6 +118,10 @@ export class TerminalEnds {
     );
   }
 }
+
+const WHOLE = "#whole";
+const RUN_WHOLE = `script=$(cat); case $script in *"${WHOLE}") eval "unset script
+$script" ;; *) exit 1 ;; esac`;
 
 /** Those of its script: any other would be about whoever asked, not about that machine. */
 const REFUSALS = ["remote_directory_missing", "spawn_failed", "backend_unavailable", "state_unwritable"] as const;
