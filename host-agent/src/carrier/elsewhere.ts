@@ -50,13 +50,13 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
       return ok({ ...planned.value, note: { ...planned.value.note, container: spec.container } });
     },
 
-    async launch(entry, plan, foreseen) {
+    async launch(entry, plan, foreseen, cancelled) {
       const { container } = plan.note;
       const place = placeOf(container);
       const looked = await lookAt(container);
       if (!looked.ok) return { type: "refused", reason: reasonOf(looked.error) };
       const { facts } = looked.value;
-      const launched = await remoteLaunch({ ...deps, hand: place.hand, facts: () => facts })(entry, plan, foreseen);
+      const launched = await remoteLaunch({ ...deps, hand: place.hand, facts: () => facts })(entry, plan, foreseen, cancelled);
       // They are there now, or are not wanted.
       store.removeImages(entry.attempt);
       return launched;

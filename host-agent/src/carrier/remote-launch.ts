@@ -4,6 +4,7 @@ import { ok, type Result } from "@maestro/shared/result";
 import { pause } from "../daemon/clock.ts";
 import type { Launch, Launched } from "../tasks/attempt-starts.ts";
 import { RUNNER_GRACE_MS } from "../tasks/attempt-ends.ts";
+import { because } from "../tasks/attempt-state.ts";
 import { readImage, type ImageFiles } from "../tasks/attempt-images.ts";
 import type { LiveDeps } from "../tasks/live-attempt.ts";
 import { knownSecrets } from "../tasks/log-file.ts";
@@ -29,7 +30,7 @@ const SHOW_TRIES = 5;
 
 export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
   const { store, logs, clock, timeScale, log, hand, passed, signal } = deps;
-  return async (entry, plan): Promise<Launched> => {
+  return async (entry, plan, _foreseen, cancelled): Promise<Launched> => {
     const { attempt, fence, spec } = entry;
     const facts = deps.facts();
     const { base, bootId } = facts;
@@ -65,12 +66,16 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
       prompt: plan.stdin === undefined ? undefined : Buffer.from(plan.stdin),
       orders: orderText(orders),
     };
+    const preparing: RemoteLaunchDeps = { ...deps, signal: AbortSignal.any([signal, cancelled]) };
     if (spec.forwardAgent === true) {
-      const shown = await showAgent(name, deps);
+      const shown = await showAgent(name, preparing);
       if (!shown.ok) return { type: "refused", reason: reasonOf(shown.error) };
     }
-    const put = await putImages(name, plan.images, store.paths(attempt).dir, deps);
-    if (!put.ok) return { type: "refused", reason: reasonOf(put.error) };
+    const put = await putImages(name, plan.images, store.paths(attempt).dir, preparing);
+    if (!put.ok || cancelled.aborted) {
+      hand.agents.hide(name);
+      return { type: "refused", reason: put.ok ? because("cancelled", "Cancelled before it was started.") : reasonOf(put.error) };
+    }
     for (let failures = 0; ; failures++) {
       const started = await hand.start(order, signal);
       if (started.ok) {
@@ -91,7 +96,7 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
         return failures === 0 ? { type: "refused", reason: reasonOf(started.error) } : begun;
       log.info("whether a remote attempt was started is not known; it is asked again", { attempt, why: started.error.detail });
       // Following it finds out as well, and makes sure that it does not begin later.
-      if (signal.aborted || (entry.state.type === "preparing" && entry.state.cancel.signal.aborted)) return begun;
+      if (signal.aborted || cancelled.aborted) return begun;
       await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 4)) * timeScale, signal);
     }
   };

@@ -139,6 +139,27 @@ describe.each([
   });
 });
 
+test("[TK4] [TK6] a cancel while images go there does not wait for them: nothing begins, and nothing of it stays there", async () => {
+  const images = [somePng(5_000), somePng(6_000)];
+  const rig = await RemoteRig.open({ deps: { images: serving(...images) } });
+  const began = path.join(rig.home, "began");
+  const definition = { slug: "looker", argv: ["touch", began, "{{prompt}}"], image_flag: "--image" };
+  const agent = { id: "agt_1", name: "looker", type: "looker", definition, workspace: "~/w", args: [], env: {} };
+  const task = rig.task(undefined, { agent, prompt: "look", images: images.map((image, n) => imageOf(`${n}.png`, image)) });
+  const there = path.join(rig.home, ".maestro-remote/attempts");
+  const parts = () =>
+    existsSync(there) && readdirSync(there, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".part")).length;
+  rig.line.stuckAt = "put";
+  await task.offer();
+  const starting = task.start();
+  await rig.until(() => parts() === 1);
+  await task.cancel();
+  expect(await task.ended()).toMatchObject({ outcome: "cancelled", reason: { detail: "Cancelled before it was started." } });
+  await starting;
+  await rig.until(() => readdirSync(there).length === 0);
+  expect(existsSync(began)).toBe(false);
+});
+
 test.each([
   ["of which the end did not arrive", (bytes: Uint8Array) => bytes.subarray(0, 1_000)],
   ["that is another one there", (bytes: Uint8Array) => bytes.map((byte) => byte ^ 1)],

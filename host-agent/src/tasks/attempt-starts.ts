@@ -22,8 +22,11 @@ export interface StartParts {
 
 /** Its work may have begun, or why it has not. */
 export type Launched = { type: "begun"; standing: Standing; own: Own | undefined } | { type: "refused"; reason: TaskReason };
-/** @param foreseen is on disk when it resolves; undefined: nothing was. */
-export type Launch = (entry: Entry, plan: WorkPlan, foreseen: Promise<void> | undefined) => Promise<Launched>;
+/**
+ * @param foreseen is on disk when it resolves; undefined: nothing was.
+ * @param cancelled what takes its time before anything has begun ends with it, and is refused.
+ */
+export type Launch = (entry: Entry, plan: WorkPlan, foreseen: Promise<void> | undefined, cancelled: AbortSignal) => Promise<Launched>;
 
 export interface StartDeps extends EndDeps {
   timeScale: number;
@@ -102,9 +105,10 @@ export class AttemptStarts {
       // Whoever comes after this process finds it as it is, and begins it.
       if (this.#stopped.aborted) return;
       if (planned.ok && !cancelled.aborted) {
-        const launched = await this.#launch(entry, planned.value, noted);
+        const launched = await this.#launch(entry, planned.value, noted, cancelled);
         if (this.#stopped.aborted) return;
         if (launched.type === "begun") this.#ends.begun(entry, launched.standing, launched.own);
+        else if (cancelled.aborted) this.#ends.cancelUnstarted(entry);
         else this.#ends.failUnstarted(entry, launched.reason);
         return;
       }

@@ -125,7 +125,7 @@ export function createHostTasks(deps: HostTasksDeps): IsolatingTasks {
         : inContainers.live(following, stopped),
     launcher(parts) {
       const here = localLaunch({ store, logs, bootId, runner, shells, logLimitBytes, passed, uptimeCs: readUptimeCs }, parts);
-      return (entry, planned, foreseen) => (planned.note.container === undefined ? here : inContainers.launch)(entry, planned, foreseen);
+      return (entry, planned, ...more) => (planned.note.container === undefined ? here : inContainers.launch)(entry, planned, ...more);
     },
     refuse: (spec) => refuseForwardedHere(spec) ?? (isContained(spec, work) ? refuseInside(spec, work) : refuseWork(spec, work)),
     foresee: (spec) => (isContained(spec, work) ? undefined : foreseeWork(spec, work)),

@@ -12,6 +12,8 @@ export class LocalShell implements RemoteShell {
   down = false;
   /** Cuts it after the next script has begun and before its answer arrives. */
   cutNext = false;
+  /** The command whose standard input does not come to its end. */
+  stuckAt: string | undefined;
 
   constructor(home: string, shell: readonly string[] = ["/bin/sh"]) {
     this.#home = home;
@@ -30,23 +32,27 @@ export class LocalShell implements RemoteShell {
     return this.#open.size;
   }
 
-  run: RemoteShell["run"] = async (script, args, { stdin }) => {
-    if (this.down) return lost();
+  run: RemoteShell["run"] = async (script, args, { stdin, signal }) => {
+    if (this.down || signal.aborted) return lost();
     const child = this.#spawn(script, args);
     const out: Buffer[] = [];
     let stderr = "";
     child.stdout?.on("data", (chunk: Buffer) => void out.push(chunk));
     child.stderr?.on("data", (chunk: Buffer) => void (stderr += chunk.toString()));
     child.stdin?.on("error", () => {});
-    child.stdin?.end(stdin ?? "");
+    if (args[0] === this.stuckAt) child.stdin?.write(Buffer.from(stdin ?? "").subarray(0, -1));
+    else child.stdin?.end(stdin ?? "");
+    const giveUp = (): void => void child.stdin?.destroy();
+    signal.addEventListener("abort", giveUp, { once: true });
     const exit = await new Promise<Ran["exit"]>((resolve) => {
       child.once("close", (code, signal) => resolve(signal === null ? { type: "exit", code: code ?? 0 } : { type: "signal", signal }));
     });
+    signal.removeEventListener("abort", giveUp);
     if (this.cutNext) {
       this.cutNext = false;
       return lost();
     }
-    return this.down ? lost() : ok({ exit, stdout: Buffer.concat(out), stderr });
+    return this.down || signal.aborted ? lost() : ok({ exit, stdout: Buffer.concat(out), stderr });
   };
 
   open: RemoteShell["open"] = async (script, args, { data, signal }) => {
