@@ -9,6 +9,7 @@ import type { Log } from "../daemon/log.ts";
 import type { RemoteShell } from "./remote-shell.ts";
 import type { TerminalFiles } from "./terminal-file.ts";
 import { endScript, prepareScript, type RemoteProgram } from "./terminal-scripts.ts";
+import { RUN_WHOLE, wholeScript } from "./whole-script.ts";
 
 export interface TerminalEndsDeps {
   keeper: HolderKeeper;
@@ -105,8 +106,8 @@ export class TerminalEnds {
 
   async #run(isolated: string | undefined, script: string): Promise<Result<string>> {
     const { shellOf, prelude, signal } = this.#deps;
-    // Not as an argument: it holds an environment, and an engine keeps what it was asked to start. A part of it is none.
-    const stdin = Buffer.from(`${prelude}\n${script}\n${WHOLE}`);
+    // Not as an argument: it holds an environment, and an engine keeps what it was asked to start.
+    const stdin = wholeScript(`${prelude}\n${script}`);
     const ran = await shellOf(isolated).run(RUN_WHOLE, [], { stdin, deadlineMs: SHORT_MS, signal });
     if (!ran.ok) return ran;
     const { exit, stdout, stderr } = ran.value;
@@ -118,10 +119,6 @@ export class TerminalEnds {
     );
   }
 }
-
-const WHOLE = "#whole";
-const RUN_WHOLE = `script=$(cat); case $script in *"${WHOLE}") eval "unset script
-$script" ;; *) exit 1 ;; esac`;
 
 /** Those of its script: any other would be about whoever asked, not about that machine. */
 const REFUSALS = ["remote_directory_missing", "spawn_failed", "backend_unavailable", "state_unwritable"] as const;
