@@ -1,8 +1,8 @@
 /** A session's channel between being asked for and being open. */
 import { expect, test } from "vitest";
-import type { FakeHost } from "./support/fake-host.ts";
-import { sessionInfo } from "./support/host-words.ts";
-import { relayFixture } from "./support/relay-fixture.ts";
+import { FakeHost } from "./support/fake-host.ts";
+import { helloOf, sessionInfo } from "./support/host-words.ts";
+import { relayFixture, socketOf } from "./support/relay-fixture.ts";
 import type { Text } from "./support/relay-frames.ts";
 
 const of = (host: FakeHost, t: string): Text[] => host.asked.filter((frame) => frame.t === t);
@@ -55,4 +55,32 @@ test("[F21] a channel whose bytes overtake the answer to its watch is asked for 
   host.write(5000);
   await viewer.reaches(5000);
   expect(of(host, "unwatch")).toMatchObject([{ channel: 5 }]);
+});
+
+test("[CH6] a host that is back is told of once its session takes input, to those who stayed and to those who came meanwhile", async () => {
+  const session = sessionInfo();
+  const relay = relayFixture();
+  const host = await relay.host_([session]);
+  const viewer = await relay.viewer(session.id);
+  await viewer.hello();
+  await viewer.reaches(0);
+  host.socket.close(4000, "cut");
+  await viewer.next("host", ({ connected }) => connected === false);
+
+  const back = new FakeHost(socketOf(await relay.dial()), [session]);
+  back.silent.add("watch");
+  back.say(helloOf("instance-a", [session]));
+  const watch = await back.next("watch");
+  viewer.type("too early");
+  expect(await viewer.next("error")).toMatchObject({ error: { code: "input_refused" } });
+  const late = await relay.viewer(session.id);
+  expect(await late.hello()).toMatchObject({ host: { connected: false } });
+  expect(viewer.texts.filter(({ t, connected }) => t === "host" && connected === true)).toEqual([]);
+
+  back.channels.set(7, { session: session.id, sent: 0, acked: 0 });
+  back.say({ t: "reply", id: watch["id"], value: { channel: 7, epoch: 1, offset: 0, resumed: true, session } });
+  for (const one of [viewer, late]) await one.next("host", ({ connected }) => connected === true);
+  viewer.type("heard");
+  await back.until(() => back.inputs.length > 0, "an input");
+  expect(back.inputs).toEqual([{ session: session.id, text: "heard" }]);
 });

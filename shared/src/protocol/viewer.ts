@@ -78,7 +78,7 @@ export type ViewerSnapshot = z.infer<typeof ViewerSnapshot>;
 export const ViewerGap = z.object({ t: z.literal("gap"), epoch: Epoch, from: Offset, to: Offset });
 /** [VW4] Restate your offset with an `ack`. */
 export const ViewerSync = z.object({ t: z.literal("sync") });
-/** The link to the host came or went. Input is refused while it is away [CH6]. */
+/** The link to the host went, or it is back and the session takes input there again. In between input is refused [CH6]. */
 export const HostLink = z.object({ t: z.literal("host"), connected: z.boolean() });
 export const SessionUpdate = z.object({ t: z.literal("session"), session: SessionInfo });
 export const Taken = z.object({ t: z.literal("taken"), id: z.int().min(1) });

@@ -9,7 +9,7 @@ import { ViewStore, type AttachmentView } from "./attachment-view.ts";
 import { clipboardRequest } from "./clipboard-rule.ts";
 import { markFace, markStream } from "./element-marks.ts";
 import { Emulator, type Size } from "./emulator.ts";
-import { isWritable, seeFrame, whyNoInput } from "./face.ts";
+import { isWritable, redialled, seeFrame, whyNoInput } from "./face.ts";
 import { InputPacer } from "./input-pacer.ts";
 import { answered, asked, linesToAsk, unanswered } from "./scrollback.ts";
 import { SessionDial } from "./session-dial.ts";
@@ -112,7 +112,8 @@ export class Attachment {
 
   #opened(): void {
     this.#dial.opened();
-    const { face } = this.#view;
+    const face = redialled(this.#view.face);
+    this.#set({ face });
     this.#stream = reopened(this.#stream);
     const from = resumeFrom(this.#stream);
     this.#send({
@@ -143,14 +144,14 @@ export class Attachment {
       case "session":
       case "welcome":
       case "host":
+      case "snapshot":
+      case "resumed":
+      case "gap":
         this.#writable();
         break;
       case "error":
         this.#refused(frame.error.detail, frame.error.hint);
         break;
-      case "snapshot":
-      case "resumed":
-      case "gap":
       case "sync":
       case "taken":
         break;

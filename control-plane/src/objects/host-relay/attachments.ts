@@ -46,6 +46,8 @@ export interface ViewerAttachment {
   stream: SavedStream | undefined;
   /** The session's channel on the link, where it is open. */
   channel: number | undefined;
+  /** It was told that its host is away, and not yet that it is back. Absent in those of a version before. */
+  away?: boolean | undefined;
 }
 
 export type Attachment = LinkAttachment | ViewerAttachment;

@@ -114,11 +114,6 @@ export class Room {
     this.#tellSize(size);
   }
 
-  /** The channel opened: what the writer wished meanwhile is done now. */
-  reapplySize(session: SessionInfo): void {
-    for (const viewer of this.#viewers) if (this.isWriter(viewer)) this.applySize(viewer, session);
-  }
-
   /** The host said something new of the session. */
   updated(session: SessionInfo): void {
     for (const viewer of this.#viewers) viewer.tell({ t: "session", session });
@@ -130,8 +125,30 @@ export class Room {
     for (const viewer of this.#viewers) if (this.isWriter(viewer)) viewer.tell({ t: "error", error });
   }
 
-  linkChanged(connected: boolean): void {
-    for (const viewer of this.#viewers) viewer.tell({ t: "host", connected });
+  linkDown(): void {
+    for (const viewer of this.#viewers) {
+      viewer.save({ away: true });
+      viewer.tell({ t: "host", connected: false });
+    }
+  }
+
+  /** [CH6] Whether somebody here waits for `opened`: until then the host would not hear of what is typed. */
+  get away(): boolean {
+    return [...this.#viewers].some(({ at }) => at.away === true);
+  }
+
+  /** The channel is open: what the writer wished meanwhile is done now, and what is typed from here on arrives. */
+  opened(session: SessionInfo): void {
+    for (const viewer of this.#viewers) if (this.isWriter(viewer)) this.applySize(viewer, session);
+    this.tellBack();
+  }
+
+  tellBack(): void {
+    for (const viewer of this.#viewers) {
+      if (viewer.at.away !== true) continue;
+      viewer.save({ away: false });
+      viewer.tell({ t: "host", connected: true });
+    }
   }
 
   #tellSize(size: Size): void {

@@ -108,15 +108,12 @@ export class Rooms {
   // ---- the link -----------------------------------------------------------------------------
 
   linkUp(): void {
-    for (const room of this.#rooms.values()) {
-      room.linkChanged(true);
-      room.channel.open();
-    }
+    for (const room of this.#rooms.values()) room.channel.open();
   }
 
   linkDown(): void {
     this.#lose();
-    for (const room of this.#rooms.values()) room.linkChanged(false);
+    for (const room of this.#rooms.values()) room.linkDown();
   }
 
   synced(channels: readonly { channel: number; session: string; epoch: number; sent: number; acked: number }[]): void {
@@ -134,6 +131,7 @@ export class Rooms {
       seen.add(at.session);
       this.#byNumber.set(at.channel, room);
       room.channel.synced(at);
+      room.tellBack();
     }
     for (const room of this.#rooms.values()) {
       if (seen.has(room.session)) continue;
@@ -244,7 +242,7 @@ export class Rooms {
       }
       this.#byNumber.set(result.value.channel, room);
       room.channel.opened(result.value);
-      room.reapplySize(result.value.session);
+      room.opened(result.value.session);
       this.#closeEmpty(room);
     });
   }

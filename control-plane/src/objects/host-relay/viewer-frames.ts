@@ -56,7 +56,9 @@ export function onViewerBinary(viewer: Viewer, message: ArrayBuffer, port: Viewe
   // [CH6] Refused visibly, never queued for later.
   if (number === undefined)
     return viewer.complain(
-      maestroError("input_refused", "The host is not connected; nothing was typed.", { hint: "Type again when it is back." }),
+      port.linked()
+        ? maestroError("input_refused", "The session is not open on its host yet; nothing was typed.", { hint: "Type again in a moment." })
+        : maestroError("input_refused", "The host is not connected; nothing was typed.", { hint: "Type again when it is back." }),
     );
   viewer.input = bucket;
   new DataView(message).setUint32(CHANNEL_AT, number);
@@ -138,8 +140,10 @@ function onHello(viewer: Viewer, hello: ViewerHello, port: ViewerFramesPort): vo
   // Replacing the only viewer closes its room.
   const entered = port.rooms.enter(session);
   const { cols, rows } = hello;
+  const connected = port.linked() && !entered.away;
   viewer.save({
     phase: "open",
+    away: !connected,
     readOnly: hello.readOnly === true,
     size: cols === undefined || rows === undefined ? undefined : { cols, rows },
   });
@@ -150,7 +154,7 @@ function onHello(viewer: Viewer, hello: ViewerHello, port: ViewerFramesPort): vo
     resume: viewer.at.resume,
     session,
     canWrite: viewer.at.canWrite,
-    host: { ...port.host(), connected: port.linked() },
+    host: { ...port.host(), connected },
   });
   entered.join(viewer, hello, session);
 }
