@@ -295,6 +295,8 @@ describe("[TK6] removed with the end of the attempt", () => {
     await began.promise;
     await first.stop();
     await starting;
+    // After a reboot as well: nothing says that it had begun.
+    expect(existsSync(path.join(attemptDir(spec), "begun.json"))).toBe(false);
     const next = begin(serving(PNG, OTHER));
     expect(status(next, spec)).toEqual({ state: "accepted" });
     const { attempt, fence } = spec;

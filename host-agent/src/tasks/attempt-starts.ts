@@ -97,13 +97,18 @@ export class AttemptStarts {
         spec.images === undefined
           ? ok([])
           : await fetchImages(spec, store.paths(attempt).dir, fetching, AbortSignal.any([cancelled, this.#stopped]));
-      const foreseen = foresee(spec);
+      // Whoever comes after this process finds it as it is, and begins it; after a reboot too, if this one did not go in disorder.
+      if (this.#stopped.aborted) return;
+      const foreseen = images.ok && !cancelled.aborted ? foresee(spec) : undefined;
       const noted = foreseen === undefined ? undefined : store.noteBegun(attempt, { ...foreseen, bootId });
       noted?.catch(() => {});
       const planned = images.ok ? await plan(spec, sealed, store.paths(attempt).log, images.value) : images;
       passed("planned");
-      // Whoever comes after this process finds it as it is, and begins it.
-      if (this.#stopped.aborted) return;
+      if (this.#stopped.aborted) {
+        await Promise.allSettled([noted]);
+        store.forgetBegun(attempt);
+        return;
+      }
       if (planned.ok && !cancelled.aborted) {
         const launched = await this.#launch(entry, planned.value, noted, cancelled);
         if (this.#stopped.aborted) return;
