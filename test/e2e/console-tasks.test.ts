@@ -86,13 +86,17 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
       await dialog.getByRole("button", { name: "Take back picture 1.png" }).click();
       await dialog.getByRole("textbox", { name: "Prompt" }).evaluate(
         (area, bytes) => {
-          const pasted = new DataTransfer();
-          pasted.items.add(new File([Uint8Array.from(bytes)], "image.png", { type: "image/png" }));
-          area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true, cancelable: true }));
+          // The second before the first was read.
+          for (const name of ["image.png", "again.png"]) {
+            const pasted = new DataTransfer();
+            pasted.items.add(new File([Uint8Array.from(bytes)], name, { type: "image/png" }));
+            area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true, cancelable: true }));
+          }
         },
         [...(pngs[2] ?? [])],
       );
       await dialog.getByRole("button", { name: "Take back image.png" }).waitFor();
+      await dialog.getByRole("button", { name: "Take back again.png" }).click();
       await screenshot(page, "dispatch-images");
       await dialog.getByRole("button", { name: "Dispatch", exact: true }).click();
       await page.waitForURL(/\/tasks\/tsk_/);

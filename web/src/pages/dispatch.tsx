@@ -9,7 +9,7 @@ import { navigate, taskPath } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
 import { shellWord, splitArgv } from "../tasks/argv.ts";
 import { bodyOf, emptyDraft, placeOfError, type Draft, type Field as FieldName, type FieldErrors } from "../tasks/draft.ts";
-import { withImages } from "../tasks/images.ts";
+import { readImages, withImages } from "../tasks/images.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { Field } from "../ui/field.tsx";
 import { Problem } from "../ui/parts.tsx";
@@ -22,6 +22,12 @@ import { PickImages } from "./pick-images.tsx";
 /** As many as may go with a prompt, over a slow line. */
 const WITH_IMAGES_MS = 180_000;
 
+interface Written {
+  draft: Draft;
+  /** Of what was chosen last as an image. */
+  unfit: MaestroError | undefined;
+}
+
 /** @param agent chosen to begin with, by name. */
 export function Dispatch({ agent, onClose }: { agent?: string; onClose: () => void }) {
   const fleet = useFleet();
@@ -29,18 +35,21 @@ export function Dispatch({ agent, onClose }: { agent?: string; onClose: () => vo
   const form = useRef<HTMLFormElement>(null);
   // The same request sent again, after an answer that never came, must not be done twice.
   const sent = useRef({ text: "", key: "" });
-  const [draft, setDraft] = useState<Draft>(() => ({
-    ...emptyDraft,
-    agents: agent !== undefined ? [agent] : fleet.agents.length === 1 ? fleet.agents.map(({ name }) => name) : [],
+  const [{ draft, unfit }, setWritten] = useState<Written>(() => ({
+    draft: {
+      ...emptyDraft,
+      agents: agent !== undefined ? [agent] : fleet.agents.length === 1 ? fleet.agents.map(({ name }) => name) : [],
+    },
+    unfit: undefined,
   }));
   const [wrong, setWrong] = useState<FieldErrors>({});
-  /** Of what was chosen last as an image. */
-  const [unfit, setUnfit] = useState<MaestroError>();
-  const change = (part: Partial<Draft>): void => setDraft((now) => ({ ...now, ...part }));
+  const change = (part: Partial<Draft>): void => setWritten((now) => ({ ...now, draft: { ...now.draft, ...part } }));
   const addImages = async (files: readonly File[]): Promise<void> => {
-    const images = await withImages(draft.images, files);
-    setUnfit(images.ok ? undefined : images.error);
-    if (images.ok) change({ images: images.value });
+    const read = await readImages(files);
+    setWritten((now) => {
+      const images = withImages(now.draft.images, read);
+      return images.ok ? { draft: { ...now.draft, images: images.value }, unfit: undefined } : { ...now, unfit: images.error };
+    });
   };
 
   const refused = action.error === undefined ? undefined : placeOfError(action.error);
@@ -113,10 +122,7 @@ export function Dispatch({ agent, onClose }: { agent?: string; onClose: () => vo
               images={draft.images}
               error={unfit ?? errors.images}
               onAdd={(files) => void addImages(files)} // as above
-              onChange={(images) => {
-                setUnfit(undefined);
-                change({ images });
-              }}
+              onChange={(images) => setWritten((now) => ({ draft: { ...now.draft, images }, unfit: undefined }))}
             />
             {fleet.agents.length === 0 ? (
               <div className="banner">

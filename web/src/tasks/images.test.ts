@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MAX_IMAGE_BYTES } from "@maestro/shared/limits";
 import { bodyOf, emptyDraft, placeOfError } from "./draft.ts";
-import { withImages } from "./images.ts";
+import { readImages, withImages } from "./images.ts";
 
 const bytes = (size: number): Uint8Array<ArrayBuffer> => {
   const image = Uint8Array.from({ length: size }, (_, at) => (at * 31) & 0xff);
@@ -12,9 +12,9 @@ const file = (name: string, size = 100_000): File => new File([bytes(size)], nam
 
 describe("[SSH18] images of a prompt", () => {
   it("are sent as they are, beside those that were chosen before", async () => {
-    const first = await withImages([], [file("a.png")]);
+    const first = withImages([], await readImages([file("a.png")]));
     if (!first.ok) throw new Error(first.error.detail);
-    const both = await withImages(first.value, [file("b.png", 99_999), file("c.png", 99_998)]);
+    const both = withImages(first.value, await readImages([file("b.png", 99_999), file("c.png", 99_998)]));
     if (!both.ok) throw new Error(both.error.detail);
     const body = bodyOf({ ...emptyDraft, prompt: "Look.", agents: ["eyes"], images: both.value });
     expect(body).toMatchObject({ ok: true, value: { prompt: "Look.", images: [{ name: "a.png" }, { name: "b.png" }, { name: "c.png" }] } });
@@ -32,17 +32,15 @@ describe("[SSH18] images of a prompt", () => {
   });
 
   it("that are none, or too large, or too many, are told at once, and none is taken", async () => {
-    expect(await withImages([], [file("a.png"), new File(["hello"], "b.png")])).toMatchObject({
+    expect(await readImages([file("a.png"), new File(["hello"], "b.png")])).toMatchObject({
       ok: false,
       error: { code: "image_invalid", field: "images", detail: /'b\.png'/ },
     });
-    expect(await withImages([], [file("a.png", MAX_IMAGE_BYTES + 1)])).toMatchObject({ error: { code: "image_too_large" } });
-    expect(
-      await withImages(
-        [],
-        Array.from({ length: 11 }, () => file("a.png", 10)),
-      ),
-    ).toMatchObject({ error: { code: "image_limit" } });
+    expect(await readImages([file("a.png", MAX_IMAGE_BYTES + 1)])).toMatchObject({ error: { code: "image_too_large" } });
+    const [many, few] = await Promise.all([8, 3].map((count) => readImages(Array.from({ length: count }, () => file("a.png", 10)))));
+    if (many?.ok !== true || few === undefined) throw new Error("Ten go.");
+    expect(withImages([], many)).toEqual(many);
+    expect(withImages(many.value, few)).toMatchObject({ error: { code: "image_limit" } });
   });
 
   it("refused by the server, the field says so", () => {

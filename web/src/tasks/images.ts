@@ -13,12 +13,11 @@ export interface ChosenImage {
 
 const FIELD = "images";
 
-/** @param files beside those that are there already. All of them, or what is wrong with one. */
-export async function withImages(
-  chosen: readonly ChosenImage[],
-  files: readonly File[],
-): Promise<Result<readonly ChosenImage[], MaestroError>> {
-  const images = [...chosen];
+type Images = Result<readonly ChosenImage[], MaestroError>;
+
+/** All of them, or what is wrong with one. */
+export async function readImages(files: readonly File[]): Promise<Images> {
+  const images: ChosenImage[] = [];
   for (const file of files) {
     const shown = `'${file.name}'`;
     if (file.size > MAX_IMAGE_BYTES) return err(imageTooLarge(file.size, shown, FIELD));
@@ -27,6 +26,13 @@ export async function withImages(
     if (!type.ok) return type;
     images.push({ name: file.name, bytes: bytes.byteLength, data: toBase64(bytes) });
   }
+  return ok(images);
+}
+
+/** @param chosen those that are there by now: while some were read, others may have come. */
+export function withImages(chosen: readonly ChosenImage[], read: Images): Images {
+  if (!read.ok) return read;
+  const images = [...chosen, ...read.value];
   const problem = imagesProblem(
     images.length,
     images.reduce((sum, image) => sum + image.bytes, 0),
