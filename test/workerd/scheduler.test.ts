@@ -95,6 +95,12 @@ describe("[TK1] a task", () => {
       reason: { code: "policy_denied", detail: "Host 'builder' refused it: not here" },
       attempts: [],
     });
+    const named = await world.submit({}, [{ kind: "host", selector: { host: "builder" } }]);
+    const host = { id: builder.host.id, name: "builder" };
+    expect((await world.until(named, "failed")).targets).toMatchObject([{ host, attempts: 0 }]);
+    expect(await world.scheduler().queueView({ show: "completed", task: named, limit: 5, reach: ANYBODY })).toMatchObject({
+      items: [{ host }],
+    });
     const second = await world.join("second");
     const other = await world.submit();
     await second.asked("task.start");

@@ -4,7 +4,7 @@ import type { Queue, TaskState } from "@maestro/shared/contract/tasks";
 import type { QueueQuery } from "./calls.ts";
 import type { Target, TaskCore } from "./model.ts";
 import { DONE_STATES, targetStatus, taskStatus, WAITING_STATES } from "./status.ts";
-import { hostOf } from "./telling.ts";
+import { knownHostOf } from "./telling.ts";
 import { waitingOf, type Scene } from "./waiting.ts";
 
 type Item = Queue["items"][number];
@@ -87,15 +87,15 @@ function shown({ target, status }: Entry, agent: string | undefined, show: Queue
 }
 
 function itemOf({ core, target, index, status }: Entry, scene: Scene): Item {
-  const { agent, past } = target;
-  const host = hostOf(target) ?? past.at(-1)?.host;
+  const { agent } = target;
+  const host = knownHostOf(target, scene.hosts);
   const waiting = waitingOf(core, target, scene);
   return {
     task: core.id,
     title: core.title,
     target: index,
     ...(agent === undefined ? {} : { agent: { id: agent.id, name: agent.name } }),
-    ...(host?.id === undefined ? {} : { host: { id: host.id, name: host.name } }),
+    ...(host === undefined ? {} : { host }),
     status,
     priority: core.priority,
     createdAt: new Date(core.createdMs).toISOString(),

@@ -3,7 +3,7 @@
  * which number the fleet was told is one row, so telling costs a task nothing.
  */
 import type { NewEvent } from "../events/event.ts";
-import type { Changes, Target, TaskCore } from "./model.ts";
+import type { Changes, HostState, Target, TaskCore } from "./model.ts";
 import { overall } from "./status.ts";
 
 export interface Told {
@@ -48,4 +48,13 @@ export function hostOf({ host, phase, past, selector }: Target): { id?: string; 
   if (host !== undefined) return host;
   if (phase.at === "offered" || phase.at === "started") return phase.attempt.host;
   return past.at(-1)?.host ?? (selector?.host === undefined ? undefined : { name: selector.host });
+}
+
+/** The same with its id. Undefined as well for one that was named and never linked. */
+export function knownHostOf(target: Target, hosts: ReadonlyMap<string, HostState>): { id: string; name: string } | undefined {
+  const host = hostOf(target);
+  if (host === undefined) return undefined;
+  if (host.id !== undefined) return { id: host.id, name: host.name };
+  const known = [...hosts.values()].find(({ id, name }) => name === host.name || id === host.name);
+  return known === undefined ? undefined : { id: known.id, name: known.name };
 }

@@ -4,7 +4,7 @@ import { budgetView } from "./budget.ts";
 import { attemptOf, type Attempt, type EndedAttempt, type Load, type Target, type TaskCore } from "./model.ts";
 import { targetStatus, taskStatus } from "./status.ts";
 import type { TaskSpec } from "./submission.ts";
-import { hostOf } from "./telling.ts";
+import { knownHostOf } from "./telling.ts";
 import { waitingOf, type Scene } from "./waiting.ts";
 
 /** A task with all that its row says of it. */
@@ -97,10 +97,9 @@ function targetView({ core, results }: WholeTask, target: Target, scene: Scene):
   const last = past.at(-1);
   // While it is tried again, how the one before ended is no longer how it stands.
   const ended = phase.at === "ended" ? last : undefined;
-  const host = hostOf(target);
   return {
     ...given("agent", agent),
-    ...given("host", host?.id === undefined ? undefined : { id: host.id, name: host.name }),
+    ...given("host", knownHostOf(target, scene.hosts)),
     status: targetStatus(core, target, scene),
     ...given("reason", phase.at === "ended" ? phase.reason : undefined),
     ...given("waiting", waitingOf(core, target, scene)),
