@@ -21,7 +21,10 @@ export class Credentials {
     const apis: Api[] = [];
     for (let n = 0; n < Math.ceil(requests / ALLOWANCE); n++) {
       const { secret } = await product.api.createToken({ name: `load-${Date.now().toString(36)}-${n}`, role: "operator" });
-      apis.push(product.api.as(secret));
+      const api = product.api.as(secret);
+      // A credential's first use is noted: those that are in use have that behind them.
+      await api.hosts();
+      apis.push(api);
     }
     return new Credentials(apis, each);
   }

@@ -1,6 +1,9 @@
 /** What the Worker remembers of its database for a moment: it saves the reading, and never hides what was changed here. */
 import { env } from "cloudflare:workers";
+import { isId } from "@maestro/shared/ids";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { openDb } from "../../control-plane/src/db/client.ts";
+import { touchToken } from "../../control-plane/src/db/tokens.ts";
 import { call, json, makeToken, refusal } from "./access-fleet.ts";
 import { upgrade } from "./support/linked-fleet.ts";
 import { workingFleet, type WorkingFleet } from "./support/working-fleet.ts";
@@ -71,4 +74,18 @@ test("a name that nobody had is asked for each time", async () => {
   await refusal(submit({ to: ["soon"] }), "agent_not_found");
   await env.DB.prepare("update agents set name = 'soon'").run();
   await json(submit({ to: ["soon"] }));
+});
+
+test("of many first uses of a token that come together one is noted", async () => {
+  const fresh = await makeToken(world.fleet, { name: "fresh", role: "operator" });
+  if (!isId("token", fresh.id)) throw new Error("no token's id");
+  const { id } = fresh;
+  const prepare = vi.spyOn(env.DB, "prepare");
+  try {
+    await Promise.all(Array.from({ length: 8 }, () => touchToken(openDb(env.DB), id, Date.now())));
+    expect(prepare.mock.calls.filter(([sql]) => sql.startsWith("update"))).toHaveLength(1);
+  } finally {
+    prepare.mockRestore();
+  }
+  expect(await env.DB.prepare("select last_used_ms from tokens where id = ?").bind(id).first("last_used_ms")).toBe(Date.now());
 });

@@ -28,7 +28,14 @@ export async function tokenByLookup(db: Db, lookup: string): Promise<TokenWithMe
   return found;
 }
 
-export const isTouchDue = ({ lastUsedMs }: TokenRow, nowMs: number): boolean => (lastUsedMs ?? 0) < nowMs - LAST_USED_GRAIN_MS;
+/** When this isolate noted a use: of many that come together one is written. */
+const noted = new Map<TokenId, number>();
+const MAX_NOTED = 5_000;
+
+const isRecent = (usedMs: number | null | undefined, nowMs: number): boolean => (usedMs ?? 0) >= nowMs - LAST_USED_GRAIN_MS;
+
+export const isTouchDue = ({ id, lastUsedMs }: TokenRow, nowMs: number): boolean =>
+  !isRecent(lastUsedMs, nowMs) && !isRecent(noted.get(id), nowMs);
 
 export async function tokenById(db: Db, id: TokenId): Promise<TokenWithMember | undefined> {
   return withMember(db).where(eq(tokens.id, id)).get();
@@ -92,8 +99,16 @@ export async function revokeToken(db: Db, fleet: FleetId, id: TokenId, nowMs: nu
 
 /** Coarse on purpose: a write per request would be a write per request. */
 export async function touchToken(db: Db, id: TokenId, nowMs: number): Promise<void> {
-  await db
-    .update(tokens)
-    .set({ lastUsedMs: nowMs })
-    .where(and(eq(tokens.id, id), or(isNull(tokens.lastUsedMs), lt(tokens.lastUsedMs, nowMs - LAST_USED_GRAIN_MS))));
+  if (isRecent(noted.get(id), nowMs)) return;
+  if (noted.size >= MAX_NOTED) noted.clear();
+  noted.set(id, nowMs);
+  try {
+    await db
+      .update(tokens)
+      .set({ lastUsedMs: nowMs })
+      .where(and(eq(tokens.id, id), or(isNull(tokens.lastUsedMs), lt(tokens.lastUsedMs, nowMs - LAST_USED_GRAIN_MS))));
+  } catch (cause) {
+    noted.delete(id);
+    throw cause;
+  }
 }
