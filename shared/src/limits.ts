@@ -63,7 +63,7 @@ export const MAX_IMAGE_BYTES = 5 * MiB;
 /** Of one task together: in base64, parsed and decoded they are in a Worker's memory three times at once. */
 export const MAX_IMAGES_BYTES = 10 * MiB;
 /** A task with images, in base64; what is not images keeps to MAX_BODY_BYTES. */
-export const MAX_TASK_BODY_BYTES = MAX_BODY_BYTES + (4 * MAX_IMAGES_BYTES) / 3 + 64 * KiB;
+export const MAX_TASK_BODY_BYTES = MAX_BODY_BYTES + 4 * Math.ceil(MAX_IMAGES_BYTES / 3) + 64 * KiB;
 /** One row: the platform takes 2 MB, and it is read in one turn of the Scheduler. */
 export const IMAGE_PIECE_BYTES = 1 * MiB;
 /** Of one fleet together; past it, those go of the oldest tasks that have ended. */

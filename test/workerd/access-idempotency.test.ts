@@ -1,6 +1,7 @@
 /** Idempotency-Key: done once, answered the same for 24 h. */
 import { env } from "cloudflare:workers";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { sha256Hex } from "../../control-plane/src/crypto/digest.ts";
 import { bootstrap, call, json, refusal, type Fleet } from "./access-fleet.ts";
 
 let fleet: Fleet;
@@ -52,6 +53,31 @@ describe("an Idempotency-Key", () => {
     await create("k1");
     await env.DB.prepare("update idempotency set created_ms = created_ms - 86400001").run();
     expect((await create("k1", "other")).status).toBe(201);
+  });
+
+  it.each([
+    ["of ASCII", "plain", ""],
+    ["of other characters", "zwölf 🐝", ""],
+    ["behind a byte order mark, which is none of it", "plain", "\u{feff}"],
+  ])("is held to a digest of a body that every version makes the same: %s", async (_title, value, mark) => {
+    const raw = JSON.stringify({ value });
+    const headers = { "idempotency-key": "k1", "content-type": "application/json" };
+    const sent = new TextEncoder().encode(`${mark}${raw}`);
+    const answer = await call("/api/v1/state/one", { method: "PUT", token: fleet.owner.token, raw: sent, headers });
+    expect(answer.status).toBe(200);
+    const rows = await env.DB.prepare("select digest from idempotency").all<{ digest: string }>();
+    expect(rows.results).toEqual([{ digest: await sha256Hex(`PUT\n/api/v1/state/one\n${raw}`) }]);
+  });
+
+  it("costs no other copy of a large body", async () => {
+    const encode = vi.spyOn(TextEncoder.prototype, "encode");
+    const headers = { "idempotency-key": "k1", "content-type": "application/json" };
+    const raw = new Uint8Array(1_000_000).fill(0x20);
+    raw.set(new Uint8Array(Array.from('{"name":"ci"}', (char) => char.charCodeAt(0))));
+    expect((await call("/api/v1/tokens", { token: fleet.owner.token, raw, headers })).status).toBe(201);
+    const lengths = encode.mock.calls.map(([text = ""]) => text.length);
+    expect(lengths.length).toBeGreaterThan(0);
+    expect(Math.max(...lengths)).toBeLessThan(10_000);
   });
 
   it("keeps answers encrypted", async () => {

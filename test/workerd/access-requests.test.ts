@@ -347,7 +347,8 @@ describe("every route", () => {
     expect(plain).toMatchObject({ field: "content-type", hint: "Send application/json." });
     await refusal(asked(spec, fleet, { raw: new TextEncoder().encode("{}") }), "content_type_unsupported");
     const large = `{"x":"${"x".repeat(bodyLimitOf(spec === ROUTES.taskCreate ? "taskCreate" : "statePut"))}"}`;
-    await refusal(asked(spec, fleet, { raw: large, headers: json5 }), largeCode(name));
+    const tooLarge = await refusal(asked(spec, fleet, { raw: large, headers: json5 }), largeCode(name));
+    expect(tooLarge.detail).toMatch(/ larger than \d+ bytes \(\d+ MiB\)\.$/);
     expect((await refusal(asked(spec, fleet, { raw: "{", headers: json5 }), "json_invalid")).detail).toContain("1:2");
     const unknown = await refusal(asked(spec, fleet, { body: { zzzzzzzzzz: 1 } }), "unknown_field");
     expect(unknown.field).toBe("zzzzzzzzzz");

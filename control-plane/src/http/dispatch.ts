@@ -18,11 +18,10 @@ import { atWork } from "./auth-attempt.ts";
 import { authenticate, isWrite } from "./authenticate.ts";
 import { unwrap, type AppEnv, type Handler, type RouteContext } from "./define-route.ts";
 import { idempotencyKeyOf, onceOnly, seedOf } from "./idempotency.ts";
-import { bodyLimitOf, inItsWords } from "./large-body.ts";
 import { refuseForeignName, refuseForeignOrigin, refuseTokenInUrl } from "./origin.ts";
 import { takeAllowance } from "./rate-limit.ts";
-import { contextOf, type Call } from "./route-context.ts";
-import { readBody, requireJson } from "./validate.ts";
+import { readRequest } from "./read-request.ts";
+import type { Call } from "./route-context.ts";
 
 /** Open routes that only make sense once there is a fleet. */
 const NEEDS_FLEET: readonly RouteName[] = ["login", "hostJoin"];
@@ -52,8 +51,7 @@ export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, ha
     if (isWrite(c.req.raw) || c.req.header("upgrade") !== undefined) refuseForeignOrigin(c.req.raw, call.url, call.config);
     await limitByAddress(call);
     const principal = await whoMay(call);
-    const text = isWrite(c.req.raw) ? await readJsonText(c.req.raw, bodyLimitOf(name)).catch(inItsWords(name)) : "";
-    const rx = contextOf<N>(call, name, principal, text);
+    const { rx, digest } = await readRequest<N>(call, name, principal);
     const act = async (): Promise<Response> => {
       entered = true;
       const value = await handler(rx);
@@ -62,7 +60,7 @@ export async function dispatch<N extends RouteName>(name: N, spec: RouteSpec, ha
       else if (isWrite(c.req.raw) && !trail.written && trail.identity !== undefined) await trail.ok(target);
       return respond(call, value);
     };
-    return await maybeOnce(call, principal, text, rx, act);
+    return await maybeOnce(call, principal, digest, rx, act);
   } catch (error) {
     if (error instanceof MaestroFailure && isAudited(error, entered && isWrite(c.req.raw))) await trail.refused(target, error.error.code);
     throw error;
@@ -154,33 +152,22 @@ function requireTicketFits({ c, name }: Call, principal: Principal): void {
   if (!fits) throw fail("ticket_invalid", "The ticket was made for something else.", { hint: "Ask for one for exactly this socket." });
 }
 
-async function readJsonText(request: Request, maxBytes: number): Promise<string> {
-  const typed = request.headers.get("content-type") !== null;
-  if (typed) requireJson(request);
-  const text = await readBody(request, maxBytes);
-  if (!typed && text !== "") requireJson(request);
-  return text;
-}
-
 async function maybeOnce<N extends RouteName>(
   call: Call,
   principal: Principal | undefined,
-  text: string,
+  digest: string | undefined,
   rx: RouteContext<N>,
   act: () => Promise<Response>,
 ): Promise<Response> {
-  const { c, db, config, url, nowMs } = call;
+  const { c, db, config, nowMs } = call;
   const key = isWrite(c.req.raw) ? idempotencyKeyOf(c.req.raw) : undefined;
-  if (key === undefined || principal === undefined) return act();
+  if (key === undefined || digest === undefined || principal === undefined) return act();
   const id = { fleet: principal.fleet, credential: principal.id, key };
-  return onceOnly(
-    { db, key: config.keys.idempotency, id, content: `${c.req.method}\n${url.pathname}${url.search}\n${text}`, nowMs, random: rx.random },
-    (firstMs) => {
-      rx.repeatable = true;
-      rx.repeatableId = async (kind) => makeId(kind, firstMs, await seedOf(id));
-      return act();
-    },
-  );
+  return onceOnly({ db, key: config.keys.idempotency, id, digest, nowMs, random: rx.random }, (firstMs) => {
+    rx.repeatable = true;
+    rx.repeatableId = async (kind) => makeId(kind, firstMs, await seedOf(id));
+    return act();
+  });
 }
 
 function respond({ c, spec }: Call, value: unknown): Response {

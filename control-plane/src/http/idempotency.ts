@@ -1,7 +1,6 @@
 /** Idempotency-Key: a write that was answered once is answered the same again for 24 h, without being done again. */
 import { fail } from "@maestro/shared/errors";
-import { sha256Hex } from "../crypto/digest.ts";
-import { fromBase64Url, toBase64Url, utf8 } from "../crypto/encoding.ts";
+import { fromBase64Url, toBase64Url, toHex, utf8 } from "../crypto/encoding.ts";
 import type { Db } from "../db/client.ts";
 import { claimKey, pruneKeys, releaseKey, settleKey, type IdempotencyKey } from "../db/idempotency.ts";
 import { isDefinite } from "../domain/fleet/outcome.ts";
@@ -11,8 +10,8 @@ export interface IdempotentRequest {
   /** Answers may hold secrets that are shown once, so they are kept encrypted. */
   key: CryptoKey;
   id: IdempotencyKey;
-  /** Method, path and body: the same key for anything else is a mistake. */
-  content: string;
+  /** Of method, path and body: the same key for anything else is a mistake. */
+  digest: string;
   nowMs: number;
   random(bytes: number): Uint8Array;
 }
@@ -31,10 +30,19 @@ export function idempotencyKeyOf(request: Request): string | undefined {
   return key;
 }
 
+/** Of both, one behind the other, and without a copy of either: a body may be a large part of a Worker's memory. */
+export async function digestOf(head: string, body: Uint8Array): Promise<string> {
+  const stream = new crypto.DigestStream("SHA-256");
+  const writer = stream.getWriter();
+  await writer.write(utf8(head));
+  await writer.write(body);
+  await writer.close();
+  return toHex(new Uint8Array(await stream.digest));
+}
+
 /** @param act is told when this was asked for the first time: an earlier one that died may have done it. */
 export async function onceOnly(request: IdempotentRequest, act: (firstMs: number) => Promise<Response>): Promise<Response> {
-  const { db, id, nowMs } = request;
-  const digest = await sha256Hex(request.content);
+  const { db, id, digest, nowMs } = request;
   const claim = await claimKey(db, id, digest, nowMs);
   if (claim.kind !== "mine" && claim.digest !== digest) {
     throw fail("idempotency_mismatch", "This Idempotency-Key was used for another request.", {

@@ -5,11 +5,12 @@ import { maestroError, MaestroFailure, type MaestroError } from "@maestro/shared
 import { MAX_BODY_BYTES, MAX_IMAGES_BYTES, MAX_TASK_BODY_BYTES } from "@maestro/shared/limits";
 import { promptTooLarge } from "../domain/dispatch/check-task.ts";
 import { utf8Bytes, valueTooLarge } from "../domain/state/entry.ts";
+import { sizeText } from "./validate.ts";
 
 /** Images come with a task: what else is in it is bounded as any other body is, once it is read. */
 export const bodyLimitOf = (name: RouteName): number => (name === "taskCreate" ? MAX_TASK_BODY_BYTES : MAX_BODY_BYTES);
 
-const LARGER = `larger than ${MAX_BODY_BYTES} bytes (1 MiB).`;
+const LARGER = `larger than ${sizeText(MAX_BODY_BYTES)}.`;
 
 /** @param rest of a task: what of it is no image. */
 export function refuseLargeTask(rest: Omit<TaskBody, "images">): void {
@@ -21,9 +22,9 @@ export function refuseLargeTask(rest: Omit<TaskBody, "images">): void {
 
 const FIELDS: Partial<Record<RouteName, () => MaestroError>> = {
   taskCreate: () =>
-    maestroError("image_limit", `The task is larger than ${MAX_TASK_BODY_BYTES} bytes.`, {
+    maestroError("image_limit", `The task is larger than ${sizeText(MAX_TASK_BODY_BYTES)}.`, {
       field: "images",
-      hint: `At most ${MAX_IMAGES_BYTES} bytes of images, and ${MAX_BODY_BYTES} of all else.`,
+      hint: `At most ${sizeText(MAX_IMAGES_BYTES)} of images, and ${sizeText(MAX_BODY_BYTES)} of all else.`,
     }),
   statePut: () => valueTooLarge(`The value is ${LARGER}`),
 };

@@ -5,15 +5,21 @@ import { parseJson } from "../domain/requests/json.ts";
 import { shapeError } from "../domain/requests/shape-error.ts";
 import { unwrap } from "./define-route.ts";
 
-/** The body as text, read no further than `maxBytes`. Empty when there is none. */
-export async function readBody(request: Request, maxBytes: number): Promise<string> {
+/** The body without a byte order mark, read no further than `maxBytes`. Empty when there is none. */
+export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const length = request.headers.get("content-length");
   if (Number(length ?? "0") > maxBytes) throw tooLarge(maxBytes);
-  if (request.body === null) return "";
+  if (request.body === null) return new Uint8Array(0);
   // A length that was declared is one that the platform holds the body to.
-  const bytes = length === null ? await readChunks(request.body, maxBytes) : await request.arrayBuffer();
+  const bytes = new Uint8Array(length === null ? await readChunks(request.body, maxBytes) : await request.arrayBuffer());
+  return MARK.every((byte, at) => bytes[at] === byte) ? bytes.subarray(MARK.length) : bytes;
+}
+
+const MARK = [0xef, 0xbb, 0xbf];
+
+export function decodeBody(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw fail("json_invalid", "The body is not UTF-8.", { hint: "Send JSON in UTF-8." }, cause);
   }
@@ -31,9 +37,11 @@ async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number): P
 }
 
 const tooLarge = (maxBytes: number): MaestroFailure =>
-  fail("body_too_large", `The body is larger than ${maxBytes} bytes (${Math.floor(maxBytes / 1024 / 1024)} MiB).`, {
+  fail("body_too_large", `The body is larger than ${sizeText(maxBytes)}.`, {
     hint: "Send less at once.",
   });
+
+export const sizeText = (bytes: number): string => `${bytes} bytes (${Math.floor(bytes / 1024 / 1024)} MiB)`;
 
 export function requireJson(request: Request): void {
   const type = request.headers.get("content-type") ?? "";
