@@ -75,9 +75,10 @@ refuse() {
   exit 0
 }
 
-# Nothing could be written: for want of room, or of the right to.
+# Nothing could be written: for want of room, or of the right to. A part that was, which goes, took of the room.
 refuse_write() {
   free=$(df -Pk "$base" 2>/dev/null | while read -r _ _ _ free _; do echo "$free"; done | tail -n 1)
+  [ $# -eq 1 ] || rm -f "$2"
   case $free in
     "" | *[!0-9]*) ;;
     *) [ "$free" -ge 64 ] || refuse disk_full "No space left in $base." ;;
@@ -160,14 +161,15 @@ sum_of() {
   { sha256sum <"$1" || shasum -a 256 <"$1"; } 2>/dev/null
 }
 
+# Without $dir: whoever asks may ask again once there is room, and the attempt may begin then.
 put() {
-  dir=$attempts/$1 file=$attempts/$1/$2
-  mkdir -p "${file%/*}" 2>/dev/null || refuse_write "$dir"
-  cat >"$file.part" 2>/dev/null || { rm -f "$file.part"; refuse_write "$dir"; }
+  file=$attempts/$1/$2
+  mkdir -p "${file%/*}" 2>/dev/null || refuse_write "$attempts/$1"
+  cat 2>/dev/null >"$file.part" || refuse_write "$attempts/$1" "$file.part"
   sum=$(sum_of "$file.part")
   [ -n "$sum" ] || sum=$4
   [ "$(($(wc -c <"$file.part")))" -eq "$3" ] && [ "${sum%% *}" = "$4" ] || { rm -f "$file.part"; echo incomplete; return; }
-  mv -f "$file.part" "$file" || refuse_write "$dir"
+  mv -f "$file.part" "$file" || refuse_write "$attempts/$1" "$file.part"
   echo there
 }
 

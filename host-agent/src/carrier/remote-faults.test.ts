@@ -1,10 +1,11 @@
 /** What goes wrong on a remote host while a task runs there: files that are gone or torn, a full disk, an upgrade in between. */
 import { execFileSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { readStat } from "../holder/processes.ts";
 import { ok } from "@maestro/shared/result";
+import { somePng } from "../tasks/testing/images.ts";
 import { Hand } from "./hand.ts";
 import type { RemoteShell } from "./remote-shell.ts";
 import { RemoteRig, undoAll } from "./testing/remote-rig.ts";
@@ -264,6 +265,27 @@ describe("a start", () => {
     expect(await start()).toMatchObject({ ok: true, value: { type: "refused" } });
     expect(readFileSync(path.join(dir, "started"), "utf8")).toBe("void\n");
     expect(existsSync(nonce)).toBe(false);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("[TK6] goes on once there is room for its images, however little there was before", async () => {
+    const { rig, dir, start } = await startOf();
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", rig.home]);
+    try {
+      const image = somePng(300_000);
+      const put = () => new Hand(rig.line, "").put(path.basename(dir), "images/0a/1-a.png", image, never);
+      for (const free of [200_000, 0]) {
+        expect(() => appendFileSync(`${rig.home}/fill`, Buffer.alloc(2 ** 21))).toThrow("ENOSPC");
+        truncateSync(`${rig.home}/fill`, statSync(`${rig.home}/fill`).size - free);
+        expect({ free, ...(await put()) }).toMatchObject({ free, ok: false, error: { code: "disk_full" } });
+        expect(readdirSync(path.join(dir, "images/0a"))).toEqual([]);
+      }
+      rmSync(`${rig.home}/fill`);
+      expect(await put()).toEqual({ ok: true, value: undefined });
+      expect(await start()).toMatchObject({ ok: true, value: { type: "running" } });
+      await rig.until(() => existsSync(path.join(dir, "exit.json")));
+    } finally {
+      execFileSync("umount", ["--lazy", rig.home]);
+    }
   });
 
   test.skipIf(process.getuid?.() !== 0)("that has begun is not refused because it has filled the disk", async () => {
