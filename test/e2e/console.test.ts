@@ -1,9 +1,12 @@
 /** The console's terminal in Chromium against the real product. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DESKTOP, PHONE, journey, launchBrowser, openPage } from "../support/browser.ts";
 import { ConsoleUser, expectClean, terminalShows, typeInto, writing } from "../support/console.ts";
 import { fakeAgent } from "../support/flood.ts";
+import { TestHome } from "../support/home.ts";
 import { Product } from "../support/maestro.ts";
 import { lacking } from "../support/system.ts";
 import { poll } from "../support/wait.ts";
@@ -16,7 +19,10 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
   let user: ConsoleUser;
 
   beforeAll(async () => {
-    product = await Product.up();
+    const home = new TestHome();
+    mkdirSync(join(home.path, "agents.d"));
+    writeFileSync(join(home.path, "agents.d", "talker.yaml"), JSON.stringify({ slug: "talker", argv: fakeAgent() }));
+    product = await Product.up({ home });
     browser = await launchBrowser();
     user = await ConsoleUser.signIn(browser, product);
   });
@@ -43,7 +49,9 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
       await page.waitForURL(/\/sessions\/ses_/);
       await writing(page);
       const id = page.url().split("/").at(-1) ?? "";
-      await typeInto(page, "echo typed-$((6*7)); stty size\n");
+      await terminalShows(page, /[$#]/);
+      // Nobody clicked into it.
+      await page.keyboard.type("echo typed-$((6*7)); stty size\n");
       const before = /typed-42\n(\d+) (\d+)/.exec(await terminalShows(page, /typed-42\n\d+ \d+/));
       await page.setViewportSize({ width: 900, height: 600 });
       await poll("the session in its new size", async () =>
@@ -53,6 +61,21 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
       const after = /resized\n(\d+) (\d+)/.exec(await terminalShows(page, /resized\n\d+ \d+/));
       expect(Number(after?.[1])).toBeLessThan(Number(before?.[1]));
       expect(Number(after?.[2])).toBeLessThan(Number(before?.[2]));
+      expectClean(tab);
+    });
+  });
+
+  test("an agent that was assigned and started hears the keyboard at once", async () => {
+    await using tab = await user.open("/agents");
+    await journey("assign-start", tab, async (page) => {
+      await page.getByRole("button", { name: "Assign an agent" }).first().click();
+      const dialog = page.getByRole("dialog", { name: "Assign an agent" });
+      await dialog.getByLabel("Agent").selectOption("talker");
+      await dialog.getByRole("button", { name: "Assign and start" }).click();
+      await writing(page);
+      await terminalShows(page, "fake-agent");
+      await page.keyboard.type("say at once\n");
+      await terminalShows(page, /^at once/m);
       expectClean(tab);
     });
   });
@@ -294,6 +317,10 @@ describe.skipIf(missing !== undefined)(`console${missing === undefined ? "" : ` 
     await using tab = await user.open("/", { viewport: { ...PHONE }, context: { hasTouch: true, isMobile: true } });
     await journey("phone", tab, async (page) => {
       await page.getByRole("button", { name: /menu/i }).first().waitFor();
+      await page.locator(".start", { hasText: "Shell" }).first().tap();
+      await writing(page);
+      // No keyboard comes up over what was started.
+      expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("BODY");
       for (const path of ["/", "/hosts", "/agents", `/sessions/${id}`]) {
         await page.goto(`${product.url}${path}`);
         await page.locator("main, .term-page").first().waitFor();

@@ -8,7 +8,7 @@ import { reachWords } from "../remote/words.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { CopyLine, Empty, Problem } from "../ui/parts.tsx";
 import { useFleet, useFleetStore } from "./fleet-context.tsx";
-import { navigate, sessionPath } from "./router.ts";
+import { toStarted } from "./router.ts";
 
 /** @param props.host chosen to begin with. */
 export function AssignAgent({ host: first, onClose }: { host?: string; onClose: () => void }) {
@@ -45,7 +45,7 @@ export function AssignAgent({ host: first, onClose }: { host?: string; onClose: 
     store.refetch(["agents", "sessions"]);
     if (!result.ok) return setError(result.error);
     onClose();
-    if (start) navigate(sessionPath(result.value.id));
+    if (start) toStarted(result.value);
   };
 
   const submit = (event: FormEvent): void => {

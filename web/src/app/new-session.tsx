@@ -12,7 +12,7 @@ import { Problem } from "../ui/parts.tsx";
 import { AssignAgent } from "./assign-agent.tsx";
 import { useFleet } from "./fleet-context.tsx";
 import { may } from "./may.ts";
-import { navigate, sessionPath } from "./router.ts";
+import { toStarted } from "./router.ts";
 
 type State = { type: "ready" } | { type: "busy" } | { type: "failed"; error: ApiError } | { type: "assigning" };
 
@@ -29,7 +29,7 @@ export function NewSession({ compact = false }: { compact?: boolean }) {
     void work.then((result) => {
       if (result.ok) {
         setState({ type: "ready" });
-        navigate(sessionPath(result.value.id));
+        toStarted(result.value);
       } else setState({ type: "failed", error: result.error });
     }); // every refusal is a value
   };

@@ -3,7 +3,7 @@ import type { Host } from "@maestro/shared/contract/resources";
 import { launch, launchables, openShell, typeName, usable } from "../fleet/launch.ts";
 import { useFleet } from "../app/fleet-context.tsx";
 import { may } from "../app/may.ts";
-import { navigate, sessionPath } from "../app/router.ts";
+import { toStarted } from "../app/router.ts";
 import { useAction } from "../app/use-action.ts";
 import { RemoteTag } from "../remote/badges.tsx";
 import { Icon, type IconName } from "../ui/icons.tsx";
@@ -35,12 +35,7 @@ export function QuickStart() {
             where={several ? offer.host.name : offer.version}
             host={offer.host}
             busy={action.busy}
-            onStart={() =>
-              action.run(
-                () => launch(offer, fleet.agents),
-                (session) => navigate(sessionPath(session.id)),
-              )
-            }
+            onStart={() => action.run(() => launch(offer, fleet.agents), toStarted)}
           />
         ))}
         {hosts.slice(0, MOST_SHELLS).map((host) => (
@@ -51,12 +46,7 @@ export function QuickStart() {
             where={host.name}
             host={host}
             busy={action.busy}
-            onStart={() =>
-              action.run(
-                () => openShell(host),
-                (session) => navigate(sessionPath(session.id)),
-              )
-            }
+            onStart={() => action.run(() => openShell(host), toStarted)}
           />
         ))}
       </div>

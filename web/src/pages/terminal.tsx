@@ -1,6 +1,7 @@
 /** One session, live: the terminal and everything around it. */
 import { useEffect, useRef, useState } from "react";
 import { Attachment } from "../terminal/attachment.ts";
+import { focusWhenOurs } from "../terminal/first-focus.ts";
 import { pasteRule, type Paste } from "../terminal/paste-rule.ts";
 import { PasteDialog } from "../terminal/paste-dialog.tsx";
 import { TerminalBar } from "../terminal/terminal-bar.tsx";
@@ -31,10 +32,12 @@ export function TerminalPage({ session }: { session: string }) {
       else if (rule.text !== "") created.emulator.terminal.paste(rule.text);
     };
     host.addEventListener("paste", onPaste, { capture: true });
+    const stopWaiting = focusWhenOurs(created);
     setAttachment(created);
     return () => {
       host.removeEventListener("paste", onPaste, { capture: true });
       watch.disconnect();
+      stopWaiting();
       created.dispose();
     };
   }, [session]);
