@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import * as path from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AgentTypeFile } from "@maestro/shared/contract/agent-types";
 import { DockerEngine, IMAGE } from "../../../test/support/docker-engine.ts";
 import { specOf } from "../tasks/testing/task-host.ts";
@@ -73,6 +73,31 @@ describe.skipIf(!hasDocker)("a session of a type that asks for a container", { t
     await session.shows("sh got this");
     await expect.poll(() => rig.files.sessions(), { timeout: 10_000 }).toEqual([]);
     expect(engine.docker("exec", rig.container, "ls", "/maestro/home/.maestro-remote/terminals")).toBe("");
+  });
+
+  test("a kill while it is being opened finds none, and takes nothing of it away: the next one ends all of it", async () => {
+    const [reached, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const run = rig.shell.run.bind(rig.shell);
+    vi.spyOn(rig.shell, "run").mockImplementationOnce(async (...all) => {
+      reached.resolve();
+      await goOn.promise;
+      return run(...all);
+    });
+    const starting = rig.start("trap '' HUP TERM; echo on; exec sleep 4322");
+    await reached.promise;
+    const noted = rig.files.sessions();
+    const client = rig.keeper.client();
+    const [id = ""] = noted;
+    expect(client.ok && (await client.value.kill(id, false))).toMatchObject({ ok: false, error: { code: "session_not_found" } });
+    expect(await rig.sessions.end(id, false)).toMatchObject({ ok: true });
+    goOn.resolve();
+    const session = await starting;
+    await session.shows("on");
+    expect(rig.files.sessions()).toEqual([session.info.id]);
+    expect(noted).toEqual([session.info.id]);
+    await rig.kill(session);
+    expect(inside()).not.toContain("sleep 4322");
+    expect(rig.files.sessions()).toEqual([]);
   });
 
   test("every key gets there at once, those too by which docker would be left", async () => {

@@ -30,7 +30,9 @@ const GRACE_SECONDS = 1.5;
 
 export class TerminalEnds {
   readonly #deps: TerminalEndsDeps;
-  /** The holder does not know of them yet. */
+  /** What there is of them is still being made. */
+  readonly #making = new Set<string>();
+  /** Those, and others of which the holder's list may not tell yet. */
   readonly #opening = new Set<string>();
   readonly #ending = new Set<string>();
 
@@ -43,10 +45,12 @@ export class TerminalEnds {
     if (this.#opening.has(id) || this.#deps.keeper.session(id) !== undefined)
       return err(maestroError("session_exists", `The session '${id}' is there already.`, { field: "id" }));
     this.#opening.add(id);
+    this.#making.add(id);
     let opened: Result<SessionInfo> | undefined;
     try {
       opened = await open();
     } finally {
+      this.#making.delete(id);
       if (opened?.ok !== true) this.#opening.delete(id);
     }
     // What cannot be removed now is swept away later.
@@ -69,6 +73,8 @@ export class TerminalEnds {
     const { files, wipe } = this.#deps;
     // Only what was begun from here.
     if (!files.sessions().includes(session)) return ok(undefined);
+    // It may begin all the same, and is to be found then. If it has been ended meanwhile, what is left of it is swept away.
+    if (this.#making.has(session)) return ok(undefined);
     const { container, isolated } = files.note(session);
     const inside = isolated && container !== null ? container : undefined;
     this.#ending.add(session);

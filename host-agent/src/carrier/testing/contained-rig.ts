@@ -22,6 +22,7 @@ import { containerShell } from "../container-shell.ts";
 import { ContainedSessions } from "../contained-sessions.ts";
 import { containerName } from "../isolated-type.ts";
 import { engineEnv, processShell } from "../process-shell.ts";
+import type { RemoteShell } from "../remote-shell.ts";
 import { TerminalFiles } from "../terminal-file.ts";
 import { RigSession } from "./terminal-rig.ts";
 
@@ -35,6 +36,8 @@ export class ContainedRig implements AsyncDisposable {
   ear = new Ear();
   keeper!: HolderKeeper;
   sessions!: ContainedSessions;
+  /** Of the machine, as sessions use it. */
+  shell!: RemoteShell;
   host!: Standalone;
 
   readonly image: string;
@@ -66,6 +69,7 @@ export class ContainedRig implements AsyncDisposable {
     this.keeper = new HolderKeeper((events, stopped) => connectHolder(this.holder.paths, events, stopped), hooks, systemClock, silentLog);
     this.host = standaloneTasks(this.dir, { timeScale, sessions: () => this.files.isolated() }, this.#env);
     const shell = processShell(() => this.#env, systemClock);
+    this.shell = shell;
     this.sessions = new ContainedSessions({
       keeper: this.keeper,
       files: this.files,
