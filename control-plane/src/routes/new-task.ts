@@ -2,6 +2,7 @@
 import type { TaskImage } from "@maestro/shared/contract/tasks";
 import { fail, MaestroFailure } from "@maestro/shared/errors";
 import type { TaskId } from "@maestro/shared/ids";
+import { needsOf } from "@maestro/shared/protocol/task-needs";
 import { SECRET_IV_BYTES, sealSecret } from "../crypto/secret-box.ts";
 import { addresseesNamed, allAddressees, type AddresseeRow } from "../db/addressees.ts";
 import { findHostAgain, type HostRow } from "../db/hosts.ts";
@@ -27,7 +28,7 @@ export async function newTask(rx: Submission, by: Actor, images: TaskImage[] = [
   const body = unwrap(checkTask(rx.body, rx.config.forwardable));
   const { on, host } = await placeOf(rx, unwrap(selectorOf(body.on, body.labels)));
   if (host !== undefined) await requireWithinRoots(rx, host);
-  const targets = await targetsOf(rx, { to: body.to ?? [], on, command: body.command !== undefined });
+  const targets = await targetsOf(rx, { to: body.to ?? [], on, command: body.command !== undefined }, images.length > 0);
   await requireSecrets(rx, body.secrets ?? []);
   const id = body.id ?? (await rx.repeatableId("task"));
   const { credentials = {}, to: _to, on: _on, images: _images, dependsOn = [], ...rest } = body;
@@ -47,7 +48,7 @@ interface Row extends Addressee {
   row: AddresseeRow;
 }
 
-async function targetsOf(rx: Submission, addressing: Addressing): Promise<NewTarget[]> {
+async function targetsOf(rx: Submission, addressing: Addressing, hasImages: boolean): Promise<NewTarget[]> {
   const chosen = unwrap(chooseTargets(addressing, await candidates(rx, addressing)));
   if (chosen.kind === "host") {
     commandWithinReach(rx);
@@ -55,7 +56,7 @@ async function targetsOf(rx: Submission, addressing: Addressing): Promise<NewTar
   }
   const rows = chosen.agents.map(({ row }) => row);
   if (rx.principal.kind !== "agent") for (const { agent, host } of rows) withinReach(rx, agent.name, host.name);
-  await requireReady(rx, addressing, rows);
+  await requireReady(rx, addressing, rows, hasImages);
   return rows.map(({ agent, host, definition }) => ({
     kind: "agent",
     agent: launchedAgent(agent, definition),
@@ -116,17 +117,22 @@ async function requireWithinRoots(rx: Submission, { id, name }: HostRow): Promis
 }
 
 /** [SKILL34] An agent that could not run it is said so now. One whose host is away is not: it waits. */
-async function requireReady(rx: Submission, { on, command }: Addressing, rows: readonly AddresseeRow[]): Promise<void> {
-  if (command && pathOf(rx.body.workspace) === undefined && on?.capabilities === undefined) return;
+async function requireReady(rx: Submission, { on, command }: Addressing, rows: readonly AddresseeRow[], hasImages: boolean): Promise<void> {
+  const { images: _images, ...body } = rx.body;
+  const asked = hasImages ? { ...body, images: true } : body;
+  const needs = rows.map(({ agent, definition }) => needsOf(asked, launchedAgent(agent, definition)));
+  if (command && pathOf(rx.body.workspace) === undefined && on?.capabilities === undefined && needs.every(({ length }) => length === 0))
+    return;
   const present = await rx.feed.hostsNow([...new Set(rows.map(({ host }) => String(host.id)))]);
   const at = new Map<string, Omit<PresentHost, "sessions">>(present.map((here) => [here.host, here]));
-  for (const { agent, host, definition } of rows) {
+  for (const [index, { agent, host, definition }] of rows.entries()) {
     const here = at.get(host.id);
     unwrap(checkRoots(rx.body.workspace, { name: host.name, roots: here?.facts.roots ?? [] }));
     const { name, type, program } = agent;
     const problem = readinessProblem({ name, type, program, host: host.name, definedHere: definition !== null }, here, {
       command,
       capabilities: on?.capabilities ?? [],
+      host: needs[index] ?? [],
     });
     if (problem !== undefined) throw new MaestroFailure(problem);
   }

@@ -5,6 +5,7 @@ import { maestroError } from "@maestro/shared/errors";
 import type { HostFrame } from "@maestro/shared/protocol/link";
 import { VERSIONS } from "@maestro/shared/protocol/version";
 import { err, ok } from "@maestro/shared/result";
+import { KNOWN_NEEDS } from "@maestro/shared/protocol/task-needs";
 import type { HolderKeeper } from "../daemon/holder-keeper.ts";
 import type { HostActions } from "../link/dispatch.ts";
 import type { helloFrames } from "../link/hello.ts";
@@ -99,7 +100,7 @@ export function carriedHello(
       memoryBytes: facts.memoryBytes,
       ...(facts.tmux === undefined ? {} : { tmux: facts.tmux.slice(0, 32) }),
     },
-    capabilities: [...facts.has, `tasks:${maxConcurrent}`, "remote"],
+    capabilities: [...facts.has, `tasks:${maxConcurrent}`, ...KNOWN_NEEDS, "remote"],
     policyDigest: policy.digest,
     roots: [facts.home],
   };

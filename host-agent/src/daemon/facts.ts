@@ -1,6 +1,7 @@
 /** What this host says of itself in `hello`. */
 import * as os from "node:os";
 import { VERSIONS } from "@maestro/shared/protocol/version";
+import { KNOWN_NEEDS } from "@maestro/shared/protocol/task-needs";
 import { locateProgram } from "../adapters/locate.ts";
 import type { HolderFacts } from "../holder/types.ts";
 import type { HelloFacts } from "../link/hello.ts";
@@ -52,6 +53,7 @@ export function helloFacts({
       ...["docker", "git"].filter(has),
       ...(has("nvidia-smi") ? ["gpu"] : []),
       `tasks:${maxConcurrent}`,
+      ...KNOWN_NEEDS,
       ...degraded.map((what) => `degraded:${what}`.slice(0, 64)),
     ],
     policyDigest,

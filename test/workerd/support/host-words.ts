@@ -1,6 +1,7 @@
 /** What a host says of itself and of its sessions. */
 import { makeId } from "@maestro/shared/ids";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
+import { KNOWN_NEEDS } from "@maestro/shared/protocol/task-needs";
 import type { Text } from "./relay-frames.ts";
 
 export const helloOf = (instance: string, sessions: SessionInfo[], more = false): Text => ({
@@ -10,7 +11,7 @@ export const helloOf = (instance: string, sessions: SessionInfo[], more = false)
   instance,
   bootId: "boot-1",
   platform: { os: "linux", arch: "x64", release: "6", hostname: "box", node: "24", cpus: 2, memoryBytes: 1 },
-  capabilities: [],
+  capabilities: [...KNOWN_NEEDS],
   policyDigest: "",
   roots: ["/tmp"],
   sessions,

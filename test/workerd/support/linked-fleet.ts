@@ -17,8 +17,8 @@ export function upgrade(path: string, headers: Record<string, string>): Promise<
   );
 }
 
-/** A host-agent that does what it is asked. */
-export async function linkUp(host: TestHost, sessions: SessionInfo[] = []): Promise<FakeHost> {
+/** A host-agent that does what it is asked. @param hello what it says otherwise of itself. */
+export async function linkUp(host: TestHost, sessions: SessionInfo[] = [], hello: object = {}): Promise<FakeHost> {
   const answer = await upgrade(LINK, { authorization: await host.authorization("GET", LINK) });
   expect(answer.status, answer.webSocket === null ? await answer.text() : "").toBe(101);
   expect(answer.headers.get("sec-websocket-protocol")).toBe("maestro.v1");
@@ -43,7 +43,7 @@ export async function linkUp(host: TestHost, sessions: SessionInfo[] = []): Prom
   );
   link.answers.set("detect", () => ({ types: 0 }));
   link.answers.set("workspace.reset", (frame) => ({ path: frame["path"], removed: 2, template: "/srv/templates/node" }));
-  link.say(helloOf("instance-0001", sessions));
+  link.say({ ...helloOf("instance-0001", sessions), ...hello });
   await link.next("welcome");
   return link;
 }

@@ -10,7 +10,7 @@ const at = (detected: typeof missing | typeof found | { state: "invalid"; proble
   facts: HostFacts.parse({ connected: true, capabilities: ["git"] }),
   types: [{ slug: "claude", adapter: "claude" as const, source: "builtin" as const, capabilities: ["review"], detected }],
 });
-const prompt = { command: false, capabilities: [] };
+const prompt = { command: false, capabilities: [], host: [] };
 
 describe("[SKILL34] whether an agent can be sent a task", () => {
   it("one whose CLI is there can, and one of whose host nothing is known yet may", () => {
@@ -42,11 +42,33 @@ describe("[SKILL34] whether an agent can be sent a task", () => {
   });
 
   it("capabilities are the host's and the type's", () => {
-    expect(readinessProblem(agent, at(found), { command: false, capabilities: ["git", "review"] })).toBeUndefined();
-    expect(readinessProblem(agent, at(found), { command: true, capabilities: ["gpu"] })).toMatchObject({
+    expect(readinessProblem(agent, at(found), { ...prompt, capabilities: ["git", "review"] })).toBeUndefined();
+    expect(readinessProblem(agent, at(found), { ...prompt, command: true, capabilities: ["gpu"] })).toMatchObject({
       code: "agent_unhealthy",
       field: "on.capabilities",
     });
+  });
+});
+
+describe("[VR2] what a host of an earlier version would leave out", () => {
+  const need = { ...prompt, host: ["images" as const] };
+  const old = at(found);
+
+  it("is refused by the place where it was asked for, of a command too", () => {
+    expect(readinessProblem(agent, old, need)).toMatchObject({
+      code: "upgrade_required",
+      field: "images",
+      hint: expect.stringContaining("Upgrade"),
+    });
+    expect(readinessProblem(agent, old, { ...prompt, command: true, host: ["container"] })).toMatchObject({ field: "container" });
+    expect(readinessProblem(agent, old, { ...prompt, host: ["program"] })).toMatchObject({ field: "to" });
+  });
+
+  it("is not where the host knows it, and waits for one that is away", () => {
+    const facts = { ...old.facts, capabilities: ["task:images"] };
+    expect(readinessProblem(agent, { ...old, facts }, need)).toBeUndefined();
+    expect(readinessProblem(agent, { ...old, facts: { ...old.facts, connected: false } }, need)).toBeUndefined();
+    expect(readinessProblem(agent, undefined, need)).toBeUndefined();
   });
 });
 

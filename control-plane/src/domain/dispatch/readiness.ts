@@ -1,6 +1,7 @@
 /** Whether an agent could take a task now, as far as its host has said: for dispatch, and for `agent health`. */
 import type { AgentHealth } from "@maestro/shared/contract/tasks";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { capabilityFor, type TaskNeed } from "@maestro/shared/protocol/task-needs";
 import type { PresentHost } from "../events/present.ts";
 import { awayHint } from "../fleet/away.ts";
 import { checkLaunchable } from "../fleet/launch.ts";
@@ -21,13 +22,20 @@ type HostNow = Omit<PresentHost, "sessions">;
 export function readinessProblem(
   agent: AgentAtHost,
   here: HostNow | undefined,
-  need: { command: boolean; capabilities: readonly string[] },
+  need: { command: boolean; capabilities: readonly string[]; host: readonly TaskNeed[] },
 ): MaestroError | undefined {
   const lacking = here === undefined ? undefined : need.capabilities.find((one) => !capabilitiesOf(agent, here).includes(one));
   if (lacking !== undefined)
     return maestroError("agent_unhealthy", `Agent '${agent.name}' has no '${lacking}' on host '${agent.host}'.`, {
       field: "on.capabilities",
       hint: "Send it to another agent.",
+    });
+  const unknown =
+    here?.facts.connected === true ? need.host.find((one) => !here.facts.capabilities.includes(capabilityFor(one))) : undefined;
+  if (unknown !== undefined)
+    return maestroError("upgrade_required", `The host-agent of '${agent.host}' is of a version that does not know '${unknown}'.`, {
+      field: FIELDS[unknown],
+      hint: "Upgrade it there: run the line again with which it joined.",
     });
   if (need.command) return undefined;
   const problem = typeProblem(agent, here);
@@ -38,6 +46,17 @@ export function readinessProblem(
     ? maestroError("agent_cli_missing", problem.detail, told)
     : maestroError("agent_unhealthy", `Agent '${agent.name}' cannot work: ${problem.detail}`, told);
 }
+
+/** Where it was asked for; what is the agent's own comes with whom it was sent to. */
+const FIELDS: Readonly<Record<TaskNeed, string>> = {
+  images: "images",
+  permissions: "permissions",
+  forwardAgent: "forwardAgent",
+  container: "container",
+  repository: "repository",
+  program: "to",
+  isolation: "to",
+};
 
 /** Of the agent's type on its host; none while the host has not told of its types. */
 export function typeProblem({ type, host, definedHere, program }: AgentAtHost, here: HostNow | undefined): MaestroError | undefined {

@@ -103,6 +103,26 @@ describe("how many run", () => {
     expect(rig.offers.at(-1)).toMatchObject({ task: "nowhere", attempt: { host: { id: "c" } } });
   });
 
+  test("[VR2] what a host would leave out is not given to it: another one gets it, or it waits and says what is to be upgraded", () => {
+    const rig = new BoardRig();
+    rig.host("old", { maxConcurrent: 9 });
+    const any = rig.task("any", { targets: [{ ...anywhere(), needs: ["images", "container"] }] });
+    const agents = rig.task("agents", { targets: [{ ...ofAgent("rev", "old"), needs: ["program"] }] });
+    expect(rig.offers).toEqual([]);
+    for (const [task, what] of [
+      [any, "'images', 'container'"],
+      [agents, "'program'"],
+    ] as const)
+      expect(waitingOf(task, task.targets[0] ?? anywhere(), sceneOf(rig))).toMatchObject({
+        code: "no_capable_host",
+        detail: `Host 'old': the host-agent there is of a version that does not know ${what}; upgrade it.`,
+      });
+    rig.host("new", { capabilities: ["task:images", "task:container"] });
+    expect(rig.offers).toMatchObject([{ task: "any", attempt: { host: { id: "new" } } }]);
+    rig.host("old", { link: "old-2", capabilities: ["task:program"] });
+    expect(rig.offers.at(-1)).toMatchObject({ task: "agents", attempt: { host: { id: "old" } } });
+  });
+
   test("a host that drains takes nothing; one that has not named what it has neither", () => {
     const rig = new BoardRig();
     rig.host("a", { draining: true });

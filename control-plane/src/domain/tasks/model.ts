@@ -4,6 +4,7 @@
  */
 import type { Budget, DependencyOn, FinalState, HostSelector, OnLost, TaskReason, Usage } from "@maestro/shared/contract/tasks";
 import type { TaskReasonCode } from "@maestro/shared/contract/task-reasons";
+import type { TaskNeed } from "@maestro/shared/protocol/task-needs";
 import type * as z from "zod";
 import type { Beneath } from "./budget.ts";
 
@@ -79,6 +80,8 @@ export interface Target {
   agent?: (Named & { type: string }) | undefined;
   host?: Named | undefined;
   selector?: Selector | undefined;
+  /** What a host has to know for it. Absent: nothing that any host would not. */
+  needs?: TaskNeed[] | undefined;
   phase: Phase;
   past: EndedAttempt[];
 }

@@ -2,6 +2,7 @@
 import { err, ok, type Result } from "@maestro/shared/result";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
 import { MAX_DEPTH, MAX_FAN_OUT, TASK_TIMEOUT_MS } from "@maestro/shared/limits";
+import { needsOf } from "@maestro/shared/protocol/task-needs";
 import type { DatedEntry } from "../access/audit-entry.ts";
 import type { AgentOfTask, NewTarget, NewTask } from "./calls.ts";
 import type { DependencyState, Selector, Target, TaskCore } from "./model.ts";
@@ -53,7 +54,7 @@ export function newCore({ body, targets, by, reach }: NewTask, { key, changes, d
     ...(above.length === 0 ? {} : { above }),
     ...(body.budget === undefined ? {} : { budget: body.budget }),
     fence: 0,
-    targets: targets.map((target) => newTarget(target, body.labels ?? {}, nowMs)),
+    targets: targets.map((target) => newTarget(target, body, nowMs)),
     changes: { created: changes },
   };
 }
@@ -66,15 +67,17 @@ export function specOf(
   return { body, agents, sealedNames: Object.keys(sealed), record };
 }
 
-function newTarget(target: NewTarget, labels: Record<string, string>, nowMs: number): Target {
+function newTarget(target: NewTarget, body: NewTask["body"], nowMs: number): Target {
   const phase = { at: "pending", sinceMs: nowMs } as const;
+  const needed = needsOf(body, target.kind === "agent" ? target.agent : undefined);
+  const needs = needed.length === 0 ? {} : { needs: needed };
   switch (target.kind) {
     case "agent": {
       const { id, name, type } = target.agent;
-      return { agent: { id, name, type }, host: target.host, phase, past: [] };
+      return { agent: { id, name, type }, host: target.host, ...needs, phase, past: [] };
     }
     case "host":
-      return { selector: selectorOf(target.selector, labels), phase, past: [] };
+      return { selector: selectorOf(target.selector, body.labels ?? {}), ...needs, phase, past: [] };
   }
 }
 

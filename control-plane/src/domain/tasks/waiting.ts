@@ -59,16 +59,9 @@ function queuedWaiting(task: TaskCore, target: Target, scene: Scene): Waiting {
   const { lineup, nowMs } = scene;
   const busy = target.agent === undefined ? undefined : lineup.busyWith(target.agent.id);
   const suitable = [...scene.hosts.values()].filter((host) => suits(host, target, task));
-  if (suitable.length === 0) {
-    const name = target.host?.name ?? target.selector?.host;
-    const known = [...scene.hosts.values()].some((host) => host.name === name || host.id === name);
-    // Whether such a host is enrolled was seen when the task was submitted.
-    return name === undefined || known
-      ? wait("no_capable_host", `No host is ${describe(target)}.`)
-      : wait("host_offline", `Host '${name}' has not connected since tasks are given out.`);
-  }
+  if (suitable.length === 0) return noneSuits(task, target, [...scene.hosts.values()]);
   const there = suitable.filter(({ up }) => up);
-  if (there.length === 0) return wait("host_offline", `${names(suitable)} ${suitable.length === 1 ? "is" : "are"} not connected.`);
+  if (there.length === 0) return away(suitable);
   const open = there.filter(({ draining }) => !draining);
   if (open.length === 0) return wait("host_draining", `${names(there)} ${there.length === 1 ? "takes" : "take"} no new work.`);
   const ready = open.filter((host) => host.ready);
@@ -91,6 +84,20 @@ function queuedWaiting(task: TaskCore, target: Target, scene: Scene): Waiting {
   return wait("turn", "Its turn comes next.");
 }
 
+function noneSuits(task: TaskCore, target: Target, hosts: readonly HostState[]): Waiting {
+  const old = hosts.filter((host) => suits(host, { ...target, needs: [] }, task));
+  const there = old.filter(({ up }) => up);
+  if (there.length > 0) return wait("no_capable_host", `${names(there)}: ${tooOld(target.needs)}`);
+  // One of them may come back as another version.
+  if (old.length > 0) return away(old);
+  const name = target.host?.name ?? target.selector?.host;
+  const known = hosts.some((host) => host.name === name || host.id === name);
+  // Whether such a host is enrolled was seen when the task was submitted.
+  return name === undefined || known
+    ? wait("no_capable_host", `No host is ${describe(target)}.`)
+    : wait("host_offline", `Host '${name}' has not connected since tasks are given out.`);
+}
+
 function lastReason({ past }: Target): string {
   const last = past.at(-1)?.reason;
   return last === undefined ? "" : `: the last one ended with ${last.code}`;
@@ -105,6 +112,12 @@ function describe({ selector }: Target): string {
   ];
   return wanted.length === 0 ? "there" : wanted.join(" and ");
 }
+
+const away = (hosts: readonly HostState[]): Waiting =>
+  wait("host_offline", `${names(hosts)} ${hosts.length === 1 ? "is" : "are"} not connected.`);
+
+const tooOld = (needs: Target["needs"] = []): string =>
+  `the host-agent there is of a version that does not know ${needs.map((need) => `'${need}'`).join(", ")}; upgrade it.`;
 
 function names(hosts: readonly HostState[]): string {
   const shown = hosts.slice(0, 3).map(({ name }) => `'${name}'`);

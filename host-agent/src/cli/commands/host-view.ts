@@ -1,4 +1,5 @@
 /** How hosts are shown. */
+import { KNOWN_NEEDS } from "@maestro/shared/protocol/task-needs";
 import type { Item } from "../api/client.ts";
 import type { Output } from "../render/output.ts";
 import { renderFields, type Column } from "../render/table.ts";
@@ -63,7 +64,7 @@ export function hostText(out: Output, host: Host): string[] {
     ["sessions", String(host.sessions)],
     ["labels", pairsText(host.labels)],
     ["roots", host.roots.join(", ")],
-    ["capabilities", host.capabilities.join(", ")],
+    ["capabilities", host.capabilities.filter((name) => !KNOWN_NEEDS.includes(name)).join(", ")],
   ]);
 }
 
