@@ -160,6 +160,30 @@ test("[TK4] [TK6] a cancel while images go there does not wait for them: nothing
   expect(existsSync(began)).toBe(false);
 });
 
+test("[TK4] a cancel that comes before its start is answered has its own grace", async () => {
+  const rig = await RemoteRig.open();
+  const { line } = rig;
+  const { run } = line;
+  const answered = Promise.withResolvers<void>();
+  const graces: (string | undefined)[] = [];
+  line.run = async (script, args, options) => {
+    if (args[0] === "stop") graces.push(args[3]);
+    const ran = await run(script, args, options);
+    if (args[0] === "start") await answered.promise;
+    return ran;
+  };
+  const began = path.join(rig.home, "began");
+  const task = rig.task(["sh", "-c", `trap '' INT TERM; : >'${began}'; sleep 1000`]);
+  await task.offer();
+  const starting = task.start();
+  await rig.until(() => existsSync(began));
+  await task.cancel(0);
+  answered.resolve();
+  await starting;
+  expect(await task.ended()).toMatchObject({ outcome: "cancelled", reason: { detail: "Cancelled while it ran." } });
+  expect(new Set(graces)).toEqual(new Set(["0"]));
+});
+
 test.each([
   ["of which the end did not arrive", (bytes: Uint8Array) => bytes.subarray(0, 1_000)],
   ["that is another one there", (bytes: Uint8Array) => bytes.map((byte) => byte ^ 1)],

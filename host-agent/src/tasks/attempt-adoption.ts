@@ -29,7 +29,7 @@ function adopt(attempt: string, deps: AdoptionDeps, roster: AttemptRoster, ends:
     entry.state = { type: "ended", end: standing.end, workspace: launch?.workspace };
     if (standing.end.log !== undefined) reopenLog(spec, deps, roster);
   } else if (standing.type === "starting") {
-    ends.takeUp(entry, false);
+    ends.takeUp(entry, undefined);
   } else ends.follow(entry, standing, undefined);
 }
 

@@ -22,7 +22,7 @@ export interface EndDeps extends Pick<LiveDeps, "store" | "clock" | "log" | "off
 }
 
 const SETTLE_MS = 20;
-/** Of the runner's own stopping, for a timeout or an end of its lease; and of what was cancelled before it had begun. */
+/** Of the runner's own stopping, for a timeout or an end of its lease. */
 export const RUNNER_GRACE_MS = 10_000;
 
 export class AttemptEnds {
@@ -79,27 +79,28 @@ export class AttemptEnds {
 
   /** It has begun; cancelled meanwhile, it is ended. */
   begun(entry: Entry, standing: Standing, own: Own | undefined): void {
-    const cancelled = entry.state.type === "preparing" && entry.state.cancel.signal.aborted;
+    const note = noteOf(entry);
     this.follow(entry, standing, own);
-    if (cancelled) this.cancel(entry, { why: "cancelled", atMs: this.#deps.clock.wallMs(), graceMs: RUNNER_GRACE_MS });
+    if (note !== undefined) this.cancel(entry, note);
   }
 
   /** A runner that none of this process's starts gave its orders has begun, or is at it. */
-  takeUp(entry: Entry, cancelled: boolean): void {
+  takeUp(entry: Entry, note: CancelNote | undefined): void {
     const begun = this.settled(entry.attempt).then((standing) => {
       this.begun(entry, standing, undefined);
       this.#telling.tell(entry);
     });
     const cancel = new AbortController();
-    if (cancelled) cancel.abort();
-    entry.state = { type: "preparing", begun, cancel };
+    if (note !== undefined) cancel.abort();
+    entry.state = { type: "preparing", begun, cancel, note };
   }
 
   cancel(entry: Entry, note: CancelNote): void {
     switch (entry.state.type) {
       case "accepted":
-        return this.cancelUnstarted(entry);
+        return this.cancelUnstarted(entry, note);
       case "preparing":
+        entry.state.note ??= note;
         entry.state.cancel.abort();
         return;
       case "live":
@@ -109,8 +110,8 @@ export class AttemptEnds {
     }
   }
 
-  cancelUnstarted(entry: Entry): void {
-    this.#finishUnstarted(entry, "cancelled", because("cancelled", "Cancelled before it was started."));
+  cancelUnstarted(entry: Entry, note = noteOf(entry)): void {
+    this.#finishUnstarted(entry, "cancelled", because("cancelled", "Cancelled before it was started."), note);
   }
 
   failUnstarted(entry: Entry, reason: TaskReason): void {
@@ -120,7 +121,8 @@ export class AttemptEnds {
   /** Its start was on the way when this process or its machine went, and is undone: the next one begins it. */
   #unbegun(entry: Entry): void {
     const { store, logs, clock } = this.#deps;
-    if (store.read(entry.attempt).cancel !== undefined) return this.cancelUnstarted(entry);
+    const { cancel } = store.read(entry.attempt);
+    if (cancel !== undefined) return this.cancelUnstarted(entry, cancel);
     logs.drop(entry.attempt);
     store.removeImages(entry.attempt);
     store.forgetLaunch(entry.attempt);
@@ -128,10 +130,10 @@ export class AttemptEnds {
     this.#telling.tell(entry);
   }
 
-  #finishUnstarted(entry: Entry, outcome: "failed" | "cancelled", reason: TaskReason): void {
+  #finishUnstarted(entry: Entry, outcome: "failed" | "cancelled", reason: TaskReason, note?: CancelNote): void {
     const { store, clock, offsetMs } = this.#deps;
     // Whoever died between giving its orders and its start may have been a moment earlier.
-    if (!store.bar(entry.attempt)) return this.takeUp(entry, outcome === "cancelled");
+    if (!store.bar(entry.attempt)) return this.takeUp(entry, note);
     const end = endUnstarted(outcome, reason, clock.wallMs() + offsetMs());
     removeCgroups(leftCgroups(entry.attempt));
     this.#finish(entry, end, store.read(entry.attempt).launch?.workspace);
@@ -155,3 +157,5 @@ export class AttemptEnds {
     this.#telling.tell(entry);
   }
 }
+
+const noteOf = ({ state }: Entry): CancelNote | undefined => (state.type === "preparing" ? state.note : undefined);

@@ -19,8 +19,8 @@ export interface Live {
 
 export type EntryState =
   | { type: "accepted"; sinceMs: number }
-  /** `cancel`, aborted: before it was begun. */
-  | { type: "preparing"; begun: Promise<void>; cancel: AbortController }
+  /** `cancel`, aborted with `note`: before it was begun. */
+  | { type: "preparing"; begun: Promise<void>; cancel: AbortController; note?: CancelNote | undefined }
   | { type: "live"; live: Live; launch: LaunchNote }
   | { type: "ended"; end: AttemptEnd; workspace: string | undefined };
 
