@@ -198,7 +198,7 @@ describe.skipIf(missing !== undefined)(`console, remote hosts${missing === undef
         await dialog.getByText("Command", { exact: true }).click();
         await dialog.getByLabel("Command").last().fill(`sh '${script}' '${hold}'`);
         await dialog.getByLabel("Host", { exact: true }).selectOption("gpu-server");
-        await dialog.getByText("Repository, container, keys").click();
+        await dialog.getByText("Repository, container, environment, keys").click();
         await dialog.getByLabel("Repository", { exact: true }).fill(pathToFileURL(repository).href);
         await dialog.getByLabel("Branch", { exact: true }).fill("fix/console");
         await dialog.getByRole("button", { name: "Add a key" }).click();

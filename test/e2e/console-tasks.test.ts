@@ -33,13 +33,17 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
     { timeout: 120_000 },
     async () => {
       const script = join(work, "ticks.sh");
-      writeFileSync(script, 'i=0; while :; do i=$((i+1)); printf "\\033[32mtick %s\\033[0m\\n" "$i"; sleep 0.2; done\n');
+      writeFileSync(script, 'i=0; while :; do i=$((i+1)); printf "\\033[32m$WORD %s\\033[0m\\n" "$i"; sleep 0.2; done\n');
       await using tab = await user.open("/tasks");
       await journey("tasks-dialog", tab, async (page) => {
         await page.getByRole("button", { name: "Dispatch a task" }).first().click();
         const dialog = page.getByRole("dialog");
         await dialog.getByText("Command", { exact: true }).click();
         await dialog.getByLabel("Command").last().fill(`/bin/sh ${script}`);
+        await dialog.getByText("Repository, container, environment, keys").click();
+        await dialog.getByRole("button", { name: "Add a variable" }).click();
+        await dialog.getByLabel("Name of variable 1").fill("WORD");
+        await dialog.getByLabel("Value of WORD").fill("tick");
         await dialog.getByRole("button", { name: "Dispatch" }).click();
         await page.waitForURL(/\/tasks\/tsk_/);
         const log = page.getByTestId("log");

@@ -1,7 +1,8 @@
 /** Where it works and with which keys: on its host as it is and with none of them unless it is said here. */
 import { useState } from "react";
 import type { Draft, FieldErrors } from "../tasks/draft.ts";
-import { PLACE_FIELDS, type PlaceDraft } from "../tasks/draft-place.ts";
+import { PLACE_FIELDS, variableErrors, type PlaceDraft } from "../tasks/draft-place.ts";
+import { PairList } from "../remote/pair-list.tsx";
 import { CodeInput } from "../ui/code-input.tsx";
 import { Field, Wrong } from "../ui/field.tsx";
 import { FleetSecrets } from "./dispatch-secrets.tsx";
@@ -17,10 +18,11 @@ export function DispatchPlace({ place, errors, onChange }: DispatchPlaceProps) {
   const [open, setOpen] = useState(false);
   const wrong = PLACE_FIELDS.some((field) => errors[field] !== undefined);
   const change = (part: Partial<PlaceDraft>): void => onChange({ place: { ...place, ...part } });
+  const variables = variableErrors(place.env, errors.env);
   const cloned = place.repository.trim() !== "";
   return (
     <details className="more seldom" open={open || wrong} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Repository, container, keys</summary>
+      <summary>Repository, container, environment, keys</summary>
       <div className="options">
         <div className="whole">
           <Field
@@ -62,6 +64,18 @@ export function DispatchPlace({ place, errors, onChange }: DispatchPlaceProps) {
             />
           )}
         </Field>
+        <div className="whole">
+          <PairList
+            label="Environment"
+            one="variable"
+            placeholder={{ name: "CI", value: "1" }}
+            hint="Kept with the task as they stand, so nothing secret."
+            pairs={place.env}
+            problems={variables.rows}
+            onChange={(env) => change({ env })}
+          />
+          {variables.whole !== undefined && <Wrong error={variables.whole} />}
+        </div>
         <div className="whole">
           <TypedKeys keys={place.keys} error={errors.credentials} onChange={(keys) => change({ keys })} />
         </div>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { maestroError } from "@maestro/shared/errors";
 import { bodyOf, emptyDraft, placeOfError, type Draft } from "./draft.ts";
-import { checkKeys, emptyPlace, keyErrors, placeBody, type PlaceDraft } from "./draft-place.ts";
+import { checkKeys, emptyPlace, keyErrors, placeBody, variableErrors, type PlaceDraft } from "./draft-place.ts";
 
 const draft = (place: Partial<PlaceDraft>): Draft => ({
   ...emptyDraft,
@@ -21,6 +21,7 @@ describe("where a task works, and its keys", () => {
           repository: " git@git.example:team/app.git ",
           branch: " fix/7 ",
           container: "dev-box",
+          env: [key(0, " CI ", " 1 "), key(1, "EMPTY", ""), key(2, "", "")],
           keys: [key(0, " GH_TOKEN ", " s p "), key(1, "", "")],
           secrets: ["NPM_TOKEN"],
           hostEnv: "OPENAI_API_KEY, GEMINI_API_KEY OPENAI_API_KEY",
@@ -34,6 +35,7 @@ describe("where a task works, and its keys", () => {
         on: {},
         repository: { url: "git@git.example:team/app.git", branch: "fix/7" },
         container: "dev-box",
+        env: { CI: " 1 ", EMPTY: "" },
         credentials: { GH_TOKEN: " s p " },
         secrets: ["NPM_TOKEN"],
         hostEnv: ["OPENAI_API_KEY", "GEMINI_API_KEY"],
@@ -75,6 +77,35 @@ describe("where a task works, and its keys", () => {
     expect(keyErrors([key(4, "GH_TOKEN", "4")], denied)).toEqual({ rows: new Map(), whole: undefined });
     const large = maestroError("value_too_large", "Too much.", { field: "credentials" });
     expect(keyErrors([key(4, "C", "4")], large)).toEqual({ rows: new Map(), whole: large });
+  });
+
+  it("[TK5] a variable says what is wrong with it; a key is none, since it would be kept as it stands", () => {
+    const env = [
+      key(0, "A", "1"),
+      key(1, "A", "2"),
+      key(2, "", "3"),
+      key(3, "A-B", ""),
+      key(4, "C", "4".repeat(4_097)),
+      key(5, "GH_TOKEN", "5"),
+    ];
+    const checked = bodyOf(draft({ env }));
+    if (checked.ok || checked.error.env === undefined) throw new Error("It is wrong.");
+    const { rows, whole } = variableErrors(env, checked.error.env);
+    expect([...rows].map(([id, { code }]) => [id, code])).toEqual([
+      [1, "field_invalid"],
+      [2, "field_missing"],
+      [3, "env_name_invalid"],
+      [4, "value_too_large"],
+      [5, "env_denied"],
+    ]);
+    expect(whole).toBeUndefined();
+    expect(rows.get(5)?.hint).toBe("Give it as a key: it is sealed then.");
+
+    const denied = maestroError("env_denied", "The environment name PATH is not forwarded.", { field: "env.PATH" });
+    expect(placeOfError(denied)).toBe("env");
+    expect(variableErrors([key(0, "CI", "1"), key(4, " PATH ", "4")], denied).rows).toEqual(new Map([[4, denied]]));
+    const twice = maestroError("field_invalid", "CI is given twice.", { field: "env" });
+    expect(variableErrors([key(4, "CI", "4")], twice)).toEqual({ rows: new Map(), whole: twice });
   });
 
   it("have a place for each refusal of the server", () => {

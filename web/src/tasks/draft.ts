@@ -5,7 +5,7 @@ import { MAX_PROMPT_CHARS, MAX_TASK_RETRIES, MAX_TASK_TIMEOUT_MS, MIN_TASK_TIMEO
 import { err, ok, type Result } from "@maestro/shared/result";
 import type * as z from "zod";
 import { splitArgv } from "./argv.ts";
-import { checkKeys, emptyPlace, namesOf, placeBody, PLACE_FIELDS, type PlaceDraft } from "./draft-place.ts";
+import { checkKeys, checkVariables, emptyPlace, namesOf, placeBody, PLACE_FIELDS, type PlaceDraft } from "./draft-place.ts";
 import type { ChosenImage } from "./images.ts";
 
 export const DEPENDENCY_ON = ["success", "completion", "failure"] as const;
@@ -84,6 +84,7 @@ export function bodyOf(draft: Draft): Result<Body, FieldErrors> {
       : { command: take("command", splitArgv(draft.command)), on: draft.host === "" ? {} : { host: draft.host } };
   const timeoutMs = take("timeoutMs", timeoutOf(draft.timeout));
   const retries = take("retries", wholeNumber(draft.retries, MAX_TASK_RETRIES));
+  take("env", checkVariables(draft.place.env));
   take("credentials", checkKeys(draft.place.keys));
   const dependsOn = idsOf(draft.dependsOn).map((task) => ({ task, on: draft.dependsWhen }));
   if (Object.keys(errors).length > 0) return err(errors);
