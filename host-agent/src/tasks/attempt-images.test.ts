@@ -19,6 +19,7 @@ import { maestroError } from "@maestro/shared/errors";
 import type { AttemptSpec, AttemptStatus } from "@maestro/shared/protocol/tasks";
 import { err, ok } from "@maestro/shared/result";
 import { systemClock } from "../daemon/clock.ts";
+import { asNobody, isRoot, NOBODY, nobodyProblem } from "../daemon/testing/nobody.ts";
 import { fetchImages, removeImages } from "./attempt-images.ts";
 import type { ImageSource } from "./image-source.ts";
 import { imageOf, serving, somePng } from "./testing/images.ts";
@@ -59,22 +60,14 @@ describe("[TK6] fetched", () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
-  test("are removed though their directory was closed by who worked with them; what cannot be removed breaks nothing", async () => {
+  test("are removed though their directory was closed by who worked with them; what cannot be removed breaks nothing", async ({ skip }) => {
+    const problem = nobodyProblem();
+    skip(problem !== undefined, problem);
     const files = await fetched(serving(PNG, OTHER));
     if (!files.ok) throw new Error(files.error.detail);
     const held = path.dirname(path.join(dir, files.value[0] ?? ""));
-    const nobody = 65_534;
-    const asNobody = (act: () => void): void => {
-      const root = process.geteuid?.() === 0;
-      if (root) process.seteuid?.(nobody);
-      try {
-        act();
-      } finally {
-        if (root) process.seteuid?.(0);
-      }
-    };
     const all = [dir, path.dirname(held), held, ...readdirSync(held).map((name) => path.join(held, name))];
-    if (process.geteuid?.() === 0) for (const one of all) chownSync(one, nobody, nobody);
+    if (isRoot) for (const one of all) chownSync(one, NOBODY, NOBODY);
     chmodSync(held, 0o500);
     asNobody(() => removeImages(dir));
     expect(readdirSync(dir)).toEqual([]);

@@ -4,10 +4,9 @@ import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseToken } from "@maestro/shared/token";
 import { derivePaths, type Paths } from "../config/paths.ts";
+import { asNobody, isRoot, NOBODY, nobodyProblem } from "../daemon/testing/nobody.ts";
 import { identify } from "./process-identity.ts";
 import { claimRun, dropRun, openState, readRun, readSecrets, type RunRecord } from "./state.ts";
-
-const NOBODY = 65_534;
 
 let home: string;
 let paths: Paths;
@@ -53,22 +52,17 @@ describe("the state of up", () => {
     expect(() => openState(paths)).toThrow(/state_unwritable/);
   });
 
-  test("a home that this user may not write is told as such", () => {
+  test("a home that this user may not write is told as such", ({ skip }) => {
+    const problem = nobodyProblem();
+    skip(problem !== undefined, problem);
     const closed = path.join(home, "m");
     mkdirSync(closed, { mode: 0o500 });
-    // Root may write everywhere: then it is another user who may not.
-    const isRoot = process.geteuid?.() === 0;
     if (isRoot) {
       chmodSync(home, 0o711);
       chownSync(closed, NOBODY, NOBODY);
-      process.seteuid?.(NOBODY);
     }
-    try {
-      expect(() => openState(paths)).toThrow(/state_unwritable/);
-    } finally {
-      if (isRoot) process.seteuid?.(0);
-      chmodSync(closed, 0o700);
-    }
+    asNobody(() => expect(() => openState(paths)).toThrow(/state_unwritable/));
+    chmodSync(closed, 0o700);
   });
 
   test("[F28] one up at a time: a live one keeps its place, a dead one and a reused pid lose it", () => {
