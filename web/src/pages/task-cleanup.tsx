@@ -1,10 +1,11 @@
 /** Removes what a task left on its hosts, and says of each place what became of it. */
 import { useState, type FormEvent } from "react";
+import { unreachedHosts } from "@maestro/shared/contract/cleaned";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { isFinal, type CleanupResult, type Task } from "@maestro/shared/contract/tasks";
 import { call } from "../api/client.ts";
 import { useAction } from "../app/use-action.ts";
-import { cleanedPlaces, unreached } from "../tasks/cleanup-words.ts";
+import { cleanedPlaces } from "../tasks/cleanup-words.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Problem } from "../ui/parts.tsx";
@@ -39,7 +40,7 @@ function CleanUp({ task, onClose }: { task: Task; onClose: () => void }) {
     event.preventDefault();
     clean();
   };
-  const away = result === undefined ? [] : unreached(result);
+  const away = result === undefined ? [] : unreachedHosts(result.items);
   return (
     <Dialog title={titleOf(result, runs)} onClose={onClose}>
       <form className="stack" onSubmit={submit} aria-label="Clean up">
@@ -88,7 +89,7 @@ function CleanUp({ task, onClose }: { task: Task; onClose: () => void }) {
 
 function titleOf(result: CleanupResult | undefined, runs: boolean): string {
   if (result === undefined) return runs ? "Stop this task and clean up?" : "Clean up this task?";
-  return unreached(result).length === 0 ? "Cleaned up" : "Not all is cleaned up";
+  return unreachedHosts(result.items).length === 0 ? "Cleaned up" : "Not all is cleaned up";
 }
 
 function Cleaned({ result }: { result: CleanupResult }) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { unreachedHosts } from "@maestro/shared/contract/cleaned";
 import type { CleanupResult } from "@maestro/shared/contract/tasks";
-import { cleanedPlaces, unreached } from "./cleanup-words.ts";
+import { cleanedPlaces } from "./cleanup-words.ts";
 
 const item = (part: Partial<CleanupResult["items"][number]>): CleanupResult["items"][number] => ({
   attempt: "att_1",
@@ -28,6 +29,6 @@ describe("what a clean-up did", () => {
   it("names the hosts where it is to be done again", () => {
     const away = item({ outcome: "unreachable", host: "gpu", logKept: true, detail: "It is offline." });
     expect(told(away)).toMatchObject([{ label: "not reached", note: "It is offline." }]);
-    expect(unreached({ task: "tsk_1", items: [away, { ...away, attempt: "att_2" }, item({})] })).toEqual(["gpu"]);
+    expect(unreachedHosts([away, { ...away, attempt: "att_2" }, item({})])).toEqual(["gpu"]);
   });
 });

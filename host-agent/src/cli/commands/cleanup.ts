@@ -1,4 +1,5 @@
 /** `maestro cleanup`, `maestro workspace clean` */
+import { eachPlace, unreachedHosts, type CleanedItem } from "@maestro/shared/contract/cleaned";
 import { isFinal, type CleanupResult, type Task } from "@maestro/shared/contract/tasks";
 import { EXIT, fail } from "@maestro/shared/errors";
 import type { ApiClient } from "../api/client.ts";
@@ -7,8 +8,6 @@ import { defineCommand } from "../command.ts";
 import { asProblem, exitFor, renderProblem, ServerRefusal } from "../render/failure.ts";
 import { resolveAgent } from "../resolve.ts";
 import { whichTask } from "./task.ts";
-
-type Item = CleanupResult["items"][number];
 
 export const cleanup = defineCommand({
   group: "task",
@@ -34,15 +33,7 @@ export const cleanup = defineCommand({
   },
 });
 
-/** Several attempts may have worked in one place, and only one of them finds it there. */
-const eachPlace = (items: readonly Item[]): Item[] => {
-  const isSame = (a: Item, b: Item): boolean => a.workspace !== undefined && a.workspace === b.workspace && a.host === b.host;
-  return items.filter(
-    (item, at) => item.outcome !== "absent" || !items.some((other, i) => isSame(item, other) && (other.outcome !== "absent" || i < at)),
-  );
-};
-
-function itemText({ attempt, host, workspace, outcome, detail, logKept }: Item): string {
+function itemText({ attempt, host, workspace, outcome, detail, logKept }: CleanedItem): string {
   const place = `${workspace ?? attempt} on ${host}`;
   const log = logKept ? "; its log stays on the host" : "";
   const why = detail === undefined ? "" : `: ${detail}`;
@@ -59,7 +50,7 @@ function itemText({ attempt, host, workspace, outcome, detail, logKept }: Item):
 }
 
 const unreachable = ({ task, items }: CleanupResult) => {
-  const hosts = [...new Set(items.flatMap(({ outcome, host }) => (outcome === "unreachable" ? [host] : [])))];
+  const hosts = unreachedHosts(items);
   if (hosts.length === 0) return undefined;
   return fail("host_unreachable", `Not all of task ${task} could be cleaned up: ${hosts.join(", ")} cannot be reached.`, {
     hint: "Once the host is back: run it again.",
