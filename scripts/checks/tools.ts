@@ -13,7 +13,8 @@ const tool = (name: string, argv: readonly [string, ...string[]], needs: readonl
 
 const FORMAT = ["oxfmt", "."] as const;
 export const LINT = ["oxlint", "--disable-nested-config", "--deny-warnings"] as const;
-export const TYPES = ["tsc", "-b", "--pretty", "false"] as const;
+/** One checker per project, for each of several would check anew what all of them use: half the work of the defaults. */
+export const TYPES = ["tsc", "-b", "--pretty", "false", "--checkers", "1", "--builders", "2"] as const;
 
 /** @param fix format the tree and apply safe lint fixes instead of only telling. */
 export const toolSteps = (fix: boolean): Step[] => [
