@@ -1,8 +1,8 @@
 /** [SSH14] The program that was set for an agent, and what a policy says of it. */
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { foundThere, refuseThere } from "../carrier/remote-plan.ts";
 import { systemClock } from "../daemon/clock.ts";
 import { openPolicy } from "../daemon/policy.ts";
@@ -21,6 +21,7 @@ const chosen = (program: string | undefined) => {
 describe("here", () => {
   test("a path is taken as it is, a name is looked for, and what the host's settings say of the type's CLI counts for neither", () => {
     const dir = mkdtempSync(path.join(tmpdir(), "mown-"));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
     const make = (...parts: string[]) => {
       const file = path.join(dir, ...parts);
       mkdirSync(path.dirname(file), { recursive: true });

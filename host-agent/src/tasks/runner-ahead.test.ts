@@ -215,7 +215,10 @@ test("where nothing can be kept beside the program, it begins with its orders", 
 test.skipIf(noMounts() !== undefined)(titled("[F24] a full disk refuses the start whole", noMounts()), async () => {
   const mounted = mkdtempSync(path.join(tmpdir(), "full-"));
   spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k", "none", mounted]);
-  undo.push(() => spawnSync("umount", ["-l", mounted]));
+  undo.push(() => {
+    spawnSync("umount", ["-l", mounted]);
+    rmSync(mounted, { recursive: true, force: true });
+  });
   const program = path.join(mounted, "runner.sh");
   copyFileSync(PROGRAM, program);
   const shell = new RunnerShell(program, SH.shell, true);

@@ -386,7 +386,10 @@ test.skipIf(noMounts() !== undefined)(
   async () => {
     const mounted = mkdtempSync(path.join(tmpdir(), "full-"));
     spawnSync("mount", ["-t", "tmpfs", "-o", "size=256k", "none", mounted]);
-    undo.push(() => spawnSync("umount", ["-l", mounted]));
+    undo.push(() => {
+      spawnSync("umount", ["-l", mounted]);
+      rmSync(mounted, { recursive: true, force: true });
+    });
     const orders = { ...order(["sh", "-c", "cat /dev/zero; exit 9"]), dir: mounted, cwd: "/tmp" };
     writeFileSync(path.join(mounted, "exit.tmp"), `${" ".repeat(2047)}\n`);
     const { exited } = await begin(SH, orders);
