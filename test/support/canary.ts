@@ -24,16 +24,39 @@ export const makeCanary = (name: string): Canary => ({ name, value: `cnry-${rand
 
 export const receiptOf = ({ value }: Canary): string => createHash("sha256").update(value).digest("hex");
 
+/** Bytes of a form that are looked up at once. */
+const GRAM = 4;
+
 export class CanaryScanner {
-  readonly #needles: { canary: string; bytes: Buffer }[];
+  /** Which forms hold these four bytes anywhere. */
+  readonly #byGram = new Map<number, Set<{ canary: string; bytes: Buffer }>>();
+  /** Of looks this far apart, at least one falls wholly into any form that is there. */
+  readonly #stride: number;
 
   constructor(canaries: readonly Canary[]) {
-    this.#needles = canaries.flatMap(({ name, value }) => formsOf(value).map((form) => ({ canary: name, bytes: Buffer.from(form) })));
+    const needles = canaries.flatMap(({ name, value }) => formsOf(value).map((form) => ({ canary: name, bytes: Buffer.from(form) })));
+    const shortest = Math.min(...needles.map(({ bytes }) => bytes.length));
+    if (shortest < 2 * GRAM) throw new Error("a canary is too short to be told from accidents");
+    this.#stride = shortest - GRAM + 1;
+    for (const needle of needles) {
+      for (let at = 0; at + GRAM <= needle.bytes.length; at++) {
+        const gram = needle.bytes.readUInt32LE(at);
+        const holders = this.#byGram.get(gram);
+        if (holders === undefined) this.#byGram.set(gram, new Set([needle]));
+        else holders.add(needle);
+      }
+    }
   }
 
   bytes(place: string, bytes: Uint8Array): Hit[] {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const found = new Set(this.#needles.filter((needle) => buffer.includes(needle.bytes)).map(({ canary }) => canary));
+    const found = new Set<string>();
+    for (let at = 0; at + GRAM <= buffer.length; at += this.#stride) {
+      for (const needle of this.#byGram.get(buffer.readUInt32LE(at)) ?? []) {
+        const { length } = needle.bytes;
+        if (buffer.subarray(Math.max(0, at - length), at + length).includes(needle.bytes)) found.add(needle.canary);
+      }
+    }
     return [...found].map((canary) => ({ place, canary }));
   }
 
