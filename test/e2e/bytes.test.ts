@@ -1,5 +1,6 @@
 /** Nothing lost, nothing twice: what a viewer assembled against what the program wrote, by sha256. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { RING_BYTES } from "@maestro/shared/limits";
 import { ChaosProxy } from "../support/chaos-proxy.ts";
 import { openFlood } from "../support/flood.ts";
 import { Product, type SecondHost } from "../support/maestro.ts";
@@ -74,7 +75,7 @@ test("[VW6] link cuts during a tmux session's output lose nothing at a rate the 
 }, 240_000);
 
 test("[CH5] above the rate the ring covers the gap is told with exact offsets", async () => {
-  const flood = await openFlood(product.api, { bytes: 60 * MB, seed: SEED + 3 }, { backend: "tmux", cols: 80, rows: 24 });
+  const flood = await openFlood(product.api, { bytes: 4 * RING_BYTES, seed: SEED + 3 }, { backend: "tmux", cols: 80, rows: 24 });
   await using viewer = await product.attach(flood.session, { cols: 80, rows: 24 });
   await pen(viewer);
   const capture = viewer.capture();

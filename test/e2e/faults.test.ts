@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { cpSync } from "node:fs";
 import * as z from "zod";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as r from "@maestro/shared/contract/resources";
 import { ApiRefusal } from "../support/api.ts";
 import { ChaosProxy } from "../support/chaos-proxy.ts";
@@ -18,11 +18,12 @@ const TIME_SCALE = isFullRun ? 1 : 0.05;
 /** [LK4] A half-open link is noticed within 45 s; some slack for a busy machine. */
 const NOTICED_MS = 45_000 * TIME_SCALE + 20_000;
 
+/** One for all: each leaves it whole, and stops the machines that it added. */
 let product: Product;
-beforeEach(async () => {
+beforeAll(async () => {
   product = await Product.up({ timeScale: TIME_SCALE });
 });
-afterEach(async () => product[Symbol.asyncDispose]());
+afterAll(async () => product[Symbol.asyncDispose]());
 
 /** "online" is what was seen of a host lately; only an answer of the host itself says that it is there. */
 const patiently = <T>(what: string, ask: () => Promise<T>): Promise<T> =>
@@ -92,8 +93,8 @@ describe("[F19] one-way blackhole", () => {
     { timeout: 240_000 },
     async (direction) => {
       await using proxy = await ChaosProxy.listen({ target: { port: product.port } });
-      const second = await product.joinHost("second", { through: proxy.url, timeScale: TIME_SCALE });
-      const { id } = await startTalking("second");
+      const second = await product.joinHost(`silent-${direction}`, { through: proxy.url, timeScale: TIME_SCALE });
+      const { id } = await startTalking(second.name);
       proxy.blackhole(direction);
       await poll("the host noticed", () => (second.log.includes("no answer to two pings") ? true : undefined), {
         timeoutMs: NOTICED_MS,
@@ -102,7 +103,7 @@ describe("[F19] one-way blackhole", () => {
       });
       // Nothing is heard of it (up), or its link is closed by the host (down), which was heard of until then [LK4].
       const isStale = async () =>
-        (await product.api.hosts()).some(({ name, status }) => name === "second" && status === "stale") ? true : undefined;
+        (await product.api.hosts()).some(({ name, status }) => name === second.name && status === "stale") ? true : undefined;
       const isUnreachable = async () => ((await product.api.session(id)).status === "unreachable" ? true : undefined);
       const noticed = { up: isStale, down: isUnreachable };
       await poll("the control plane noticed", noticed[direction], { timeoutMs: NOTICED_MS, everyMs: 100 });
@@ -110,56 +111,58 @@ describe("[F19] one-way blackhole", () => {
       // In this order: a handshake that the blackhole held must not come through only to be cut at once.
       proxy.cutAll();
       proxy.heal();
-      await product.api.hostOnline("second", 90_000);
+      await product.api.hostOnline(second.name, 90_000);
       await talk(id, "healed");
+      await second.stop();
     },
   );
 });
 
 describe("[F22] cloned state directory", () => {
   test("the identity is locked, an alert says so, an operator unlocks it", { timeout: 240_000 }, async () => {
-    const second = await product.joinHost("second", { timeScale: TIME_SCALE });
+    const second = await product.joinHost("original", { timeScale: TIME_SCALE });
     const home = new TestHome("c");
     cpSync(second.home.path, home.path, { recursive: true, filter: (path) => !/\.(sock|lock|pid)$|\/run(\/|$)/.test(path) });
     const clone = SecondHost.clone("clone", home, { MAESTRO_TIME_SCALE: String(TIME_SCALE) });
     clone.run();
     const locked = await poll(
       "the identity locked",
-      async () => (await product.api.hosts()).find((host) => host.name === "second")?.locked,
+      async () => (await product.api.hosts()).find((host) => host.name === "original")?.locked,
       { timeoutMs: 120_000, everyMs: 100, detail: () => clone.log },
     );
     expect(locked.reason).toMatch(/copy|copies|twice|two|instance|identity/i);
     // Neither of the two is served: nobody knows which one is the copy.
     const refused = { status: 503, code: "host_unreachable" };
-    expect(await product.api.refused("POST", "/api/v1/sessions", { host: "second", argv: ["/bin/cat"], backend: "pty" })).toMatchObject(
+    expect(await product.api.refused("POST", "/api/v1/sessions", { host: "original", argv: ["/bin/cat"], backend: "pty" })).toMatchObject(
       refused,
     );
     const events = await product.cli(["events", "--json"]);
     expect(events.stdout).toContain("host.locked");
     await clone.stop();
     await clone[Symbol.asyncDispose]();
-    const unlocked = await product.cli(["host", "unlock", "second", "--yes"]);
+    const unlocked = await product.cli(["host", "unlock", "original", "--yes"]);
     expect(unlocked).toMatchObject({ code: 0 });
     // Refused, it waits for a change; told to stop, it does not.
     const stopping = performance.now();
     await second.stop();
     expect(performance.now() - stopping).toBeLessThan(10_000);
     second.run();
-    await product.api.hostOnline("second", 60_000);
-    await talk((await startTalking("second")).id, "unlocked");
+    await product.api.hostOnline("original", 60_000);
+    await talk((await startTalking("original")).id, "unlocked");
+    await second.stop();
   });
 });
 
 describe("[F28] descriptor exhaustion", () => {
   test("a host-agent with 64 descriptors refuses clearly and lives", { timeout: 120_000 }, async () => {
-    const second = await product.joinHost("second", {
+    const second = await product.joinHost("narrow", {
       timeScale: TIME_SCALE,
       spawn: (argv, options) => spawn("/bin/sh", ["-c", 'ulimit -n 64; exec "$@"', "sh", ...argv], options),
     });
     const refused: string[] = [];
     for (let n = 0; n < 40; n++) {
       const answer = await product.api.request("POST", "/api/v1/sessions", {
-        host: "second",
+        host: "narrow",
         argv: ["/bin/cat"],
         backend: "pty",
         name: `s${n}`,
@@ -170,20 +173,21 @@ describe("[F28] descriptor exhaustion", () => {
       }
     }
     expect(refused).toEqual([expect.stringMatching(/descriptors_exhausted|session_limit|spawn_failed/)]);
-    await product.api.hostOnline("second");
-    const [first] = (await product.api.sessions()).filter((session) => session.host.name === "second" && session.status === "running");
+    await product.api.hostOnline("narrow");
+    const [first] = (await product.api.sessions()).filter((session) => session.host.name === "narrow" && session.status === "running");
     // Those it has are served, and room helps.
     await product.api.type(first?.id ?? "", "still here\r");
     await product.api.screenShows(first?.id ?? "", "still here");
     await product.api.killSession(first?.id ?? "");
     const again = await poll("there is room again", () =>
       product.api
-        .createSession({ host: "second", argv: ["/bin/cat"], backend: "pty", name: "again" })
+        .createSession({ host: "narrow", argv: ["/bin/cat"], backend: "pty", name: "again" })
         .catch((error: unknown) => (error instanceof ApiRefusal ? undefined : Promise.reject(error))),
     );
     await product.api.type(again.id, "room\r");
     await product.api.screenShows(again.id, "room");
     expect(second.log).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
+    await second.stop();
   });
 });
 
