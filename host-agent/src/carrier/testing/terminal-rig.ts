@@ -36,6 +36,9 @@ import { sshShell } from "../ssh-shell.ts";
 import { TerminalFiles } from "../terminal-file.ts";
 
 const BIN = fileURLToPath(new URL("../../bin.ts", import.meta.url));
+/** A session is given no more of our environment than people's are: this is given with the program. */
+const cache = process.env["NODE_COMPILE_CACHE"];
+const PROGRAM = [...(cache === undefined ? [] : ["/usr/bin/env", `NODE_COMPILE_CACHE=${cache}`]), process.execPath, BIN];
 export const HOST = "hst_remote";
 const record: RemoteRecord = {
   transport: "ssh",
@@ -125,7 +128,7 @@ export class TerminalRig implements AsyncDisposable {
       prelude: "",
       sshTarget: target,
       hostKeysFile,
-      program: [process.execPath, BIN],
+      program: PROGRAM,
       env: {},
       timeScale: 0.02,
       log: silentLog,
