@@ -181,7 +181,10 @@ describe.skipIf(!existsSync("/proc/self/cmdline"))("one to spare", () => {
     const [spare = 0] = await settled();
     const own = (pid: number) => `/proc/${pid}`;
     const sessions = () => [spare, ...halvesIn(dir)];
-    const all = () => live().filter((pid) => sessions().includes(readStat(pid)?.session ?? 0));
+    const all = () => {
+      const ours = sessions();
+      return live().filter((pid) => ours.includes(readStat(pid)?.session ?? 0));
+    };
     // Itself and its watcher; its child's half, and what that reads its orders by.
     await expect
       .poll(() =>
