@@ -228,7 +228,10 @@ describe.skipIf(!existsSync("/proc/self/cmdline"))("one to spare", () => {
     await expect.poll(() => shellsIn(dir), { timeout: 10_000 }).toHaveLength(1);
     const [spare] = shellsIn(dir);
     const halves = halvesIn(dir);
-    const session = () => live().filter((pid) => [spare, ...halves, ...halvesIn(dir)].includes(readStat(pid)?.session ?? 0));
+    const session = () => {
+      const ours = [spare, ...halves, ...halvesIn(dir)];
+      return live().filter((pid) => ours.includes(readStat(pid)?.session ?? 0));
+    };
     await expect.poll(() => session().length).toBe(4);
     agent.kill("SIGKILL");
     await expect.poll(session).toEqual([]);
