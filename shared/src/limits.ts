@@ -130,6 +130,10 @@ export const HELLO_TIMEOUT_MS = 5_000;
 export const REQUEST_TIMEOUT_MS = 15_000;
 /** A check of a remote host: a connection that is slow to come, and a dozen looks around there. */
 export const HOST_CHECK_TIMEOUT_MS = 60_000;
+/** A session in which an agent was asked to start, and of which its host has not told yet, is under way for so long. */
+export const AGENT_AWAITED_MS = 30_000;
+/** So long its host gets ready what it needs: an agent comes up while it is awaited, or not at all. */
+export const AGENT_READY_MS = 20_000;
 export const PING_INTERVAL_MS = 20_000;
 export const PONG_TIMEOUT_MS = 10_000;
 /**

@@ -142,11 +142,24 @@ const reachesNone = () => Promise.resolve(err(maestroError("type_unknown", "A re
 
 export function carriedActions(line: CarriedLine, { keeper, terminals, isolated, tellInventory, welcomed }: ActionDeps): HostActions {
   const { deps, machine, facts, draining, drain, signal } = line;
-  const { policy, carried, shell, registryVersion } = deps;
+  const { policy, carried, shell, registryVersion, clock } = deps;
   const { hand, catalogue } = machine;
   const program: CarriedMachine["program"] = (adapter) => machine.program(adapter);
   return {
-    ...carriedSessions({ keeper, terminals, isolated, hand, catalogue, policy, record: carried.record, facts, program, draining, signal }),
+    ...carriedSessions({
+      keeper,
+      terminals,
+      isolated,
+      hand,
+      catalogue,
+      policy,
+      record: carried.record,
+      facts,
+      program,
+      draining,
+      clock,
+      signal,
+    }),
     ensureWorkspace: async ({ path: asked }) => {
       const dir = resolveThere(asked, facts(), "workspace");
       return dir.ok ? hand.ensure(dir.value, signal) : dir;

@@ -2,9 +2,11 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { makeId, type SessionId } from "@maestro/shared/ids";
+import { AGENT_READY_MS } from "@maestro/shared/limits";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
+import { systemClock } from "../daemon/clock.ts";
 import { openPolicy } from "../daemon/policy.ts";
 import { sshdPath } from "../transports/ssh/testing/sshd.ts";
 import { RigSession, TerminalRig } from "./testing/terminal-rig.ts";
@@ -89,6 +91,24 @@ test.skipIf(skip)("an agent starts in its workspace, made if need be, and once",
   await session.shows(`I am reviewer in ${rig.home}/work`);
   expect(session.info).toMatchObject({ agent: "agt_one", cwd: `${rig.home}/work` });
   expect(await actions.startAgent(start())).toMatchObject({ ok: false, error: { code: "agent_running" } });
+});
+
+test.skipIf(skip).each([
+  ["its workspace", 1],
+  ["its terminal", 2],
+])("an agent for which %s was not ready while it was awaited does not begin", async (_what, slow) => {
+  await using rig = await TerminalRig.open();
+  let slept = 0;
+  let scripts = 0;
+  const actions = await rig.actions({ clock: { ...systemClock, monotonicMs: () => slept } });
+  const run = rig.shell.run.bind(rig.shell);
+  vi.spyOn(rig.shell, "run").mockImplementation((...all) => {
+    if (++scripts === slow) slept = AGENT_READY_MS;
+    return run(...all);
+  });
+  expect(await actions.startAgent(start())).toMatchObject({ ok: false, error: { code: "timeout" } });
+  expect([rig.files.sessions(), rig.keeper.sessions]).toEqual([[], []]);
+  made(await actions.startAgent(start()));
 });
 
 test.skipIf(skip)("what is refused is refused before anything is made", async () => {

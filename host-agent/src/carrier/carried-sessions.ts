@@ -8,10 +8,12 @@ import type { Adapter } from "../adapters/adapter.ts";
 import { BUILTIN } from "../adapters/builtin.ts";
 import type { Program } from "../adapters/launch.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import type { Clock } from "../daemon/clock.ts";
 import type { HolderKeeper } from "../daemon/holder-keeper.ts";
 import { refuseRunning, refuseSecond } from "../daemon/second-agent.ts";
 import type { Policy } from "../daemon/policy.ts";
 import { refuseAgent, refuseReach, refuseSession } from "../daemon/shell-policy.ts";
+import { lateness } from "../daemon/start-late.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import type { CarriedTerminals } from "./carried-terminals.ts";
 import type { Hand, RemoteFacts } from "./hand.ts";
@@ -32,6 +34,7 @@ export interface CarriedSessionsDeps {
   /** Of an agent CLI, where it is there. */
   program(adapter: Adapter): Program | undefined;
   draining(): boolean;
+  clock: Clock;
   signal: AbortSignal;
 }
 
@@ -134,8 +137,9 @@ export function carriedSessions(deps: CarriedSessionsDeps): SessionActions {
 
 async function startAgent(
   { session, agent, size, backend }: FrameOf<"agent.start">,
-  { keeper, terminals, hand, isolated, catalogue, policy, record, facts, program, signal }: CarriedSessionsDeps,
+  { keeper, terminals, hand, isolated, catalogue, policy, record, facts, program, clock, signal }: CarriedSessionsDeps,
 ): ReturnType<HostActions["startAgent"]> {
+  const late = lateness(clock);
   const id = parseId("session", session);
   if (!id.ok) return id;
   catalogue.refresh();
@@ -168,6 +172,7 @@ async function startAgent(
     size,
     backend,
     isolated: planned.value.container,
+    late,
   });
   return made.ok ? ok({ session: made.value }) : err(namingProgram(agent, planned.value, made.error));
 }

@@ -3,6 +3,7 @@ import { maestroError } from "@maestro/shared/errors";
 import type { SessionId } from "@maestro/shared/ids";
 import type { SessionInfo, Size } from "@maestro/shared/protocol/session";
 import { err, ok, type Result } from "@maestro/shared/result";
+import type { Late } from "../daemon/start-late.ts";
 import type { SshTarget } from "../transports/ssh-target.ts";
 import type { RemoteProgram } from "./terminal-scripts.ts";
 import { TerminalEnds, type TerminalEndsDeps } from "./terminal-ends.ts";
@@ -29,6 +30,8 @@ export interface TerminalOrder extends Omit<RemoteProgram, "session"> {
   backend: "auto" | "tmux" | "pty" | "echo";
   /** One that was made for its workspace. */
   isolated?: string | undefined;
+  /** Of an agent. */
+  late?: Late | undefined;
 }
 
 export class CarriedTerminals {
@@ -52,7 +55,7 @@ export class CarriedTerminals {
     return this.#ends.opening(order.id, () => this.#open(order));
   }
 
-  async #open({ id, name, orNumbered, agent, size, backend, isolated, ...program }: TerminalOrder): Promise<Result<SessionInfo>> {
+  async #open({ id, name, orNumbered, agent, size, backend, isolated, late, ...program }: TerminalOrder): Promise<Result<SessionInfo>> {
     const { host, container, keeper, files, hostKeysFile, env, timeScale } = this.#deps;
     const holder = keeper.client();
     if (!holder.ok) return holder;
@@ -64,6 +67,8 @@ export class CarriedTerminals {
     files.write({ ...file, lasting: false });
     const prepared = await this.#ends.prepare(isolated, { session: id, ...program }, backend === "echo" ? "never" : KEEP[backend]);
     if (!prepared.ok) return prepared;
+    const over = late?.();
+    if (over !== undefined) return err(over);
     files.write({ ...file, lasting: prepared.value === "lasting" });
     const agentSocket = env["SSH_AUTH_SOCK"];
     const made = await holder.value.create({

@@ -4,6 +4,7 @@ import { existsSync, statSync } from "node:fs";
 import * as path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AgentTypeFile } from "@maestro/shared/contract/agent-types";
+import { maestroError } from "@maestro/shared/errors";
 import { DockerEngine, IMAGE } from "../../../test/support/docker-engine.ts";
 import { specOf } from "../tasks/testing/task-host.ts";
 import { ContainedRig } from "./testing/contained-rig.ts";
@@ -98,6 +99,14 @@ describe.skipIf(!hasDocker)("a session of a type that asks for a container", { t
     await rig.kill(session);
     expect(inside()).not.toContain("sleep 4322");
     expect(rig.files.sessions()).toEqual([]);
+  });
+
+  test("what was not ready while it was awaited does not begin; its container does for the next start", async () => {
+    rig.late = () => maestroError("timeout", "It was not ready.");
+    expect(await rig.tryStart("sleep 4323")).toMatchObject({ ok: false, error: { code: "timeout" } });
+    expect([rig.files.sessions(), rig.keeper.sessions, isThere(rig.container)]).toEqual([[], [], true]);
+    rig.late = () => undefined;
+    await (await rig.start("echo on; exec sleep 1000")).shows("on");
   });
 
   test("every key gets there at once, those too by which docker would be left", async () => {

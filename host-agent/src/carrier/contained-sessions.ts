@@ -6,6 +6,7 @@ import type { SessionInfo, Size } from "@maestro/shared/protocol/session";
 import { err, type Result } from "@maestro/shared/result";
 import type { AgentSpec } from "../adapters/launch.ts";
 import { pause, type Clock } from "../daemon/clock.ts";
+import type { Late } from "../daemon/start-late.ts";
 import type { Isolated } from "./isolated-work.ts";
 import { namingProgram, type SessionPlan } from "./session-plan.ts";
 import { TerminalEnds, type TerminalEndsDeps } from "./terminal-ends.ts";
@@ -27,6 +28,7 @@ export interface ContainedOrder {
   workspace: string;
   size: Size;
   backend: "auto" | "tmux" | "pty" | "echo";
+  late: Late;
 }
 
 const SWEEP_MS = 60_000;
@@ -49,7 +51,7 @@ export class ContainedSessions {
   }
 
   async #open(
-    { id, agent, workspace, size, backend }: ContainedOrder,
+    { id, agent, workspace, size, backend, late }: ContainedOrder,
     { argv, env, container }: SessionPlan & { container: string },
   ): Promise<Result<SessionInfo>> {
     const { keeper, files, engineEnv } = this.#deps;
@@ -61,6 +63,8 @@ export class ContainedSessions {
     const program = { session: id, cwd: workspace, argv, env: { ...env, MAESTRO_SESSION: id } };
     const prepared = await this.#ends.prepare(container, program, "never");
     if (!prepared.ok) return prepared;
+    const over = late();
+    if (over !== undefined) return err(over);
     return holder.value.create({
       id,
       name: agent.name,

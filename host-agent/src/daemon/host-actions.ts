@@ -10,6 +10,7 @@ import { locateProgram } from "../adapters/locate.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import type { ContainedSessions } from "../carrier/contained-sessions.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
+import type { Clock } from "./clock.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
@@ -34,6 +35,7 @@ export interface ActionDeps {
   attemptIn(dir: string): string | undefined;
   /** Tasks ask it too. */
   drain: { draining: boolean };
+  clock: Clock;
   log: Log;
   /** Looks again for CLIs and type files, tells the relay, answers how many types there are. */
   detect(): Promise<number>;

@@ -184,6 +184,7 @@ export function startHostAgent(options: HostAgentParts, openHolder: OpenHolder):
     searchPath,
     attemptIn: (dir) => tasks.workingIn(dir),
     drain,
+    clock,
     log,
     detect: () => reporter.detect(),
     async checkRemote(record, accept) {

@@ -14,11 +14,13 @@ import { isolationOf } from "../carrier/isolated-type.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import { copyTemplate } from "../tasks/template.ts";
 import { refuseShown } from "../tasks/workspaces.ts";
+import type { Clock } from "./clock.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
 import { refuseRunning } from "./second-agent.ts";
 import { refuseAgent } from "./shell-policy.ts";
+import { lateness } from "./start-late.ts";
 import { ensureWorkspace, type WorkspaceRules } from "./workspace.ts";
 
 export interface StartAgentDeps {
@@ -28,13 +30,15 @@ export interface StartAgentDeps {
   detector: Detector;
   policy: Policy;
   rules: WorkspaceRules;
+  clock: Clock;
   log: Log;
   refuseProgram(name: string | undefined, cwd: string): MaestroError | undefined;
 }
 
 export async function startAgent(frame: FrameOf<"agent.start">, deps: StartAgentDeps): ReturnType<HostActions["startAgent"]> {
   const { session, agent, size, backend } = frame;
-  const { keeper, catalogue, policy, rules, log } = deps;
+  const { keeper, catalogue, policy, rules, clock, log } = deps;
+  const late = lateness(clock);
   const id = parseId("session", session);
   if (!id.ok) return id;
   catalogue.refresh();
@@ -56,12 +60,12 @@ export async function startAgent(frame: FrameOf<"agent.start">, deps: StartAgent
   if (!workspace.ok) return workspace;
   const cwd = workspace.value;
   if (isContained) {
-    const made = await deps.contained.start({ id: id.value, agent, type, workspace: cwd, size, backend });
+    const made = await deps.contained.start({ id: id.value, agent, type, workspace: cwd, size, backend, late });
     return made.ok ? ok({ session: made.value }) : made;
   }
   const launch = planHere(agent, type, cwd, deps);
   if (!launch.ok) return launch;
-  const notAllowed = deps.refuseProgram(launch.value.argv[0], cwd);
+  const notAllowed = late() ?? deps.refuseProgram(launch.value.argv[0], cwd);
   if (notAllowed !== undefined) return err(notAllowed);
   const keys = unappliedKeys(type);
   if (keys.length > 0)

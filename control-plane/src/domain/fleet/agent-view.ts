@@ -2,6 +2,7 @@
 import { shownProgram } from "@maestro/shared/contract/agent-settings";
 import type { Agent } from "@maestro/shared/contract/resources";
 import { idTime } from "@maestro/shared/ids";
+import { AGENT_AWAITED_MS } from "@maestro/shared/limits";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { iso } from "./host-view.ts";
 
@@ -23,9 +24,6 @@ export interface AgentRecord {
   updatedMs: number;
 }
 
-/** A session that was asked for and is not reported yet is under way for this long. */
-export const STARTING_FOR_MS = 30_000;
-
 /**
  * A living session that the host says is the agent's is the one it runs in, whatever was noted when it was started: the
  * answer to a start may be lost. Otherwise the noted one, as it ended.
@@ -40,7 +38,7 @@ export function sessionOfAgent(agent: Pick<AgentRecord, "id" | "session">, sessi
 
 /** @param session what is known of the agent's; the id it was asked for under tells since when it is awaited. */
 export const isAwaited = (agent: Pick<AgentRecord, "session">, session: SessionInfo | undefined, nowMs: number): boolean =>
-  agent.session !== null && session === undefined && nowMs - idTime(agent.session) < STARTING_FOR_MS;
+  agent.session !== null && session === undefined && nowMs - idTime(agent.session) < AGENT_AWAITED_MS;
 
 /** @param connected whether the host's link is open: without it nothing is known of what runs there. */
 export function agentStatus(

@@ -12,6 +12,7 @@ import type { AgentSpec } from "../../adapters/launch.ts";
 import { systemClock } from "../../daemon/clock.ts";
 import { HolderKeeper } from "../../daemon/holder-keeper.ts";
 import { silentLog } from "../../daemon/log.ts";
+import type { Late } from "../../daemon/start-late.ts";
 import { connectHolder } from "../../holder/connect.ts";
 import { Ear, HolderFixture } from "../../holder/testing/fixture.ts";
 import { holderHooks } from "../../terminal/holder-hooks.ts";
@@ -42,6 +43,7 @@ export class ContainedRig implements AsyncDisposable {
 
   readonly image: string;
   backend: "auto" | "pty" = "auto";
+  late: Late = () => undefined;
 
   private constructor(engine: Readonly<Record<string, string>>, image: string) {
     this.#env = { ...process.env, ...engine };
@@ -124,6 +126,7 @@ export class ContainedRig implements AsyncDisposable {
       workspace: this.workspace,
       size: { cols: 80, rows: 24 },
       backend: this.backend,
+      late: () => this.late(),
     });
   }
 

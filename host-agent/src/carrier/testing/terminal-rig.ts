@@ -195,6 +195,7 @@ export class TerminalRig implements AsyncDisposable {
       facts: () => facts.value,
       program: () => undefined,
       draining: () => false,
+      clock: systemClock,
       signal,
       ...over,
     });
