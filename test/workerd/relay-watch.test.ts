@@ -84,3 +84,33 @@ test("[CH6] a host that is back is told of once its session takes input, to thos
   await back.until(() => back.inputs.length > 0, "an input");
   expect(back.inputs).toEqual([{ session: session.id, text: "heard" }]);
 });
+
+test("[CH6] an eviction while a session is not open again: what is typed there goes into no other that has its channel now", async () => {
+  const [first, second] = [sessionInfo(), sessionInfo()];
+  const relay = relayFixture();
+  const host = await relay.host_([first, second]);
+  const viewer = await relay.viewer(first.id);
+  await viewer.hello();
+  await viewer.reaches(0);
+  const number = [...host.channels].find(([, { session }]) => session === first.id)?.[0] ?? -1;
+  host.socket.close(4000, "cut");
+  await viewer.next("host", ({ connected }) => connected === false);
+
+  const back = new FakeHost(socketOf(await relay.dial()), [first, second]);
+  back.silent.add("watch");
+  back.say(helloOf("instance-a", [first, second]));
+  await back.next("watch");
+  const other = await relay.viewer(second.id);
+  await other.hello();
+  const watch = await back.next("watch", (frame) => frame["session"] === second.id);
+  back.channels.set(number, { session: second.id, sent: 0, acked: 0 });
+  back.say({ t: "reply", id: watch["id"], value: { channel: number, epoch: 1, offset: 0, resumed: true, session: second } });
+  await other.next("snapshot");
+
+  await relay.evict();
+  viewer.type("not for the other");
+  await viewer.next("error");
+  other.type("heard");
+  await back.until(() => back.inputs.length > 0, "an input");
+  expect(back.inputs).toEqual([{ session: second.id, text: "heard" }]);
+});

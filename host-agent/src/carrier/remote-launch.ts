@@ -96,8 +96,9 @@ export function remoteLaunch(deps: RemoteLaunchDeps): Launch {
         return failures === 0 ? { type: "refused", reason: reasonOf(started.error) } : begun;
       log.info("whether a remote attempt was started is not known; it is asked again", { attempt, why: started.error.detail });
       // Following it finds out as well, and makes sure that it does not begin later.
-      if (signal.aborted || cancelled.aborted) return begun;
-      await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 4)) * timeScale, signal);
+      if (preparing.signal.aborted) return begun;
+      await pause(clock, Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** Math.min(failures, 4)) * timeScale, preparing.signal);
+      if (preparing.signal.aborted) return begun;
     }
   };
 }

@@ -160,6 +160,29 @@ test("[TK4] [TK6] a cancel while images go there does not wait for them: nothing
   expect(existsSync(began)).toBe(false);
 });
 
+test("[TK4] a cancel between a start that did not arrive and the next one: nothing begins", async () => {
+  const rig = await RemoteRig.open();
+  const { line } = rig;
+  const { run } = line;
+  const began = path.join(rig.home, "began");
+  const task = rig.task(["touch", began]);
+  let starts = 0;
+  line.run = async (script, args, options) => {
+    if (args[0] !== "start") return run(script, args, options);
+    line.down = ++starts === 1;
+    const ran = await run(script, args, options);
+    line.down = false;
+    // Once whoever asked has heard that it did not arrive.
+    if (starts === 1) setImmediate(() => void task.cancel());
+    return ran;
+  };
+  await task.offer();
+  await task.start();
+  expect(await task.ended()).toMatchObject({ outcome: "cancelled", reason: { detail: "Cancelled before it was started." } });
+  expect(starts).toBe(1);
+  expect(existsSync(began)).toBe(false);
+});
+
 test("[TK4] a cancel that comes before its start is answered has its own grace", async () => {
   const rig = await RemoteRig.open();
   const { line } = rig;

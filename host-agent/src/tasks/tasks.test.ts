@@ -3,12 +3,12 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import * as path from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { readStat } from "../holder/processes.ts";
 import { membersOf } from "./members.ts";
 import { attemptFile, type Dialogue, reportsOn, type TaskHost } from "./testing/task-host.ts";
-import { belonging, gateOf, killRunner, setUp, undo, undoAll } from "./testing/task-rig.ts";
+import { belonging, gateOf, killRunner, setUp, undoAll } from "./testing/task-rig.ts";
 
 afterEach(undoAll);
 
@@ -363,7 +363,7 @@ describe("secrets", () => {
       outcome: "failed",
       reason: { code: "secret_missing", detail: expect.stringContaining("A_KEY") },
     });
-    delete process.env["OPENROUTER_API_KEY"];
+    vi.stubEnv("OPENROUTER_API_KEY", undefined);
     expect(await dialogue(["true"], { hostEnv: ["OPENROUTER_API_KEY"] }).run()).toMatchObject({ reason: { code: "secret_missing" } });
     const task = dialogue(["true"]);
     await task.offer();
@@ -374,8 +374,7 @@ describe("secrets", () => {
   });
 
   test("[TK5] the host's own value of an allowed name reaches the child, and is blotted out", async () => {
-    process.env["GEMINI_API_KEY"] = "from-the-host-123";
-    undo.push(() => delete process.env["GEMINI_API_KEY"]);
+    vi.stubEnv("GEMINI_API_KEY", "from-the-host-123");
     const { host, dialogue } = await setUp();
     const task = dialogue(["sh", "-c", 'echo "$GEMINI_API_KEY" | tr a-z A-Z; echo "$GEMINI_API_KEY"; env | sort'], {
       hostEnv: ["GEMINI_API_KEY"],

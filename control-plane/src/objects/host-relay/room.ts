@@ -127,7 +127,8 @@ export class Room {
 
   linkDown(): void {
     for (const viewer of this.#viewers) {
-      viewer.save({ away: true });
+      // Of a channel of the link that is gone: on the next one its number may be another session's.
+      viewer.save({ away: true, channel: undefined });
       viewer.tell({ t: "host", connected: false });
     }
   }
