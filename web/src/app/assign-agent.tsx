@@ -8,7 +8,7 @@ import { reachWords } from "../remote/words.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { CopyLine, Empty, Problem } from "../ui/parts.tsx";
 import { useFleet, useFleetStore } from "./fleet-context.tsx";
-import { toStarted } from "./router.ts";
+import { toStarted } from "./started.ts";
 
 /** @param props.host chosen to begin with. */
 export function AssignAgent({ host: first, onClose }: { host?: string; onClose: () => void }) {
@@ -35,6 +35,7 @@ export function AssignAgent({ host: first, onClose }: { host?: string; onClose: 
 
   const assign = async (start: boolean): Promise<void> => {
     if (type === undefined || host === undefined) return;
+    const arrive = toStarted();
     setBusy(true);
     setError(undefined);
     const created = await call(ROUTES.agentCreate, {
@@ -44,8 +45,8 @@ export function AssignAgent({ host: first, onClose }: { host?: string; onClose: 
     setBusy(false);
     store.refetch(["agents", "sessions"]);
     if (!result.ok) return setError(result.error);
+    if (start) arrive(result.value);
     onClose();
-    if (start) toStarted(result.value);
   };
 
   const submit = (event: FormEvent): void => {

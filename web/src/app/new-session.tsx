@@ -12,7 +12,7 @@ import { Problem } from "../ui/parts.tsx";
 import { AssignAgent } from "./assign-agent.tsx";
 import { useFleet } from "./fleet-context.tsx";
 import { may } from "./may.ts";
-import { toStarted } from "./router.ts";
+import { toStarted } from "./started.ts";
 
 type State = { type: "ready" } | { type: "busy" } | { type: "failed"; error: ApiError } | { type: "assigning" };
 
@@ -25,11 +25,12 @@ export function NewSession({ compact = false }: { compact?: boolean }) {
   const several = fleet.hosts.length > 1;
 
   const run = (work: Promise<Result<Session, ApiError>>): void => {
+    const arrive = toStarted();
     setState({ type: "busy" });
     void work.then((result) => {
       if (result.ok) {
         setState({ type: "ready" });
-        toStarted(result.value);
+        arrive(result.value);
       } else setState({ type: "failed", error: result.error });
     }); // every refusal is a value
   };

@@ -45,16 +45,6 @@ export function navigate(path: string, replace = false): void {
   window.dispatchEvent(new PopStateEvent("popstate"));
 }
 
-/** To the terminal of a session that was just started here: the keyboard is meant for it. */
-export function toStarted(session: { id: string }): void {
-  history.pushState(STARTED, "", sessionPath(session.id));
-  window.dispatchEvent(new PopStateEvent("popstate"));
-}
-
-const STARTED = "started";
-/** Kept with this place in the history: after a reload it is so still. */
-export const wasStarted = (): boolean => history.state === STARTED;
-
 export function usePlace(): Place {
   const path = useSyncExternalStore(subscribe, () => location.pathname + location.search);
   const [pathname = "/", search = ""] = path.split("?");

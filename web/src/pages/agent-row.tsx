@@ -6,7 +6,8 @@ import { stripUnsafe } from "@maestro/shared/sanitize";
 import { call, command } from "../api/client.ts";
 import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { Link } from "../app/link.tsx";
-import { navigate, sessionPath, toStarted } from "../app/router.ts";
+import { navigate, sessionPath } from "../app/router.ts";
+import { toStarted } from "../app/started.ts";
 import { useAction } from "../app/use-action.ts";
 import { startAgent, typeName } from "../fleet/launch.ts";
 import { agentTone } from "../fleet/tree.ts";
@@ -66,7 +67,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
             type="button"
             className="button small"
             disabled={action.busy}
-            onClick={() => action.run(() => startAgent(agent), toStarted)}
+            onClick={() => action.run(() => startAgent(agent), toStarted())}
           >
             <Icon name="play" /> Start
           </button>

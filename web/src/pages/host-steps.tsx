@@ -2,7 +2,7 @@
 import { useState } from "react";
 import type { Host } from "@maestro/shared/contract/resources";
 import { AssignAgent } from "../app/assign-agent.tsx";
-import { toStarted } from "../app/router.ts";
+import { toStarted } from "../app/started.ts";
 import type { Action } from "../app/use-action.ts";
 import { openShell, usable } from "../fleet/launch.ts";
 import { Icon } from "../ui/icons.tsx";
@@ -10,7 +10,7 @@ import { Icon } from "../ui/icons.tsx";
 /** @param props.primary the one thing to do now. */
 export function HostSteps({ host, action, primary = false }: { host: Host; action: Action; primary?: boolean }) {
   const [assigning, setAssigning] = useState(false);
-  const open = (): void => action.run(() => openShell(host), toStarted);
+  const open = (): void => action.run(() => openShell(host), toStarted());
   return (
     <>
       <button

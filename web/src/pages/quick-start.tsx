@@ -3,7 +3,7 @@ import type { Host } from "@maestro/shared/contract/resources";
 import { launch, launchables, openShell, typeName, usable } from "../fleet/launch.ts";
 import { useFleet } from "../app/fleet-context.tsx";
 import { may } from "../app/may.ts";
-import { toStarted } from "../app/router.ts";
+import { toStarted } from "../app/started.ts";
 import { useAction } from "../app/use-action.ts";
 import { RemoteTag } from "../remote/badges.tsx";
 import { Icon, type IconName } from "../ui/icons.tsx";
@@ -35,7 +35,7 @@ export function QuickStart() {
             where={several ? offer.host.name : offer.version}
             host={offer.host}
             busy={action.busy}
-            onStart={() => action.run(() => launch(offer, fleet.agents), toStarted)}
+            onStart={() => action.run(() => launch(offer, fleet.agents), toStarted())}
           />
         ))}
         {hosts.slice(0, MOST_SHELLS).map((host) => (
@@ -46,7 +46,7 @@ export function QuickStart() {
             where={host.name}
             host={host}
             busy={action.busy}
-            onStart={() => action.run(() => openShell(host), toStarted)}
+            onStart={() => action.run(() => openShell(host), toStarted())}
           />
         ))}
       </div>

@@ -1,5 +1,5 @@
 /** Who has just started a session means to type into it: its terminal gets the keyboard. */
-import { wasStarted } from "../app/router.ts";
+import { wasStarted } from "../app/started.ts";
 import type { Attachment } from "./attachment.ts";
 
 /** Once it can be typed into, for before that it is not even shown. Returns what calls it off. */
