@@ -202,7 +202,7 @@ describe.skipIf(missing !== undefined)(`console, remote hosts${missing === undef
         await dialog.getByLabel("Repository", { exact: true }).fill(pathToFileURL(repository).href);
         await dialog.getByLabel("Branch", { exact: true }).fill("fix/console");
         await dialog.getByRole("button", { name: "Add a key" }).click();
-        await page.keyboard.type("SOME_TOKEN");
+        await dialog.getByLabel("Name of key 1").fill("SOME_TOKEN");
         const value = dialog.getByLabel("Value of SOME_TOKEN");
         await value.fill(key);
         expect(await value.getAttribute("type")).toBe("password");
