@@ -1,6 +1,7 @@
 /** An agent's CLI on its host: started in a session, and ended. */
 import { fail, maestroError, MaestroFailure, type ErrorCode, type MaestroError } from "@maestro/shared/errors";
 import type { SessionId } from "@maestro/shared/ids";
+import { needsOf, type TaskNeed } from "@maestro/shared/protocol/task-needs";
 import { agentTypeBySlug, listAgentTypes } from "../db/agent-types.ts";
 import { findHost, type HostRow } from "../db/hosts.ts";
 import { setAgentSession, type AgentRow } from "../db/agents.ts";
@@ -9,6 +10,7 @@ import { awayHint } from "../domain/fleet/away.ts";
 import { checkLaunchable, launchedAgent } from "../domain/fleet/launch.ts";
 import { isDefinite, NeverSent } from "../domain/fleet/outcome.ts";
 import { toSession } from "../domain/fleet/session-view.ts";
+import { tooOld, unknownNeed } from "../domain/fleet/too-old.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
 import { refuseDraining, withinReach, type Asking } from "./placed-sessions.ts";
 import { presentOf } from "./present-hosts.ts";
@@ -48,6 +50,14 @@ async function toldProblem(rx: Asking, host: HostRow, slug: string): Promise<Mae
   );
 }
 
+/** [VR2] What it would be started without is not started. Read anew: since it was last read the host may have come back as another version. */
+async function requireKnown(rx: Asking, { id, name }: HostRow, needs: readonly TaskNeed[]): Promise<void> {
+  if (needs.length === 0) return;
+  const [here] = await presentOf(rx, id);
+  const unknown = unknownNeed(here?.facts, needs);
+  if (unknown !== undefined) throw new MaestroFailure(tooOld(name, here?.facts, unknown));
+}
+
 export async function start(
   rx: Asking,
   agent: AgentRow,
@@ -66,6 +76,8 @@ export async function start(
   // Asked before anything is noted: of a host that is not there it is certain that it started nothing.
   if (!(await relay.linked())) throw hostAway(host, present?.facts.lastSeenMs);
   if (isAwaited(agent, before, rx.nowMs)) throw beingStarted(agent);
+  const launched = launchedAgent(agent, definition?.definition ?? null);
+  await requireKnown(rx, host, needsOf({}, launched));
   const problem = await launchProblem(
     rx,
     host,
@@ -81,7 +93,7 @@ export async function start(
   const started = await askHost(relay, "agent.start", {
     t: "agent.start",
     session,
-    agent: launchedAgent(agent, definition?.definition ?? null),
+    agent: launched,
     size: { cols: body.cols ?? DEFAULT_SIZE.cols, rows: body.rows ?? DEFAULT_SIZE.rows },
     backend: body.backend ?? "auto",
   }).catch(async (error: unknown) => {

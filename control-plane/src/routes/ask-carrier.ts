@@ -2,6 +2,7 @@
 import { fail, MaestroFailure } from "@maestro/shared/errors";
 import type { RequestName, RequestResult } from "@maestro/shared/protocol/link";
 import type { HostRow } from "../db/hosts.ts";
+import { UPGRADE_THERE } from "../domain/fleet/too-old.ts";
 import type { RequestWithoutId } from "../objects/host-relay/link-socket.ts";
 import { askHost, relayOf } from "../objects/relay-call.ts";
 import type { Asking } from "./placed-sessions.ts";
@@ -16,11 +17,6 @@ export async function askCarrier<N extends RequestName>(
 ): Promise<RequestResult<N>> {
   return askHost(relayOf(rx.env, rx.fleet, carrier.id), name, frame).catch((error: unknown) => {
     if (!(error instanceof MaestroFailure) || error.error.code !== "type_unknown") throw error;
-    throw fail(
-      "upgrade_required",
-      `The host-agent of '${carrier.name}' is of a version that ${lacks}.`,
-      { hint: `Upgrade it there: run the line again with which it joined.` },
-      error,
-    );
+    throw fail("upgrade_required", `The host-agent of '${carrier.name}' is of a version that ${lacks}.`, { hint: UPGRADE_THERE }, error);
   });
 }

@@ -64,6 +64,16 @@ describe("[VR2] what a host of an earlier version would leave out", () => {
     expect(readinessProblem(agent, old, { ...prompt, host: ["program"] })).toMatchObject({ field: "to" });
   });
 
+  it("of a remote host, what is too old is the host-agent that reaches it", () => {
+    const carried = { ...old, facts: { ...old.facts, capabilities: ["git", "remote"] } };
+    expect(readinessProblem(agent, old, need)?.detail).toBe("The host-agent of 'builder' is of a version that does not know 'images'.");
+    const refused = readinessProblem(agent, carried, need);
+    expect(refused?.detail).toBe("The host-agent that reaches 'builder' is of a version that does not know 'images'.");
+    expect(refused?.hint).toBe(
+      "Upgrade it on the host over which that one is reached: run the line again with which that joined. maestro host show builder names it.",
+    );
+  });
+
   it("is not where the host knows it, and waits for one that is away", () => {
     const facts = { ...old.facts, capabilities: ["task:images"] };
     expect(readinessProblem(agent, { ...old, facts }, need)).toBeUndefined();

@@ -1,10 +1,11 @@
 /** Whether an agent could take a task now, as far as its host has said: for dispatch, and for `agent health`. */
 import type { AgentHealth } from "@maestro/shared/contract/tasks";
 import { maestroError, type MaestroError } from "@maestro/shared/errors";
-import { capabilityFor, type TaskNeed } from "@maestro/shared/protocol/task-needs";
+import type { TaskNeed } from "@maestro/shared/protocol/task-needs";
 import type { PresentHost } from "../events/present.ts";
 import { awayHint } from "../fleet/away.ts";
 import { checkLaunchable } from "../fleet/launch.ts";
+import { tooOld, unknownNeed } from "../fleet/too-old.ts";
 
 export interface AgentAtHost {
   name: string;
@@ -30,13 +31,8 @@ export function readinessProblem(
       field: "on.capabilities",
       hint: "Send it to another agent.",
     });
-  const unknown =
-    here?.facts.connected === true ? need.host.find((one) => !here.facts.capabilities.includes(capabilityFor(one))) : undefined;
-  if (unknown !== undefined)
-    return maestroError("upgrade_required", `The host-agent of '${agent.host}' is of a version that does not know '${unknown}'.`, {
-      field: FIELDS[unknown],
-      hint: "Upgrade it there: run the line again with which it joined.",
-    });
+  const unknown = unknownNeed(here?.facts, need.host);
+  if (unknown !== undefined) return tooOld(agent.host, here?.facts, unknown, FIELDS[unknown]);
   if (need.command) return undefined;
   const problem = typeProblem(agent, here);
   if (problem === undefined) return undefined;

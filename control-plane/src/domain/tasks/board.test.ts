@@ -123,6 +123,22 @@ describe("how many run", () => {
     expect(rig.offers.at(-1)).toMatchObject({ task: "agents", attempt: { host: { id: "old" } } });
   });
 
+  test("[VR2] of a remote host, what is to be upgraded is the host-agent that reaches it", () => {
+    const rig = new BoardRig();
+    rig.host("gpu", { capabilities: ["remote"] });
+    const task = rig.task("any", { targets: [{ ...anywhere(), needs: ["images"] }] });
+    const why = () => waitingOf(task, task.targets[0] ?? anywhere(), sceneOf(rig))?.detail;
+    expect(why()).toBe("Host 'gpu': the host-agent that reaches it is of a version that does not know 'images'; upgrade that one.");
+    rig.host("tpu", { capabilities: ["remote"] });
+    expect(why()).toBe(
+      "Hosts 'gpu', 'tpu': the host-agent that reaches them is of a version that does not know 'images'; upgrade that one.",
+    );
+    rig.host("old");
+    expect(why()).toBe(
+      "Hosts 'gpu', 'tpu', 'old': the host-agent there, or the one that reaches it, is of a version that does not know 'images'; upgrade it.",
+    );
+  });
+
   test("a host that drains takes nothing; one that has not named what it has neither", () => {
     const rig = new BoardRig();
     rig.host("a", { draining: true });

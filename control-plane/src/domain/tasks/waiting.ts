@@ -1,5 +1,6 @@
 /** [SKILL38] Why a target does not run: the one explanation, shown wherever it waits. */
 import type { Waiting } from "@maestro/shared/contract/tasks";
+import { isCarried } from "../fleet/too-old.ts";
 import { readiness } from "./dependencies.ts";
 import type { Lineup } from "./lineup.ts";
 import { silentSinceMs, type HostState, type Started, type Target, type TaskCore } from "./model.ts";
@@ -87,7 +88,7 @@ function queuedWaiting(task: TaskCore, target: Target, scene: Scene): Waiting {
 function noneSuits(task: TaskCore, target: Target, hosts: readonly HostState[]): Waiting {
   const old = hosts.filter((host) => suits(host, { ...target, needs: [] }, task));
   const there = old.filter(({ up }) => up);
-  if (there.length > 0) return wait("no_capable_host", `${names(there)}: ${tooOld(target.needs)}`);
+  if (there.length > 0) return wait("no_capable_host", `${names(there)}: ${tooOld(there, target.needs)}`);
   // One of them may come back as another version.
   if (old.length > 0) return away(old);
   const name = target.host?.name ?? target.selector?.host;
@@ -116,8 +117,16 @@ function describe({ selector }: Target): string {
 const away = (hosts: readonly HostState[]): Waiting =>
   wait("host_offline", `${names(hosts)} ${hosts.length === 1 ? "is" : "are"} not connected.`);
 
-const tooOld = (needs: Target["needs"] = []): string =>
-  `the host-agent there is of a version that does not know ${needs.map((need) => `'${need}'`).join(", ")}; upgrade it.`;
+function tooOld(hosts: readonly HostState[], needs: Target["needs"] = []): string {
+  const carried = hosts.filter(isCarried).length;
+  const [which, what] =
+    carried === 0
+      ? ["there", "it"]
+      : carried < hosts.length
+        ? ["there, or the one that reaches it,", "it"]
+        : [`that reaches ${hosts.length === 1 ? "it" : "them"}`, "that one"];
+  return `the host-agent ${which} is of a version that does not know ${needs.map((need) => `'${need}'`).join(", ")}; upgrade ${what}.`;
+}
 
 function names(hosts: readonly HostState[]): string {
   const shown = hosts.slice(0, 3).map(({ name }) => `'${name}'`);
