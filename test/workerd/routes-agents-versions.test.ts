@@ -25,7 +25,7 @@ test("an agent whose own program or container its host would leave out is not st
     });
     expect(refused).not.toHaveProperty("field");
     // Nothing is awaited of it either.
-    expect(await json(api(`/api/v1/agents/${name}`))).toMatchObject({ status: "stopped" });
+    expect(await json(api(`/api/v1/agents/${name}`))).toMatchObject({ status: "idle" });
   }
   expect(old.asked.filter(({ t }) => t === "agent.start")).toEqual([]);
   await json(start("shell"));
