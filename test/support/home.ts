@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { allProcesses, gone, processEnv, signalTo } from "./processes.ts";
+import { allProcesses, endAll, processEnv, signalTo } from "./processes.ts";
 
 /** Homes not disposed of yet: whoever exits early, by a signal that it handles, leaves nothing running either. */
 const live = new Set<TestHome>();
@@ -70,13 +70,7 @@ export class TestHome implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A supervisor may restart what was killed first, so go round until nothing is left.
-    for (let round = 0; round < 10; round++) {
-      const pids = this.processes();
-      if (pids.length === 0) break;
-      for (const pid of pids) signalTo(pid, "SIGKILL");
-      await Promise.all(pids.map((pid) => gone(pid).catch(() => undefined)));
-    }
+    await endAll(() => this.processes());
     rmSync(this.#root, { recursive: true, force: true, maxRetries: 5 });
     live.delete(this);
   }

@@ -74,6 +74,16 @@ export async function killAndWait(pid: number, signal: NodeJS.Signals = "SIGKILL
   await gone(pid, timeoutMs);
 }
 
+/** Ends all that `find` finds, and what starts meanwhile: a supervisor may restart what was killed first, and a shell has children. */
+export async function endAll(find: () => readonly number[]): Promise<void> {
+  for (let round = 0; round < 10; round++) {
+    const pids = find();
+    if (pids.length === 0) return;
+    for (const pid of pids) signalTo(pid, "SIGKILL");
+    await Promise.all(pids.map((pid) => gone(pid).catch(() => undefined)));
+  }
+}
+
 export const gone = (pid: number, timeoutMs = 10_000): Promise<true> =>
   poll(`process ${pid} gone`, () => (isAlive(pid) ? undefined : true), {
     timeoutMs,

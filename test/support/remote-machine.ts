@@ -1,12 +1,11 @@
 /** A machine without anything of Maestro: a real sshd on loopback with a home of its own, behind a line that can be cut. */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Sshd } from "../../host-agent/src/transports/ssh/testing/sshd.ts";
 import { ChaosProxy } from "./chaos-proxy.ts";
 import type { Product } from "./maestro.ts";
-import { poll } from "./wait.ts";
+import { allProcesses, endAll, processEnv } from "./processes.ts";
 
 export class RemoteMachine implements AsyncDisposable {
   readonly sshd: Sshd;
@@ -50,54 +49,24 @@ export class RemoteMachine implements AsyncDisposable {
     await this.online(product, name);
   }
 
-  online(product: Product, name: string): Promise<true> {
-    return poll(
-      `${name} online`,
-      async () => {
-        const shown = await product.cli(["host", "show", name, "--json"]);
-        return /"status": ?"online"/.test(shown.stdout) ? (true as const) : undefined;
-      },
-      { timeoutMs: 60_000, everyMs: 200 },
-    );
+  async online(product: Product, name: string): Promise<void> {
+    await product.api.hostOnline(name, 60_000);
   }
 
-  /** Of a test that failed: what it began would go on. */
-  #endAttempts(): void {
-    for (const name of this.attempts)
-      for (const file of ["started", "child"]) {
-        const path = join(this.home, ".maestro-remote", "attempts", name, file);
-        const pid = existsSync(path) ? Number.parseInt(readFileSync(path, "utf8"), 10) : Number.NaN;
-        if (Number.isSafeInteger(pid) && /maestro|MAESTRO/.test(environOf(pid))) kill(-pid);
-      }
-  }
-
-  /** Its tmux is its own, and holds whatever terminals a test has left there. */
-  #endTerminals(): void {
-    const there = { ...process.env, TMUX_TMPDIR: this.home };
-    spawnSync("tmux", ["-L", "maestro", "kill-server"], { env: there, stdio: "ignore" });
+  /**
+   * Attempts, terminals, shells: all that a session here began has this home. Killed, not hung up on: a shell that is told of its
+   * terminal's end writes its history, into what is being removed.
+   */
+  #processes(): number[] {
+    return allProcesses()
+      .filter(({ pid, state }) => state !== "Z" && processEnv(pid, "HOME") === this.home)
+      .map(({ pid }) => pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.line[Symbol.asyncDispose]();
-    this.#endAttempts();
-    this.#endTerminals();
     await this.sshd[Symbol.asyncDispose]();
-    rmSync(this.home, { recursive: true, force: true });
-  }
-}
-
-function environOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, "latin1") + readFileSync(`/proc/${pid}/cmdline`, "latin1");
-  } catch {
-    return "";
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended meanwhile.
+    await endAll(() => this.#processes());
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
   }
 }
