@@ -1,5 +1,6 @@
 /** [LG3] Logs over HTTP, by task and by attempt: from any offset, the last lines, and as they come. */
-import { describe, expect, test } from "vitest";
+import { env } from "cloudflare:workers";
+import { describe, expect, test, vi } from "vitest";
 import { LOG_HEADERS } from "@maestro/shared/contract/tasks";
 import { logOffsetAfter, omittedMarker, parseGap } from "@maestro/shared/log-marker";
 import { bootstrap, call, makeToken, refusal, type Fleet } from "./access-fleet.ts";
@@ -7,6 +8,8 @@ import { bytesOf, logFixture, sha256Of, type LogFixture } from "./support/log-fi
 import { schedulerScript } from "./support/scheduler-script.ts";
 
 const scheduler = schedulerScript();
+/** Past the time for which tables that were written to are read each time. */
+const SETTLED_MS = 6_000;
 const DONE = { status: "completed", exitCode: 0 };
 const put = (log: LogFixture, offset: number, text: string) => log.stub.append(offset, bytesOf(text));
 const alphabet = (bytes: number): string => Array.from({ length: bytes }, (_, i) => String.fromCharCode(97 + (i % 26))).join("");
@@ -184,6 +187,21 @@ describe("[LG3] as it comes", () => {
     expect(answer.status).toBe(204);
     expect(await body.end).toBe("one ");
     await refusal(get("?follow=true", viewer.token), "token_revoked");
+  });
+
+  test("[VW5] whose rights were taken away a moment ago, elsewhere, gets nothing of it, and leaves no follower behind", async () => {
+    const { fleet, log, get } = await fleetWithLog();
+    const operator = await makeToken(fleet, { name: "reader", role: "operator" });
+    await put(log, 0, "one ");
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + SETTLED_MS });
+    try {
+      for (let n = 0; n < 2; n++) await textOf(get("", operator.token));
+      await env.DB.prepare("update members set role = 'viewer'").run();
+      await refusal(get("?follow=true", operator.token), "superseded");
+      await expect.poll(async () => (await log.stub.state()).followed).toBe(false);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -9,13 +9,12 @@ export interface SocketPlace {
   object: string;
 }
 
-/** Repeating it is harmless; a row may outlive its socket, which costs revocation one needless call. */
-export async function recordSocket(db: Db, fleet: FleetId, credential: string, place: SocketPlace, nowMs: number): Promise<void> {
-  await db
+/** A statement. Repeating it is harmless; a row may outlive its socket, which costs revocation one needless call. */
+export const socketRecord = (db: Db, fleet: FleetId, credential: string, place: SocketPlace, nowMs: number) =>
+  db
     .insert(openSockets)
     .values({ fleet, credential, ...place, openedMs: nowMs })
     .onConflictDoUpdate({ target: [openSockets.credential, openSockets.kind, openSockets.object], set: { openedMs: nowMs } });
-}
 
 // D1 takes 100 bound parameters a statement.
 const CHUNK = 90;

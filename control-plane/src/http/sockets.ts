@@ -3,9 +3,8 @@ import type { Role } from "@maestro/shared/contract/access";
 import { fail } from "@maestro/shared/errors";
 import type { FleetId } from "@maestro/shared/ids";
 import type { Db } from "../db/client.ts";
-import { sessionById } from "../db/browser-sessions.ts";
-import { forgetSockets, pruneSockets, recordSocket, socketsOf, type SocketPlace } from "../db/open-sockets.ts";
-import { tokenById } from "../db/tokens.ts";
+import { forgetSockets, pruneSockets, socketRecord, socketsOf, type SocketPlace } from "../db/open-sockets.ts";
+import { sessionStanding, tokenStanding, type Standing } from "../db/standing.ts";
 import { lowerRole } from "../domain/access/permissions.ts";
 import type { UserPrincipal } from "../domain/access/principal.ts";
 
@@ -15,29 +14,27 @@ const DEAD_AFTER_MS = 400 * 24 * 3_600_000;
 /**
  * Call before forwarding an upgrade. The record stands before the credential is looked at once more, so a
  * revocation either finds the record or is found here, and so are other rights; the object refuses what falls in between.
+ * One transaction: the two are one commit, and no second way there and back, for somebody who waits for a screen.
  */
 export async function recordOpening(db: Db, fleet: FleetId, who: UserPrincipal, place: SocketPlace, nowMs: number): Promise<void> {
-  await recordSocket(db, fleet, who.id, place, nowMs);
+  const record = socketRecord(db, fleet, who.id, place, nowMs);
+  const [, [standing]] =
+    who.kind === "token" ? await db.batch([record, tokenStanding(db, who.id)]) : await db.batch([record, sessionStanding(db, who.id)]);
   // Who it is may have been remembered, and a socket keeps the rights that it was opened with.
-  if ((await requireStanding(db, who)) !== who.role)
+  if (roleOf(standing) !== who.role)
     throw fail("superseded", "The rights of this credential changed a moment ago.", { hint: "Connect again." });
 }
 
-/** After a wait: throws when the credential was revoked meanwhile. The role that it has now. */
-export async function requireStanding(db: Db, who: UserPrincipal): Promise<Role> {
-  const role = await roleNow(db, who);
-  if (role === undefined) throw fail("token_revoked", "The credential ended a moment ago.", { hint: "Log in again." });
-  return role;
+/** After a wait: throws when the credential was revoked meanwhile. */
+export async function requireStanding(db: Db, who: UserPrincipal): Promise<void> {
+  roleOf(await (who.kind === "token" ? tokenStanding(db, who.id).get() : sessionStanding(db, who.id).get()));
 }
 
-async function roleNow(db: Db, who: UserPrincipal): Promise<Role | undefined> {
-  if (who.kind === "token") {
-    const { token, member } = (await tokenById(db, who.id)) ?? { token: undefined, member: null };
-    return token?.revokedMs === null && member !== null ? lowerRole(token.role, member.role) : undefined;
-  }
-  const { session, member, parent } = (await sessionById(db, who.id)) ?? { session: undefined, member: null, parent: null };
-  if (session === undefined || member === null || (parent !== null && parent.revokedMs !== null)) return undefined;
-  return lowerRole(session.role, member.role);
+/** Throws when it has none any more. */
+function roleOf(standing: Standing | undefined): Role {
+  if (standing === undefined || standing.memberRole === null || standing.revokedMs !== null)
+    throw fail("token_revoked", "The credential ended a moment ago.", { hint: "Log in again." });
+  return lowerRole(standing.role, standing.memberRole);
 }
 
 /** An object that is just being moved is there again at once. */

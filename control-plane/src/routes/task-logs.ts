@@ -2,6 +2,7 @@
 import { isFinal, LOG_HEADERS, type TaskDetail } from "@maestro/shared/contract/tasks";
 import { fail } from "@maestro/shared/errors";
 import { formatGap, type LogGap } from "@maestro/shared/log-marker";
+import { CLOSE } from "@maestro/shared/protocol/close-codes";
 import { reachOf } from "../domain/access/permissions.ts";
 import { CONTEXT_HEADER, type SchedulerContext } from "../domain/access/socket-context.ts";
 import type { AttemptOwner } from "../domain/tasks/calls.ts";
@@ -76,22 +77,59 @@ const NOTHING = { bytes: 0, complete: false };
 async function logAnswer(rx: Asking, owner: AttemptOwner): Promise<Response> {
   const log = logOf(rx, owner.attempt);
   const { env, config, fleet, principal, requestId } = rx;
-  const whose = { fleet, host: owner.host.id, attempt: owner.attempt, credential: principal.id, requestId };
-  if (rx.query.follow !== "true") await catchUp(log, whose, { env, timeScale: config.timeScale });
-  // Whoever follows is looked at once more, however long ago it was let in.
-  const [state] = await Promise.all([log.state(), rx.query.follow === "true" ? recorded(rx, owner) : undefined]);
+  if (rx.query.follow !== "true") {
+    const whose = { fleet, host: owner.host.id, attempt: owner.attempt, credential: principal.id, requestId };
+    await catchUp(log, whose, { env, timeScale: config.timeScale });
+    return stored(log, await viewOf(rx, owner, log));
+  }
+  // Whoever follows is looked at once more, however long ago it was let in. The socket may open meanwhile: its other end is
+  // here, and nothing of it is passed on before that is done.
+  const [opened, recording] = await Promise.allSettled([opening(rx, owner, log), recorded(rx, owner)]);
+  if (recording.status === "rejected") {
+    if (opened.status === "fulfilled") hangUp(opened.value.answer);
+    throw recording.reason;
+  }
+  if (opened.status === "rejected") throw opened.reason;
+  const { view, answer } = opened.value;
+  if (answer === undefined) return stored(log, view);
+  if (answer.webSocket === null) return answer;
+  const maxMs = expiryOf(rx) - rx.nowMs;
+  return new Response(followedLog(answer.webSocket, view.span, config.timeScale, maxMs), { headers: view.headers });
+}
+
+interface AnswerView {
+  state: LogView;
+  span: LogSpan;
+  headers: Record<string, string>;
+}
+
+async function viewOf(rx: Asking, owner: AttemptOwner, log: DurableObjectStub<AttemptLog>): Promise<AnswerView> {
+  const state = await log.state();
   const from = await startOf(rx, log, state);
   const span = { from, gap: gapFrom(from, state.omitted) };
-  const headers = headersOf(owner.attempt, state, span);
-  if (rx.query.follow !== "true" || state.complete)
-    return new Response(
-      storedLog(span, state.available, (offset, maxBytes) => log.read(offset, maxBytes)),
-      { headers },
-    );
-  const answer = await follow(rx, owner, log, from);
-  if (answer.webSocket === null) return answer;
-  return new Response(followedLog(answer.webSocket, span, rx.config.timeScale, expiryOf(rx) - rx.nowMs), { headers });
+  return { state, span, headers: headersOf(owner.attempt, state, span) };
 }
+
+/** Without an answer: there is nothing to wait for, all of it is stored. */
+async function opening(
+  rx: Asking,
+  owner: AttemptOwner,
+  log: DurableObjectStub<AttemptLog>,
+): Promise<{ view: AnswerView; answer: Response | undefined }> {
+  const view = await viewOf(rx, owner, log);
+  return { view, answer: view.state.complete ? undefined : await follow(rx, owner, log, view.span.from) };
+}
+
+function hangUp(answer: Response | undefined): void {
+  answer?.webSocket?.accept();
+  answer?.webSocket?.close(CLOSE.normal);
+}
+
+const stored = (log: DurableObjectStub<AttemptLog>, { state, span, headers }: AnswerView): Response =>
+  new Response(
+    storedLog(span, state.available, (offset, maxBytes) => log.read(offset, maxBytes)),
+    { headers },
+  );
 
 function requireOneStart({ query: { offset, tailLines } }: Asking): void {
   if (offset !== undefined && tailLines !== undefined)
