@@ -114,3 +114,34 @@ test("[CH6] an eviction while a session is not open again: what is typed there g
   await back.until(() => back.inputs.length > 0, "an input");
   expect(back.inputs).toEqual([{ session: second.id, text: "heard" }]);
 });
+
+test("[CH6] an eviction while a session whose channel its host has no more is watched anew: what is typed there goes into no other", async () => {
+  const [first, second] = [sessionInfo(), sessionInfo()];
+  const relay = relayFixture();
+  const host = await relay.host_([first, second]);
+  const viewer = await relay.viewer(first.id);
+  await viewer.hello();
+  await viewer.reaches(0);
+  const [number = -1] = host.channels.keys();
+  host.channels.clear();
+  host.silent.add("watch");
+  // A browser that takes its time: what it confirms would save its place anew.
+  viewer.stalled = true;
+  await relay.evict();
+  viewer.type("wakes it, and goes nowhere");
+  await host.next("sync");
+  await host.next("watch");
+  const other = await relay.viewer(second.id);
+  await other.hello();
+  const watch = await host.next("watch", (frame) => frame["session"] === second.id);
+  host.channels.set(number, { session: second.id, sent: 0, acked: 0 });
+  host.say({ t: "reply", id: watch["id"], value: { channel: number, epoch: 1, offset: 0, resumed: true, session: second } });
+  await other.next("snapshot");
+
+  await relay.evict();
+  viewer.type("not for the other");
+  await viewer.next("error");
+  other.type("heard");
+  await host.until(() => host.inputs.length > 0, "an input");
+  expect(host.inputs).toEqual([{ session: second.id, text: "heard" }]);
+});

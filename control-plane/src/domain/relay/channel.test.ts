@@ -17,10 +17,13 @@ interface Someone {
 let asked: RelayFrame[];
 let memory: Memory;
 let channel: Channel<Someone>;
+/** The channel's number that each was saved with last. */
+let saved: Map<Someone, number | undefined>;
 
 beforeEach(() => {
   asked = [];
   memory = new Memory();
+  saved = new Map();
   channel = new Channel<Someone>(
     {
       watch: () => undefined,
@@ -29,7 +32,7 @@ beforeEach(() => {
       bytes: (viewer, frame) => {
         viewer.bytes += frame.byteLength;
       },
-      moved: () => undefined,
+      moved: (viewer) => void saved.set(viewer, channel.number),
     },
     memory,
   );
@@ -156,6 +159,17 @@ describe("[CH4] history", () => {
     channel.retry();
     expect(wanted()).toEqual([]);
   });
+});
+
+test("[CH6] a channel that is lost is forgotten for all of its viewers: later its number may be another session's", () => {
+  const [restored, joined] = [someone(), someone()];
+  channel.restore(restored, "vwr_1", { type: "resuming", epoch: 1 }, 7);
+  channel.join(joined, "vwr_2", undefined, true);
+  channel.synced({ channel: 7, epoch: 1, sent: 0, acked: 0 });
+  expect([...saved.values()]).toEqual([7, 7]);
+  channel.lost();
+  channel.open();
+  expect([...saved.values()]).toEqual([undefined, undefined]);
 });
 
 test("[VW4] a screen that does not fit is asked for again when there is room, not at once", () => {

@@ -95,6 +95,8 @@ export class Channel<V extends object> {
   lost(): void {
     this.#link.lost();
     this.#nothingComes();
+    // Nobody is saved with its number any more: by the time the object wakes, it may be another session's.
+    this.#viewers.restate();
   }
 
   /** The host restated where this channel stands (answer to `sync`). */

@@ -127,8 +127,7 @@ export class Room {
 
   linkDown(): void {
     for (const viewer of this.#viewers) {
-      // Of a channel of the link that is gone: on the next one its number may be another session's.
-      viewer.save({ away: true, channel: undefined });
+      viewer.save({ away: true });
       viewer.tell({ t: "host", connected: false });
     }
   }
