@@ -8,9 +8,13 @@ export const UPGRADE_THERE = "Upgrade it there: run the line again with which it
 /** Another host reaches it: no host-agent of its own runs there that could be upgraded. It says so in `hello`. */
 export const isCarried = ({ capabilities }: Pick<HostFacts, "capabilities">): boolean => capabilities.includes("remote");
 
+/** Those of them that the host would leave out. */
+export const unknownNeeds = ({ capabilities }: Pick<HostFacts, "capabilities">, needs: readonly TaskNeed[] = []): TaskNeed[] =>
+  needs.filter((need) => !capabilities.includes(capabilityFor(need)));
+
 /** The first of them that the host does not know. One that is away may come back as another version. */
 export const unknownNeed = (facts: HostFacts | undefined, needs: readonly TaskNeed[]): TaskNeed | undefined =>
-  facts?.connected === true ? needs.find((need) => !facts.capabilities.includes(capabilityFor(need))) : undefined;
+  facts?.connected === true ? unknownNeeds(facts, needs)[0] : undefined;
 
 /** @param field where it was asked for, if in this request. */
 export function tooOld(host: string, facts: HostFacts | undefined, need: TaskNeed, field?: string): MaestroError {

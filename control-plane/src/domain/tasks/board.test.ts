@@ -105,19 +105,19 @@ describe("how many run", () => {
 
   test("[VR2] what a host would leave out is not given to it: another one gets it, or it waits and says what is to be upgraded", () => {
     const rig = new BoardRig();
-    rig.host("old", { maxConcurrent: 9 });
-    const any = rig.task("any", { targets: [{ ...anywhere(), needs: ["images", "container"] }] });
+    rig.host("old", { maxConcurrent: 9, capabilities: ["task:images"] });
+    const any = rig.task("any", { targets: [{ ...anywhere(), needs: ["images", "container", "program"] }] });
     const agents = rig.task("agents", { targets: [{ ...ofAgent("rev", "old"), needs: ["program"] }] });
     expect(rig.offers).toEqual([]);
     for (const [task, what] of [
-      [any, "'images', 'container'"],
+      [any, "'container', 'program'"],
       [agents, "'program'"],
     ] as const)
       expect(waitingOf(task, task.targets[0] ?? anywhere(), sceneOf(rig))).toMatchObject({
         code: "no_capable_host",
         detail: `Host 'old': the host-agent there is of a version that does not know ${what}; upgrade it.`,
       });
-    rig.host("new", { capabilities: ["task:images", "task:container"] });
+    rig.host("new", { capabilities: ["task:images", "task:container", "task:program"] });
     expect(rig.offers).toMatchObject([{ task: "any", attempt: { host: { id: "new" } } }]);
     rig.host("old", { link: "old-2", capabilities: ["task:program"] });
     expect(rig.offers.at(-1)).toMatchObject({ task: "agents", attempt: { host: { id: "old" } } });
@@ -136,6 +136,16 @@ describe("how many run", () => {
     rig.host("old");
     expect(why()).toBe(
       "Hosts 'gpu', 'tpu', 'old': the host-agent there, or the one that reaches it, is of a version that does not know 'images'; upgrade it.",
+    );
+  });
+
+  test("[VR2] of several hosts, all that any of them does not know is named", () => {
+    const rig = new BoardRig();
+    rig.host("a", { capabilities: ["task:images", "task:program"] });
+    rig.host("b", { capabilities: ["task:container", "task:program"] });
+    const task = rig.task("any", { targets: [{ ...anywhere(), needs: ["images", "container", "program"] }] });
+    expect(waitingOf(task, task.targets[0] ?? anywhere(), sceneOf(rig))?.detail).toBe(
+      "Hosts 'a', 'b': the host-agent there is of a version that does not know 'images', 'container'; upgrade it.",
     );
   });
 

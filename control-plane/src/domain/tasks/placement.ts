@@ -1,6 +1,6 @@
 /** Which hosts a target may run on, whatever goes on there. */
 import { globMatches } from "@maestro/shared/contract/access";
-import { capabilityFor } from "@maestro/shared/protocol/task-needs";
+import { unknownNeeds } from "../fleet/too-old.ts";
 import type { HostState, Target, TaskCore } from "./model.ts";
 
 /** The host is the one, or one of those, that were asked for. */
@@ -15,8 +15,7 @@ export function suits(host: HostState, target: Target, task: Pick<TaskCore, "hos
 }
 
 /** What an older version does not know it would leave out without a word. */
-const knowsEnough = ({ capabilities }: HostState, { needs = [] }: Target): boolean =>
-  needs.every((need) => capabilities.includes(capabilityFor(need)));
+const knowsEnough = (host: HostState, { needs }: Target): boolean => unknownNeeds(host, needs).length === 0;
 
 /** It can be offered something now, as far as the host itself is concerned. */
 export const takesWork = ({ up, ready, draining }: HostState): boolean => up && ready && !draining;

@@ -1,6 +1,6 @@
 /** [SKILL38] Why a target does not run: the one explanation, shown wherever it waits. */
 import type { Waiting } from "@maestro/shared/contract/tasks";
-import { isCarried } from "../fleet/too-old.ts";
+import { isCarried, unknownNeeds } from "../fleet/too-old.ts";
 import { readiness } from "./dependencies.ts";
 import type { Lineup } from "./lineup.ts";
 import { silentSinceMs, type HostState, type Started, type Target, type TaskCore } from "./model.ts";
@@ -118,6 +118,7 @@ const away = (hosts: readonly HostState[]): Waiting =>
   wait("host_offline", `${names(hosts)} ${hosts.length === 1 ? "is" : "are"} not connected.`);
 
 function tooOld(hosts: readonly HostState[], needs: Target["needs"] = []): string {
+  const unknown = needs.filter((need) => hosts.some((host) => unknownNeeds(host, [need]).length > 0));
   const carried = hosts.filter(isCarried).length;
   const [which, what] =
     carried === 0
@@ -125,7 +126,7 @@ function tooOld(hosts: readonly HostState[], needs: Target["needs"] = []): strin
       : carried < hosts.length
         ? ["there, or the one that reaches it,", "it"]
         : [`that reaches ${hosts.length === 1 ? "it" : "them"}`, "that one"];
-  return `the host-agent ${which} is of a version that does not know ${needs.map((need) => `'${need}'`).join(", ")}; upgrade ${what}.`;
+  return `the host-agent ${which} is of a version that does not know ${unknown.map((need) => `'${need}'`).join(", ")}; upgrade ${what}.`;
 }
 
 function names(hosts: readonly HostState[]): string {
