@@ -142,7 +142,7 @@ const reachesNone = () => Promise.resolve(err(maestroError("type_unknown", "A re
 
 export function carriedActions(line: CarriedLine, { keeper, terminals, isolated, tellInventory, welcomed }: ActionDeps): HostActions {
   const { deps, machine, facts, draining, drain, signal } = line;
-  const { policy, carried, shell, registryVersion, clock } = deps;
+  const { policy, carried, shell, registryVersion, clock, log } = deps;
   const { hand, catalogue } = machine;
   const program: CarriedMachine["program"] = (adapter) => machine.program(adapter);
   return {
@@ -158,6 +158,7 @@ export function carriedActions(line: CarriedLine, { keeper, terminals, isolated,
       program,
       draining,
       clock,
+      log,
       signal,
     }),
     ensureWorkspace: async ({ path: asked }) => {

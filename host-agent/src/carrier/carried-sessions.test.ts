@@ -7,6 +7,7 @@ import { makeId, type SessionId } from "@maestro/shared/ids";
 import { AGENT_READY_MS } from "@maestro/shared/limits";
 import type { SessionInfo } from "@maestro/shared/protocol/session";
 import { systemClock } from "../daemon/clock.ts";
+import { silentLog } from "../daemon/log.ts";
 import { openPolicy } from "../daemon/policy.ts";
 import { sshdPath } from "../transports/ssh/testing/sshd.ts";
 import { RigSession, TerminalRig } from "./testing/terminal-rig.ts";
@@ -96,20 +97,30 @@ test.skipIf(skip)("an agent starts in its workspace, made if need be, and once",
 test.skipIf(skip).each([
   ["its workspace", 1],
   ["its terminal", 2],
-])("an agent for which %s was not ready while it was awaited does not begin", async (_what, slow) => {
-  await using rig = await TerminalRig.open();
-  let slept = 0;
-  let scripts = 0;
-  const actions = await rig.actions({ clock: { ...systemClock, monotonicMs: () => slept } });
-  const run = rig.shell.run.bind(rig.shell);
-  vi.spyOn(rig.shell, "run").mockImplementation((...all) => {
-    if (++scripts === slow) slept = AGENT_READY_MS;
-    return run(...all);
-  });
-  expect(await actions.startAgent(start())).toMatchObject({ ok: false, error: { code: "timeout" } });
-  expect([rig.files.sessions(), rig.keeper.sessions]).toEqual([[], []]);
-  made(await actions.startAgent(start()));
-});
+])(
+  "an agent for which %s was not ready while it was awaited does not begin, and nor does another one while it gets ready",
+  async (_what, slow) => {
+    await using rig = await TerminalRig.open();
+    let slept = 0;
+    let scripts = 0;
+    let second: ReturnType<typeof actions.startAgent> | undefined;
+    const warn = vi.fn();
+    const actions = await rig.actions({ clock: { ...systemClock, monotonicMs: () => slept }, log: { ...silentLog, warn } });
+    const run = rig.shell.run.bind(rig.shell);
+    vi.spyOn(rig.shell, "run").mockImplementation((...all) => {
+      if (++scripts === slow) {
+        slept = AGENT_READY_MS;
+        second = actions.startAgent(start());
+      }
+      return run(...all);
+    });
+    expect(await actions.startAgent(start())).toMatchObject({ ok: false, error: { code: "timeout" } });
+    expect(await second).toMatchObject({ ok: false, error: { code: "agent_running", detail: expect.stringContaining("earlier start") } });
+    expect(warn.mock.calls).toEqual([[expect.any(String), expect.objectContaining({ agent: "reviewer", code: "timeout" })]]);
+    expect([rig.files.sessions(), rig.keeper.sessions]).toEqual([[], []]);
+    made(await actions.startAgent(start()));
+  },
+);
 
 test.skipIf(skip)("what is refused is refused before anything is made", async () => {
   await using rig = await TerminalRig.open();

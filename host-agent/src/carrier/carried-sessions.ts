@@ -8,12 +8,14 @@ import type { Adapter } from "../adapters/adapter.ts";
 import { BUILTIN } from "../adapters/builtin.ts";
 import type { Program } from "../adapters/launch.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
+import { AgentStarts } from "../daemon/agent-starts.ts";
 import type { Clock } from "../daemon/clock.ts";
 import type { HolderKeeper } from "../daemon/holder-keeper.ts";
-import { refuseRunning, refuseSecond } from "../daemon/second-agent.ts";
+import { refuseRunning } from "../daemon/second-agent.ts";
+import type { Log } from "../daemon/log.ts";
 import type { Policy } from "../daemon/policy.ts";
 import { refuseAgent, refuseReach, refuseSession } from "../daemon/shell-policy.ts";
-import { lateness } from "../daemon/start-late.ts";
+import type { Late } from "../daemon/start-late.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import type { CarriedTerminals } from "./carried-terminals.ts";
 import type { Hand, RemoteFacts } from "./hand.ts";
@@ -35,6 +37,7 @@ export interface CarriedSessionsDeps {
   program(adapter: Adapter): Program | undefined;
   draining(): boolean;
   clock: Clock;
+  log: Log;
   signal: AbortSignal;
 }
 
@@ -46,9 +49,8 @@ type SessionActions = Pick<
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 export function carriedSessions(deps: CarriedSessionsDeps): SessionActions {
-  const { keeper, terminals, policy, record, facts } = deps;
-  /** Agents that are being started, and in which session. */
-  const starting = new Map<string, string>();
+  const { keeper, terminals, policy, record, facts, clock, log } = deps;
+  const starts = new AgentStarts(clock, log);
   const refuseNew = (): MaestroError | undefined =>
     deps.draining()
       ? maestroError("host_draining", "This host takes no new sessions.", { hint: "Resume it: maestro host resume." })
@@ -87,11 +89,8 @@ export function carriedSessions(deps: CarriedSessionsDeps): SessionActions {
     },
 
     async startAgent(frame) {
-      const { agent, session } = frame;
-      const refusal = refuseNew() ?? refuseSecond(agent.name, session, starting.get(agent.id));
-      if (refusal !== undefined) return err(refusal);
-      starting.set(agent.id, session);
-      return startAgent(frame, deps).finally(() => starting.delete(agent.id));
+      const refusal = refuseNew();
+      return refusal === undefined ? starts.run(frame.agent, (late) => startAgent(frame, late, deps)) : err(refusal);
     },
 
     refuseWatch: (session) => refuseReach(policy, keeper.session(session)),
@@ -137,9 +136,9 @@ export function carriedSessions(deps: CarriedSessionsDeps): SessionActions {
 
 async function startAgent(
   { session, agent, size, backend }: FrameOf<"agent.start">,
-  { keeper, terminals, hand, isolated, catalogue, policy, record, facts, program, clock, signal }: CarriedSessionsDeps,
+  late: Late,
+  { keeper, terminals, hand, isolated, catalogue, policy, record, facts, program, signal }: CarriedSessionsDeps,
 ): ReturnType<HostActions["startAgent"]> {
-  const late = lateness(clock);
   const id = parseId("session", session);
   if (!id.ok) return id;
   catalogue.refresh();

@@ -10,12 +10,12 @@ import { locateProgram } from "../adapters/locate.ts";
 import type { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import type { ContainedSessions } from "../carrier/contained-sessions.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
+import { AgentStarts } from "./agent-starts.ts";
 import type { Clock } from "./clock.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
 import { readFiles } from "./read-files.ts";
-import { refuseSecond } from "./second-agent.ts";
 import { refuseAgent, refuseBinary, refuseSession, refuseReach } from "./shell-policy.ts";
 import { refuseEnv, startAgent } from "./start-agent.ts";
 import { resetWorkspace } from "./workspace-reset.ts";
@@ -47,9 +47,8 @@ export interface ActionDeps {
 }
 
 export function createHostActions(deps: ActionDeps): HostActions {
-  const { keeper, policy, rules, drain, log } = deps;
-  /** Agents that are being started, and in which session: the holder has not told of it yet. */
-  const starting = new Map<string, string>();
+  const { keeper, policy, rules, drain, clock, log } = deps;
+  const starts = new AgentStarts(clock, log);
   const refuseNew = (): MaestroError | undefined =>
     drain.draining
       ? maestroError("host_draining", "This host takes no new sessions.", { hint: "Resume it: maestro host resume." })
@@ -83,12 +82,10 @@ export function createHostActions(deps: ActionDeps): HostActions {
     },
 
     async startAgent(frame) {
-      const { agent, session } = frame;
-      const refusal = refuseNew() ?? refuseSecond(agent.name, session, starting.get(agent.id));
+      const refusal = refuseNew();
       if (refusal !== undefined) return err(refusal);
-      starting.set(agent.id, session);
-      return startAgent(frame, { ...deps, refuseProgram: (name, cwd) => refuseProgram(name, cwd, deps) }).finally(() =>
-        starting.delete(agent.id),
+      return starts.run(frame.agent, (late) =>
+        startAgent(frame, late, { ...deps, refuseProgram: (name, cwd) => refuseProgram(name, cwd, deps) }),
       );
     },
 
@@ -131,7 +128,7 @@ export function createHostActions(deps: ActionDeps): HostActions {
     },
 
     async resetWorkspace(frame) {
-      const refusal = refuseSecond(frame.agent.name, "", starting.get(frame.agent.id));
+      const refusal = starts.refuse(frame.agent);
       return refusal === undefined ? resetAgent(frame, deps) : err(refusal);
     },
 

@@ -4,7 +4,7 @@ import type { SessionInfo } from "@maestro/shared/protocol/session";
 import type { HolderKeeper } from "./holder-keeper.ts";
 
 /** The same session once more is the holder's to refuse. */
-export const refuseSecond = (name: string, asked: string, running: string | undefined): MaestroError | undefined =>
+const refuseSecond = (name: string, asked: string, running: string | undefined): MaestroError | undefined =>
   running === undefined || running === asked
     ? undefined
     : maestroError("agent_running", `Agent '${name}' runs on this host in session ${running}.`, {

@@ -14,13 +14,12 @@ import { isolationOf } from "../carrier/isolated-type.ts";
 import type { FrameOf, HostActions } from "../link/dispatch.ts";
 import { copyTemplate } from "../tasks/template.ts";
 import { refuseShown } from "../tasks/workspaces.ts";
-import type { Clock } from "./clock.ts";
 import type { HolderKeeper } from "./holder-keeper.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy.ts";
 import { refuseRunning } from "./second-agent.ts";
 import { refuseAgent } from "./shell-policy.ts";
-import { lateness } from "./start-late.ts";
+import type { Late } from "./start-late.ts";
 import { ensureWorkspace, type WorkspaceRules } from "./workspace.ts";
 
 export interface StartAgentDeps {
@@ -30,15 +29,13 @@ export interface StartAgentDeps {
   detector: Detector;
   policy: Policy;
   rules: WorkspaceRules;
-  clock: Clock;
   log: Log;
   refuseProgram(name: string | undefined, cwd: string): MaestroError | undefined;
 }
 
-export async function startAgent(frame: FrameOf<"agent.start">, deps: StartAgentDeps): ReturnType<HostActions["startAgent"]> {
+export async function startAgent(frame: FrameOf<"agent.start">, late: Late, deps: StartAgentDeps): ReturnType<HostActions["startAgent"]> {
   const { session, agent, size, backend } = frame;
-  const { keeper, catalogue, policy, rules, clock, log } = deps;
-  const late = lateness(clock);
+  const { keeper, catalogue, policy, rules, log } = deps;
   const id = parseId("session", session);
   if (!id.ok) return id;
   catalogue.refresh();
@@ -65,8 +62,8 @@ export async function startAgent(frame: FrameOf<"agent.start">, deps: StartAgent
   }
   const launch = planHere(agent, type, cwd, deps);
   if (!launch.ok) return launch;
-  const notAllowed = late() ?? deps.refuseProgram(launch.value.argv[0], cwd);
-  if (notAllowed !== undefined) return err(notAllowed);
+  const refused = late() ?? deps.refuseProgram(launch.value.argv[0], cwd);
+  if (refused !== undefined) return err(refused);
   const keys = unappliedKeys(type);
   if (keys.length > 0)
     log.warn("an agent starts with keys of its type not applied", { agent: agent.name, slug: type.slug, keys: keys.join(", ") });

@@ -196,6 +196,7 @@ export class TerminalRig implements AsyncDisposable {
       program: () => undefined,
       draining: () => false,
       clock: systemClock,
+      log: silentLog,
       signal,
       ...over,
     });
