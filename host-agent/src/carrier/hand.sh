@@ -75,7 +75,8 @@ refuse() {
   exit 0
 }
 
-# Nothing could be written: for want of room, or of the right to. A part that was, which goes, took of the room.
+# Writing to $1 failed: the disk is full, or it may not be written to. $2, where given, is the unfinished file: it is
+# removed, but only once the room has been measured, since it took some of it.
 refuse_write() {
   free=$(df -Pk "$base" 2>/dev/null | while read -r _ _ _ free _; do echo "$free"; done | tail -n 1)
   [ $# -eq 1 ] || rm -f "$2"
@@ -161,7 +162,8 @@ sum_of() {
   { sha256sum <"$1" || shasum -a 256 <"$1"; } 2>/dev/null
 }
 
-# Without $dir: whoever asks may ask again once there is room, and the attempt may begin then.
+# $dir is not set here, so that refuse always says refused: the caller may send the file again once there is room, and
+# the attempt may begin then.
 put() {
   file=$attempts/$1/$2
   mkdir -p "${file%/*}" 2>/dev/null || refuse_write "$attempts/$1"

@@ -176,7 +176,7 @@ describe("CLIs that answer in text", () => {
     ["kilo", "/r/a.sh: 601: exec: /opt/kilo: Keine Berechtigung\n", 126, "spawn_failed"],
     ["kilo", "ssh: connect to host gpu port 22: No route to host\n", 255, "network"],
     ["kilo", "something odd\n", 9, "exit_nonzero"],
-    // It may have done something before, or begun what goes on behind the line: not to be tried again unasked.
+    // It may have done something already, or still run at the far end of the broken line: no code that is retried by itself.
     ["shell", "migrating\nclient_loop: send disconnect: Broken pipe\n", 255, "exit_nonzero"],
     ["shell", "built\nssh: connect to host gpu port 22: Connection refused\n", 255, "exit_nonzero"],
     ["custom", "client_loop: send disconnect: Broken pipe\n", 255, "exit_nonzero"],

@@ -81,7 +81,8 @@ export function failureOfWay(adapter: Adapter, output: string, exitCode: number)
   const isCommand = adapter.name === "shell";
   const ended = `It ended with exit code ${exitCode}: ${said}`;
   const unstarted = isCommand ? ended : `${adapter.title} could not be started. ${said}`;
-  // What a command did before, or began behind the line, is not done once more unasked.
+  // The command may have done something already, or still run at the far end of a broken line: a code that is retried
+  // by itself would do that twice.
   const mayHaveBegun = isCommand || (adapter.name === "custom" && run.code === "ssh_lost");
   if (run.recoverable) return reason(mayHaveBegun ? "exit_nonzero" : "network", ended, HINTS[run.code]);
   switch (run.kind) {
