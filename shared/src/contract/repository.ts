@@ -17,3 +17,14 @@ export const Repository = z.strictObject({
   branch: z.string().max(200).regex(BRANCH_PATTERN, "must be a branch's name").optional(),
 });
 export type Repository = z.infer<typeof Repository>;
+
+/** What may be a password or a token in its address is `***`: of http all before the `@`, of others what follows the user's name, and all behind a `?` or `#`. */
+export function shownRepository({ url, branch }: Repository): Repository {
+  const shown = url.startsWith("/")
+    ? url
+    : url
+        .replace(/^(https?:\/\/)[^/]*@/, "$1***@")
+        .replace(/^((?:[a-z]+:\/\/)?[^/:@]+):[^/]*@/, "$1:***@")
+        .replace(/^([a-z]+:\/\/[^?#]*[?#]).*$/, "$1***");
+  return { url: shown, ...(branch === undefined ? {} : { branch }) };
+}

@@ -266,7 +266,11 @@ export const Task = z.object({
   forwardAgent: z.literal(true).optional(),
   trace: z.boolean(),
   workspace: WorkspaceSpec.optional(),
+  /** As it was asked for; what may be a secret in its address is `***`. */
+  repository: z.object({ url: z.string(), branch: z.string().optional() }).optional(),
   cwd: z.string().optional(),
+  /** By name. The one that an agent's type asks for is not told. */
+  container: z.string().optional(),
   group: z.object({ name: z.string(), limit: z.int() }).optional(),
   /** Once it was given one, or something was submitted beneath it. */
   budget: z.object({ usd: z.number().optional(), spentUsd: z.number(), tasks: z.int(), usedTasks: z.int() }).optional(),

@@ -1,4 +1,5 @@
 /** Tasks, targets and attempts as the API shows them. */
+import { shownRepository } from "@maestro/shared/contract/repository";
 import type { Attempt as AttemptView, Task, TaskDetail, TaskTarget, Usage } from "@maestro/shared/contract/tasks";
 import { budgetView } from "./budget.ts";
 import { attemptOf, type Attempt, type EndedAttempt, type Load, type Target, type TaskCore } from "./model.ts";
@@ -60,7 +61,9 @@ export function taskView(whole: WholeTask, scene: Scene, statusOf: (key: string)
     ...(body.forwardAgent === true ? { forwardAgent: true } : {}),
     trace: body.trace ?? false,
     ...given("workspace", body.workspace),
+    ...given("repository", body.repository === undefined ? undefined : shownRepository(body.repository)),
     ...given("cwd", body.cwd),
+    ...given("container", body.container),
     ...given("group", core.group),
     ...given("budget", budgetView(core)),
     ...given(

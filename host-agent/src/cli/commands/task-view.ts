@@ -55,6 +55,8 @@ export function taskText(out: Output, task: Task & { attempts?: Attempt[] }, now
     ["usage", usageText(task.usage)],
     ["took up", machineText(task.usage)],
     ["takes up", load === undefined ? undefined : `${loadText(load)}, ${out.time(load.at)}`],
+    ["repository", task.repository && repositoryText(task.repository)],
+    ["container", task.container],
     ["ssh-agent", task.forwardAgent === true ? "forwarded" : undefined],
     ["priority", String(task.priority)],
     [
@@ -105,6 +107,9 @@ const targetColumns: Column<TaskTarget>[] = [
   { header: "attempts", value: ({ attempts }) => String(attempts) },
   { header: "note", value: whyText, max: 60 },
 ];
+
+const repositoryText = ({ url, branch }: NonNullable<Task["repository"]>): string =>
+  branch === undefined ? url : `${url}, branch ${branch}`;
 
 const mergedWhy = (task: Task, only: TaskTarget): Why => ({
   status: task.status,

@@ -157,6 +157,14 @@ describe("task status", { timeout: 30_000 }, () => {
     expect((await cli(`task status ${TASK}`, atTerminal)).stdout).not.toContain("att_1");
   });
 
+  test("shows the repository, its branch and the container in which it runs, where they were named", async () => {
+    answer = () => json(fakeTask({ repository: { url: "git@host:me/app.git", branch: "fix" }, container: "box" }));
+    const { stdout } = await cli(`task status ${TASK}`, atTerminal);
+    expect(stdout).toMatch(/\nrepository +git@host:me\/app\.git, branch fix\ncontainer +box\n/);
+    answer = () => json(fakeTask({ repository: { url: "/srv/app" } }));
+    expect((await cli(`task status ${TASK}`, atTerminal)).stdout).toMatch(/\nrepository +\/srv\/app\n/);
+  });
+
   test.each([
     ["task status", 2, "usage"],
     ["task status t9", 9, "task_not_found"],
