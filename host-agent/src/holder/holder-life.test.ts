@@ -1,9 +1,21 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, createReadStream, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  createReadStream,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createConnection } from "node:net";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { connectHolder } from "./connect.ts";
 import { encodeControlMessage, MessageReader } from "./framing.ts";
 import { readStat } from "./processes.ts";
 import { ensureHolder } from "./spawn.ts";
@@ -187,6 +199,30 @@ describe("beginning and end", () => {
     again.close();
     await whenFile(fixture.paths.lock, (text) => text === undefined);
     expect(readFileSync(fixture.paths.log, "utf8")).toContain("holder ends");
+  });
+
+  test("one that ends takes in nobody more, and whoever asks meanwhile gets the next one", async () => {
+    const fixture = make();
+    const { registry, log, lock } = fixture.paths;
+    const argv = [process.execPath, HOLDER_ENTRY, fixture.paths.home, fixture.runDir];
+    const first = value(await ensureHolder(fixture.paths, argv, new Ear()));
+    // What it writes at its end waits for a reader.
+    const fifo = path.join(fixture.dir, "fifo");
+    spawnSync("mkfifo", [fifo]);
+    linkSync(fifo, `${registry}.tmp`);
+    process.kill(first.facts.pid, "SIGTERM");
+    await whenFile(log, (text) => text?.includes("holder ends") === true);
+    expect(await connectHolder(fixture.paths, new Ear())).toMatchObject({ ok: false, error: { code: "not_running" } });
+    rmSync(`${registry}.tmp`);
+    const codes = path.join(fixture.dir, "codes");
+    const noting = ["/bin/sh", "-c", '"$@"; code=$?; echo "$code" >>"$0"; exit "$code"', codes];
+    const asked = ensureHolder(fixture.paths, [...noting, ...argv], new Ear());
+    await whenFile(codes, (text) => text === "0\n");
+    readFileSync(fifo);
+    const next = value(await asked);
+    expect(next.facts.pid).not.toBe(first.facts.pid);
+    value(await next.stop(true));
+    await whenFile(lock, (text) => text === undefined);
   });
 
   test("a holder that cannot be started is refused by name", async () => {
@@ -383,9 +419,10 @@ describe("refusals", () => {
       await ear.ended(id);
       value(await client.forget(id));
     };
-    for (let i = 0; i < 5; i++) await run();
+    const ten = (): Promise<unknown> => Promise.all(Array.from({ length: 10 }, run));
+    await ten();
     const before = descriptors();
-    for (let i = 0; i < 200; i++) await run();
+    for (let i = 0; i < 20; i++) await ten();
     // Whatever is being written to disk in this instant is closed again.
     await expect.poll(descriptors).toBeLessThanOrEqual(before);
   }, 60_000);

@@ -118,9 +118,11 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   ending = true;
   idle();
   clearInterval(looking);
+  // From this turn on: whoever was still let in would be dropped, and one who is refused waits for the next holder.
+  const closed = server.close();
   report("holder ends");
   await holder.release();
-  await server.close();
+  await closed;
   await screens.close();
   releaseLock(paths.lock, me);
   return 0;

@@ -2,12 +2,13 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { maestroError, MaestroFailure } from "@maestro/shared/errors";
+import { maestroError, MaestroFailure, type MaestroError } from "@maestro/shared/errors";
 import { err, type Result } from "@maestro/shared/result";
 import type { HolderClient } from "./client.ts";
 import { connectHolder } from "./connect.ts";
 import { baseEnv } from "./launch.ts";
 import { prepareHolderDirs } from "./paths.ts";
+import { lockOwner } from "./process-lock.ts";
 import { refuseSpawn } from "./spawn-refusal.ts";
 import type { HolderEvents, HolderPaths } from "./types.ts";
 
@@ -31,13 +32,17 @@ export async function ensureHolder(
 ): Promise<Result<HolderClient>> {
   const found = await connectHolder(paths, events, signal);
   if (found.ok || found.error.code !== "not_running") return found;
-  const failed = start(paths, launch);
+  let started = start(paths, launch);
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    const failure = await Promise.race([failed, delay(POLL_MS, "waiting" as const)]);
+    const ended = await Promise.race([started, delay(POLL_MS, "waiting" as const)]);
     const client = await connectHolder(paths, events, signal);
     if (client.ok || client.error.code !== "not_running") return client;
-    if (failure !== "waiting") return err(failure);
+    if (ended === "beside another") {
+      // The other one was ending, and has ended.
+      if (lockOwner(paths.lock) === undefined) started = start(paths, launch);
+      else await delay(POLL_MS);
+    } else if (ended !== "waiting") return err(ended);
     if (signal?.aborted === true || Date.now() > deadline) {
       return err(
         maestroError("timeout", `The holder did not listen on '${paths.socket}' in ${START_TIMEOUT_MS / 1_000} s.`, {
@@ -48,8 +53,8 @@ export async function ensureHolder(
   }
 }
 
-/** Resolves only when it failed: a holder that finds another one alive exits with 0 and is no failure. */
-function start(paths: HolderPaths, launch: readonly string[]): Promise<ReturnType<typeof maestroError>> {
+/** Resolves when it failed, or ended because it found another one alive: that exits with 0. */
+function start(paths: HolderPaths, launch: readonly string[]): Promise<MaestroError | "beside another"> {
   const [file = process.execPath, ...args] = launch;
   return new Promise((resolve) => {
     let log: number | undefined;
@@ -59,7 +64,8 @@ function start(paths: HolderPaths, launch: readonly string[]): Promise<ReturnTyp
       const child = spawn(file, args, { cwd: "/", detached: true, env: holderEnv(), stdio: ["ignore", log ?? "ignore", log ?? "ignore"] });
       child.once("error", (cause) => resolve(refuseSpawn({ argv: launch, cwd: "/" }, cause)));
       child.once("exit", (code, by) => {
-        if (code !== 0)
+        if (code === 0) resolve("beside another");
+        else
           resolve(maestroError("internal", `The holder ended at once (${by ?? `exit ${code}`}).`, { hint: `Its log is '${paths.log}'.` }));
       });
       child.unref();
