@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./scripts/longest-first.ts";
+import { UNIT_PROGRAMS } from "./scripts/unit-programs.ts";
 import { formatToken } from "./shared/src/token.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -42,9 +43,10 @@ export default defineConfig({
           exclude: ["**/node_modules/**", "**/dist/**"],
           environment: "node",
           // Most of what a program that runs from its sources does at first is to be read by Node: once is enough for all.
-          env: { NODE_COMPILE_CACHE: at("./node_modules/.cache/node") },
-          // Half of them wait for processes: with one core less than there are, a machine of two would run one at a time.
-          maxWorkers: Math.max(2, availableParallelism() - 1),
+          env: { NODE_COMPILE_CACHE: at("./node_modules/.cache/node"), UNIT_PROGRAMS },
+          globalSetup: ["./scripts/unit-programs.ts"],
+          // They wait for processes much of their time: a worker per core would leave the cores idle for a quarter of it.
+          maxWorkers: availableParallelism() + 1,
           // A new process and its imports cost more than most of these files: a file leaves nothing behind that others see.
           isolate: false,
           unstubEnvs: true,

@@ -5,11 +5,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createListener } from "node:net";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatToken } from "@maestro/shared/token";
+import { BIN } from "../daemon/testing/programs.ts";
 
-const BIN = fileURLToPath(new URL("../bin.ts", import.meta.url));
 const TOKEN = formatToken(
   "pat",
   Uint8Array.from({ length: 80 }, (_, i) => i),

@@ -15,13 +15,14 @@ import {
 import { createConnection } from "node:net";
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { HOLDER_ENTRY } from "../daemon/testing/programs.ts";
 import { connectHolder } from "./connect.ts";
 import { encodeControlMessage, MessageReader } from "./framing.ts";
 import { readStat } from "./processes.ts";
 import { ensureHolder } from "./spawn.ts";
 import { launch } from "./testing/backend-contract.ts";
 import { whenFile } from "./testing/file-watch.ts";
-import { AMPLE, Ear, HOLDER_ENTRY, HolderFixture, spec, value } from "./testing/fixture.ts";
+import { AMPLE, Ear, HolderFixture, spec, value } from "./testing/fixture.ts";
 
 const fixtures: HolderFixture[] = [];
 const make = (): HolderFixture => {

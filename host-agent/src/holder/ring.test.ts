@@ -3,7 +3,11 @@ import { Ring } from "./ring.ts";
 import { seededRandom } from "./testing/random.ts";
 
 const byteAt = (offset: number): number => (offset * 31 + (offset >> 8)) & 255;
-const bytesFrom = (offset: number, length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => byteAt(offset + i));
+function bytesFrom(offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = byteAt(offset + i);
+  return bytes;
+}
 
 describe("[CH1] the ring answers for the bytes it has and for no others", () => {
   for (let round = 0; round < 20; round++) {

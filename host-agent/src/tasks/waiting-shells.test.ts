@@ -7,12 +7,12 @@ import * as path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
+import { TASKS_ENTRY } from "../daemon/testing/programs.ts";
 import { VirtualClock } from "../daemon/testing/virtual-clock.ts";
 import { readStat } from "../holder/processes.ts";
 import { SETTLE_AFTER_MS, WaitingShells } from "./waiting-shells.ts";
 
 const PROGRAM = fileURLToPath(new URL("runner.sh", import.meta.url));
-const ENTRY = fileURLToPath(new URL("testing/tasks-entry.ts", import.meta.url));
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -222,7 +222,7 @@ describe.skipIf(!existsSync("/proc/self/cmdline"))("one to spare", () => {
 
   test("[F2] is gone with a host-agent that is killed, and what it began too", async () => {
     const dir = temporary();
-    const agent = spawn(process.execPath, [ENTRY, dir], { stdio: ["pipe", "pipe", "inherit"] });
+    const agent = spawn(process.execPath, [TASKS_ENTRY, dir], { stdio: ["pipe", "pipe", "inherit"] });
     undo.push(() => agent.kill("SIGKILL"));
     await once(createInterface({ input: agent.stdout }), "line");
     await expect.poll(() => shellsIn(dir), { timeout: 10_000 }).toHaveLength(1);

@@ -4,7 +4,6 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { fileURLToPath } from "node:url";
 import { randomBytes } from "node:crypto";
 import { makeId, type SessionId } from "@maestro/shared/ids";
 import type { MaestroError } from "@maestro/shared/errors";
@@ -20,6 +19,7 @@ import { Hand } from "../hand.ts";
 import type { RemoteShell } from "../remote-shell.ts";
 import { HolderKeeper } from "../../daemon/holder-keeper.ts";
 import { silentLog } from "../../daemon/log.ts";
+import { BIN } from "../../daemon/testing/programs.ts";
 import { connectHolder } from "../../holder/connect.ts";
 import { Ear, HolderFixture } from "../../holder/testing/fixture.ts";
 import type { SshTarget } from "../../transports/ssh-target.ts";
@@ -35,7 +35,6 @@ import { AttemptStore } from "../../tasks/attempt-store.ts";
 import { sshShell } from "../ssh-shell.ts";
 import { TerminalFiles } from "../terminal-file.ts";
 
-const BIN = fileURLToPath(new URL("../../bin.ts", import.meta.url));
 /** A session is given no more of our environment than people's are: this is given with the program. */
 const cache = process.env["NODE_COMPILE_CACHE"];
 const PROGRAM = [...(cache === undefined ? [] : ["/usr/bin/env", `NODE_COMPILE_CACHE=${cache}`]), process.execPath, BIN];

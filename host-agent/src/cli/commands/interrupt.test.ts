@@ -1,12 +1,10 @@
 /** Ctrl-C while the real process waits: the task goes on, and the person is told how to come back to it. */
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { BIN } from "../../daemon/testing/programs.ts";
 import { TOKEN } from "../testing/fake-server.ts";
 import { fakeTarget, fakeTask, TASK } from "../testing/fake-task.ts";
-
-const BIN = fileURLToPath(new URL("../../bin.ts", import.meta.url));
 
 test.each([
   [

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { derivePaths, type Paths } from "../../config/paths.ts";
 import { joinedHome } from "../../daemon/testing/host-home.ts";
 import { noMounts, titled } from "../../daemon/testing/needs.ts";
+import { BIN } from "../../daemon/testing/programs.ts";
 import { notJoined } from "./service.ts";
 
 let dir = "";
@@ -42,7 +43,6 @@ test("`maestro host join` as a user, then `sudo maestro host install --system`: 
   }
 });
 
-const BIN = path.resolve(import.meta.dirname, "../../bin.ts");
 /** A machine of its own as far as services go, whose state is `$1`: what systemd would be told is written to `$2/told`. */
 const MACHINE = `set -e
 mount -t tmpfs none /run && mkdir -p /run/systemd/system

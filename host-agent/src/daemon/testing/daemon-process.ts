@@ -1,12 +1,10 @@
 /** The real host-agent as a process of its own, for tests of what only a process shows. */
 import { spawn, type ChildProcess } from "node:child_process";
-import * as path from "node:path";
 import { connectHolder } from "../../holder/connect.ts";
 import { holderPaths } from "../../holder/paths.ts";
 import { whenFile } from "../../holder/testing/file-watch.ts";
 import type { Paths } from "../../config/paths.ts";
-
-const ENTRY = path.resolve(import.meta.dirname, "../../bin.ts");
+import { BIN } from "./programs.ts";
 
 export interface DaemonProcess {
   child: ChildProcess;
@@ -24,7 +22,7 @@ export interface DaemonOptions {
 }
 
 export function spawnDaemon(paths: Paths, { wrapper = [], flags = [], env = {}, stdin = "ignore" }: DaemonOptions = {}): DaemonProcess {
-  const [file = "", ...args] = [...wrapper, process.execPath, ENTRY, "host", "run", ...flags];
+  const [file = "", ...args] = [...wrapper, process.execPath, BIN, "host", "run", ...flags];
   const child = spawn(file, args, {
     env: { ...process.env, MAESTRO_HOME: paths.home, ...env },
     stdio: [stdin, "ignore", "pipe"],

@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { fileURLToPath } from "node:url";
 import { makeId, type SessionId } from "@maestro/shared/ids";
 import type { Result } from "@maestro/shared/result";
 import { errnoOf } from "../../daemon/durable-file.ts";
+import { HOLDER_ENTRY } from "../../daemon/testing/programs.ts";
 import type { HolderClient } from "../client.ts";
 import { connectHolder } from "../connect.ts";
 import { holderPaths, prepareHolderDirs } from "../paths.ts";
@@ -26,8 +26,6 @@ import type {
 
 /** Less than a test has, so that it is told what did not come. */
 const PATIENCE_MS = 25_000;
-
-export const HOLDER_ENTRY = fileURLToPath(new URL("./holder-entry.ts", import.meta.url));
 
 export interface HolderSettings {
   idleMs?: number;

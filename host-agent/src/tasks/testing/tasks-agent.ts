@@ -4,16 +4,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import type { AttemptEnd, AttemptReport } from "@maestro/shared/protocol/tasks";
-
-const ENTRY = fileURLToPath(new URL("tasks-entry.ts", import.meta.url));
+import { TASKS_ENTRY } from "../../daemon/testing/programs.ts";
 
 /** Most of what the program does is to be read by Node: the first one leaves it ready for all others. */
 const ready = mkdtempSync(path.join(tmpdir(), "crash-ready-"));
 const env = { ...process.env, NODE_COMPILE_CACHE: ready };
 /** Before and after all tests. */
-export const makeReady = (): void => void spawnSync(process.execPath, [ENTRY], { env, stdio: "inherit" });
+export const makeReady = (): void => void spawnSync(process.execPath, [TASKS_ENTRY], { env, stdio: "inherit" });
 export const removeReady = (): void => rmSync(ready, { recursive: true, force: true });
 
 interface Line {
@@ -29,7 +27,7 @@ export class TasksAgent {
   #waiting: (() => void)[] = [];
 
   constructor(dir: string, dieAt = "") {
-    this.#child = spawn(process.execPath, [ENTRY, dir, dieAt], { env, stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = spawn(process.execPath, [TASKS_ENTRY, dir, dieAt], { env, stdio: ["pipe", "pipe", "inherit"] });
     const wake = () => this.#waiting.splice(0).forEach((resolve) => resolve());
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
       const said: Line = JSON.parse(line);
