@@ -22,6 +22,7 @@ export interface AttachmentView {
 
 export class ViewStore {
   readonly #listeners = new Set<() => void>();
+  #noticeSerial = 0;
   #view: AttachmentView = {
     connection: { type: "connecting", attempt: 0 },
     liveness: neverHeard,
@@ -40,6 +41,10 @@ export class ViewStore {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   };
+
+  readonly notify = (text: string): void => this.set({ notice: { text, serial: ++this.#noticeSerial } });
+
+  readonly dismiss = (what: "notice" | "takenBy" | "gap" | "link" | "clipboard"): void => this.set({ [what]: undefined });
 
   set(change: Partial<AttachmentView>): void {
     this.#view = { ...this.#view, ...change };

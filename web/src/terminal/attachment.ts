@@ -1,82 +1,82 @@
 /** One viewer: a socket that comes back, the stream it carries, the emulator that shows it, and what the page says about it. */
-import { MAX_INPUT_BYTES_PER_FRAME, VIEWER_IDLE_ACK_MS } from "@maestro/shared/limits";
 import { decodeControl, encodeControl } from "@maestro/shared/protocol/codec";
-import { decodeFrame, encodeFrame } from "@maestro/shared/protocol/frame";
 import { VERSIONS } from "@maestro/shared/protocol/version";
 import { ToViewerFrames, type ToViewerFrame, type ViewerFrame } from "@maestro/shared/protocol/viewer";
 import { Connection, type ConnectionState } from "../net/connection.ts";
 import { ViewStore, type AttachmentView } from "./attachment-view.ts";
-import { clipboardRequest } from "./clipboard-rule.ts";
+import { CLIPBOARD_REFUSALS, clipboardRequest } from "./clipboard-rule.ts";
 import { markFace, markStream } from "./element-marks.ts";
 import { Emulator, type Size } from "./emulator.ts";
 import { isWritable, redialled, seeFrame, whyNoInput } from "./face.ts";
-import { InputPacer } from "./input-pacer.ts";
-import { answered, asked, linesToAsk, unanswered } from "./scrollback.ts";
+import { ScrollbackAsking } from "./scrollback-asking.ts";
 import { SessionDial } from "./session-dial.ts";
-import {
-  emptyStream,
-  hasUnacknowledged,
-  onBinary,
-  onControl,
-  onIdle,
-  onWritten,
-  reopened,
-  resumeFrom,
-  type Step,
-  type Stream,
-} from "./stream.ts";
+import { StreamCarrier } from "./stream-carrier.ts";
+import { Typing } from "./typing.ts";
 import { WindowFit } from "./window-fit.ts";
 
 export class Attachment {
   readonly emulator: Emulator;
   readonly #host: HTMLElement;
   readonly #connection: Connection;
-  readonly #pacer: InputPacer;
+  readonly #stream: StreamCarrier;
+  readonly #typing: Typing;
+  readonly #scrollback: ScrollbackAsking;
   readonly #dial: SessionDial;
   readonly #fit: WindowFit;
   readonly #state = new ViewStore();
-  #stream: Stream = emptyStream;
   #requestId = 0;
-  #noticeSerial = 0;
-  #idleTimer: ReturnType<typeof setTimeout> | undefined;
 
   readonly view = this.#state.get;
   readonly subscribe = this.#state.subscribe;
+  readonly notify = this.#state.notify;
+  readonly dismiss = this.#state.dismiss;
 
   constructor(session: string, host: HTMLElement, fontPx: number) {
     this.#host = host;
     this.#dial = new SessionDial(session);
     this.emulator = new Emulator(host, fontPx, {
       input: (bytes) => this.type(bytes),
-      written: (end) => this.#apply(onWritten(this.#stream, end)),
-      reachedTop: () => this.#askHistory(),
+      written: (end) => this.#stream.written(end),
+      reachedTop: () => this.#scrollback.more(),
       linkClicked: (uri) => this.#set({ link: uri }),
       clipboardAsked: (data) => this.#clipboardAsked(data),
       resized: () => !this.#view.face.pen.you && this.layout(),
-      keyWhileWatching: () => this.#explainNoInput(),
+      keyWhileWatching: () => this.#typing.explain(),
     });
     this.#fit = new WindowFit({
       emulator: this.emulator,
       face: () => this.#view.face,
       resize: (size) => this.#send({ t: "resize", ...size }),
     });
-    this.#pacer = new InputPacer(
-      (bytes) => this.#sendInput(bytes),
-      () => this.#explainNoInput(),
-    );
+    this.#stream = new StreamCarrier({
+      send: (frame) => this.#send(frame),
+      write: (bytes) => {
+        this.emulator.write(bytes);
+        if (bytes.type === "screen") this.#scrollback.came(bytes.lines);
+      },
+      missed: (bytes) => this.#set({ gap: { bytes: (this.#view.gap?.bytes ?? 0) + bytes } }),
+      redial: (why) => this.#connection.redial(why),
+      changed: (stream) => markStream(host, stream),
+    });
+    this.#scrollback = new ScrollbackAsking(this.#state, (lines) => this.#stream.isFollowing && this.#send({ t: "history", lines }));
+    this.#typing = new Typing({
+      whyNot: () => whyNoInput(this.#view.face, this.#connection.state.type === "open"),
+      epoch: () => this.#stream.epoch,
+      send: (frame) => this.#connection.send(frame),
+      notify: (text) => this.notify(text),
+    });
     this.#connection = new Connection({
       dial: () => this.#dial.target(),
       opened: () => this.#opened(),
       text: (data) => this.#text(data),
-      binary: (data) => this.#binary(data),
+      binary: (data) => this.#stream.binary(data),
       changed: (state) => this.#connectionChanged(state),
     });
   }
 
   /** Bytes a person meant for the program; refused visibly when they cannot go there. */
   type(bytes: Uint8Array): void {
-    if (whyNoInput(this.#view.face, this.#connection.state.type === "open") !== undefined) return this.#explainNoInput();
-    this.#pacer.push(bytes);
+    this.#typing.push(bytes);
   }
 
   /** [VW2] */
@@ -89,23 +89,15 @@ export class Attachment {
     this.#connection.retry();
   }
 
-  notify(text: string): void {
-    this.#set({ notice: { text, serial: ++this.#noticeSerial } });
-  }
-
-  dismiss(what: "notice" | "takenBy" | "gap" | "link" | "clipboard"): void {
-    this.#set({ [what]: undefined });
-  }
-
   /** The window or the letters changed. */
   layout(): void {
     this.#fit.later();
   }
 
   dispose(): void {
-    clearTimeout(this.#idleTimer);
+    this.#stream.dispose();
     this.#fit.dispose();
-    this.#pacer.clear();
+    this.#typing.clear();
     this.#connection.close();
     this.emulator.dispose();
   }
@@ -114,8 +106,7 @@ export class Attachment {
     this.#dial.opened();
     const face = redialled(this.#view.face);
     this.#set({ face });
-    this.#stream = reopened(this.#stream);
-    const from = resumeFrom(this.#stream);
+    const from = this.#stream.reopen();
     this.#send({
       t: "hello",
       versions: VERSIONS,
@@ -133,7 +124,7 @@ export class Attachment {
     const before = this.#view.face;
     const face = seeFrame(before, frame);
     if (face !== before) this.#set({ face });
-    this.#apply(onControl(this.#stream, frame));
+    this.#stream.control(frame);
     switch (frame.t) {
       case "pen":
         this.#penMoved(before.pen.you);
@@ -150,7 +141,8 @@ export class Attachment {
         this.#writable();
         break;
       case "error":
-        this.#refused(frame.error.detail, frame.error.hint);
+        this.#scrollback.lost();
+        this.notify(frame.error.hint === undefined ? frame.error.detail : `${frame.error.detail} ${frame.error.hint}`);
         break;
       case "sync":
       case "taken":
@@ -158,47 +150,10 @@ export class Attachment {
     }
   }
 
-  #binary(data: Uint8Array): void {
-    const frame = decodeFrame(data);
-    if (!frame.ok) return this.#connection.redial(frame.error.detail);
-    if (frame.value !== undefined) this.#apply(onBinary(this.#stream, frame.value));
-  }
-
-  #apply(step: Step): void {
-    this.#stream = step.stream;
-    for (const effect of step.effects) {
-      switch (effect.type) {
-        case "send":
-          this.#send(effect.frame);
-          break;
-        case "write":
-          this.emulator.write(effect);
-          break;
-        case "screen":
-          this.emulator.write(effect);
-          this.#screenCame(effect.lines);
-          break;
-        case "gap":
-          this.#set({ gap: { bytes: (this.#view.gap?.bytes ?? 0) + effect.to - effect.from } });
-          break;
-        case "redial":
-          this.#connection.redial(effect.why);
-          break;
-      }
-    }
-    markStream(this.#host, this.#stream);
-    if (hasUnacknowledged(this.#stream) && this.#idleTimer === undefined) {
-      this.#idleTimer = setTimeout(() => {
-        this.#idleTimer = undefined;
-        this.#apply(onIdle(this.#stream));
-      }, VIEWER_IDLE_ACK_MS);
-    }
-  }
-
   #connectionChanged(connection: ConnectionState): void {
     if (connection.type !== "open") {
-      this.#pacer.clear();
-      this.#scrollbackLost();
+      this.#typing.clear();
+      this.#scrollback.lost();
     }
     // Screen, size and pen stay as they were last said: the relay tells what has changed when it is back.
     this.#set({ connection, liveness: { ...this.#connection?.liveness } });
@@ -224,58 +179,11 @@ export class Attachment {
     this.layout();
   }
 
-  #askHistory(): void {
-    const { scrollback } = this.#view;
-    const lines = linesToAsk(scrollback);
-    if (lines === undefined || this.#stream.phase.type !== "following") return;
-    if (this.#send({ t: "history", lines })) this.#set({ scrollback: asked(scrollback) });
-  }
-
-  #screenCame(lines: number): void {
-    const { scrollback } = this.#view;
-    const next = answered(scrollback, lines);
-    if (next !== scrollback) this.#set({ scrollback: next });
-  }
-
-  #scrollbackLost(): void {
-    const { scrollback } = this.#view;
-    const next = unanswered(scrollback);
-    if (next !== scrollback) this.#set({ scrollback: next });
-  }
-
   #clipboardAsked(data: string): void {
     if (!this.#view.face.pen.you) return;
     const request = clipboardRequest(data);
-    switch (request.type) {
-      case "offer":
-        return this.#set({ clipboard: request });
-      case "too-large":
-        return this.notify("The program wanted to copy more than 64 KiB. Refused.");
-      case "refused":
-        return this.notify("The program asked for your clipboard. Refused.");
-    }
-  }
-
-  #explainNoInput(): void {
-    this.notify(whyNoInput(this.#view.face, this.#connection.state.type === "open") ?? "Too much at once: the rest was not sent.");
-  }
-
-  #refused(detail: string, hint: string | undefined): void {
-    this.#scrollbackLost();
-    this.notify(hint === undefined ? detail : `${detail} ${hint}`);
-  }
-
-  #sendInput(bytes: Uint8Array): boolean {
-    for (let at = 0; at < bytes.byteLength; at += MAX_INPUT_BYTES_PER_FRAME) {
-      const payload = bytes.subarray(at, at + MAX_INPUT_BYTES_PER_FRAME);
-      if (
-        !this.#connection.send(
-          encodeFrame({ kind: "input", flags: 0, epoch: this.#stream.cursor?.epoch ?? 0, channel: 0, offset: 0, payload }),
-        )
-      )
-        return false;
-    }
-    return true;
+    if (request.type === "offer") this.#set({ clipboard: request });
+    else this.notify(CLIPBOARD_REFUSALS[request.type]);
   }
 
   #send(frame: ViewerFrame): boolean {

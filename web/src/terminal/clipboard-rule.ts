@@ -5,6 +5,11 @@ export const MAX_CLIPBOARD_BYTES = 64 * 1024;
 
 export type ClipboardRequest = { type: "refused" } | { type: "too-large" } | { type: "offer"; text: string; preview: string };
 
+export const CLIPBOARD_REFUSALS = {
+  "too-large": "The program wanted to copy more than 64 KiB. Refused.",
+  refused: "The program asked for your clipboard. Refused.",
+} as const satisfies Record<Exclude<ClipboardRequest["type"], "offer">, string>;
+
 export function clipboardRequest(data: string): ClipboardRequest {
   const at = data.indexOf(";");
   const payload = at < 0 ? "" : data.slice(at + 1);
