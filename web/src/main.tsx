@@ -10,6 +10,7 @@ import "./styles/status.css";
 import "./styles/boxes.css";
 import "./styles/forms.css";
 import "./styles/dialog.css";
+import "./styles/notices.css";
 import "./styles/menu.css";
 import "./styles/shell.css";
 import "./styles/tree.css";

@@ -10,6 +10,7 @@ import { OverviewPage } from "../pages/overview.tsx";
 import { QueuePage } from "../pages/queue.tsx";
 import { TaskPage } from "../pages/task.tsx";
 import { TasksPage } from "../pages/tasks.tsx";
+import { Notices, NoticesContext } from "../ui/notices.ts";
 import { Empty } from "../ui/parts.tsx";
 import { FleetProvider } from "./fleet-context.tsx";
 import { LateTerminal, loadTerminal } from "./late-terminal.tsx";
@@ -47,7 +48,7 @@ export function App({ secret }: { secret: string | undefined }) {
         secret={gate.secret}
         reason={gate.reason}
         onSignedIn={() => {
-          if (place.page === "login") navigate(place.next, true);
+          if (place.page === "login") navigate(place.next, { replace: true });
           setGate({ type: "in" });
         }}
       />
@@ -73,6 +74,7 @@ function Console({ place, store, onSignedOut }: { place: Place; store: FleetStor
     return view.connection.type === "stopped" && needsSignIn(view.connection.why) ? view.connection.why : undefined;
   }, [view.load, view.connection]);
   const told = useRef(false);
+  const [notices] = useState(() => new Notices());
 
   useEffect(() => {
     if (refused === undefined || told.current) return;
@@ -83,9 +85,11 @@ function Console({ place, store, onSignedOut }: { place: Place; store: FleetStor
 
   return (
     <FleetProvider value={store}>
-      <Shell place={place} onSignOut={() => void signOut().then(() => onSignedOut(undefined))}>
-        <Page place={place} />
-      </Shell>
+      <NoticesContext.Provider value={notices}>
+        <Shell place={place} onSignOut={() => void signOut().then(() => onSignedOut(undefined))}>
+          <Page place={place} />
+        </Shell>
+      </NoticesContext.Provider>
     </FleetProvider>
   );
 }
@@ -105,7 +109,7 @@ function Page({ place }: { place: Place }) {
     };
     const title = titles[place.page];
     if (title !== undefined) document.title = `${title} · Maestro`;
-    if (place.page === "login") navigate(place.next, true);
+    if (place.page === "login") navigate(place.next, { replace: true });
   }, [place]);
   switch (place.page) {
     case "overview":

@@ -2,13 +2,14 @@
 import { useId, useState, type FormEvent } from "react";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { NAME_PATTERN } from "@maestro/shared/names";
-import { call, type ApiError } from "../api/client.ts";
+import { call } from "../api/client.ts";
 import { byFame, defaultWorkspace, freeAgentName, startAgent, typeName, usable } from "../fleet/launch.ts";
 import { reachWords } from "../remote/words.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { CopyLine, Empty, Problem } from "../ui/parts.tsx";
 import { useFleet, useFleetStore } from "./fleet-context.tsx";
 import { toStarted } from "./started.ts";
+import { useAction } from "./use-action.ts";
 
 /** @param props.host chosen to begin with. */
 export function AssignAgent({ host: first, onClose }: { host?: string; onClose: () => void }) {
@@ -19,8 +20,7 @@ export function AssignAgent({ host: first, onClose }: { host?: string; onClose: 
   const [hostId, setHostId] = useState(first);
   const [name, setName] = useState<string>();
   const [workspace, setWorkspace] = useState<string>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError>();
+  const action = useAction();
 
   const types = fleet.types.filter((type) => type.adapter !== "shell").toSorted((a, b) => found(b.hosts) - found(a.hosts) || byFame(a, b));
   const type = types.find((candidate) => candidate.slug === slug) ?? types[0];
@@ -33,25 +33,27 @@ export function AssignAgent({ host: first, onClose }: { host?: string; onClose: 
   const shownName = name ?? (type === undefined || host === undefined ? "" : freeAgentName(fleet.agents, type.slug, host.name));
   const shownWorkspace = workspace ?? (host === undefined ? "" : defaultWorkspace(host, shownName));
 
-  const assign = async (start: boolean): Promise<void> => {
+  const assign = (start: boolean): void => {
     if (type === undefined || host === undefined) return;
-    const arrive = toStarted();
-    setBusy(true);
-    setError(undefined);
-    const created = await call(ROUTES.agentCreate, {
-      body: { type: type.slug, host: host.id, name: shownName, workspace: shownWorkspace },
-    });
-    const result = created.ok && start ? await startAgent(created.value) : created;
-    setBusy(false);
-    store.refetch(["agents", "sessions"]);
-    if (!result.ok) return setError(result.error);
-    if (start) arrive(result.value);
-    onClose();
+    const body = { type: type.slug, host: host.id, name: shownName, workspace: shownWorkspace };
+    const arrive = start ? toStarted() : () => undefined;
+    action.run<{ id: string }>(
+      async () => {
+        const created = await call(ROUTES.agentCreate, { body });
+        const result = created.ok && start ? await startAgent(created.value) : created;
+        store.refetch(["agents", "sessions"]); // made, it may yet not have been started
+        return result;
+      },
+      (made) => {
+        arrive(made);
+        onClose();
+      },
+    );
   };
 
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    void assign(report?.state === "found"); // refusals become `error`
+    assign(report?.state === "found");
   };
 
   if (type === undefined || host === undefined) {
@@ -131,17 +133,17 @@ export function AssignAgent({ host: first, onClose }: { host?: string; onClose: 
           />
           <small>{host.roots.length > 0 ? `Below ${host.roots.join(", ")}. Made if it is missing.` : "Made if it is missing."}</small>
         </label>
-        {error !== undefined && <Problem error={error} />}
+        {action.error !== undefined && <Problem error={action.error} />}
         <div className="buttons">
           <button type="button" className="button" onClick={onClose}>
             Cancel
           </button>
           {report?.state === "found" && (
-            <button type="button" className="button" disabled={busy || nameWrong} onClick={() => void assign(false)}>
+            <button type="button" className="button" disabled={action.busy || nameWrong} onClick={() => assign(false)}>
               Assign only
             </button>
           )}
-          <button type="submit" className="button primary" disabled={busy || nameWrong}>
+          <button type="submit" className="button primary" disabled={action.busy || nameWrong}>
             {report?.state === "found" ? "Assign and start" : "Assign"}
           </button>
         </div>

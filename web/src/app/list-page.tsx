@@ -1,7 +1,8 @@
 /** A page that is one list by name, with a place to begin when it is empty and one thing that adds to it. */
-import { useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { Icon } from "../ui/icons.tsx";
 import { Empty } from "../ui/parts.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 import { Page } from "./page.tsx";
 
 interface ListPageProps<T> {
@@ -17,10 +18,10 @@ interface ListPageProps<T> {
 }
 
 export function ListPage<T extends { name: string }>({ title, about, unread, items, add, empty, children }: ListPageProps<T>) {
-  const [adding, setAdding] = useState(false);
+  const [adding, open] = useOpened();
   const button =
     add === undefined ? undefined : (
-      <button type="button" className="button primary" onClick={() => setAdding(true)}>
+      <button type="button" className="button primary" onClick={() => open(true)}>
         <Icon name="plus" />
         {add.label}
       </button>
@@ -36,7 +37,7 @@ export function ListPage<T extends { name: string }>({ title, about, unread, ite
           children(items.toSorted((a, b) => a.name.localeCompare(b.name)))
         )}
       </Page>
-      {adding && add !== undefined && <add.Dialog onClose={() => setAdding(false)} />}
+      {adding !== undefined && add !== undefined && <add.Dialog onClose={adding.close} />}
     </>
   );
 }

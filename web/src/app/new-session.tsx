@@ -1,5 +1,4 @@
 /** "New session": a shell on a host, or an agent CLI that is installed there. One click ends in a terminal. */
-import { useState } from "react";
 import type { Session } from "@maestro/shared/contract/resources";
 import type { Result } from "@maestro/shared/result";
 import type { ApiError } from "../api/client.ts";
@@ -9,31 +8,25 @@ import { Dialog } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
 import { Problem } from "../ui/parts.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 import { AssignAgent } from "./assign-agent.tsx";
 import { useFleet } from "./fleet-context.tsx";
 import { may } from "./may.ts";
 import { toStarted } from "./started.ts";
+import { useAction } from "./use-action.ts";
 
-type State = { type: "ready" } | { type: "busy" } | { type: "failed"; error: ApiError } | { type: "assigning" };
+const REFUSED = "The session could not be opened";
 
 export function NewSession({ compact = false }: { compact?: boolean }) {
   const fleet = useFleet();
-  const [state, setState] = useState<State>({ type: "ready" });
+  const action = useAction(REFUSED);
+  const [assigning, assign] = useOpened();
   if (!may(fleet.me, "operator")) return null;
   const hosts = fleet.hosts.filter(usable);
   const agents = launchables(fleet.types, fleet.hosts);
   const several = fleet.hosts.length > 1;
 
-  const run = (work: Promise<Result<Session, ApiError>>): void => {
-    const arrive = toStarted();
-    setState({ type: "busy" });
-    void work.then((result) => {
-      if (result.ok) {
-        setState({ type: "ready" });
-        arrive(result.value);
-      } else setState({ type: "failed", error: result.error });
-    }); // every refusal is a value
-  };
+  const run = (work: () => Promise<Result<Session, ApiError>>): void => action.run(work, toStarted());
 
   return (
     <>
@@ -42,7 +35,7 @@ export function NewSession({ compact = false }: { compact?: boolean }) {
         ariaLabel={compact ? "New session" : undefined}
         label={
           <>
-            {state.type === "busy" ? <span className="spinner" /> : <Icon name="plus" />}
+            {action.busy ? <span className="spinner" /> : <Icon name="plus" />}
             {!compact && "New session"}
           </>
         }
@@ -55,7 +48,7 @@ export function NewSession({ compact = false }: { compact?: boolean }) {
                 key={`${offer.type.slug} ${offer.host.id}`}
                 onSelect={() => {
                   close();
-                  run(launch(offer, fleet.agents));
+                  run(() => launch(offer, fleet.agents));
                 }}
               >
                 <Icon name="agents" />
@@ -70,7 +63,7 @@ export function NewSession({ compact = false }: { compact?: boolean }) {
                 key={host.id}
                 onSelect={() => {
                   close();
-                  run(openShell(host));
+                  run(() => openShell(host));
                 }}
               >
                 <Icon name="terminal" />
@@ -87,7 +80,7 @@ export function NewSession({ compact = false }: { compact?: boolean }) {
             <MenuItem
               onSelect={() => {
                 close();
-                setState({ type: "assigning" });
+                assign(true);
               }}
             >
               <Icon name="plus" />
@@ -96,12 +89,12 @@ export function NewSession({ compact = false }: { compact?: boolean }) {
           </>
         )}
       </Menu>
-      {state.type === "failed" && (
-        <Dialog title="The session could not be opened" onClose={() => setState({ type: "ready" })}>
-          <Problem error={state.error} />
+      {action.error !== undefined && (
+        <Dialog title={REFUSED} onClose={action.clear}>
+          <Problem error={action.error} />
         </Dialog>
       )}
-      {state.type === "assigning" && <AssignAgent onClose={() => setState({ type: "ready" })} />}
+      {assigning !== undefined && <AssignAgent onClose={assigning.close} />}
     </>
   );
 }

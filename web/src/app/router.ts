@@ -39,9 +39,10 @@ export const sessionPath = (id: string): string => `/sessions/${encodeURICompone
 export const taskPath = (id: string, attempt?: string): string =>
   `/tasks/${encodeURIComponent(id)}${attempt === undefined ? "" : `?${new URLSearchParams({ attempt }).toString()}`}`;
 
-export function navigate(path: string, replace = false): void {
-  if (replace) history.replaceState(null, "", path);
-  else history.pushState(null, "", path);
+/** @param options.state kept with that place in the history. */
+export function navigate(path: string, { replace = false, state = null }: { replace?: boolean; state?: string | null } = {}): void {
+  if (replace) history.replaceState(state, "", path);
+  else history.pushState(state, "", path);
   window.dispatchEvent(new PopStateEvent("popstate"));
 }
 

@@ -2,6 +2,7 @@
 import { useEffect, useState, type ReactNode } from "react";
 import { Icon, Mark } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
+import { NoticeList } from "../ui/notice-list.tsx";
 import { AsOfShort, Dimmed } from "./as-of.tsx";
 import { ConnectionPill } from "./connection-pill.tsx";
 import { DrawerContext } from "./drawer.ts";
@@ -121,6 +122,7 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
           {children}
         </DrawerContext.Provider>
       </main>
+      <NoticeList />
     </div>
   );
 }

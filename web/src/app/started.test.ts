@@ -1,42 +1,22 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { navigate } from "./router.ts";
 import { stillHere, toStarted, wasStarted } from "./started.ts";
+import { button, field, stubPage } from "./testing/fake-page.ts";
 
 const session = { id: "ses_new" };
-/** What has the keyboard, inside of what `closest` finds. */
-const element = (inside: Record<string, object> = {}) => ({ closest: (selector: string) => inside[selector] ?? null });
-const field = () => {
-  const it = element();
-  return Object.assign(it, { closest: (selector: string) => (selector.includes("textarea") ? it : null) });
-};
-const dialog = {};
-const inDialog = () => element({ "dialog[open]": dialog });
 
 describe("where a started session leads", () => {
-  let page: { activeElement: object | null };
+  let page: ReturnType<typeof stubPage>;
 
   beforeEach(() => {
-    const location = { pathname: "/agents", search: "" };
-    const history = {
-      state: null as unknown,
-      pushState(state: unknown, _: string, path: string) {
-        this.state = state;
-        [location.pathname = "/", location.search = ""] = path.split(/(?=\?)/);
-      },
-    };
-    page = { activeElement: element() };
-    vi.stubGlobal("location", location);
-    vi.stubGlobal("history", history);
-    vi.stubGlobal("document", page);
-    vi.stubGlobal("window", new EventTarget());
-    vi.stubGlobal("PopStateEvent", Event);
+    page = stubPage("/agents");
   });
 
   it("is its terminal, with the keyboard, for who has waited for it", () => {
     const arrive = toStarted();
     page.activeElement = null; // the button, disabled meanwhile, let go of it
     arrive(session);
-    expect(location.pathname).toBe("/sessions/ses_new");
+    expect(page.location.pathname).toBe("/sessions/ses_new");
     expect(wasStarted()).toBe(true);
   });
 
@@ -44,27 +24,43 @@ describe("where a started session leads", () => {
     const arrive = toStarted();
     navigate("/sessions/ses_other");
     arrive(session);
-    expect(location.pathname).toBe("/sessions/ses_other");
+    expect(page.location.pathname).toBe("/sessions/ses_other");
     expect(wasStarted()).toBe(false);
   });
 
-  it("is nowhere for who writes on the same page by then: in a field, or in a dialog", () => {
-    for (const busy of [field(), inDialog()]) {
-      page.activeElement = element();
-      const arrive = toStarted();
-      page.activeElement = busy;
-      arrive(session);
-      expect(location.pathname).toBe("/agents");
-    }
+  it("is nowhere for who writes in a field of the same page by then", () => {
+    const arrive = toStarted();
+    page.activeElement = field();
+    arrive(session);
+    expect(page.location.pathname).toBe("/agents");
   });
 
-  it("is its terminal from the field and the dialog it was started in", () => {
-    for (const own of [field(), inDialog()]) {
+  it("is nowhere for who has a dialog open by then, even when nothing in it has the keyboard", () => {
+    const arrive = toStarted();
+    page.dialogs = [{}];
+    page.activeElement = null;
+    arrive(session);
+    expect(page.location.pathname).toBe("/agents");
+  });
+
+  it("is where the last one leads, of two that were asked for", () => {
+    const first = toStarted();
+    const second = toStarted();
+    first({ id: "ses_first" });
+    expect(page.location.pathname).toBe("/agents");
+    second(session);
+    expect(page.location.pathname).toBe("/sessions/ses_new");
+  });
+
+  it("is its terminal from the field it was started in, and from the dialog, whatever field of that", () => {
+    for (const dialog of [undefined, {}]) {
       navigate("/agents");
-      page.activeElement = own;
+      page.dialogs = dialog === undefined ? [] : [dialog];
+      page.activeElement = field(dialog);
       const arrive = toStarted();
+      if (dialog !== undefined) page.activeElement = field(dialog);
       arrive(session);
-      expect(location.pathname).toBe("/sessions/ses_new");
+      expect(page.location.pathname).toBe("/sessions/ses_new");
     }
   });
 
@@ -74,5 +70,8 @@ describe("where a started session leads", () => {
     expect(here()).toBe(true);
     navigate("/tasks?text=ab");
     expect(here()).toBe(false);
+    navigate("/tasks?text=a");
+    page.activeElement = button();
+    expect(here()).toBe(true);
   });
 });

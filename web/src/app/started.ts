@@ -1,27 +1,28 @@
 /** Where an answer that took its time leads: to what was made, unless its maker is elsewhere by then. */
-import { sessionPath } from "./router.ts";
+import { navigate, sessionPath } from "./router.ts";
 
-/** Remembers the page and what has the keyboard; the answer says whether that is so still. */
+/** Remembers the page, its dialogs and who writes where; the answer says whether that is so still. */
 export function stillHere(): () => boolean {
   const path = pathNow();
-  const writing = writesIn();
-  return () => {
-    const now = writesIn();
-    // A button that was clicked loses the keyboard to nobody; only one who writes somewhere else would be torn from it.
-    return pathNow() === path && (now === undefined || now === writing);
-  };
+  const before = busyWith();
+  // A button that was clicked loses the keyboard to nobody; only one who does something else would be torn from it.
+  return () => pathNow() === path && busyWith().every((thing) => before.includes(thing));
 }
+
+let lastAsked: object | undefined;
 
 /**
  * Called when the start is asked for; what it returns, when the session is there: it opens the terminal, and the keyboard is
- * meant for it. Who has gone on to something else stays there, and finds the session in the fleet's tree.
+ * meant for it. Who has gone on to something else, another start for one, stays there, and finds the session in the fleet's tree.
  */
 export function toStarted(): (session: { id: string }) => void {
+  // Who starts the next one from the terminal of the last one no longer waits to write in that.
+  if (wasStarted()) navigate(pathNow(), { replace: true });
   const here = stillHere();
+  const mine = {};
+  lastAsked = mine;
   return (session) => {
-    if (!here()) return;
-    history.pushState(STARTED, "", sessionPath(session.id));
-    window.dispatchEvent(new PopStateEvent("popstate"));
+    if (lastAsked === mine && here()) navigate(sessionPath(session.id), { state: STARTED });
   };
 }
 
@@ -32,5 +33,8 @@ export const wasStarted = (): boolean => history.state === STARTED;
 const pathNow = (): string => location.pathname + location.search;
 
 /** Of a dialog no matter which part: it is left as a whole. */
-const writesIn = (): Element | undefined =>
-  document.activeElement?.closest("dialog[open]") ?? document.activeElement?.closest("input, textarea, select") ?? undefined;
+function busyWith(): Element[] {
+  const dialogs = [...document.querySelectorAll("dialog[open]")];
+  const field = document.activeElement?.closest("input, textarea, select") ?? undefined;
+  return field === undefined || field.closest("dialog[open]") !== null ? dialogs : [...dialogs, field];
+}

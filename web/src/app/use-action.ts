@@ -1,39 +1,39 @@
-/** One request at a time behind a button: busy, refused, or in want of a fresh sign-in. */
-import { useState } from "react";
-import type { Result } from "@maestro/shared/result";
+/** What a button asks for, as its page shows it. */
+import { useEffect, useState, useSyncExternalStore } from "react";
 import type { ApiError } from "../api/client.ts";
+import { Asking } from "./asking.ts";
+import { useNotices } from "../ui/notices.ts";
+import { stillHere } from "./started.ts";
 
 export interface Action {
   busy: boolean;
   error: ApiError | undefined;
   /** Set while the server wants a fresh sign-in; `again` repeats what was asked. */
   stepUp: { again: () => void; cancel: () => void } | undefined;
-  run<T>(work: () => Promise<Result<T, ApiError>>, done: (value: T) => void): void;
+  run: Asking["run"];
   clear(): void;
 }
 
-export function useAction(): Action {
-  const [state, setState] = useState<{ busy: boolean; error: ApiError | undefined; again: (() => void) | undefined }>({
-    busy: false,
-    error: undefined,
-    again: undefined,
-  });
-  const run = <T>(work: () => Promise<Result<T, ApiError>>, done: (value: T) => void): void => {
-    setState({ busy: true, error: undefined, again: undefined });
-    void work().then((result) => {
-      if (result.ok) {
-        setState({ busy: false, error: undefined, again: undefined });
-        done(result.value);
-      } else if (result.error.code === "step_up_required") setState({ busy: false, error: undefined, again: () => run(work, done) });
-      else setState({ busy: false, error: result.error, again: undefined });
-    }); // every refusal is a value
-  };
-  const clear = (): void => setState({ busy: false, error: undefined, again: undefined });
+/** @param dialogTitle of the dialog that a refusal opens: not over another one, nor over what somebody writes. Absent: its page shows it. */
+export function useAction(dialogTitle?: string): Action {
+  const notices = useNotices();
+  const [asking] = useState(
+    () =>
+      new Asking({
+        asked: () => (dialogTitle === undefined ? () => true : stillHere()),
+        tell: (error) => notices.tell(dialogTitle ?? "What you asked for before was refused", error),
+      }),
+  );
+  const state = useSyncExternalStore(asking.subscribe, asking.state);
+  useEffect(() => {
+    asking.enter();
+    return () => asking.leave();
+  }, [asking]);
   return {
-    busy: state.busy,
-    error: state.error,
-    stepUp: state.again === undefined ? undefined : { again: state.again, cancel: clear },
-    run,
-    clear,
+    busy: state.type === "busy",
+    error: state.type === "refused" ? state.error : undefined,
+    stepUp: state.type === "step-up" ? { again: state.again, cancel: asking.clear } : undefined,
+    run: asking.run,
+    clear: asking.clear,
   };
 }

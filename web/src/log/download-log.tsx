@@ -7,9 +7,10 @@ import { wholeLog } from "./log-source.ts";
 
 /** The browser has taken it over by then. */
 const RELEASE_MS = 60_000;
+const REFUSED = "The log could not be downloaded";
 
 export function DownloadLog({ attempt, disabled }: { attempt: string; disabled: boolean }) {
-  const action = useAction();
+  const action = useAction(REFUSED);
   const save = (blob: Blob): void => {
     const url = URL.createObjectURL(new Blob([blob], { type: "application/octet-stream" }));
     const link = document.createElement("a");
@@ -31,7 +32,7 @@ export function DownloadLog({ attempt, disabled }: { attempt: string; disabled: 
         {action.busy ? <span className="spinner" /> : <Icon name="save" />}
       </button>
       {action.error !== undefined && (
-        <Dialog title="The log could not be downloaded" onClose={action.clear}>
+        <Dialog title={REFUSED} onClose={action.clear}>
           <Problem error={action.error} />
         </Dialog>
       )}

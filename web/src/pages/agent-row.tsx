@@ -1,5 +1,4 @@
 /** One agent in the list: its type, its place, what it does; start, stop, remove. */
-import { useState } from "react";
 import type { Agent } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { stripUnsafe } from "@maestro/shared/sanitize";
@@ -16,6 +15,7 @@ import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
 import { CopyLine, Dot, Problem } from "../ui/parts.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 import { Dispatch } from "./dispatch.tsx";
 import { EditAgent } from "./edit-agent.tsx";
 import { GroomAgent } from "./groom-agent.tsx";
@@ -25,9 +25,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
   const fleet = useFleet();
   const store = useFleetStore();
   const action = useAction();
-  const [removing, setRemoving] = useState(false);
-  const [dispatching, setDispatching] = useState(false);
-  const [opened, setOpened] = useState<"nothing" | "settings" | "groom">("nothing");
+  const [dialog, open] = useOpened<"dispatch" | "groom" | "settings" | "remove">();
   const refresh = (): void => store.refetch(["agents", "sessions"]);
   /** An agent keeps its last session, to be read; it can be started again all the same. */
   const running = agent.status !== "idle" && agent.status !== "failed";
@@ -89,7 +87,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
                 <MenuItem
                   onSelect={() => {
                     close();
-                    setDispatching(true);
+                    open("dispatch");
                   }}
                 >
                   Dispatch a task…
@@ -97,7 +95,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
                 <MenuItem
                   onSelect={() => {
                     close();
-                    setOpened("groom");
+                    open("groom");
                   }}
                 >
                   Ask what it knows…
@@ -105,7 +103,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
                 <MenuItem
                   onSelect={() => {
                     close();
-                    setOpened("settings");
+                    open("settings");
                   }}
                 >
                   Settings…
@@ -116,7 +114,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
                   danger
                   onSelect={() => {
                     close();
-                    setRemoving(true);
+                    open("remove");
                   }}
                 >
                   Remove…
@@ -144,20 +142,20 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
           )}
         </div>
       )}
-      {opened === "settings" && <EditAgent agent={agent} onClose={() => setOpened("nothing")} />}
-      {opened === "groom" && <GroomAgent agent={agent} onClose={() => setOpened("nothing")} />}
-      {dispatching && <Dispatch agent={agent.name} onClose={() => setDispatching(false)} />}
-      {removing && (
+      {dialog?.what === "settings" && <EditAgent agent={agent} onClose={dialog.close} />}
+      {dialog?.what === "groom" && <GroomAgent agent={agent} onClose={dialog.close} />}
+      {dialog?.what === "dispatch" && <Dispatch agent={agent.name} onClose={dialog.close} />}
+      {dialog?.what === "remove" && (
         <Confirm
           title={`Remove ${agent.name}?`}
           action="Remove"
           busy={action.busy}
-          onClose={() => setRemoving(false)}
+          onClose={dialog.close}
           onConfirm={() =>
             action.run(
               () => command(ROUTES.agentRemove, { id: agent.id }),
               () => {
-                setRemoving(false);
+                dialog.close();
                 refresh();
               },
             )

@@ -1,5 +1,4 @@
 /** One machine: state, platform, load, the agent CLIs it has, and what can be done with it. */
-import { useState } from "react";
 import type { Host } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { call } from "../api/client.ts";
@@ -10,6 +9,7 @@ import { hostTone } from "../fleet/tree.ts";
 import { hostWord } from "../remote/words.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Dot, Problem } from "../ui/parts.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 import { CheckHost } from "./check-host.tsx";
 import { HostClis } from "./host-clis.tsx";
 import { HostFacts } from "./host-facts.tsx";
@@ -23,7 +23,7 @@ export function HostCard({ host }: { host: Host }) {
   const fleet = useFleet();
   const store = useFleetStore();
   const action = useAction();
-  const [checking, setChecking] = useState(false);
+  const [checking, check] = useOpened();
   const operator = may(fleet.me, "operator");
   const refetch = (): void => store.refetch(["hosts"]);
   const resume = (): void => action.run(() => call(ROUTES.hostResume, { id: host.id }), refetch);
@@ -37,7 +37,7 @@ export function HostCard({ host }: { host: Host }) {
           {host.name}
         </h2>
         <HostTags host={host} />
-        {operator && <HostMenu host={host} action={action} onTest={() => setChecking(true)} />}
+        {operator && <HostMenu host={host} action={action} onTest={() => check(true)} />}
       </header>
       <RemoteBadges host={host} />
       {host.locked !== undefined && <LockedHost host={host} locked={host.locked} />}
@@ -63,13 +63,13 @@ export function HostCard({ host }: { host: Host }) {
             </button>
           )}
           {host.transport !== "link" && (
-            <button type="button" className="button small" onClick={() => setChecking(true)}>
+            <button type="button" className="button small" onClick={() => check(true)}>
               <Icon name="again" /> Test
             </button>
           )}
         </footer>
       )}
-      {checking && <CheckHost host={host} onClose={() => setChecking(false)} />}
+      {checking !== undefined && <CheckHost host={host} onClose={checking.close} />}
     </article>
   );
 }

@@ -1,5 +1,4 @@
 /** What is seldom done with a machine: drain it, mark it, change how it is reached, or remove it. */
-import { useState } from "react";
 import type { Host, HostPatch } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { call } from "../api/client.ts";
@@ -8,6 +7,7 @@ import { may } from "../app/may.ts";
 import type { Action } from "../app/use-action.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 import { EditRemote } from "./edit-remote.tsx";
 import { HostFiles } from "./host-files.tsx";
 import { RemoveHost } from "./remove-host.tsx";
@@ -21,7 +21,7 @@ interface HostMenuProps {
 export function HostMenu({ host, action, onTest }: HostMenuProps) {
   const fleet = useFleet();
   const store = useFleetStore();
-  const [opened, setOpened] = useState<"nothing" | "files" | "edit" | "remove">("nothing");
+  const [dialog, open] = useOpened<"files" | "edit" | "remove">();
   const owner = may(fleet.me, "owner");
   const isRemote = host.transport !== "link";
   const refetch = (): void => store.refetch(["hosts"]);
@@ -37,9 +37,9 @@ export function HostMenu({ host, action, onTest }: HostMenuProps) {
           };
           return (
             <>
-              {may(fleet.me, "operator") && <MenuItem onSelect={then(() => setOpened("files"))}>Files…</MenuItem>}
+              {may(fleet.me, "operator") && <MenuItem onSelect={then(() => open("files"))}>Files…</MenuItem>}
               {isRemote && <MenuItem onSelect={then(onTest)}>Test it…</MenuItem>}
-              {isRemote && owner && <MenuItem onSelect={then(() => setOpened("edit"))}>Edit…</MenuItem>}
+              {isRemote && owner && <MenuItem onSelect={then(() => open("edit"))}>Edit…</MenuItem>}
               {isRemote && owner && (
                 <MenuItem onSelect={then(() => change({ enabled: host.enabled === false }))}>
                   {host.enabled === false ? "Switch on: connect again" : "Switch off: connect no more"}
@@ -57,7 +57,7 @@ export function HostMenu({ host, action, onTest }: HostMenuProps) {
                     {host.default === true ? "Take the default mark away" : "Mark as default"}
                   </MenuItem>
                   <hr />
-                  <MenuItem danger onSelect={then(() => setOpened("remove"))}>
+                  <MenuItem danger onSelect={then(() => open("remove"))}>
                     Remove from the fleet…
                   </MenuItem>
                 </>
@@ -66,9 +66,9 @@ export function HostMenu({ host, action, onTest }: HostMenuProps) {
           );
         }}
       </Menu>
-      {opened === "files" && <HostFiles host={host} onClose={() => setOpened("nothing")} />}
-      {opened === "edit" && <EditRemote host={host} onClose={() => setOpened("nothing")} />}
-      {opened === "remove" && <RemoveHost host={host} action={action} onClose={() => setOpened("nothing")} />}
+      {dialog?.what === "files" && <HostFiles host={host} onClose={dialog.close} />}
+      {dialog?.what === "edit" && <EditRemote host={host} onClose={dialog.close} />}
+      {dialog?.what === "remove" && <RemoveHost host={host} action={action} onClose={dialog.close} />}
     </>
   );
 }

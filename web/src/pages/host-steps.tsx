@@ -1,15 +1,15 @@
 /** What a machine is for: a shell on it, an agent on it. */
-import { useState } from "react";
 import type { Host } from "@maestro/shared/contract/resources";
 import { AssignAgent } from "../app/assign-agent.tsx";
 import { toStarted } from "../app/started.ts";
 import type { Action } from "../app/use-action.ts";
 import { openShell, usable } from "../fleet/launch.ts";
 import { Icon } from "../ui/icons.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 
 /** @param props.primary the one thing to do now. */
 export function HostSteps({ host, action, primary = false }: { host: Host; action: Action; primary?: boolean }) {
-  const [assigning, setAssigning] = useState(false);
+  const [assigning, assign] = useOpened();
   const open = (): void => action.run(() => openShell(host), toStarted());
   return (
     <>
@@ -21,10 +21,10 @@ export function HostSteps({ host, action, primary = false }: { host: Host; actio
       >
         <Icon name="terminal" /> Open a shell
       </button>
-      <button type="button" className="button small" disabled={!usable(host)} onClick={() => setAssigning(true)}>
+      <button type="button" className="button small" disabled={!usable(host)} onClick={() => assign(true)}>
         <Icon name="agents" /> Assign an agent
       </button>
-      {assigning && <AssignAgent host={host.id} onClose={() => setAssigning(false)} />}
+      {assigning !== undefined && <AssignAgent host={host.id} onClose={assigning.close} />}
     </>
   );
 }

@@ -1,5 +1,4 @@
 /** [LK2] An identity that was seen twice: what happened, what to do first, and what unlocking means. */
-import { useState } from "react";
 import type { Host } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { call } from "../api/client.ts";
@@ -9,17 +8,18 @@ import { useAction } from "../app/use-action.ts";
 import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Ago, Problem } from "../ui/parts.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 
 export function LockedHost({ host, locked }: { host: Host; locked: NonNullable<Host["locked"]> }) {
   const fleet = useFleet();
   const store = useFleetStore();
   const action = useAction();
-  const [asking, setAsking] = useState(false);
+  const [asking, ask] = useOpened();
   const unlock = (): void =>
     action.run(
       () => call(ROUTES.hostUnlock, { id: host.id }),
       () => {
-        setAsking(false);
+        asking?.close();
         store.refetch(["hosts"]);
       },
     );
@@ -41,7 +41,7 @@ export function LockedHost({ host, locked }: { host: Host; locked: NonNullable<H
         <p className="small muted mono">{locked.reason}</p>
         {may(fleet.me, "owner") ? (
           <div>
-            <button type="button" className="button small" onClick={() => setAsking(true)}>
+            <button type="button" className="button small" onClick={() => ask(true)}>
               <Icon name="lock" /> Unlock…
             </button>
           </div>
@@ -49,8 +49,8 @@ export function LockedHost({ host, locked }: { host: Host; locked: NonNullable<H
           <p className="small muted">An owner of the fleet can unlock it.</p>
         )}
       </div>
-      {asking && (
-        <Confirm title={`Unlock ${host.name}?`} action="Unlock" busy={action.busy} onClose={() => setAsking(false)} onConfirm={unlock}>
+      {asking !== undefined && (
+        <Confirm title={`Unlock ${host.name}?`} action="Unlock" busy={action.busy} onClose={asking.close} onConfirm={unlock}>
           <p>
             The next machine that dials in with this identity is <strong>{host.name}</strong> again, with its sessions and agents. Do this
             only when the copy is stopped: if both still run, the wrong one may get in, and the identity locks again.

@@ -11,6 +11,7 @@ import { QueueView, showOf, tally, type Show } from "../tasks/queue-view.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Empty } from "../ui/parts.tsx";
 import { Segments } from "../ui/segments.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 import { Dispatch } from "./dispatch.tsx";
 import { QueueRows } from "./queue-rows.tsx";
 import { Slots } from "./slots.tsx";
@@ -26,7 +27,7 @@ export function QueuePage({ search }: { search: string }) {
   const show = useMemo(() => showOf(search), [search]);
   const [view] = useState(() => new QueueView(show));
   const queue = useLive(view);
-  const [dispatching, setDispatching] = useState(false);
+  const [dispatching, dispatch] = useOpened();
   const { refresh, value } = queue;
 
   useEffect(() => {
@@ -41,7 +42,7 @@ export function QueuePage({ search }: { search: string }) {
         about="By priority, then by age. A task starts as soon as its agent and its host have room for it."
         actions={
           may(fleet.me, "operator") ? (
-            <button type="button" className="button primary" onClick={() => setDispatching(true)}>
+            <button type="button" className="button primary" onClick={() => dispatch(true)}>
               <Icon name="plus" />
               Dispatch a task
             </button>
@@ -64,7 +65,7 @@ export function QueuePage({ search }: { search: string }) {
                     { value: "completed", label: "Ended" },
                   ]}
                   value={show}
-                  onChange={(next) => navigate(next === "waiting" ? "/queue" : `/queue?show=${next}`, true)}
+                  onChange={(next) => navigate(next === "waiting" ? "/queue" : `/queue?show=${next}`, { replace: true })}
                 />
               </div>
               {value.items.length === 0 ? (
@@ -83,7 +84,7 @@ export function QueuePage({ search }: { search: string }) {
           </>
         )}
       </Page>
-      {dispatching && <Dispatch onClose={() => setDispatching(false)} />}
+      {dispatching !== undefined && <Dispatch onClose={dispatching.close} />}
     </>
   );
 }

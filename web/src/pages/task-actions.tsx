@@ -9,11 +9,14 @@ import { Dialog } from "../ui/dialog.tsx";
 import { Field } from "../ui/field.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Problem } from "../ui/parts.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 import { TaskCleanup } from "./task-cleanup.tsx";
 
+const REFUSED = "It could not be run again";
+
 export function TaskActions({ task, onChanged }: { task: Task; onChanged: (task: Task) => void }) {
-  const retry = useAction();
-  const [cancelling, setCancelling] = useState(false);
+  const retry = useAction(REFUSED);
+  const [cancelling, cancel] = useOpened();
   return (
     <>
       {mayRetry(task) && (
@@ -27,22 +30,22 @@ export function TaskActions({ task, onChanged }: { task: Task; onChanged: (task:
         </button>
       )}
       {mayCancel(task.status) && (
-        <button type="button" className="button danger" onClick={() => setCancelling(true)}>
+        <button type="button" className="button danger" onClick={() => cancel(true)}>
           <Icon name="stop" /> Cancel task
         </button>
       )}
       <TaskCleanup task={task} />
       {retry.error !== undefined && (
-        <Dialog title="It could not be run again" onClose={retry.clear}>
+        <Dialog title={REFUSED} onClose={retry.clear}>
           <Problem error={retry.error} />
         </Dialog>
       )}
-      {cancelling && (
+      {cancelling !== undefined && (
         <CancelTask
           task={task}
-          onClose={() => setCancelling(false)}
+          onClose={cancelling.close}
           onCancelled={(changed) => {
-            setCancelling(false);
+            cancelling.close();
             onChanged(changed);
           }}
         />

@@ -9,19 +9,20 @@ import { cleanedPlaces } from "../tasks/cleanup-words.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Problem } from "../ui/parts.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 
 /** The server waits half a minute for the program to stop, and then asks each host. */
 const CLEANUP_TIMEOUT_MS = 120_000;
 
 export function TaskCleanup({ task }: { task: Task }) {
-  const [open, setOpen] = useState(false);
+  const [dialog, open] = useOpened();
   if (task.targets.every(({ attempts }) => attempts === 0)) return null;
   return (
     <>
-      <button type="button" className="button" onClick={() => setOpen(true)}>
+      <button type="button" className="button" onClick={() => open(true)}>
         <Icon name="trash" /> Clean up
       </button>
-      {open && <CleanUp task={task} onClose={() => setOpen(false)} />}
+      {dialog !== undefined && <CleanUp task={task} onClose={dialog.close} />}
     </>
   );
 }

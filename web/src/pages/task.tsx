@@ -58,7 +58,7 @@ export function TaskPage({ id, attempt }: { id: string; attempt: string | undefi
             onChanged={(changed) => {
               live.put({ ...task, ...changed });
               // The log of what runs now, when an older one was chosen.
-              navigate(taskPath(id), true);
+              navigate(taskPath(id), { replace: true });
             }}
           />
         ) : undefined
@@ -66,7 +66,9 @@ export function TaskPage({ id, attempt }: { id: string; attempt: string | undefi
       unread="The task could not be read"
       own={live}
     >
-      {task !== undefined && <Whole task={task} attempt={attempt} onAttempt={(chosen) => navigate(taskPath(id, chosen), true)} />}
+      {task !== undefined && (
+        <Whole task={task} attempt={attempt} onAttempt={(chosen) => navigate(taskPath(id, chosen), { replace: true })} />
+      )}
     </Page>
   );
 }

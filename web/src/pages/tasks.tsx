@@ -9,6 +9,7 @@ import { filterOf, isFiltered, noFilter, searchOf, type TaskFilter } from "../ta
 import { TaskList } from "../tasks/task-list.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Empty } from "../ui/parts.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 import { Dispatch } from "./dispatch.tsx";
 import { TaskFilters } from "./task-filters.tsx";
 import { TaskRows } from "./task-rows.tsx";
@@ -18,7 +19,7 @@ export function TasksPage({ search }: { search: string }) {
   const filter = useMemo(() => filterOf(search), [search]);
   const [list] = useState(() => new TaskList(filter));
   const tasks = useLive(list);
-  const [dispatching, setDispatching] = useState(false);
+  const [dispatching, dispatch] = useOpened();
   const operator = may(fleet.me, "operator");
   const { refresh } = tasks;
 
@@ -26,9 +27,9 @@ export function TasksPage({ search }: { search: string }) {
     if (list.narrow(filter)) refresh();
   }, [list, filter, refresh]);
 
-  const turnTo = (next: TaskFilter): void => navigate(`/tasks${searchOf(next)}`, true);
+  const turnTo = (next: TaskFilter): void => navigate(`/tasks${searchOf(next)}`, { replace: true });
   const button = operator ? (
-    <button type="button" className="button primary" onClick={() => setDispatching(true)}>
+    <button type="button" className="button primary" onClick={() => dispatch(true)}>
       <Icon name="plus" />
       Dispatch a task
     </button>
@@ -86,7 +87,7 @@ export function TasksPage({ search }: { search: string }) {
           </div>
         )}
       </Page>
-      {dispatching && <Dispatch {...(filter.agent === "" ? {} : { agent: filter.agent })} onClose={() => setDispatching(false)} />}
+      {dispatching !== undefined && <Dispatch {...(filter.agent === "" ? {} : { agent: filter.agent })} onClose={dispatching.close} />}
     </>
   );
 }

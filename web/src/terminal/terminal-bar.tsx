@@ -1,5 +1,5 @@
 /** Above the terminal: what this is and where, who writes, how the connection is, and ending it. */
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 import { command } from "../api/client.ts";
@@ -13,6 +13,7 @@ import { RemoteTag } from "../remote/badges.tsx";
 import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Problem } from "../ui/parts.tsx";
+import { useOpened } from "../ui/use-opened.ts";
 import type { Attachment } from "./attachment.ts";
 import { PenState } from "./pen-state.tsx";
 
@@ -22,7 +23,7 @@ export function TerminalBar({ session, attachment }: { session: string; attachme
   const store = useFleetStore();
   const action = useAction();
   const openDrawer = useOpenDrawer();
-  const [ending, setEnding] = useState(false);
+  const [ending, end] = useOpened();
   const known = fleet.sessions.find((candidate) => candidate.id === session);
   const info = view.face.session;
   const name = stripUnsafe(info?.name ?? known?.name ?? "Session");
@@ -77,23 +78,23 @@ export function TerminalBar({ session, attachment }: { session: string; attachme
           className="button quiet small"
           aria-label="End this session"
           title="End this session"
-          onClick={() => setEnding(true)}
+          onClick={() => end(true)}
         >
           <Icon name="stop" />
           <span className="wide-only">End</span>
         </button>
       )}
-      {ending && (
+      {ending !== undefined && (
         <Confirm
           title="End this session?"
           action="End session"
           busy={action.busy}
-          onClose={() => setEnding(false)}
+          onClose={ending.close}
           onConfirm={() =>
             action.run(
               () => command(ROUTES.sessionKill, { id: session }),
               () => {
-                setEnding(false);
+                ending.close();
                 store.refetch(["sessions", "agents"]);
               },
             )

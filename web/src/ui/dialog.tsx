@@ -1,6 +1,7 @@
 /** A modal on the platform's own `<dialog>`: focus is kept in it and goes back, Escape closes it. */
 import { useEffect, useId, useRef, type ReactNode } from "react";
 import { Icon } from "./icons.tsx";
+import { NoticeList } from "./notice-list.tsx";
 
 export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
   const ref = useRef<HTMLDialogElement>(null);
@@ -30,6 +31,7 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
         </button>
       </header>
       <div className="body">{children}</div>
+      <NoticeList />
     </dialog>
   );
 }
