@@ -157,7 +157,7 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
     expect(existsSync(hold)).toBe(true);
   });
 
-  test("a failed one is found by the filters, its log is searched, and it is run again", { timeout: 60_000 }, async () => {
+  test("a failed one is found by the filters, its log is searched, and it is run again", { timeout: 120_000 }, async () => {
     const mended = join(work, "mended");
     const words = 'i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo "line $i"; done; echo "the needle"; test -e "$1"';
     const failed = await dispatchTask(product.api, { command: shell(words, mended), on: {}, description: "fails at first" });
@@ -202,7 +202,7 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
     });
   });
 
-  test("the log of an agent's CLI reads as what it said; Raw shows what it wrote", { timeout: 60_000 }, async () => {
+  test("the log of an agent's CLI reads as what it said; Raw shows what it wrote", { timeout: 120_000 }, async () => {
     const events = [
       { type: "system", subtype: "init", session_id: "s1", model: "m1" },
       { type: "assistant", session_id: "s1", message: { content: [{ type: "text", text: "I look at it.\nThen I write." }] } },
@@ -241,7 +241,7 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
     });
   });
 
-  test("[LG4] whose log may show secrets says so, and of which", { timeout: 60_000 }, async () => {
+  test("[LG4] whose log may show secrets says so, and of which", { timeout: 120_000 }, async () => {
     const { id } = await dispatchTask(product.api, { command: ["/bin/true"], on: {}, description: "was sent after a crash" });
     await taskEnds(product.api, id);
     for (const [size, viewport] of Object.entries({ desktop: undefined, phone: { ...PHONE } })) {
@@ -266,7 +266,7 @@ describe.skipIf(missing !== undefined)(`console: tasks${missing === undefined ? 
     }
   });
 
-  test("the dialog keeps its buttons in sight, and a long name leaves room for where its agent is", { timeout: 60_000 }, async () => {
+  test("the dialog keeps its buttons in sight, and a long name leaves room for where its agent is", { timeout: 120_000 }, async () => {
     const name = `${"a-name-that-goes-on-".repeat(3)}end`;
     await product.api.createAgent({ name, type: "shell", workspace: product.home.directory("long") });
     for (const [size, viewport] of Object.entries({ desktop: undefined, phone: { ...PHONE } })) {

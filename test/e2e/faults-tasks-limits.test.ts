@@ -70,7 +70,7 @@ const pidsIn = (file: string): number[] =>
     : [];
 
 describe("[F34] a grandchild keeps the output open", () => {
-  test("the end is not delayed by it", { timeout: 60_000 }, async () => {
+  test("the end is not delayed by it", { timeout: 120_000 }, async () => {
     const startedMs = performance.now();
     const { id } = await dispatchTask(world.api, { command: shell("sleep 300 & echo done"), on: { host: local } });
     const ended = await taskEnds(world.api, id);

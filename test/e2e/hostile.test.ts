@@ -48,7 +48,7 @@ describe.skipIf(missing !== undefined)(`hostile output${missing === undefined ? 
   }
 
   const tmuxLane = (pane: TmuxPane): HostileLane => ({
-    shown: async ({ words }) => void (await pane.shows(words, 8_000)),
+    shown: async ({ words }) => void (await pane.shows(words, 15_000)),
     type: (key) => pane.type(key),
     effects: async () => {
       if ((await pane.clipboard()) === "") return [];

@@ -7,7 +7,7 @@ import { TestHome } from "../support/home.ts";
 import { Product } from "../support/maestro.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
 import { lacking } from "../support/system.ts";
-import { dispatchTask, taskEnds, taskShows, wholeLog } from "../support/tasks.ts";
+import { cancelSoon, dispatchTask, taskEnds, taskShows, wholeLog } from "../support/tasks.ts";
 import { poll } from "../support/wait.ts";
 
 const missing = lacking("sshd", "docker");
@@ -54,7 +54,7 @@ describe.skipIf(missing !== undefined)(`containers${missing === undefined ? "" :
       });
       await taskShows(product.api, id, "running", ({ status }) => status === "running");
       await poll("both run inside", () => (engine.docker("top", "named").includes("sleep 4321") ? true : undefined), { timeoutMs: 30_000 });
-      expect((await product.cli(["task", "cancel", id])).code).toBe(0);
+      await cancelSoon(product.api, id, "enough");
       expect(await taskEnds(product.api, id)).toMatchObject({ status: "cancelled" });
       expect(engine.docker("top", "named")).not.toContain("sleep 4321");
       expect((await wholeLog(product.api, id)).text).toBe("begun\n");

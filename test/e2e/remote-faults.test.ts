@@ -185,8 +185,9 @@ test.skipIf(noDocker !== undefined)(
       everyMs: 500,
       detail: () => engine.docker("top", "dev", "-eo", "pid,args").slice(-400),
     });
-    expect((await product.cli(["task", "cancel", left])).code).toBe(0);
-    expect(await taskEnds(product.api, left)).toMatchObject({ status: "cancelled" });
+    const cancelled = await product.cli(["task", "cancel", left, "--reason", "not needed any more", "--yes"]);
+    expect({ code: cancelled.code, stderr: cancelled.stderr }).toMatchObject({ code: 0 });
+    expect(await taskEnds(product.api, left)).toMatchObject({ status: "cancelled", cancel: { reason: "not needed any more" } });
     await poll("nobody watches", () => (watches() === 0 ? true : undefined), { timeoutMs: 30_000, everyMs: 500 });
 
     const stopped = await begin();

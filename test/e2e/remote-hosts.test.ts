@@ -13,7 +13,7 @@ import { answerWord, promptToWrite, promptWith } from "../support/model-stub/ans
 import { startModelStub } from "../support/model-stub/server.ts";
 import { RemoteMachine } from "../support/remote-machine.ts";
 import { isFullRun, lacking } from "../support/system.ts";
-import { dispatchTask, sha256, taskEnds, taskShows, wholeLog } from "../support/tasks.ts";
+import { cancelSoon, dispatchTask, sha256, taskEnds, taskShows, wholeLog } from "../support/tasks.ts";
 import { poll } from "../support/wait.ts";
 
 const missing = lacking("sshd");
@@ -182,8 +182,7 @@ describe.skipIf(missing !== undefined)(`remote hosts${missing === undefined ? ""
     await poll("both run", () => (existsSync(pids) && readFileSync(pids, "utf8").trim().split("\n").length === 2 ? true : undefined), {
       timeoutMs: 60_000,
     });
-    const cancelled = await product.cli(["task", "cancel", id, "--reason", "enough"]);
-    expect(cancelled.code).toBe(0);
+    await cancelSoon(product.api, id, "enough");
     expect(await taskEnds(product.api, id)).toMatchObject({ status: "cancelled" });
     for (const pid of readFileSync(pids, "utf8").trim().split("\n")) expect(isRunning(Number(pid))).toBe(false);
   });

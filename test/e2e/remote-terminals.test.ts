@@ -23,7 +23,7 @@ class TmuxOfItsOwn implements AsyncDisposable {
     } catch {
       // It has ended with its last session.
     }
-    rmSync(this.env.TMUX_TMPDIR, { recursive: true, force: true });
+    rmSync(this.env.TMUX_TMPDIR, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

@@ -1,7 +1,7 @@
 /** The HTTP API as a script uses it: bearer token, JSON, and the answer checked against the contract when asked. */
 import * as z from "zod";
 import * as r from "@maestro/shared/contract/resources";
-import { poll } from "./wait.ts";
+import { PATIENCE_MS, poll } from "./wait.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -135,7 +135,7 @@ export class Api {
   }
 
   /** The screen once it shows this. HTTP has no event for it, so it is asked again. */
-  screenShows(session: string, wanted: string | RegExp, timeoutMs = 15_000): Promise<string> {
+  screenShows(session: string, wanted: string | RegExp, timeoutMs = PATIENCE_MS): Promise<string> {
     let last = "";
     return poll(
       `session ${session} showing ${String(wanted)}`,

@@ -43,7 +43,7 @@ export async function launchBrowser(): Promise<Browser> {
 
 export async function openPage(
   browser: Browser,
-  { viewport = DESKTOP, timeoutMs = 15_000, context: extra = {} }: TestPageOptions = {},
+  { viewport = DESKTOP, timeoutMs = 30_000, context: extra = {} }: TestPageOptions = {},
 ): Promise<TestPage> {
   const context = await browser.newContext({ viewport: { ...viewport }, ...extra });
   context.setDefaultTimeout(timeoutMs);

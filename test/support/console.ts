@@ -48,7 +48,7 @@ export async function typeInto(page: Page, text: string): Promise<void> {
 }
 
 /** The terminal's text once it shows this. */
-export function terminalShows(page: Page, wanted: string | RegExp, timeoutMs = 20_000): Promise<string> {
+export function terminalShows(page: Page, wanted: string | RegExp, timeoutMs = 30_000): Promise<string> {
   let last = "";
   return poll(
     `terminal showing ${String(wanted)}`,

@@ -97,6 +97,6 @@ export class DockerEngine implements AsyncDisposable {
       this.#daemon.kill("SIGTERM");
       await exited;
     }
-    rmSync(this.#directory, { recursive: true, force: true });
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -8,7 +8,7 @@ import type { HostileLane } from "./hostile.ts";
 import type { Product } from "./maestro.ts";
 
 const MINE = "mine";
-const SHOWN_WITHIN_MS = 8_000;
+const SHOWN_WITHIN_MS = 15_000;
 
 /** The page shows the session and has the pen. */
 export async function browserLane({ page, problems }: TestPage, product: Product): Promise<HostileLane> {

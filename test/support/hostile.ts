@@ -6,7 +6,7 @@ import type { Product } from "./maestro.ts";
 import { poll, WaitTimeout } from "./wait.ts";
 
 /** Longer for one case is a terminal that froze: somebody looking at it would reload the page. */
-const FROZEN_AFTER_MS = 6_000;
+const FROZEN_AFTER_MS = 15_000;
 
 /** The program that writes the cases and hears what its terminal answers. */
 export class HostileProgram {

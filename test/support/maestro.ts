@@ -2,6 +2,7 @@
  * The real product, started as users start it: `maestro up` from the built bundle, further machines by
  * `host join` and `host run` with homes of their own. Every part can be killed by pid and comes back as it should.
  */
+import { randomInt } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
@@ -12,7 +13,7 @@ import { Api } from "./api.ts";
 import { Child, runChild, type ChildOptions, type Finished } from "./child.ts";
 import { TestHome } from "./home.ts";
 import { allProcesses, killAndWait, processEnv, processInfo } from "./processes.ts";
-import { poll } from "./wait.ts";
+import { PATIENCE_MS, poll } from "./wait.ts";
 import { Viewer, type ViewerOptions } from "./viewer.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -61,7 +62,7 @@ abstract class Installation implements AsyncDisposable {
   }
 
   /** The part's pid once it runs. */
-  running(part: Part, timeoutMs = 15_000): Promise<number> {
+  running(part: Part, timeoutMs = PATIENCE_MS): Promise<number> {
     return poll(`${part} running`, () => this.pid(part), { timeoutMs, everyMs: 25, detail: () => this.describe() });
   }
 
@@ -326,13 +327,23 @@ function ownerToken(home: TestHome): string | undefined {
   return (current === undefined ? Object.values(profiles)[0] : profiles[current])?.token;
 }
 
+/**
+ * Of those that the kernel gives nobody who asks for any: one of them could be somebody else's before it is used, or while its server is
+ * started again.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(12_000, 32_000);
+    const server = createServer();
+    server.listen(port, "127.0.0.1");
+    const free = await once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
+  throw new Error("no free port");
 }

@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const ip = (...argv: string[]) => run("ip", argv, { timeout: 10_000 });
+const ip = (...argv: string[]) => run("ip", argv, { timeout: 30_000 });
 
 export interface NetSide {
   name: string;

@@ -1,6 +1,6 @@
 /** Processes by pid, from /proc: trees, memory, signals. Never by name: other products may run beside. */
 import { readFileSync, readdirSync } from "node:fs";
-import { poll } from "./wait.ts";
+import { PATIENCE_MS, poll } from "./wait.ts";
 
 export interface ProcessInfo {
   pid: number;
@@ -69,7 +69,7 @@ export function signalTo(pid: number, signal: NodeJS.Signals): boolean {
 }
 
 /** Kills, then waits until it is really gone. */
-export async function killAndWait(pid: number, signal: NodeJS.Signals = "SIGKILL", timeoutMs = 10_000): Promise<void> {
+export async function killAndWait(pid: number, signal: NodeJS.Signals = "SIGKILL", timeoutMs = PATIENCE_MS): Promise<void> {
   signalTo(pid, signal);
   await gone(pid, timeoutMs);
 }
@@ -84,7 +84,7 @@ export async function endAll(find: () => readonly number[]): Promise<void> {
   }
 }
 
-export const gone = (pid: number, timeoutMs = 10_000): Promise<true> =>
+export const gone = (pid: number, timeoutMs = PATIENCE_MS): Promise<true> =>
   poll(`process ${pid} gone`, () => (isAlive(pid) ? undefined : true), {
     timeoutMs,
     everyMs: 10,

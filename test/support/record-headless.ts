@@ -126,7 +126,7 @@ async function record(name: AgentCliName, wanted: (name: string) => boolean): Pr
     process.stdout.write(
       `${name} ${one.name}: exit ${code}, ${Date.now() - began} ms, requests ${stub.requests.map(({ path, status }) => `${path} ${status}`).join(", ")}\n`,
     );
-    rmSync(home, { recursive: true, force: true });
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
   }
   writeFileSync(exitsFile, `${JSON.stringify(exits, undefined, 2)}\n`);
 }

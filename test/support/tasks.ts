@@ -39,6 +39,10 @@ export function taskShows(
 export const taskEnds = (api: Api, id: string, timeoutMs = 60_000): Promise<TaskDetail> =>
   taskShows(api, id, "ended", ({ status }) => isFinal(status), timeoutMs);
 
+/** What is deaf to signals need not be waited for as long as by default: that time is shown once, by [F35]. */
+export const cancelSoon = (api: Api, id: string, reason: string): Promise<Task> =>
+  api.call(Task, "POST", `/api/v1/tasks/${id}/cancel`, { reason, graceMs: 1_000 });
+
 /** The stored log, whole. */
 export async function logOf(api: Api, id: string): Promise<string> {
   const answer = await api.request("GET", `/api/v1/tasks/${id}/log`);

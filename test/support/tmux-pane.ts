@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { poll } from "./wait.ts";
+import { PATIENCE_MS, poll } from "./wait.ts";
 
 const run = promisify(execFile);
 
@@ -71,7 +71,7 @@ export class TmuxPane implements AsyncDisposable {
   }
 
   /** The screen once it shows `wanted`. tmux announces no repaint to us, so it is asked. */
-  async shows(wanted: string | RegExp, timeoutMs = 30_000): Promise<string> {
+  async shows(wanted: string | RegExp, timeoutMs = PATIENCE_MS): Promise<string> {
     let last = "";
     return poll(
       `screen showing ${String(wanted)}`,
@@ -85,10 +85,10 @@ export class TmuxPane implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tmux(["kill-server"]).catch(() => undefined);
-    rmSync(this.#directory, { recursive: true, force: true });
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #tmux(argv: readonly string[]) {
-    return run("tmux", ["-S", this.#socket, ...argv], { timeout: 10_000 });
+    return run("tmux", ["-S", this.#socket, ...argv], { timeout: PATIENCE_MS });
   }
 }

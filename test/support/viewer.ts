@@ -13,7 +13,7 @@ import type { Capture } from "./capture.ts";
 import { ViewerScreen, type ViewerScreenOptions } from "./viewer-screen.ts";
 import { ViewerSocket, type ViewerTarget } from "./viewer-socket.ts";
 import { ViewerStream } from "./viewer-stream.ts";
-import { Signal, until } from "./wait.ts";
+import { PATIENCE_MS, Signal, until } from "./wait.ts";
 
 export interface ViewerOptions extends ViewerTarget, ViewerScreenOptions {
   readOnly?: boolean;
@@ -127,11 +127,11 @@ export class Viewer implements AsyncDisposable {
   // ---- waiting ------------------------------------------------------------------------------
 
   /** A whole screen or an unbroken stream is there. */
-  ready(timeoutMs = 15_000): Promise<true> {
+  ready(timeoutMs = PATIENCE_MS): Promise<true> {
     return this.when("ready", () => this.#stream.whole !== undefined, timeoutMs);
   }
 
-  when(what: string, holds: (viewer: Viewer) => boolean, timeoutMs = 15_000): Promise<true> {
+  when(what: string, holds: (viewer: Viewer) => boolean, timeoutMs = PATIENCE_MS): Promise<true> {
     return until(`viewer: ${what}`, this.#changed.changes, () => (holds(this) ? true : undefined), {
       timeoutMs,
       detail: () => this.toString(),
@@ -139,7 +139,11 @@ export class Viewer implements AsyncDisposable {
   }
 
   /** The first control frame of this type, received already or to come, that matches. */
-  frame<T extends ToViewerFrame["t"]>(type: T, matches: (frame: Named<T>) => boolean = () => true, timeoutMs = 15_000): Promise<Named<T>> {
+  frame<T extends ToViewerFrame["t"]>(
+    type: T,
+    matches: (frame: Named<T>) => boolean = () => true,
+    timeoutMs = PATIENCE_MS,
+  ): Promise<Named<T>> {
     const isNamed = (frame: ToViewerFrame): frame is Named<T> => frame.t === type;
     return until(`viewer: frame '${type}'`, this.#changed.changes, () => this.frames.filter(isNamed).find(matches), {
       timeoutMs,
@@ -147,7 +151,7 @@ export class Viewer implements AsyncDisposable {
     });
   }
 
-  screenShows(wanted: string | RegExp, timeoutMs = 15_000): Promise<string> {
+  screenShows(wanted: string | RegExp, timeoutMs = PATIENCE_MS): Promise<string> {
     const seen = () => {
       const text = this.screen();
       return (typeof wanted === "string" ? text.includes(wanted) : wanted.test(text)) ? text : undefined;
@@ -195,7 +199,7 @@ export class Viewer implements AsyncDisposable {
     this.send({ t: "resize", cols, rows });
   }
 
-  async take(timeoutMs = 5_000): Promise<void> {
+  async take(timeoutMs = PATIENCE_MS): Promise<void> {
     const id = ++this.#requestId;
     this.send({ t: "take", id });
     await until(

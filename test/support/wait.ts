@@ -17,6 +17,9 @@ export async function within<T>(timeoutMs: number, what: string, promise: Promis
   }
 }
 
+/** What is waited for by default: long beside what it takes, since other files may have the machine meanwhile, and below a unit test's 30 s. */
+export const PATIENCE_MS = 25_000;
+
 /** Something that says when it changed: the event half of `until`. `subscribe` returns how to stop. */
 export type Changes = (changed: () => void) => () => void;
 
@@ -30,7 +33,7 @@ export async function until<T>(
   read: () => T | undefined,
   options: { timeoutMs?: number; detail?: () => string } = {},
 ): Promise<T> {
-  const { timeoutMs = 15_000, detail = () => "" } = options;
+  const { timeoutMs = PATIENCE_MS, detail = () => "" } = options;
   let stop: () => void = () => undefined;
   const seen = new Promise<T>((resolve, reject) => {
     const look = () => {
@@ -60,7 +63,7 @@ export async function poll<T>(
   ask: () => Promise<T | undefined> | T | undefined,
   options: { timeoutMs?: number; everyMs?: number; detail?: () => string } = {},
 ): Promise<T> {
-  const { timeoutMs = 15_000, everyMs = 50, detail = () => "" } = options;
+  const { timeoutMs = PATIENCE_MS, everyMs = 50, detail = () => "" } = options;
   const deadline = performance.now() + timeoutMs;
   let lastFailure = "";
   for (;;) {
