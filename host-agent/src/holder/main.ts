@@ -26,6 +26,8 @@ export interface HolderOptions {
   paths: HolderPaths;
   /** Ends by itself after this long without sessions and clients. */
   idleExitMs?: number;
+  /** The user's tmux is looked at this often while somebody is connected. */
+  lookEveryMs?: number;
   /** [CH2] Per session. */
   ringBytes?: number;
   /** For the log, one line each. */
@@ -33,7 +35,6 @@ export interface HolderOptions {
 }
 
 const IDLE_EXIT_MS = 60_000;
-/** The user's tmux is looked at this often while somebody is connected. */
 const LOOK_EVERY_MS = 5_000;
 const OOM_SCORE = "-500";
 
@@ -42,7 +43,13 @@ const OOM_SCORE = "-500";
  * of this home lives: whoever started this one finds that one.
  */
 export async function runHolder(options: HolderOptions): Promise<number> {
-  const { paths, idleExitMs = IDLE_EXIT_MS, ringBytes = RING_BYTES, log = (line) => console.log(line) } = options;
+  const {
+    paths,
+    idleExitMs = IDLE_EXIT_MS,
+    lookEveryMs = LOOK_EVERY_MS,
+    ringBytes = RING_BYTES,
+    log = (line) => console.log(line),
+  } = options;
   process.umask(0o077);
   prepareHolderDirs(paths);
   const me = thisProcess();
@@ -109,7 +116,7 @@ export async function runHolder(options: HolderOptions): Promise<number> {
   const looking = setInterval(() => {
     if (server.connections > 0) holder.refresh().catch((cause: unknown) => report("looking failed", cause));
     idle();
-  }, LOOK_EVERY_MS);
+  }, lookEveryMs);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
   process.on("SIGHUP", () => undefined);
 

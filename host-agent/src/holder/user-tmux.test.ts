@@ -21,9 +21,12 @@ const user = (...args: string[]): string =>
   }).stdout;
 const userSocket = (): string => path.join(fixture.dir, `tmux-${process.getuid?.() ?? 0}`, "default");
 
+/** Much is told only when the holder has looked again. */
+const LOOKING = { lookEveryMs: 500 };
+
 beforeEach(async () => {
   fixture = new HolderFixture();
-  await fixture.start();
+  await fixture.start(LOOKING);
   ear = new Ear();
   client = await fixture.connect(ear);
 });
@@ -74,7 +77,7 @@ test("the user's sessions are on the list, always under the same id, and go when
   expect(idTime(session.id)).toBe(session.createdMs);
   expect(session).toMatchObject({ name: "mine", backend: "user-tmux" });
   await fixture.kill("SIGKILL");
-  await fixture.start();
+  await fixture.start(LOOKING);
   ear = new Ear();
   client = await fixture.connect(ear);
   expect((await found()).id).toBe(session.id);

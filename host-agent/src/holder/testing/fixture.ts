@@ -30,6 +30,7 @@ const PATIENCE_MS = 25_000;
 export interface HolderSettings {
   idleMs?: number;
   ringBytes?: number;
+  lookEveryMs?: number;
   env?: Record<string, string>;
   /** Runs it under `ulimit -n`. */
   maxFiles?: number;
@@ -57,8 +58,8 @@ export class HolderFixture {
 
   /** Resolves once it listens. */
   async start(settings: HolderSettings = {}): Promise<void> {
-    const { idleMs = 60_000, ringBytes = 8 * 1024 * 1024, env = {}, maxFiles } = settings;
-    const argv = [process.execPath, HOLDER_ENTRY, this.paths.home, this.runDir, String(idleMs), String(ringBytes)];
+    const { idleMs = 60_000, ringBytes = 8 * 1024 * 1024, lookEveryMs = 5_000, env = {}, maxFiles } = settings;
+    const argv = [process.execPath, HOLDER_ENTRY, this.paths.home, this.runDir, String(idleMs), String(ringBytes), String(lookEveryMs)];
     const limited = maxFiles === undefined ? argv : ["/bin/sh", "-c", 'ulimit -n "$0"; exec "$@"', String(maxFiles), ...argv];
     const [file = "", ...args] = limited;
     const child = spawn(file, args, {
