@@ -214,12 +214,12 @@ describe("beginning and end", () => {
     process.kill(first.facts.pid, "SIGTERM");
     await whenFile(log, (text) => text?.includes("holder ends") === true);
     expect(await connectHolder(fixture.paths, new Ear())).toMatchObject({ ok: false, error: { code: "not_running" } });
-    rmSync(`${registry}.tmp`);
     const codes = path.join(fixture.dir, "codes");
     const noting = ["/bin/sh", "-c", '"$@"; code=$?; echo "$code" >>"$0"; exit "$code"', codes];
     const asked = ensureHolder(fixture.paths, [...noting, ...argv], new Ear());
     await whenFile(codes, (text) => text === "0\n");
     readFileSync(fifo);
+    rmSync(`${registry}.tmp`);
     const next = value(await asked);
     expect(next.facts.pid).not.toBe(first.facts.pid);
     value(await next.stop(true));
