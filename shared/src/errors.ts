@@ -107,6 +107,7 @@ export const ERRORS = {
   host_not_found: row(404, 9, "Host not found"),
   host_exists: row(409, 10, "Host exists"),
   host_unreachable: row(503, 3, "Host unreachable", true),
+  host_limit: row(409, 1, "Too many hosts"),
   host_carries: row(409, 10, "Host carries others"),
   host_busy: row(409, 10, "Work runs on the host"),
   host_draining: row(409, 10, "Host is draining"),

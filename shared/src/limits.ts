@@ -111,6 +111,8 @@ export const MAX_STATE_KEY_BYTES = 256;
 export const MAX_STATE_VALUE_BYTES = 64 * KiB;
 export const MAX_STATE_KEYS = 10_000;
 export const MAX_SECRETS = 200;
+/** Of a fleet: each has an object of its own, and a link that its carrier holds. */
+export const MAX_REMOTE_HOSTS = 1000;
 /** Of one attempt together: they travel in one control frame. */
 export const MAX_SEALED_BYTES = 32 * KiB;
 

@@ -2,8 +2,13 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
+import { isId, makeId } from "@maestro/shared/ids";
+import { MAX_REMOTE_HOSTS } from "@maestro/shared/limits";
 import { carrySigningText } from "@maestro/shared/protocol/link-auth";
 import { app } from "../../control-plane/src/app.ts";
+import { openDb } from "../../control-plane/src/db/client.ts";
+import { hostById } from "../../control-plane/src/db/hosts.ts";
+import { insertRemoteHost } from "../../control-plane/src/db/remote-hosts.ts";
 import {
   call,
   freshAddress,
@@ -190,6 +195,34 @@ describe("records", () => {
       cwd: "~/x",
       env: { A: "1" },
     });
+  });
+
+  test("a fleet takes so many and no more, however they come; in the place of one that is removed there is room again", async () => {
+    const { api, fleet, remote } = await remoteFleet();
+    const db = openDb(env.DB);
+    const row = isId("host", remote.id) ? await hostById(db, remote.id) : undefined;
+    if (row === undefined || row.via === null || row.record === null) throw new Error("it was added");
+    const { via, record } = row;
+    // In the database alone: each that is added through the API is told to all of them.
+    await env.DB.prepare(
+      `with recursive n(i) as (select 2 union all select i + 1 from n where i < ?)
+       insert into hosts (id, fleet, name, transport, labels, signing_key, sealing_key, created_ms, updated_ms, via, record)
+       select id || i, fleet, name || i, transport, labels, '', '', created_ms, updated_ms, via, record from hosts, n where id = ?`,
+    )
+      .bind(MAX_REMOTE_HOSTS - 1, remote.id)
+      .run();
+    const insert = (name: string) =>
+      insertRemoteHost(db, { ...row, id: makeId("host", 1, crypto.getRandomValues(new Uint8Array(10))), name, via, record });
+    const both = await Promise.all([insert("one"), insert("two")]);
+    expect(both.filter((made) => made !== "full")).toMatchObject([{ fleet: fleet.id }]);
+    const add = () => api(HOSTS, { body: { ...BODY, name: "three" } });
+    expect(await refusal(add(), "host_limit")).toMatchObject({
+      status: 409,
+      detail: "The fleet has 1000 remote hosts already.",
+      hint: expect.stringContaining("maestro host remove"),
+    });
+    await env.DB.prepare("delete from hosts where fleet = ? and name like 'gpu_%'").bind(fleet.id).run();
+    expect((await add()).status).toBe(201);
   });
 
   test("a change keeps what it does not name, null clears, and a new address brings its own user and port", async () => {

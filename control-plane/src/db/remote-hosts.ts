@@ -1,7 +1,8 @@
 /** Hosts that a linked one carries. Each change of who carries what, and how, raises the registry's version [LK9]. */
-import { and, asc, eq, sql } from "drizzle-orm";
+import { and, asc, count, eq, ne, sql } from "drizzle-orm";
 import type { RemoteRecord } from "@maestro/shared/contract/remote-hosts";
 import type { FleetId, HostId } from "@maestro/shared/ids";
+import { MAX_REMOTE_HOSTS } from "@maestro/shared/limits";
 import type { Db } from "./client.ts";
 import { hostExists, type HostRow } from "./hosts.ts";
 import { fleets, hosts } from "./schema.ts";
@@ -32,20 +33,27 @@ const raised = (db: Db, fleet: FleetId) =>
 const isLinked = (fleet: FleetId, host: HostId) =>
   sql`exists (select 1 from hosts carrier where carrier.id = ${host} and carrier.fleet = ${fleet} and carrier.transport = 'link')`;
 
-/** Throws `host_exists`; undefined: the host that was to carry it is gone. */
-export async function insertRemoteHost(db: Db, host: NewRemoteHost): Promise<HostRow | undefined> {
+const hasRoom = (fleet: FleetId) =>
+  sql`(select count(*) from hosts other where other.fleet = ${fleet} and other.transport <> 'link') < ${MAX_REMOTE_HOSTS}`;
+
+/** Throws `host_exists`. `full`: the fleet has as many as it takes; `carrier_gone`: the host that was to carry it is. */
+export async function insertRemoteHost(db: Db, host: NewRemoteHost): Promise<HostRow | "full" | "carrier_gone"> {
   const { id, fleet, name, labels, enabled, createdMs, via, record } = host;
   try {
-    const [made] = await db.batch([
+    const [[made], , [there]] = await db.batch([
       db
         .insert(hosts)
         .select(
-          sql`select ${id}, ${fleet}, ${name}, ${record.transport}, ${JSON.stringify(labels)}, 0, '', '', null, null, null, null, ${createdMs}, ${createdMs}, ${via}, ${JSON.stringify(record)}, ${enabled ? 1 : 0}, 0, null where ${isLinked(fleet, via)}`,
+          sql`select ${id}, ${fleet}, ${name}, ${record.transport}, ${JSON.stringify(labels)}, 0, '', '', null, null, null, null, ${createdMs}, ${createdMs}, ${via}, ${JSON.stringify(record)}, ${enabled ? 1 : 0}, 0, null where ${isLinked(fleet, via)} and ${hasRoom(fleet)}`,
         )
         .returning(),
       raised(db, fleet),
+      db
+        .select({ count: count() })
+        .from(hosts)
+        .where(and(eq(hosts.fleet, fleet), ne(hosts.transport, "link"))),
     ]);
-    return made[0];
+    return made ?? ((there?.count ?? 0) < MAX_REMOTE_HOSTS ? "carrier_gone" : "full");
   } catch (error) {
     throw isUniqueViolation(error, "hosts.name") ? hostExists(name) : error;
   }

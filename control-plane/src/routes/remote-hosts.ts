@@ -3,6 +3,7 @@ import { checkRemote } from "@maestro/shared/contract/check-remote";
 import type { AcceptHostKey, HostCheck, RemoteRecord } from "@maestro/shared/contract/remote-hosts";
 import { fail, MaestroFailure } from "@maestro/shared/errors";
 import { isId } from "@maestro/shared/ids";
+import { MAX_REMOTE_HOSTS } from "@maestro/shared/limits";
 import { carrySigningText } from "@maestro/shared/protocol/link-auth";
 import { isPublicKey, verifyAny } from "../crypto/ed25519.ts";
 import { hostById, listHosts, type HostRow } from "../db/hosts.ts";
@@ -37,7 +38,11 @@ export const remoteHostRoutes = defineRoutes({
       record,
       createdMs: rx.nowMs,
     });
-    if (row === undefined) throw fail("host_not_found", `Host '${carrier.name}' was removed.`, { field: "via" });
+    if (row === "carrier_gone") throw fail("host_not_found", `Host '${carrier.name}' was removed.`, { field: "via" });
+    if (row === "full")
+      throw fail("host_limit", `The fleet has ${MAX_REMOTE_HOSTS} remote hosts already.`, {
+        hint: "Remove one that is not needed any more: maestro host remove",
+      });
     await setLinkKey(rx, row, "");
     if (marked) await markDefaultHost(rx.db, rx.fleet, id);
     await rx.feed.append([
