@@ -182,16 +182,18 @@ give_up() {
   echo incomplete
   exit 0
 }
-give_up_if_cut() {
-  [ "$(($(dd bs=1 count=1 2>/dev/null | wc -c)))" -ne 0 ] || give_up
+# Not all of a part is there, for want of more that came or of room for it.
+refuse_part() {
+  [ "$(($(dd bs=1 count=1 2>/dev/null | wc -c)))" -ne 0 ] || { rm -f "$2"; give_up; }
+  refuse_write "$1" "$2"
 }
 
 install_runner() {
   mkdir -p "$base/runner" "$attempts" 2>/dev/null || refuse_write "$base"
-  take_bytes "$2" >"$base/runner/$$.tmp" || refuse_write "$base/runner"
-  [ "$(($(wc -c <"$base/runner/$$.tmp")))" -eq "$2" ] || { rm -f "$base/runner/$$.tmp"; give_up_if_cut; refuse_write "$base/runner"; }
+  take_bytes "$2" >"$base/runner/$$.tmp" || refuse_write "$base/runner" "$base/runner/$$.tmp"
+  [ "$(($(wc -c <"$base/runner/$$.tmp")))" -eq "$2" ] || refuse_part "$base/runner" "$base/runner/$$.tmp"
   # By rename: another start may be reading the one that is there.
-  mv -f "$base/runner/$$.tmp" "$1" || refuse_write "$base/runner"
+  mv -f "$base/runner/$$.tmp" "$1" || refuse_write "$base/runner" "$base/runner/$$.tmp"
 }
 
 start() {
@@ -205,7 +207,7 @@ start() {
   if [ "$prompt" != - ]; then
     # By rename: the child of another call of this may be reading it.
     take_bytes "$prompt" >"$dir/stdin.$$" 2>/dev/null && [ "$(($(wc -c <"$dir/stdin.$$")))" -eq "$prompt" ] &&
-      mv -f "$dir/stdin.$$" "$dir/stdin" || { rm -f "$dir/stdin.$$"; give_up_if_cut; refuse_write "$dir"; }
+      mv -f "$dir/stdin.$$" "$dir/stdin" || refuse_part "$dir" "$dir/stdin.$$"
   fi
   [ -d "$cwd" ] || mkdir -p "$cwd" 2>/dev/null || refuse workspace_error "The directory '$cwd' cannot be made."
   [ -w "$cwd" ] && [ -x "$cwd" ] || refuse workspace_error "The directory '$cwd' cannot be worked in by $(id -un)."

@@ -222,7 +222,7 @@ describe("a start", () => {
     ].join("\n");
     const sent = { bytes: 0 };
     /** @param cut so many bytes of what is sent do not arrive. */
-    const start = (cut = 0, cwd = rig.home) => {
+    const start = (cut = 0, cwd = rig.home, prompt: Uint8Array = Buffer.from("prompt")) => {
       const shell: RemoteShell = {
         open: rig.line.open,
         run(script, args, options) {
@@ -231,7 +231,7 @@ describe("a start", () => {
           return rig.line.run(script, args, { ...options, stdin: stdin.subarray(0, Math.max(0, stdin.byteLength - cut)) });
         },
       };
-      return new Hand(shell, "").start({ name, cwd, link: undefined, prompt: Buffer.from("prompt"), orders }, never);
+      return new Hand(shell, "").start({ name, cwd, link: undefined, prompt, orders }, never);
     };
     return { rig, dir, nonce, sent, ordersBytes: Buffer.byteLength(orders), start };
   }
@@ -283,6 +283,19 @@ describe("a start", () => {
       expect(await put()).toEqual({ ok: true, value: undefined });
       expect(await start()).toMatchObject({ ok: true, value: { type: "running" } });
       await rig.until(() => existsSync(path.join(dir, "exit.json")));
+    } finally {
+      execFileSync("umount", ["--lazy", rig.home]);
+    }
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("for whose prompt there is no room is refused for that, and keeps none of it", async () => {
+    const { rig, dir, nonce, start } = await startOf();
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", rig.home]);
+    try {
+      const refused = await start(0, rig.home, Buffer.alloc(2 ** 21, "p"));
+      expect(refused).toMatchObject({ ok: true, value: { type: "refused", error: { code: "disk_full" } } });
+      expect(readdirSync(dir).filter((name) => name.startsWith("stdin"))).toEqual([]);
+      expect(existsSync(nonce)).toBe(false);
     } finally {
       execFileSync("umount", ["--lazy", rig.home]);
     }
