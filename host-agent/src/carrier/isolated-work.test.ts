@@ -5,153 +5,19 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { AgentTypeFile } from "@maestro/shared/contract/agent-types";
-import type { AttemptEnd, AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { DockerEngine, IMAGE } from "../../../test/support/docker-engine.ts";
-import type { HostTasksDeps } from "../tasks/host-tasks.ts";
-import { imageOf, serving, somePng } from "../tasks/testing/images.ts";
-import { seal } from "../tasks/testing/sealed.ts";
-import { standaloneTasks, type Standalone } from "../tasks/testing/standalone.ts";
-import { specOf } from "../tasks/testing/task-host.ts";
-import { systemClock } from "../daemon/clock.ts";
-import { IsolatedEngine } from "./isolated-engine.ts";
 import { containerName } from "./isolated-type.ts";
-import { processShell } from "./process-shell.ts";
+import { openHost, removeHosts, type IsolatedHost } from "./testing/isolated-host.ts";
 
 const hasDocker = spawnSync("dockerd", ["--version"]).status === 0;
 
-/** A host-agent's tasks in a directory; another one may come after it. */
-class Host {
-  readonly dir = mkdtempSync(path.join(tmpdir(), "miso-"));
-  readonly #engine: Readonly<Record<string, string>>;
-  #running: Standalone;
-  readonly #sealing: Standalone["sealing"];
+afterEach(removeHosts);
 
-  constructor(engine: Readonly<Record<string, string>>, more: Partial<HostTasksDeps> = {}) {
-    this.#engine = engine;
-    this.#running = this.#begin(more);
-    this.#sealing = this.#running.sealing;
-  }
-
-  #begin(more: Partial<HostTasksDeps>): Standalone {
-    return standaloneTasks(this.dir, { timeScale: 0.2, ...more }, { ...process.env, ...this.#engine });
-  }
-
-  /** What runs goes on. */
-  async again(more: Partial<HostTasksDeps> = {}): Promise<void> {
-    await this.#running.stop();
-    this.#running = this.#begin({ sealing: () => this.#sealing, ...more });
-  }
-
-  async remove(): Promise<void> {
-    await this.#running.stop();
-    rmSync(this.dir, { recursive: true, force: true });
-  }
-
-  /** A script for the agent of a type that runs what it is told. */
-  task(script: string, type: Partial<AgentTypeFile> = {}, more: Partial<AttemptSpec> = {}): Task {
-    const definition = {
-      slug: "boxed",
-      adapter: "custom",
-      argv: ["sh", "-c", "{{prompt}}"],
-      isolate_with: "docker",
-      image: IMAGE,
-      ...type,
-    };
-    const agent = { id: "agt_boxed", name: "boxed", type: "boxed", workspace: this.workspace, args: [], env: {}, definition };
-    const { command: _none, ...spec } = specOf([], { prompt: script, agent, workspace: { mode: "path", path: this.workspace }, ...more });
-    return new Task(this, spec);
-  }
-
-  get workspace(): string {
-    return path.join(this.dir, "ws", "given");
-  }
-
-  get container(): string {
-    return containerName("hst_standalone", this.workspace);
-  }
-
-  get tasks(): Standalone["tasks"] {
-    return this.#running.tasks;
-  }
-
-  get sealing(): Standalone["sealing"] {
-    return this.#sealing;
-  }
-
-  log(attempt: string): string {
-    const file = path.join(this.dir, "attempts", attempt, "agent.log");
-    return existsSync(file) ? readFileSync(file, "utf8") : "";
-  }
-}
-
-class Task {
-  readonly #host: Host;
-  readonly spec: AttemptSpec;
-
-  constructor(host: Host, spec: AttemptSpec) {
-    this.#host = host;
-    this.spec = spec;
-  }
-
-  get log(): string {
-    return this.#host.log(this.spec.attempt);
-  }
-
-  async offer() {
-    const { attempt, fence } = this.spec;
-    const answer = await this.#host.tasks.offer({ t: "task.offer", id: 1, attempt, fence, spec: this.spec }, undefined);
-    if (!answer.ok) throw new Error(answer.error.detail);
-    return answer.value;
-  }
-
-  async start(secrets: Readonly<Record<string, string>> = {}): Promise<void> {
-    const { attempt, fence } = this.spec;
-    const offered = await this.offer();
-    if (offered.answer !== "accepted") throw new Error(JSON.stringify(offered));
-    const sealed = seal(secrets, this.#host.sealing, attempt, fence);
-    await this.#host.tasks.start({ t: "task.start", id: 2, attempt, fence, sealed });
-  }
-
-  async cancel(): Promise<void> {
-    const { attempt, fence } = this.spec;
-    await this.#host.tasks.cancel({ t: "task.cancel", id: 3, attempt, fence, graceMs: 500, why: "cancelled" });
-  }
-
-  async cleanup() {
-    const { attempt, task } = this.spec;
-    this.#host.tasks.ack({ t: "task.ack", attempt, fence: 1 });
-    const cleaned = await this.#host.tasks.cleanup({ t: "task.cleanup", id: 4, attempt, task, keepLogs: false });
-    return cleaned.ok ? cleaned.value : cleaned.error;
-  }
-
-  get end(): AttemptEnd | undefined {
-    const reports = this.#host.tasks.reports().flatMap((frame) => (frame.t === "attempts" ? frame.items : []));
-    const status = reports.find(({ attempt }) => attempt === this.spec.attempt)?.status;
-    return status?.state === "ended" ? status.end : undefined;
-  }
-
-  /** Nobody knows of secrets that it had: what a host-agent finds it asks for. */
-  async ended(): Promise<AttemptEnd> {
-    this.#host.tasks.secrets({ t: "task.secrets", attempt: this.spec.attempt, fence: 1 });
-    await expect.poll(() => this.end !== undefined, { timeout: 25_000 }).toBe(true);
-    if (this.end === undefined) throw new Error("it has not ended");
-    return this.end;
-  }
-
-  async run(secrets: Readonly<Record<string, string>> = {}): Promise<AttemptEnd> {
-    await this.start(secrets);
-    return this.ended();
-  }
-}
-
-const hosts: Host[] = [];
-afterEach(async () => {
-  for (const host of hosts.splice(0)) await host.remove();
-});
-const open = (env: Readonly<Record<string, string>>, more: Partial<HostTasksDeps> = {}): Host => {
-  const host = new Host(env, more);
-  hosts.push(host);
-  return host;
+const REFUSALS: Readonly<Record<string, RegExp>> = {
+  "an image that is not there": /'nowhere\/none:1' is not on that machine/,
+  "a container of that name that somebody else made": /A container named 'maestro-[0-9a-f]{16}' is there, which this host did not make/,
+  "an engine that does not answer": /does not answer: .*docker\.sock/,
+  "an image without a shell": /could not be made: .*\/bin\/sh/,
 };
 
 describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, () => {
@@ -167,7 +33,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
   const isThere = (name: string) => engine.docker("ps", "-a", "--format", "{{.Names}}").split("\n").includes(name);
 
   test("[SKILL31] sees its workspace and a cache that it cannot write, has its limits and a network of its own, and no secret is told of it", async () => {
-    const host = open(engine.env);
+    const host = openHost(IMAGE, engine.env);
     const canary = "canary-900150983cd24fb0d6963f7d28e17f72";
     const task = host.task(
       'pwd; touch made; touch "$MAESTRO_CACHE/x" || echo "cache is read-only"; ls -d "$OUTSIDE"; printf %s "$KEY" | sha256sum; grep CapEff /proc/self/status; exit 7',
@@ -196,33 +62,8 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
     expect(spawnSync("grep", ["-r", canary, path.join(host.dir, "kept"), host.workspace]).status).toBe(1);
   });
 
-  test.each([
-    ["made for its workspace", {}],
-    ["that is named", { container: "given" }],
-  ])(
-    "[TK6] in a container %s it is shown the images of its prompt, which are private there and gone with its end",
-    async (_which, more) => {
-      const png = somePng(200_000);
-      const host = open(engine.env, { images: serving(png) });
-      const given = "container" in more;
-      if (given) engine.docker("run", "-d", "--name", "given", IMAGE, "sleep", "1000");
-      const type = { image_flag: "--image", ...(given ? { isolate_with: "none" as const, image: undefined } : {}) };
-      const workspace = { mode: "path" as const, path: given ? "/tmp" : host.workspace };
-      const task = host.task('stat -c %a "$1" "${1%/*}"; sha256sum <"$1"; echo "$1"', type, {
-        images: [imageOf("1-a.png", png)],
-        workspace,
-        ...more,
-      });
-      expect(await task.run()).toMatchObject({ outcome: "completed" });
-      const [, digest = "", shown = ""] = /^600\n700\n([0-9a-f]{64}) +-\n(\/\S+\/images\/\w{16}\/1-a\.png)\n$/.exec(task.log) ?? [];
-      expect(digest).toBe(imageOf("1-a.png", png).sha256);
-      expect(engine.docker("exec", given ? "given" : host.container, "sh", "-c", `ls '${shown}' || echo gone`)).toContain("gone");
-      if (given) engine.docker("rm", "-f", "given");
-    },
-  );
-
   test("a cancel reaches every process inside, also those in sessions of their own, and leaves no zombie", async () => {
-    const host = open(engine.env);
+    const host = openHost(IMAGE, engine.env);
     const task = host.task("trap '' INT TERM; setsid sh -c 'trap \"\" INT TERM; sleep 4321' & echo begun; while :; do sleep 1; done");
     await task.start();
     await expect.poll(() => engine.docker("top", host.container), { timeout: 20_000 }).toContain("sleep 4321");
@@ -233,7 +74,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
   });
 
   test("goes on without its host-agent, and the next one finds it; after the end nothing of it stays in its home", async () => {
-    const host = open(engine.env);
+    const host = openHost(IMAGE, engine.env);
     const task = host.task("echo one; until [ -e gate ]; do sleep 0.05; done; echo two");
     await task.start();
     await expect.poll(() => task.log, { timeout: 20_000 }).toBe("one\n");
@@ -246,7 +87,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
   });
 
   test("is used again; stopped it is started, removed or asked for with other limits it is made anew, but never under work", async () => {
-    const host = open(engine.env);
+    const host = openHost(IMAGE, engine.env);
     const idAfter = async (type: Partial<AgentTypeFile> = {}): Promise<string> => {
       expect(await host.task("true", type).run()).toMatchObject({ outcome: "completed" });
       return inspect(host.container).Id;
@@ -276,7 +117,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
   });
 
   test("a container that stops under its work ends that, and the next one starts it", async () => {
-    const host = open(engine.env);
+    const host = openHost(IMAGE, engine.env);
     const task = host.task("echo begun; sleep 1000");
     await task.start();
     await expect.poll(() => task.log, { timeout: 20_000 }).toBe("begun\n");
@@ -286,7 +127,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
   });
 
   test("what takes more memory than its type allows is told as killed for it, and the next one is not", async () => {
-    const host = open(engine.env);
+    const host = openHost(IMAGE, engine.env);
     const limits = { resource_limits: { memory: "32m" } };
     const greedy = host.task("echo begun; x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo ${#x}", limits);
     const end = await greedy.run();
@@ -295,7 +136,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
   });
 
   test("goes with its workspace: `cleanup` removes the container, its network and its home", async () => {
-    const host = open(engine.env);
+    const host = openHost(IMAGE, engine.env);
     const task = host.task("true", {}, { workspace: { mode: "default" } });
     expect(await task.run()).toMatchObject({ outcome: "completed" });
     const workspace = path.join(host.dir, "ws", "agt_boxed", task.spec.task);
@@ -311,7 +152,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
 
   test("what could not be cleaned up while its engine was away goes with the next one of its container", async () => {
     const way = path.join(engine.directory, "way");
-    const host = open({ DOCKER_HOST: `unix://${way}` });
+    const host = openHost(IMAGE, { DOCKER_HOST: `unix://${way}` });
     symlinkSync(path.join(engine.directory, "sock"), way);
     const works = host.task("echo begun; sleep 1000");
     await works.start();
@@ -333,7 +174,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
   });
 
   test("what an earlier host-agent left is removed when nobody uses it, with its home when no attempt is kept of it; what works stays", async () => {
-    const host = open(engine.env);
+    const host = openHost(IMAGE, engine.env);
     const works = host.task("echo begun; sleep 1000");
     await works.start();
     await expect.poll(() => works.log, { timeout: 20_000 }).toBe("begun\n");
@@ -359,7 +200,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
     await works.ended();
   });
 
-  test.each<[string, string, (host: Host) => Promise<unknown>]>([
+  test.each<[string, string, (host: IsolatedHost) => Promise<unknown>]>([
     ["an image that is not there", "docker pull nowhere/none:1", (host) => host.task("true", { image: "nowhere/none:1" }).run()],
     [
       "a container of that name that somebody else made",
@@ -382,7 +223,7 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
     ],
     ["an image without a shell", "", (host) => host.task("true", { image: emptyImage() }).run()],
   ])("%s is told, with what to do", async (what, hint, run) => {
-    const host = open(what.startsWith("an engine") ? { DOCKER_HOST: "unix:///nonexistent/docker.sock" } : engine.env);
+    const host = openHost(IMAGE, what.startsWith("an engine") ? { DOCKER_HOST: "unix:///nonexistent/docker.sock" } : engine.env);
     const end = await run(host);
     expect(end).toMatchObject({ outcome: "failed", reason: { detail: expect.stringMatching(REFUSALS[what] ?? /^$/) } });
     if (hint !== "") expect(end).toMatchObject({ reason: { hint: expect.stringContaining(hint) } });
@@ -398,44 +239,4 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
     rmSync(`${dir}.tar`);
     return "maestro-test:empty";
   }
-});
-
-test("without an engine that is said", async () => {
-  const shell = processShell(() => ({ PATH: "/nonexistent" }), systemClock);
-  const engine = new IsolatedEngine({ shell, base: "/nonexistent", host: "hst_standalone" });
-  const isolation = { image: IMAGE, sharedNetwork: false, memoryBytes: undefined, cpus: undefined, pids: 1 };
-  expect(await engine.ensure("/srv/work", isolation, "free", "task", new AbortController().signal)).toMatchObject({
-    ok: false,
-    error: { code: "container_engine_missing", field: "isolate_with" },
-  });
-});
-
-const REFUSALS: Readonly<Record<string, RegExp>> = {
-  "an image that is not there": /'nowhere\/none:1' is not on that machine/,
-  "a container of that name that somebody else made": /A container named 'maestro-[0-9a-f]{16}' is there, which this host did not make/,
-  "an engine that does not answer": /does not answer: .*docker\.sock/,
-  "an image without a shell": /could not be made: .*\/bin\/sh/,
-};
-
-describe("refused at once", () => {
-  test.each<[string, Partial<AgentTypeFile>, Partial<AttemptSpec>, RegExp]>([
-    ["a type without an image", { image: undefined }, {}, /needs the `image`/],
-    ["another container", {}, { container: "dev" }, /has a container of its own/],
-    ["a worktree", {}, { workspace: { mode: "worktree", repo: "/srv/repo" } }, /does not see the repository/],
-  ])("%s", async (_what, type, more, message) => {
-    const host = open({});
-    expect(await host.task("true", type, more).offer()).toMatchObject({
-      answer: "refused",
-      reason: { detail: expect.stringMatching(message) },
-    });
-  });
-
-  test("a workspace that holds Maestro's own directories", async () => {
-    const host = open({});
-    const offered = await host.task("true", {}, { workspace: { mode: "path", path: host.dir } }).offer();
-    expect(offered).toMatchObject({
-      answer: "refused",
-      reason: { code: "policy_denied", detail: expect.stringContaining("would be seen") },
-    });
-  });
 });
