@@ -22,7 +22,7 @@ import type { Hand, RemoteFacts } from "./hand.ts";
 import type { Isolated } from "./isolated-work.ts";
 import { isolationOf } from "./isolated-type.ts";
 import { refuseThere, refuseUnbuilt, resolveThere } from "./remote-plan.ts";
-import { baseEnv, namingProgram, planSession } from "./session-plan.ts";
+import { baseEnv, namingProgram, planSession, type SessionPlan } from "./session-plan.ts";
 
 export interface CarriedSessionsDeps {
   keeper: HolderKeeper;
@@ -158,22 +158,25 @@ async function startAgent(
   const workspace = await hand.ensure(dir.value, signal);
   if (!workspace.ok) return err({ ...workspace.error, field: "workspace" });
   const { path: cwd } = workspace.value;
-  const planned = isIsolated ? await isolated.session(agent, type.value, cwd) : planSession(agent, type.value, cwd, there);
-  if (!planned.ok) return planned;
-  const made = await terminals.open({
-    id: id.value,
-    name: agent.name,
-    orNumbered: agent.name,
-    argv: planned.value.argv,
-    cwd,
-    env: { ...planned.value.env, MAESTRO_SESSION: id.value },
-    agent: agent.id,
-    size,
-    backend,
-    isolated: planned.value.container,
-    late,
-  });
-  return made.ok ? ok({ session: made.value }) : err(namingProgram(agent, planned.value, made.error));
+  const open = async (plan: SessionPlan) => {
+    const made = await terminals.open({
+      id: id.value,
+      name: agent.name,
+      orNumbered: agent.name,
+      argv: plan.argv,
+      cwd,
+      env: { ...plan.env, MAESTRO_SESSION: id.value },
+      agent: agent.id,
+      size,
+      backend,
+      isolated: plan.container,
+      late,
+    });
+    return made.ok ? ok({ session: made.value }) : err(namingProgram(agent, plan, made.error));
+  };
+  if (isIsolated) return isolated.session({ id: id.value, agent, type: type.value, workspace: cwd }, open);
+  const planned = planSession(agent, type.value, cwd, there);
+  return planned.ok ? open(planned.value) : planned;
 }
 
 function refuseEnv(env: Readonly<Record<string, string>>): MaestroError | undefined {

@@ -8,6 +8,7 @@ import { maestroError } from "@maestro/shared/errors";
 import { DockerEngine, IMAGE } from "../../../test/support/docker-engine.ts";
 import { specOf } from "../tasks/testing/task-host.ts";
 import { ContainedRig } from "./testing/contained-rig.ts";
+import { RigSession } from "./testing/terminal-rig.ts";
 
 const hasDocker = spawnSync("dockerd", ["--version"]).status === 0;
 
@@ -107,6 +108,20 @@ describe.skipIf(!hasDocker)("a session of a type that asks for a container", { t
     expect([rig.files.sessions(), rig.keeper.sessions, isThere(rig.container)]).toEqual([[], [], true]);
     rig.late = () => undefined;
     await (await rig.start("echo on; exec sleep 1000")).shows("on");
+  });
+
+  test("of two types that are started at once one has it, and the other is refused", async () => {
+    const starts = [64, 65].map((pids) =>
+      rig.tryStart("echo up; exec sleep 1000", { resource_limits: { pids } }, { id: `agt_${pids}`, name: `with ${pids}` }),
+    );
+    const made = await Promise.all(starts);
+    const failed = made.flatMap((one) => (one.ok ? [] : [one.error.code]));
+    expect(failed).toEqual(["workspace_busy"]);
+    const session = made.find(({ ok }) => ok);
+    if (session?.ok !== true) throw new Error("none was made");
+    const { PidsLimit: limit } = JSON.parse(engine.docker("inspect", rig.container))[0].HostConfig;
+    expect(session.value.name).toBe(`with ${limit}`);
+    await new RigSession(rig, session.value).shows("up");
   });
 
   test("every key gets there at once, those too by which docker would be left", async () => {

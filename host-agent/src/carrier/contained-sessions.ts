@@ -1,13 +1,10 @@
 /** Sessions of this machine whose type asks for a container of its own: what the holder starts for one leads into that. */
-import type { AgentType } from "@maestro/shared/contract/check-agent-type";
 import { maestroError } from "@maestro/shared/errors";
-import type { SessionId } from "@maestro/shared/ids";
 import type { SessionInfo, Size } from "@maestro/shared/protocol/session";
 import { err, type Result } from "@maestro/shared/result";
-import type { AgentSpec } from "../adapters/launch.ts";
 import { pause, type Clock } from "../daemon/clock.ts";
 import type { Late } from "../daemon/start-late.ts";
-import type { Isolated } from "./isolated-work.ts";
+import type { Isolated, IsolatedOrder } from "./isolated-work.ts";
 import { namingProgram, type SessionPlan } from "./session-plan.ts";
 import { TerminalEnds, type TerminalEndsDeps } from "./terminal-ends.ts";
 import { openCommand } from "./terminal-open.ts";
@@ -20,12 +17,7 @@ export interface ContainedSessionsDeps extends Omit<TerminalEndsDeps, "wipe"> {
   timeScale: number;
 }
 
-export interface ContainedOrder {
-  id: SessionId;
-  agent: AgentSpec;
-  type: AgentType;
-  /** Is there, without links on the way. */
-  workspace: string;
+export interface ContainedOrder extends IsolatedOrder {
   size: Size;
   backend: "auto" | "tmux" | "pty" | "echo";
   late: Late;
@@ -43,11 +35,10 @@ export class ContainedSessions {
   }
 
   async start(order: ContainedOrder): Promise<Result<SessionInfo>> {
-    const { id, agent, type, workspace } = order;
-    const planned = await this.#deps.isolated.session(agent, type, workspace);
-    if (!planned.ok) return planned;
-    const made = await this.#ends.opening(id, () => this.#open(order, planned.value));
-    return made.ok ? made : err(namingProgram(agent, planned.value, made.error));
+    return this.#deps.isolated.session(order, async (plan) => {
+      const made = await this.#ends.opening(order.id, () => this.#open(order, plan));
+      return made.ok ? made : err(namingProgram(order.agent, plan, made.error));
+    });
   }
 
   async #open(

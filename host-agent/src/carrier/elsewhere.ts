@@ -24,7 +24,13 @@ export interface ElsewhereDeps extends LiveDeps, Pick<RemoteLaunchDeps, "bootId"
 
 export interface Elsewhere {
   /** @param log of the attempt, here. */
-  plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string, images: ImageFiles): Promise<Result<WorkPlan>>;
+  plan(
+    spec: AttemptSpec,
+    sealed: Readonly<Record<string, string>>,
+    log: string,
+    images: ImageFiles,
+    cancelled: AbortSignal,
+  ): Promise<Result<WorkPlan>>;
   launch: Launch;
   live(following: Following, stopped: AbortSignal): LiveAttempt;
   removeWorkspace(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
@@ -37,13 +43,16 @@ const SWEEP_MAX_MS = 5 * 60_000;
 
 export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
   const { placeOf, isolated, store, clock, timeScale, log, signal } = deps;
-  const lookAt = (container: string | undefined) => patiently(() => placeOf(container).look(signal), deps);
+  const lookAt = (container: string | undefined, cancelled: AbortSignal) => {
+    const either = AbortSignal.any([signal, cancelled]);
+    return patiently(() => placeOf(container).look(either), { clock, timeScale, signal: either });
+  };
   return {
-    async plan(spec, sealed, file, images) {
+    async plan(spec, sealed, file, images, cancelled) {
       const type = isolated.typeOf(spec);
       if (!type.ok) return type;
-      if (type.value !== undefined) return isolated.plan(spec, type.value, sealed, file, images);
-      const looked = await lookAt(spec.container);
+      if (type.value !== undefined) return isolated.plan(spec, type.value, sealed, file, images, cancelled);
+      const looked = await lookAt(spec.container, cancelled);
       if (!looked.ok) return looked;
       const planned = planRemote(spec, sealed, looked.value, images);
       if (!planned.ok || spec.container === undefined) return planned;
@@ -53,7 +62,7 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
     async launch(entry, plan, foreseen, cancelled) {
       const { container } = plan.note;
       const place = placeOf(container);
-      const looked = await lookAt(container);
+      const looked = await lookAt(container, cancelled);
       if (!looked.ok) return { type: "refused", reason: reasonOf(looked.error) };
       const { facts } = looked.value;
       const launched = await remoteLaunch({ ...deps, hand: place.hand, facts: () => facts })(entry, plan, foreseen, cancelled);

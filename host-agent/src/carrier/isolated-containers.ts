@@ -5,8 +5,10 @@
 import { err, ok, type Result } from "@maestro/shared/result";
 import { pause, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
-import { isOutOfAddresses, type IsolatedEngine, type Kept, type User } from "./isolated-engine.ts";
+import { isOutOfAddresses, type IsolatedEngine, type Kept } from "./isolated-engine.ts";
 import type { Isolation } from "./isolated-type.ts";
+import type { Claimant, IsolatedUse } from "./isolated-use.ts";
+import { notWanted } from "./place.ts";
 
 export interface ContainersDeps {
   engine: IsolatedEngine;
@@ -18,12 +20,6 @@ export interface ContainersDeps {
   signal: AbortSignal;
 }
 
-/** Containers of attempts that are kept here, and of open sessions: `working` of those that have not ended. */
-export interface InUse {
-  working: ReadonlySet<string>;
-  kept: ReadonlySet<string>;
-}
-
 const IDLE_MS = 10 * 60_000;
 const LOOK_MS = 60_000;
 /** For a network: longer than from a container to its work. */
@@ -31,24 +27,40 @@ const SPARE_MS = 20_000;
 
 export class IsolatedContainers {
   readonly #deps: ContainersDeps;
-  readonly #inUse: () => InUse;
+  readonly #inUse: IsolatedUse;
   /** When work of it was seen last; monotonic. */
   readonly #usedMs = new Map<string, number>();
   /** One thing at a time is done about each. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(deps: ContainersDeps, inUse: () => InUse) {
+  constructor(deps: ContainersDeps, inUse: IsolatedUse) {
     this.#deps = deps;
     this.#inUse = inUse;
   }
 
-  /** Its name, once it runs. `made`: nothing is known of what is in it. */
-  async ensure(workspace: string, isolation: Isolation, by: User): Promise<Result<{ name: string; made: boolean }>> {
+  /**
+   * Its name, once it runs, and is claimed. `made`: nothing is known of what is in it.
+   *
+   * @param wanted once aborted nothing is begun and nothing claimed; what has begun comes to its end, or it would be in the way of the next.
+   */
+  async ensure(
+    workspace: string,
+    isolation: Isolation,
+    claimant: Claimant,
+    wanted: AbortSignal,
+  ): Promise<Result<{ name: string; made: boolean }>> {
     const { engine, timeScale, log, signal } = this.#deps;
     const name = engine.nameOf(workspace);
     this.use(name);
-    // What has begun shows inside a while later.
-    const ensureNow = () => engine.ensure(workspace, isolation, this.#inUse().working.has(name) ? "used" : "free", by, signal);
+    const ensureNow = async () => {
+      if (wanted.aborted) return err(notWanted);
+      this.#inUse.release(claimant);
+      // What has begun shows inside a while later.
+      const use = this.#inUse.look().working.has(name) ? "used" : "free";
+      const made = await engine.ensure(workspace, isolation, use, claimant.by, signal);
+      if (made.ok && !wanted.aborted) this.#inUse.claim(claimant, name);
+      return made;
+    };
     let ensured = await this.#turn(name, ensureNow);
     if (!ensured.ok && isOutOfAddresses(ensured.error)) {
       await this.#removeIdle(SPARE_MS * timeScale);
@@ -92,7 +104,7 @@ export class IsolatedContainers {
     for (const name of this.#usedMs.keys()) if (!containers.includes(name) && !homes.includes(name)) this.#usedMs.delete(name);
     for (const name of new Set([...containers, ...homes])) {
       // To remove one takes its time, in which work may have begun in another.
-      const { working, kept } = this.#inUse();
+      const { working, kept } = this.#inUse.look();
       if (working.has(name) || !this.#usedMs.has(name)) this.use(name);
       if (working.has(name) || this.#turns.has(name) || clock.monotonicMs() - (this.#usedMs.get(name) ?? 0) < idleMs) continue;
       const isKept = kept.has(name) || recent.includes(name);

@@ -4,6 +4,7 @@ import { err, ok, type Result } from "@maestro/shared/result";
 import { stripUnsafe } from "@maestro/shared/sanitize";
 import { ISOLATED } from "./isolated-script.ts";
 import { containerName, isContainerName, isolationDigest, type Isolation } from "./isolated-type.ts";
+import type { Claimant } from "./isolated-use.ts";
 import type { RemoteShell } from "./remote-shell.ts";
 
 export interface EngineDeps {
@@ -15,7 +16,6 @@ export interface EngineDeps {
   host: string;
 }
 
-export type User = "task" | "session";
 /** Directories of a home in which there is one for each of them. */
 export type Kept = "attempts" | "terminals";
 
@@ -45,7 +45,7 @@ export class IsolatedEngine {
     workspace: string,
     isolation: Isolation,
     use: "used" | "free",
-    by: User,
+    by: Claimant["by"],
     signal: AbortSignal,
   ): Promise<Result<{ made: boolean; warning: string }>> {
     const { image, sharedNetwork, memoryBytes, cpus, pids } = isolation;

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { AgentTypeFile } from "@maestro/shared/contract/agent-types";
 import { DockerEngine, IMAGE } from "../../../test/support/docker-engine.ts";
 import { containerName } from "./isolated-type.ts";
+import { SlowEngine } from "./testing/slow-engine.ts";
 import { openHost, removeHosts, type IsolatedHost } from "./testing/isolated-host.ts";
 
 const hasDocker = spawnSync("dockerd", ["--version"]).status === 0;
@@ -114,6 +115,43 @@ describe.skipIf(!hasDocker)("a container for a workspace", { timeout: 90_000 }, 
     expect(inspect(host.container).Id).toBe(third);
     expect(await idAfter({ shared_network: true })).not.toBe(third);
     expect(names("network", "ls")).not.toContain(host.container);
+  });
+
+  test("of two types that ask at once one has it, and the other is refused before anything of it has begun", async () => {
+    const host = openHost(IMAGE, engine.env);
+    const script = "echo begun; until [ -e gate ]; do sleep 0.05; done";
+    const tasks = [64, 65].map((pids) => ({ pids, task: host.task(script, { resource_limits: { pids } }) }));
+    const both = tasks.map(({ task }) => task);
+    await Promise.all(both.map((task) => task.start()));
+    await expect.poll(() => both.some(({ end }) => end !== undefined), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => both.some(({ log }) => log === "begun\n"), { timeout: 20_000 }).toBe(true);
+    const limit: number = inspect(host.container).HostConfig.PidsLimit;
+    writeFileSync(path.join(host.workspace, "gate"), "");
+    for (const { pids, task } of tasks)
+      expect(await task.ended()).toMatchObject(
+        pids === limit
+          ? { outcome: "completed" }
+          : { outcome: "failed", reason: { detail: expect.stringContaining("asks for another one") } },
+      );
+  });
+
+  test("a cancel is heard while its engine takes its time; what that makes all the same goes as what nobody uses does", async () => {
+    await using slow = await SlowEngine.before(path.join(engine.directory, "sock"));
+    const host = openHost(IMAGE, { DOCKER_HOST: `unix://${slow.socket}` }, { timeScale: 0.002 });
+    const task = host.task("touch begun", {}, { workspace: { mode: "default" } });
+    const name = containerName("hst_standalone", path.join(host.dir, "ws", "agt_boxed", task.spec.task));
+    const starting = task.start();
+    await slow.asked;
+    await task.cancel();
+    expect(await task.ended()).toMatchObject({ outcome: "cancelled" });
+    expect(isThere(name)).toBe(false);
+    await starting;
+    slow.goOn();
+    await expect.poll(() => isThere(name), { timeout: 20_000, interval: 20 }).toBe(true);
+    await expect.poll(() => readdirSync(path.join(host.dir, "kept/isolated")), { timeout: 20_000 }).toEqual([]);
+    expect(isThere(name)).toBe(false);
+    expect(names("network", "ls")).not.toContain(name);
+    expect(existsSync(path.join(host.dir, "ws", "agt_boxed", task.spec.task, "begun"))).toBe(false);
   });
 
   test("a container that stops under its work ends that, and the next one starts it", async () => {

@@ -1,6 +1,7 @@
 /** Work and sessions whose type asks for a container of its own: its workspace is on the machine, and is all that it sees of that. */
 import type { AgentType } from "@maestro/shared/contract/check-agent-type";
 import { ERRORS, maestroError, type MaestroError } from "@maestro/shared/errors";
+import type { SessionId } from "@maestro/shared/ids";
 import type { AttemptSpec } from "@maestro/shared/protocol/tasks";
 import { err, ok, type Result } from "@maestro/shared/result";
 import type { AgentSpec } from "../adapters/launch.ts";
@@ -13,12 +14,11 @@ import type { WorkPlan } from "../tasks/work-plan.ts";
 import type { Removal } from "../tasks/worktree.ts";
 import { IsolatedContainers, type ContainersDeps } from "./isolated-containers.ts";
 import type { Kept } from "./isolated-engine.ts";
-import { isolationOf } from "./isolated-type.ts";
-import { IsolatedUse } from "./isolated-use.ts";
+import { isolatedType, isolationOf } from "./isolated-type.ts";
+import { IsolatedUse, type Claimant } from "./isolated-use.ts";
 import { patiently, type Places } from "./place.ts";
 import { planRemote } from "./remote-plan.ts";
 import { planSession, type SessionPlan } from "./session-plan.ts";
-import { notThere } from "./shown-agents.ts";
 
 export interface IsolatedDeps extends Omit<ContainersDeps, "removed"> {
   store: AttemptStore;
@@ -27,7 +27,7 @@ export interface IsolatedDeps extends Omit<ContainersDeps, "removed"> {
   places: Places;
   catalogue(): TypeCatalogue;
   /** Made where it is not there, links on the way followed. @param log of the attempt, here. */
-  prepare(spec: AttemptSpec, type: AgentType, log: string): Promise<Result<Pick<LaunchNote, "workspace" | "kind">>>;
+  prepare(spec: AttemptSpec, type: AgentType, log: string, signal: AbortSignal): Promise<Result<Pick<LaunchNote, "workspace" | "kind">>>;
   removeWorkspace(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
 }
 
@@ -40,15 +40,24 @@ export interface Isolated {
     sealed: Readonly<Record<string, string>>,
     log: string,
     images: ImageFiles,
+    cancelled: AbortSignal,
   ): Promise<Result<WorkPlan>>;
-  /** What a session of such a type starts, in its container, which runs by then. @param workspace is there, without links on the way. */
-  session(agent: AgentSpec, type: AgentType, workspace: string): Promise<Result<SessionPlan & { container: string }>>;
+  /** @param open what a session of such a type starts, in its container, which runs by then; what is left of it is noted when it resolves. */
+  session<T>(order: IsolatedOrder, open: (plan: SessionPlan & { container: string }) => Promise<Result<T>>): Promise<Result<T>>;
   /** What is worked in is not cleaned up. */
   refuseRemoval(note: LaunchNote): MaestroError | undefined;
   remove(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
   wipe(container: string, what: Kept, entry: string): Promise<Result<void>>;
   /** Until aborted. */
   run(stopped: AbortSignal): Promise<void>;
+}
+
+export interface IsolatedOrder {
+  id: SessionId;
+  agent: AgentSpec;
+  type: AgentType;
+  /** Is there, without links on the way. */
+  workspace: string;
 }
 
 /** Tasks, and what sessions share with them. */
@@ -59,20 +68,23 @@ export interface IsolatingTasks extends RunningTasks {
 export function createIsolated(deps: IsolatedDeps): Isolated {
   const { store, places, signal } = deps;
   const use = new IsolatedUse(store, () => deps.sessions());
-  const containers = new IsolatedContainers({ ...deps, removed: (name) => places.forget(name) }, () => use.look());
+  const containers = new IsolatedContainers({ ...deps, removed: (name) => places.forget(name) }, use);
   return {
     typeOf: (spec) => isolatedType(spec, deps.catalogue()),
 
-    async plan(spec, type, sealed, log, images) {
+    async plan(spec, type, sealed, log, images, cancelled) {
       const isolation = isolationOf(type);
       if (isolation === undefined) return err(notIsolated(type));
-      const prepared = await patiently(() => deps.prepare(spec, type, log), deps, isRefusal);
+      const wanted = AbortSignal.any([signal, cancelled]);
+      const patience = { clock: deps.clock, timeScale: deps.timeScale, signal: wanted };
+      const prepared = await patiently(() => deps.prepare(spec, type, log, wanted), patience, isRefusal);
       if (!prepared.ok) return prepared;
       const { workspace } = prepared.value;
-      const ensured = await patiently(() => containers.ensure(workspace, isolation, "task"), deps, isRefusal);
+      const claimant: Claimant = { by: "task", id: spec.attempt };
+      const ensured = await patiently(() => containers.ensure(workspace, isolation, claimant, wanted), patience, isRefusal);
       if (!ensured.ok) return ensured;
       const { name, made } = ensured.value;
-      const looked = await patiently(() => places.container(name).look(signal, made), deps);
+      const looked = await patiently(() => places.container(name).look(wanted, made), patience);
       if (!looked.ok) return looked;
       containers.use(name);
       const inside = { ...looked.value, record: { env: looked.value.record.env }, isPrepared: true };
@@ -88,29 +100,40 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
       });
     },
 
-    async session(agent, type, workspace) {
+    async session({ id, agent, type, workspace }, open) {
       const isolation = isolationOf(type);
       if (isolation === undefined) return err(notIsolated(type));
       // Whoever asks waits: what fails is said, and asked again by them.
-      const ensured = await containers.ensure(workspace, isolation, "session");
+      const claimant: Claimant = { by: "session", id };
+      const ensured = await containers.ensure(workspace, isolation, claimant, signal);
       if (!ensured.ok) return ensured;
       const { name, made } = ensured.value;
-      const looked = await places.container(name).look(signal, made);
-      if (!looked.ok) return looked;
-      containers.use(name);
-      const planned = planSession(agent, type, workspace, looked.value);
-      return planned.ok
-        ? ok({ ...planned.value, container: name, env: { ...planned.value.env, ...ownNames(planned.value.env) } })
-        : planned;
+      try {
+        const looked = await places.container(name).look(signal, made);
+        if (!looked.ok) return looked;
+        containers.use(name);
+        const planned = planSession(agent, type, workspace, looked.value);
+        if (!planned.ok) return planned;
+        return await open({ ...planned.value, container: name, env: { ...planned.value.env, ...ownNames(planned.value.env) } });
+      } finally {
+        use.release(claimant);
+      }
     },
 
-    refuseRemoval: ({ isolated, container, workspace }) =>
-      isolated === true && container !== undefined && deps.sessions().has(container)
-        ? maestroError("workspace_busy", `A session is open in the container of '${workspace}'.`, {
+    refuseRemoval({ isolated, container, workspace }) {
+      if (isolated !== true || container === undefined) return undefined;
+      if (deps.sessions().has(container))
+        return maestroError("workspace_busy", `A session is open in the container of '${workspace}'.`, {
+          field: "workspace",
+          hint: "End it first: maestro session kill.",
+        });
+      return use.isClaimed(container)
+        ? maestroError("workspace_busy", `Work is about to begin in the container of '${workspace}'.`, {
             field: "workspace",
-            hint: "End it first: maestro session kill.",
+            hint: "Wait for it, or cancel it.",
           })
-        : undefined,
+        : undefined;
+    },
 
     async remove(note, spec) {
       const { container } = note;
@@ -141,35 +164,6 @@ const ownNames = (env: Readonly<Record<string, string>>) => ({
 
 /** Inside, whoever it is has no name unless the image gives one. */
 const named = (user = ""): string => (/^\d*$/.test(user) ? "maestro" : user);
-
-export function isolatedType(spec: AttemptSpec, catalogue: TypeCatalogue): Result<AgentType | undefined> {
-  if (spec.agent === undefined) return ok(undefined);
-  catalogue.refresh();
-  const type = catalogue.resolve(spec.agent.type, spec.agent.definition);
-  if (!type.ok) return type;
-  if (isolationOf(type.value) === undefined) return ok(undefined);
-  const refusal = refuseElsewhere(spec, type.value);
-  return refusal === undefined ? type : err(refusal);
-}
-
-function refuseElsewhere({ container, workspace, forwardAgent }: AttemptSpec, { slug }: AgentType): MaestroError | undefined {
-  if (forwardAgent === true) return notThere("A container is shown no ssh-agent.");
-  if (container !== undefined && container !== "none")
-    return maestroError("field_invalid", `The type '${slug}' has a container of its own: it cannot run in '${container}'.`, {
-      field: "container",
-      hint: "Leave --container out, or ask an agent of another type.",
-    });
-  return workspace.mode === "worktree"
-    ? maestroError(
-        "workspace_error",
-        `The type '${slug}' runs in a container, which does not see the repository that a worktree belongs to.`,
-        {
-          field: "workspace",
-          hint: "Clone it into the workspace: --repo <url>. Or give it a directory: --to-workspace <path>",
-        },
-      )
-    : undefined;
-}
 
 function isOver(store: AttemptStore, attempt: string, container: string): boolean {
   const { launch, end } = store.read(attempt);

@@ -1,6 +1,6 @@
 /** Where attempts run that do not run as processes of this machine: another machine, a container here or there. */
-import type { MaestroError } from "@maestro/shared/errors";
-import { ok, type Result } from "@maestro/shared/result";
+import { maestroError, type MaestroError } from "@maestro/shared/errors";
+import { err, ok, type Result } from "@maestro/shared/result";
 import { TypeCatalogue } from "../adapters/types/catalogue.ts";
 import { pause, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
@@ -29,18 +29,33 @@ export interface PlacesDeps extends Pick<RemotePlanDeps, "policy" | "ownEnv" | "
 const TRIES = 5;
 const AGAIN_MS = 1_000;
 
-/** Nothing is begun yet, so that a line that breaks needs to be no reason to fail. @param isFinal asked again it would be said again. */
+/**
+ * Nothing is begun yet, so that a line that breaks needs to be no reason to fail. Once aborted nobody waits any longer, whatever
+ * becomes of what was asked.
+ *
+ * @param isFinal asked again it would be said again.
+ */
 export async function patiently<T>(
   ask: () => Promise<Result<T>>,
   { clock, timeScale, signal }: { clock: Clock; timeScale: number; signal: AbortSignal },
   isFinal: (error: MaestroError) => boolean = ({ code }) => code.startsWith("container_"),
 ): Promise<Result<T>> {
-  for (let tries = 1; ; tries++) {
-    const asked = await ask();
-    if (asked.ok || isFinal(asked.error) || tries === TRIES || signal.aborted) return asked;
-    await pause(clock, AGAIN_MS * 2 ** tries * timeScale, signal);
+  const given = Promise.withResolvers<Result<T>>();
+  const giveUp = (): void => given.resolve(err(notWanted));
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    for (let tries = 1; !signal.aborted; tries++) {
+      const asked = await Promise.race([ask(), given.promise]);
+      if (asked.ok || isFinal(asked.error) || tries === TRIES) return asked;
+      await pause(clock, AGAIN_MS * 2 ** tries * timeScale, signal);
+    }
+    return err(notWanted);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
   }
 }
+
+export const notWanted = maestroError("timeout", "What was asked for is not wanted any more.");
 
 /** What was installed there is found so soon. */
 const LOOK_KEPT_MS = 10_000;

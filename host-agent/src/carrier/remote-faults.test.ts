@@ -4,7 +4,8 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSyn
 import * as path from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { readStat } from "../holder/processes.ts";
-import { ok } from "@maestro/shared/result";
+import { maestroError } from "@maestro/shared/errors";
+import { err, ok } from "@maestro/shared/result";
 import { somePng } from "../tasks/testing/images.ts";
 import { Hand } from "./hand.ts";
 import type { RemoteShell } from "./remote-shell.ts";
@@ -181,6 +182,26 @@ test("a carrier that goes while it looks at a container fails nothing: whoever c
   expect(task.status).toMatchObject({ state: "accepted" });
   await task.start();
   expect(await task.ended()).toMatchObject({ outcome: "completed" });
+});
+
+test("a cancel ends a look at a container that does not answer", async () => {
+  const looked = Promise.withResolvers<void>();
+  const silent: RemoteShell = {
+    run: (_script, _args, { signal }) =>
+      new Promise((resolve) => {
+        looked.resolve();
+        signal.addEventListener("abort", () => resolve(err(maestroError("timeout", "It was given up."))));
+      }),
+    open: () => Promise.reject(new Error("nothing is opened")),
+  };
+  const rig = await RemoteRig.open({ shellOf: () => silent });
+  const task = rig.task(["true"], { container: "dev" });
+  await task.offer();
+  const starting = task.start();
+  await looked.promise;
+  await task.cancel();
+  expect(await task.ended(5_000)).toMatchObject({ outcome: "cancelled" });
+  await starting;
 });
 
 test("of processes that nobody can end the end is told once their runner is gone", async () => {

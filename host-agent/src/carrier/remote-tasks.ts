@@ -23,7 +23,8 @@ import { createElsewhere } from "./elsewhere.ts";
 import { Follower } from "./follower.ts";
 import type { Hand } from "./hand.ts";
 import type { IsolatedEngine } from "./isolated-engine.ts";
-import { createIsolated, isolatedType, type IsolatingTasks } from "./isolated-work.ts";
+import { isolatedType } from "./isolated-type.ts";
+import { createIsolated, type IsolatingTasks } from "./isolated-work.ts";
 import type { Place, Places } from "./place.ts";
 import { judgeRemote } from "./remote-judge.ts";
 import { refuseIsolatedRemote, refuseRemote, workspaceOf, type RemotePlanDeps } from "./remote-plan.ts";
@@ -79,11 +80,11 @@ export function createRemoteTasks(deps: RemoteTasksDeps): IsolatingTasks {
     log,
     signal,
     catalogue: () => deps.plan().catalogue,
-    async prepare(spec) {
+    async prepare(spec, _type, _log, wanted) {
       const { record, facts } = deps.plan();
       const where = workspaceOf(spec, record, facts);
       if (!where.ok) return where;
-      const made = await hand.ensure(where.value.workspace, signal);
+      const made = await hand.ensure(where.value.workspace, wanted);
       return made.ok ? ok({ ...where.value, workspace: made.value.path }) : err({ ...made.error, field: "workspace" });
     },
     async removeWorkspace({ workspace, kind }) {
@@ -112,7 +113,7 @@ export function createRemoteTasks(deps: RemoteTasksDeps): IsolatingTasks {
     launcher: () => elsewhere.launch,
     refuse,
     foresee: () => undefined,
-    plan: (spec, sealed, file, files) => elsewhere.plan(spec, sealed, file, files),
+    plan: (spec, sealed, file, files, cancelled) => elsewhere.plan(spec, sealed, file, files, cancelled),
     images: { source: deps.images, clock, timeScale },
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing, attempt, fence),
     refuseRemoval: (note) => isolated.refuseRemoval(note),

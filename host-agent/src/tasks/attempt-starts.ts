@@ -33,7 +33,14 @@ export interface StartDeps extends EndDeps {
   launcher(parts: StartParts): Launch;
   /** What a plan that does not take long will note, before there is one. */
   foresee(spec: AttemptSpec): Omit<LaunchNote, "bootId"> | undefined;
-  plan(spec: AttemptSpec, sealed: Readonly<Record<string, string>>, log: string, images: ImageFiles): Promise<Result<WorkPlan>>;
+  /** @param cancelled what takes its time ends with it. */
+  plan(
+    spec: AttemptSpec,
+    sealed: Readonly<Record<string, string>>,
+    log: string,
+    images: ImageFiles,
+    cancelled: AbortSignal,
+  ): Promise<Result<WorkPlan>>;
   images: ImageDeps;
   unseal(sealed: string, attempt: string, fence: number): Result<Record<string, string>>;
   /** Named between every two effects. */
@@ -102,7 +109,7 @@ export class AttemptStarts {
       const foreseen = images.ok && !cancelled.aborted ? foresee(spec) : undefined;
       const noted = foreseen === undefined ? undefined : store.noteBegun(attempt, { ...foreseen, bootId });
       noted?.catch(() => {});
-      const planned = images.ok ? await plan(spec, sealed, store.paths(attempt).log, images.value) : images;
+      const planned = images.ok ? await plan(spec, sealed, store.paths(attempt).log, images.value, cancelled) : images;
       passed("planned");
       if (this.#stopped.aborted) {
         await Promise.allSettled([noted]);

@@ -8,7 +8,8 @@ import { readOutcome } from "../adapters/headless.ts";
 import { containerShell } from "../carrier/container-shell.ts";
 import { createElsewhere } from "../carrier/elsewhere.ts";
 import { IsolatedEngine } from "../carrier/isolated-engine.ts";
-import { createIsolated, isolatedType, type IsolatingTasks } from "../carrier/isolated-work.ts";
+import { isolatedType } from "../carrier/isolated-type.ts";
+import { createIsolated, type IsolatingTasks } from "../carrier/isolated-work.ts";
 import { Places } from "../carrier/place.ts";
 import { engineEnv, processShell } from "../carrier/process-shell.ts";
 import { notThere } from "../carrier/shown-agents.ts";
@@ -129,8 +130,8 @@ export function createHostTasks(deps: HostTasksDeps): IsolatingTasks {
     },
     refuse: (spec) => refuseForwardedHere(spec) ?? (isContained(spec, work) ? refuseInside(spec, work) : refuseWork(spec, work)),
     foresee: (spec) => (isContained(spec, work) ? undefined : foreseeWork(spec, work)),
-    plan: (spec, sealed, file, files) =>
-      isContained(spec, work) ? inContainers.plan(spec, sealed, file, files) : planWork(spec, sealed, file, files, work),
+    plan: (spec, sealed, file, files, cancelled) =>
+      isContained(spec, work) ? inContainers.plan(spec, sealed, file, files, cancelled) : planWork(spec, sealed, file, files, work),
     images: { source: deps.images, clock, timeScale },
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
     refuseRemoval: (note) => isolated.refuseRemoval(note),

@@ -19,6 +19,7 @@ import { seal } from "../../tasks/testing/sealed.ts";
 import { Hand, type RemoteFacts } from "../hand.ts";
 import { IsolatedEngine } from "../isolated-engine.ts";
 import { Places } from "../place.ts";
+import type { RemoteShell } from "../remote-shell.ts";
 import type { ShownAgents } from "../shown-agents.ts";
 import { createRemoteTasks, type RemoteTasksDeps } from "../remote-tasks.ts";
 import { LocalShell } from "./local-shell.ts";
@@ -45,6 +46,8 @@ export interface RigOptions {
   /** Of the far side; default: one of its own. */
   home?: string;
   agents?: (script: string) => ShownAgents;
+  /** Default: what is asked of a container is asked of the machine. */
+  shellOf?: (container: string) => RemoteShell;
   deps?: Partial<RemoteTasksDeps>;
 }
 
@@ -100,7 +103,7 @@ export class RemoteRig {
       hand,
       engine: new IsolatedEngine({ shell: this.line, base: undefined, host: "hst_there" }),
       places: new Places({
-        shellOf: () => this.line,
+        shellOf: this.#options.shellOf ?? (() => this.line),
         prelude: "",
         typeDirs: [],
         policy: openPolicy,
