@@ -18,6 +18,31 @@ export interface RemoteProgram {
 const TMUX = "tmux -L maestro -u -f /dev/null";
 export const here = (session: string): string => `d=$HOME/.maestro-remote/terminals/${session}`;
 
+/**
+ * Names a process for good: by when it began, and by which life of its machine or container that was, whose processes have all
+ * their pids anew. Sets `began` of a pid, `life` of now.
+ */
+const IDENTITY = `began_at() {
+  began=
+  if [ -r /proc/self/stat ]; then
+    read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
+    set -- \${stat##*) }
+    began=\${20}
+  else
+    began=$(ps -o lstart= -p "$1" 2>/dev/null | tr ' ' _)
+  fi
+}
+look_at_life() {
+  boot=unknown
+  read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id
+  began_at 1
+  life=$boot/$began
+}`;
+const NOTE_ITSELF = `${IDENTITY}
+look_at_life
+began_at $$
+echo "$$ $began $life" >"$d/pid"`;
+
 /** As on linked hosts. The screen stays after the end, so there is no second one that would go with it. */
 const OPTIONS = [
   "set -sq exit-empty on",
@@ -87,11 +112,16 @@ export function endScript(session: string, graceSeconds: number, whose: "session
   done`;
   return `${here(session)}
 ${whose === "all" ? "" : '[ -d "$d" ] || exit 0'}
-lead=
-read -r lead 2>/dev/null <"$d/pid"
+${IDENTITY}
+lead= since= then=
+read -r lead since then 2>/dev/null <"$d/pid"
+look_at_life
+[ -z "$then" ] || [ "$then" = "$life" ] || lead=
 members() {
   ${whose === "all" ? named : ""}
   [ -n "$lead" ] || return 0
+  began_at "$lead"
+  [ -z "$since" ] || [ -z "$began" ] || [ "$began" = "$since" ] || return 0
   if [ -r /proc/self/stat ]; then
     for file in /proc/[0-9]*/stat; do
       read -r stat 2>/dev/null <"$file" || continue
@@ -163,7 +193,7 @@ const words = ([name, ...rest]: readonly [string, ...string[]]): string =>
   [...(name.includes("/") ? [] : ["env"]), quote(name), ...rest.map(quote)].join(" ");
 
 function runBound(program: RemoteProgram): string {
-  return `echo $$ >"$d/pid"
+  return `${NOTE_ITSELF}
 ${exportLines(program)}
 exec ${words(program.argv)}
 `;
@@ -179,7 +209,7 @@ function runInTmux(program: RemoteProgram): string {
   // The environment is of whoever started tmux there.
   return `d=$1
 mkdir "$d/begun" 2>/dev/null || exit 0
-echo $$ >"$d/pid"
+${NOTE_ITSELF}
 ${searchPath(program)}
 trap : INT QUIT
 (
