@@ -54,9 +54,8 @@ export class IsolatedContainers {
     this.use(name);
     const ensureNow = async () => {
       if (wanted.aborted) return err(notWanted);
-      this.#inUse.release(claimant);
       // What has begun shows inside a while later.
-      const use = this.#inUse.look().working.has(name) ? "used" : "free";
+      const use = this.#inUse.look(claimant.id).working.has(name) ? "used" : "free";
       const made = await engine.ensure(workspace, isolation, use, claimant.by, signal);
       if (made.ok && !wanted.aborted) this.#inUse.claim(claimant, name);
       return made;

@@ -36,12 +36,8 @@ export class IsolatedUse {
     this.#claims.delete(id);
   }
 
-  isClaimed(container: string): boolean {
-    this.look();
-    return [...this.#claims.values()].some((claim) => claim.container === container);
-  }
-
-  look(): InUse {
+  /** @param but of whoever asks nothing counts. */
+  look(but?: string): InUse {
     const working = new Set(this.#sessions());
     const over = new Map<string, string | undefined>();
     const unlaunched = new Set<string>();
@@ -53,13 +49,13 @@ export class IsolatedUse {
       const { launch, end } = this.#store.read(attempt);
       const container = launch?.isolated === true ? launch.container : undefined;
       if (end !== undefined) over.set(attempt, container);
-      else if (container !== undefined) working.add(container);
+      else if (container !== undefined && attempt !== but) working.add(container);
       if (end === undefined && launch === undefined) unlaunched.add(attempt);
     }
     this.#over = over;
     for (const [id, { by, container }] of this.#claims)
       if (by === "task" && !unlaunched.has(id)) this.#claims.delete(id);
-      else working.add(container);
+      else if (id !== but) working.add(container);
     return { working, kept: new Set([...working, ...[...over.values()].flatMap((container) => container ?? [])]) };
   }
 }

@@ -45,7 +45,7 @@ export interface Isolated {
   /** @param open what a session of such a type starts, in its container, which runs by then; what is left of it is noted when it resolves. */
   session<T>(order: IsolatedOrder, open: (plan: SessionPlan & { container: string }) => Promise<Result<T>>): Promise<Result<T>>;
   /** What is worked in is not cleaned up. */
-  refuseRemoval(note: LaunchNote): MaestroError | undefined;
+  refuseRemoval(note: LaunchNote, attempt: string): MaestroError | undefined;
   remove(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
   wipe(container: string, what: Kept, entry: string): Promise<Result<void>>;
   /** Until aborted. */
@@ -120,15 +120,15 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
       }
     },
 
-    refuseRemoval({ isolated, container, workspace }) {
+    refuseRemoval({ isolated, container, workspace }, attempt) {
       if (isolated !== true || container === undefined) return undefined;
       if (deps.sessions().has(container))
         return maestroError("workspace_busy", `A session is open in the container of '${workspace}'.`, {
           field: "workspace",
           hint: "End it first: maestro session kill.",
         });
-      return use.isClaimed(container)
-        ? maestroError("workspace_busy", `Work is about to begin in the container of '${workspace}'.`, {
+      return use.look(attempt).working.has(container)
+        ? maestroError("workspace_busy", `Work goes on or is about to begin in the container of '${workspace}'.`, {
             field: "workspace",
             hint: "Wait for it, or cancel it.",
           })

@@ -116,7 +116,7 @@ export function createRemoteTasks(deps: RemoteTasksDeps): IsolatingTasks {
     plan: (spec, sealed, file, files, cancelled) => elsewhere.plan(spec, sealed, file, files, cancelled),
     images: { source: deps.images, clock, timeScale },
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing, attempt, fence),
-    refuseRemoval: (note) => isolated.refuseRemoval(note),
+    refuseRemoval: (note, attempt) => isolated.refuseRemoval(note, attempt),
     removeWorkspace: (note, spec) => elsewhere.removeWorkspace(note, spec),
     // Its environment is not to be seen from here.
     recall: (spec) => recall(spec, "", deps.plan().ownEnv),

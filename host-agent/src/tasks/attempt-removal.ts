@@ -22,7 +22,7 @@ export interface RemovalDeps {
   log: Log;
   logs: { drop(attempt: string): void };
   /** Of a workspace that something else than an attempt works in. */
-  refuseRemoval(note: LaunchNote): MaestroError | undefined;
+  refuseRemoval(note: LaunchNote, attempt: string): MaestroError | undefined;
   removeWorkspace(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
 }
 
@@ -54,7 +54,7 @@ export class AttemptRemoval {
       return err(
         maestroError("workspace_busy", `Attempt ${busy} works in '${launch?.workspace ?? ""}'.`, { hint: "Wait for it, or cancel it." }),
       );
-    const refusal = launch === undefined ? undefined : this.#deps.refuseRemoval(launch);
+    const refusal = launch === undefined ? undefined : this.#deps.refuseRemoval(launch, attempt);
     if (refusal !== undefined) return err(refusal);
     const removal: Removal = launch === undefined || spec === undefined ? { outcome: "absent" } : await removeWorkspace(launch, spec);
     // A worktree that is kept is found by these files only: once its work is safe, it can still be asked for.

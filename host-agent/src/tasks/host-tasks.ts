@@ -134,7 +134,7 @@ export function createHostTasks(deps: HostTasksDeps): IsolatingTasks {
       isContained(spec, work) ? inContainers.plan(spec, sealed, file, files, cancelled) : planWork(spec, sealed, file, files, work),
     images: { source: deps.images, clock, timeScale },
     unseal: (sealed, attempt, fence) => unseal(sealed, deps.sealing(), attempt, fence),
-    refuseRemoval: (note) => isolated.refuseRemoval(note),
+    refuseRemoval: (note, attempt) => isolated.refuseRemoval(note, attempt),
     removeWorkspace: (note, spec) =>
       note.remote === undefined ? removeWorkspace(note, spec, work.place) : inContainers.removeWorkspace(note, spec),
     recall: (spec, child) =>
