@@ -34,7 +34,7 @@ export function FleetTree({ current, onFollow }: { current: string | undefined; 
     <nav className="tree" aria-label="Fleet">
       {nodes.length === 0 ? (
         <p className="muted small" style={{ padding: "4px 10px" }}>
-          No machine yet.
+          {fleet.load.type === "failed" ? "It could not be read." : "No machine yet."}
         </p>
       ) : (
         <Nodes nodes={nodes} closed={closed} toggle={toggle} current={current} onFollow={onFollow} />
@@ -108,7 +108,7 @@ function Label({
       );
     case "host":
       return (
-        <Link to="/hosts" onFollow={onFollow} title={node.host.name}>
+        <Link to="/hosts" onFollow={onFollow} title={`${node.host.name}, ${hostWord(node.host) ?? "online"}`}>
           <Dot tone={node.tone} label={`Host, ${hostWord(node.host) ?? "online"}`} />
           <span className="name cut">{node.label}</span>
           <RemoteTag host={node.host} />

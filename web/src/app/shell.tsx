@@ -30,7 +30,7 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
       to: "/",
       icon: "overview",
       label: "Overview",
-      count: fleet.sessions.filter((session) => session.status === "running").length,
+      count: fleet.sessions.filter((session) => session.status !== "ended").length,
     },
     { page: "hosts", to: "/hosts", icon: "hosts", label: "Hosts", count: fleet.hosts.length },
     { page: "agents", to: "/agents", icon: "agents", label: "Agents", count: fleet.agents.length },

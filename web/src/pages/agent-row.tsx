@@ -44,7 +44,13 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
               {agent.name}
             </Link>
           )}
-          <span className="muted small cut">{type === undefined ? agent.type : typeName(type)}</span>
+          <span className="muted small cut">
+            {type === undefined ? agent.type : typeName(type)}
+            <span className="phone-only">
+              {" "}
+              · {agent.status} · {agent.host.name}
+            </span>
+          </span>
         </div>
       </div>
       <div className="two wide-only">

@@ -31,7 +31,7 @@ export function HostFacts({ host }: { host: Host }) {
       <Fact name="System">
         {platform === undefined
           ? "not reported yet"
-          : `${platform.os} ${platform.release} · ${platform.arch} · ${platform.cpus} CPUs · ${Math.round(platform.memoryBytes / 2 ** 30)} GiB`}
+          : `${platform.os} ${platform.release} · ${platform.arch} · ${platform.cpus}\u00a0CPUs · ${Math.round(platform.memoryBytes / 2 ** 30)}\u00a0GiB`}
       </Fact>
       <Fact name="Terminals">
         {host.sessions} {host.sessions === 1 ? "session" : "sessions"}
