@@ -222,7 +222,8 @@ describe.skipIf(missing !== undefined)(`console, remote hosts${missing === undef
         writeFileSync(hold, "");
         await log.getByText(/commands\/tsk_\w+\/repo/).waitFor(PATIENCE);
         await page.getByTestId("task").and(page.locator('[data-state="completed"]')).waitFor(PATIENCE);
-        await page.getByLabel("Details").getByText("fix/console", { exact: true }).waitFor();
+        for (const fact of ["fix/console", pathToFileURL(repository).href])
+          await page.getByLabel("Details").getByText(fact, { exact: true }).waitFor();
         const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download the log" }).click()]);
         const saved = readFileSync(await file.path(), "utf8");
         const workspace = dirname(saved.trimEnd().split("\n").at(-1) ?? "");

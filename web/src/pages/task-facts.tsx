@@ -9,6 +9,7 @@ import { Dependencies } from "./task-why.tsx";
 export function TaskFacts({ task }: { task: TaskDetail }) {
   const usage = usageFigures(task.usage ?? task.targets[0]?.usage);
   const last = task.attempts.at(-1);
+  const branch = last?.branch ?? task.repository?.branch;
   const labels = Object.entries(task.labels);
   return (
     <aside className="stack facts-side" aria-label="Details">
@@ -40,8 +41,10 @@ export function TaskFacts({ task }: { task: TaskDetail }) {
           <Fact name="Images">{task.images?.map(({ name, bytes }) => `${name} (${byteCount(bytes)})`).join(", ")}</Fact>
           <Fact name="Model">{task.model}</Fact>
           <Fact name="Mode">{task.mode}</Fact>
+          <Fact name="Container">{task.container === undefined ? undefined : <Path text={task.container} />}</Fact>
           <Fact name="Workspace">{last?.workspace === undefined ? undefined : <Path text={last.workspace} />}</Fact>
-          <Fact name="Branch">{last?.branch === undefined ? undefined : <Path text={last.branch} />}</Fact>
+          <Fact name="Repository">{task.repository === undefined ? undefined : <Path text={task.repository.url} />}</Fact>
+          <Fact name="Branch">{branch === undefined ? undefined : <Path text={branch} />}</Fact>
           <Fact name="Session">{last?.session === undefined ? undefined : <Path text={last.session} />}</Fact>
           <Fact name="Group">{task.group === undefined ? undefined : `${task.group.name}, at most ${task.group.limit} at a time`}</Fact>
           <Fact name="Environment">{task.env.length === 0 ? undefined : task.env.join(", ")}</Fact>
