@@ -26,8 +26,12 @@ const ENTRIES: Readonly<Record<string, string>> = {
 export async function setup(): Promise<void> {
   const step = {
     name: "unit-programs",
-    inputs: ["pnpm-lock.yaml", "scripts/unit-programs.ts", "host-agent/bundle.ts", "host-agent/package.json", SOURCES, "shared/src"],
-    outputs: Object.keys(ENTRIES).map((name) => `${PLACE}/dist/${name}.js`),
+    inputs: [
+      ...["pnpm-lock.yaml", "tsconfig.base.json", "scripts/unit-programs.ts", "scripts/build"],
+      ...["host-agent/bundle.ts", "host-agent/package.json", "host-agent/tsconfig.json", SOURCES, "shared/src"],
+    ],
+    // With what the bundler puts beside them.
+    outputs: [...Object.keys(ENTRIES).map((name) => `${name}.js`), "runner.sh", "hand.sh"].map((name) => `${PLACE}/dist/${name}`),
     async run() {
       mkdirSync(UNIT_PROGRAMS, { recursive: true });
       copyFileSync(join(root, "host-agent/package.json"), join(root, PLACE, "package.json"));

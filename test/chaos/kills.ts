@@ -40,9 +40,9 @@ export async function kill(world: TaskWorld, victim: Victim, random: Random): Pr
 
 export async function killHostAgent(world: TaskWorld, host: WorldHost): Promise<void> {
   if (host.second === undefined) {
-    const killedMs = Date.now();
     await back(world.product, "host-agent", await killPart(world.product, "host-agent"));
-    await heardAgain(world, host, killedMs);
+    // What it said while it was being killed is not the next one's word.
+    await heardAgain(world, host, Date.now());
     return;
   }
   await killPart(host.second, "host-agent");

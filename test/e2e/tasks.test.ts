@@ -73,6 +73,14 @@ describe("a command on a host", () => {
     for (const pid of readFileSync(pids, "utf8").trim().split("\n")) expect(isAlive(Number(pid))).toBe(false);
   });
 
+  test("[TK4] `task cancel` ends what listens, with the reason given", async () => {
+    const { id } = await dispatchTask(product.api, { command: ["/bin/sleep", "600"], on: {} });
+    await taskShows(product.api, id, "running", ({ status }) => status === "running");
+    const cancelled = await product.cli(["task", "cancel", id, "--reason", "not needed any more"]);
+    expect({ code: cancelled.code, stderr: cancelled.stderr }).toMatchObject({ code: 0 });
+    expect(await taskEnds(product.api, id)).toMatchObject({ status: "cancelled", cancel: { reason: "not needed any more" } });
+  });
+
   test("a timeout ends it", async () => {
     const { id } = await dispatchTask(product.api, { command: ["/bin/sleep", "600"], on: {}, timeoutMs: 1_000 });
     expect(await taskEnds(product.api, id)).toMatchObject({ status: "timed_out", reason: { code: "timeout" } });
