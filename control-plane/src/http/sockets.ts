@@ -1,4 +1,4 @@
-/** [VW5] Sockets and the credentials they live by: recorded before they open, closed when the credential goes. */
+/** [VW5] Sockets and the credentials they live by: recorded before anything comes of them, closed when the credential goes. */
 import type { Role } from "@maestro/shared/contract/access";
 import { fail } from "@maestro/shared/errors";
 import type { FleetId } from "@maestro/shared/ids";
@@ -12,7 +12,7 @@ import type { UserPrincipal } from "../domain/access/principal.ts";
 const DEAD_AFTER_MS = 400 * 24 * 3_600_000;
 
 /**
- * Call before forwarding an upgrade. The record stands before the credential is looked at once more, so a
+ * Call before forwarding an upgrade, or hold back all that comes of it until this resolves. The record stands before the credential is looked at once more, so a
  * revocation either finds the record or is found here, and so are other rights; the object refuses what falls in between.
  * One transaction: the two are one commit, and no second way there and back, for somebody who waits for a screen.
  */

@@ -41,7 +41,7 @@ export const remoteHostRoutes = defineRoutes({
     if (row === "carrier_gone") throw fail("host_not_found", `Host '${carrier.name}' was removed.`, { field: "via" });
     if (row === "full")
       throw fail("host_limit", `The fleet has ${MAX_REMOTE_HOSTS} remote hosts already.`, {
-        hint: "Remove one that is not needed any more: maestro host remove",
+        hint: "Remove one that is not needed any more: maestro host remove <host>",
       });
     await setLinkKey(rx, row, "");
     if (marked) await markDefaultHost(rx.db, rx.fleet, id);

@@ -22,7 +22,7 @@ export class AgentStarts {
   refuse({ id, name }: Agent): MaestroError | undefined {
     return this.#underWay.has(id)
       ? maestroError("agent_running", `An earlier start of agent '${name}' has not ended on this host yet.`, {
-          hint: `Look in a moment, and start it again if it does not run: maestro agent show ${name}`,
+          hint: `Ask again once it has: maestro agent show ${name}`,
         })
       : undefined;
   }

@@ -18,6 +18,8 @@ const KiB = 1024;
 const SOCKET_HIGH_WATER_BYTES = 512 * KiB;
 /** Answers and events a client does not read; beyond it the client is taken for dead. */
 const SOCKET_LIMIT_BYTES = 32 * KiB * KiB;
+/** For what a client has not read yet, once the holder ends. */
+const END_TIMEOUT_MS = 1_000;
 /** Below it, head and bytes travel in one write. */
 const JOIN_BELOW_BYTES = 4 * KiB;
 
@@ -119,8 +121,11 @@ export class Connection implements SubscriptionSink {
     subscription.dispose();
   }
 
+  /** What was written goes out first. A client that does not take it, or does not go, is not waited for. */
   end(): void {
     this.#socket.end();
+    const cancel = this.#clock.after(END_TIMEOUT_MS, () => this.#socket.destroy());
+    this.#socket.once("close", cancel);
   }
 
   #write(bytes: Uint8Array): void {

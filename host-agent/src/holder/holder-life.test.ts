@@ -226,6 +226,17 @@ describe("beginning and end", () => {
     await whenFile(lock, (text) => text === undefined);
   });
 
+  test("one that ends does not wait for a client that neither reads nor goes", async () => {
+    const fixture = make();
+    await fixture.start();
+    const socket = createConnection({ path: fixture.paths.socket, allowHalfOpen: true });
+    socket.write(encodeControlMessage({ t: "hello", id: 1, versions: { min: 1, max: 9 } }));
+    await once(socket, "data");
+    process.kill(fixture.pid, "SIGTERM");
+    await whenFile(fixture.paths.lock, (text) => text === undefined);
+    socket.destroy();
+  });
+
   test("a holder that cannot be started is refused by name", async () => {
     const fixture = make();
     expect(await ensureHolder(fixture.paths, ["/no/such/node"], new Ear())).toMatchObject({ ok: false, error: { code: "spawn_failed" } });

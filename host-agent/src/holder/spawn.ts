@@ -44,8 +44,10 @@ export async function ensureHolder(
       else await delay(POLL_MS);
     } else if (ended !== "waiting") return err(ended);
     if (signal?.aborted === true || Date.now() > deadline) {
+      const other = lockOwner(paths.lock)?.pid;
+      const why = other === undefined ? "" : `: process ${other} holds its lock`;
       return err(
-        maestroError("timeout", `The holder did not listen on '${paths.socket}' in ${START_TIMEOUT_MS / 1_000} s.`, {
+        maestroError("timeout", `The holder did not listen on '${paths.socket}' in ${START_TIMEOUT_MS / 1_000} s${why}.`, {
           hint: `Its log is '${paths.log}'.`,
         }),
       );
