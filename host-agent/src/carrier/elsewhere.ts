@@ -62,13 +62,17 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
     async launch(entry, plan, foreseen, cancelled) {
       const { container } = plan.note;
       const place = placeOf(container);
-      const looked = await lookAt(container, cancelled);
-      if (!looked.ok) return { type: "refused", reason: reasonOf(looked.error) };
-      const { facts } = looked.value;
-      const launched = await remoteLaunch({ ...deps, hand: place.hand, facts: () => facts })(entry, plan, foreseen, cancelled);
-      // They are there now, or are not wanted.
-      store.removeImages(entry.attempt);
-      return launched;
+      try {
+        const looked = await lookAt(container, cancelled);
+        if (!looked.ok) return { type: "refused", reason: reasonOf(looked.error) };
+        const { facts } = looked.value;
+        const launched = await remoteLaunch({ ...deps, hand: place.hand, facts: () => facts })(entry, plan, foreseen, cancelled);
+        // They are there now, or are not wanted.
+        store.removeImages(entry.attempt);
+        return launched;
+      } finally {
+        isolated.launched(entry.attempt);
+      }
     },
 
     live(following, stopped) {

@@ -2,6 +2,7 @@
  * The life of containers that are made for workspaces: there when work begins, kept a while for the next, gone with the workspace.
  * An engine has addresses for some thirty networks, so none is kept that nobody uses; what is in its home is.
  */
+import type { MaestroError } from "@maestro/shared/errors";
 import { err, ok, type Result } from "@maestro/shared/result";
 import { pause, type Clock } from "../daemon/clock.ts";
 import type { Log } from "../daemon/log.ts";
@@ -72,12 +73,20 @@ export class IsolatedContainers {
     return ok({ name, made });
   }
 
-  /** With its network and its home. */
-  async remove(name: string): Promise<Result<void>> {
+  /**
+   * With its network and its home.
+   *
+   * @param refuse asked once it is its turn: what was done before may have made it ready for somebody.
+   */
+  async remove(name: string, refuse: () => MaestroError | undefined): Promise<Result<void>> {
     const { engine, signal } = this.#deps;
+    const removed = await this.#turn(name, async () => {
+      const refusal = refuse();
+      return refusal === undefined ? engine.remove(name, "all", signal) : err(refusal);
+    });
+    if (!removed.ok) return removed;
     this.#usedMs.delete(name);
-    const removed = await this.#turn(name, () => engine.remove(name, "all", signal));
-    if (removed.ok) this.#deps.removed(name);
+    this.#deps.removed(name);
     return removed;
   }
 

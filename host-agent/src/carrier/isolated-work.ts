@@ -44,6 +44,8 @@ export interface Isolated {
   ): Promise<Result<WorkPlan>>;
   /** @param open what a session of such a type starts, in its container, which runs by then; what is left of it is noted when it resolves. */
   session<T>(order: IsolatedOrder, open: (plan: SessionPlan & { container: string }) => Promise<Result<T>>): Promise<Result<T>>;
+  /** Its launch is noted, or did not come about: what was claimed for it is not kept any longer. */
+  launched(attempt: string): void;
   /** What is worked in is not cleaned up. */
   refuseRemoval(note: LaunchNote, attempt: string): MaestroError | undefined;
   remove(note: LaunchNote, spec: AttemptSpec): Promise<Removal>;
@@ -69,6 +71,20 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
   const { store, places, signal } = deps;
   const use = new IsolatedUse(store, () => deps.sessions());
   const containers = new IsolatedContainers({ ...deps, removed: (name) => places.forget(name) }, use);
+  const refuseRemoval: Isolated["refuseRemoval"] = ({ isolated, container, workspace }, attempt) => {
+    if (isolated !== true || container === undefined) return undefined;
+    if (deps.sessions().has(container))
+      return maestroError("workspace_busy", `A session is open in the container of '${workspace}'.`, {
+        field: "workspace",
+        hint: "End it first: maestro session kill.",
+      });
+    return use.look(attempt).working.has(container)
+      ? maestroError("workspace_busy", `Work goes on or is about to begin in the container of '${workspace}'.`, {
+          field: "workspace",
+          hint: "Wait for it, or cancel it.",
+        })
+      : undefined;
+  };
   return {
     typeOf: (spec) => isolatedType(spec, deps.catalogue()),
 
@@ -81,15 +97,24 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
       if (!prepared.ok) return prepared;
       const { workspace } = prepared.value;
       const claimant: Claimant = { by: "task", id: spec.attempt };
+      const release = (): void => use.release(claimant);
+      // Its end says so too, where that can be written down.
+      cancelled.addEventListener("abort", release, { once: true });
       const ensured = await patiently(() => containers.ensure(workspace, isolation, claimant, wanted), patience, isRefusal);
       if (!ensured.ok) return ensured;
       const { name, made } = ensured.value;
       const looked = await patiently(() => places.container(name).look(wanted, made), patience);
-      if (!looked.ok) return looked;
+      if (!looked.ok) {
+        release();
+        return looked;
+      }
       containers.use(name);
       const inside = { ...looked.value, record: { env: looked.value.record.env }, isPrepared: true };
       const planned = planRemote({ ...spec, workspace: { mode: "path", path: workspace } }, sealed, inside, images);
-      if (!planned.ok) return planned;
+      if (!planned.ok) {
+        release();
+        return planned;
+      }
       const { env, note } = planned.value;
       return ok({
         ...planned.value,
@@ -120,25 +145,14 @@ export function createIsolated(deps: IsolatedDeps): Isolated {
       }
     },
 
-    refuseRemoval({ isolated, container, workspace }, attempt) {
-      if (isolated !== true || container === undefined) return undefined;
-      if (deps.sessions().has(container))
-        return maestroError("workspace_busy", `A session is open in the container of '${workspace}'.`, {
-          field: "workspace",
-          hint: "End it first: maestro session kill.",
-        });
-      return use.look(attempt).working.has(container)
-        ? maestroError("workspace_busy", `Work goes on or is about to begin in the container of '${workspace}'.`, {
-            field: "workspace",
-            hint: "Wait for it, or cancel it.",
-          })
-        : undefined;
-    },
+    launched: (attempt) => use.release({ by: "task", id: attempt }),
+
+    refuseRemoval,
 
     async remove(note, spec) {
       const { container } = note;
       if (container !== undefined) {
-        const removed = await containers.remove(container);
+        const removed = await containers.remove(container, () => refuseRemoval(note, spec.attempt));
         if (!removed.ok) return { outcome: "kept", detail: removed.error.detail };
         // Their files were in its home.
         for (const attempt of store.list()) if (isOver(store, attempt, container)) forget(store, attempt);

@@ -29,7 +29,7 @@ const IDENTITY = `began_at() {
     set -- \${stat##*) }
     began=\${20}
   else
-    began=$(ps -o lstart= -p "$1" 2>/dev/null | tr ' ' _)
+    began=$(LC_ALL=C TZ=UTC0 ps -o lstart= -p "$1" 2>/dev/null | tr ' ' _)
   fi
 }
 look_at_life() {
@@ -38,10 +38,11 @@ look_at_life() {
   began_at 1
   life=$boot/$began
 }`;
+/** Its pid has a line of its own: a version before reads the first one, and no more. */
 const NOTE_ITSELF = `${IDENTITY}
 look_at_life
 began_at $$
-echo "$$ $began $life" >"$d/pid"`;
+printf '%s\\n' "$$" "$began $life" >"$d/pid"`;
 
 /** As on linked hosts. The screen stays after the end, so there is no second one that would go with it. */
 const OPTIONS = [
@@ -114,7 +115,7 @@ export function endScript(session: string, graceSeconds: number, whose: "session
 ${whose === "all" ? "" : '[ -d "$d" ] || exit 0'}
 ${IDENTITY}
 lead= since= then=
-read -r lead since then 2>/dev/null <"$d/pid"
+{ read -r lead; read -r since then; } 2>/dev/null <"$d/pid"
 look_at_life
 [ -z "$then" ] || [ "$then" = "$life" ] || lead=
 members() {
