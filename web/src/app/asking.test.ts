@@ -63,6 +63,42 @@ describe("a request behind a button", () => {
     expect(came).toEqual(["tsk_1"]);
   });
 
+  it("keeps the refusal of what was asked for last, whatever becomes of what was asked for before", async () => {
+    const { asking, ask, told } = button();
+    const came: string[] = [];
+    const done = ask((value) => came.push(value));
+    const refused = ask();
+    await ask()(err(offline));
+    await done(ok("ses_1"));
+    expect(came).toEqual(["ses_1"]);
+    expect(asking.state()).toEqual({ type: "refused", error: offline });
+    const earlier = maestroError("host_unreachable", "desktop is offline.");
+    await refused(err(earlier));
+    expect(asking.state()).toEqual({ type: "refused", error: offline });
+    expect(told).toEqual([earlier]);
+  });
+
+  it("stays busy with what was asked for last, and tells a refusal of what was asked for before", async () => {
+    const { asking, ask, told } = button();
+    const first = ask();
+    const second = ask();
+    await first(err(offline));
+    expect(asking.state()).toEqual({ type: "busy" });
+    expect(told).toEqual([offline]);
+    await second(ok("ses_2"));
+    expect(asking.state()).toEqual({ type: "ready" });
+  });
+
+  it("clears no request that is on its way: its refusal stands in its place", async () => {
+    const { asking, ask, told } = button();
+    const answer = ask();
+    asking.clear();
+    expect(asking.state()).toEqual({ type: "busy" });
+    await answer(err(offline));
+    expect(asking.state()).toEqual({ type: "refused", error: offline });
+    expect(told).toEqual([]);
+  });
+
   it("is repeated after a fresh sign-in", async () => {
     const { asking, ask } = button();
     await ask()(err(maestroError("step_up_required", "Sign in again.")));

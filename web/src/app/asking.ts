@@ -43,16 +43,23 @@ export class Asking {
 
   readonly run = <T>(work: () => Promise<Result<T, ApiError>>, done: (value: T) => void): void => {
     const mayShow = this.#around.asked();
-    this.#set({ type: "busy" });
+    const mine: AskingState = { type: "busy" };
+    this.#set(mine);
     void work().then((result) => {
+      // What was asked for since then has the place, and keeps it.
+      const isLast = this.#state === mine;
       if (result.ok) {
-        this.#set({ type: "ready" });
+        if (isLast) this.#set({ type: "ready" });
         done(result.value);
-      } else this.#refused(result.error, () => this.run(work, done), mayShow());
+      } else if (isLast) this.#refused(result.error, () => this.run(work, done), mayShow());
+      else this.#around.tell(result.error);
     }); // every refusal is a value
   };
 
-  readonly clear = (): void => this.#set({ type: "ready" });
+  /** Of what is on its way the answer is awaited all the same. */
+  readonly clear = (): void => {
+    if (this.#state.type !== "busy") this.#set({ type: "ready" });
+  };
 
   #refused(error: ApiError, again: () => void, mayShow: boolean): void {
     if (error.code === "step_up_required") {
