@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { navigate } from "./router.ts";
-import { stillHere, toStarted, wasStarted } from "./started.ts";
+import { onward, stillHere, toStarted, wasStarted } from "./started.ts";
 import { button, field, stubPage } from "./testing/fake-page.ts";
 
 const session = { id: "ses_new" };
@@ -73,5 +73,30 @@ describe("where a started session leads", () => {
     navigate("/tasks?text=a");
     page.activeElement = button();
     expect(here()).toBe(true);
+  });
+});
+
+describe("where an answer leads", () => {
+  let page: ReturnType<typeof stubPage>;
+
+  beforeEach(() => {
+    page = stubPage("/tasks/tsk_1");
+    navigate("/tasks/tsk_1?attempt=att_1");
+  });
+
+  it("is where it says, for who has waited for it", () => {
+    const go = onward();
+    go("/tasks/tsk_1", { replace: true });
+    expect(page.location.search).toBe("");
+  });
+
+  it("is nowhere for who has gone to another page, or to another attempt of the same task", () => {
+    for (const place of ["/agents", "/tasks/tsk_1?attempt=att_2"]) {
+      navigate("/tasks/tsk_1?attempt=att_1");
+      const go = onward();
+      navigate(place);
+      go("/tasks/tsk_1", { replace: true });
+      expect(page.location.pathname + page.location.search).toBe(place);
+    }
   });
 });

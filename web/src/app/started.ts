@@ -9,6 +9,14 @@ export function stillHere(): () => boolean {
   return () => pathNow() === path && busyWith().every((thing) => before.includes(thing));
 }
 
+/** Called when something is asked for; what it returns goes where the answer leads, unless its asker is elsewhere by then. */
+export function onward(): typeof navigate {
+  const here = stillHere();
+  return (path, options) => {
+    if (here()) navigate(path, options);
+  };
+}
+
 let lastAsked: object | undefined;
 
 /**
@@ -18,11 +26,11 @@ let lastAsked: object | undefined;
 export function toStarted(): (session: { id: string }) => void {
   // Who starts the next one from the terminal of the last one no longer waits to write in that.
   if (wasStarted()) navigate(pathNow(), { replace: true });
-  const here = stillHere();
+  const go = onward();
   const mine = {};
   lastAsked = mine;
   return (session) => {
-    if (lastAsked === mine && here()) navigate(sessionPath(session.id), { state: STARTED });
+    if (lastAsked === mine) go(sessionPath(session.id), { state: STARTED });
   };
 }
 

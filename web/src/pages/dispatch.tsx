@@ -5,8 +5,8 @@ import type { MaestroError } from "@maestro/shared/errors";
 import { call } from "../api/client.ts";
 import { useFleet } from "../app/fleet-context.tsx";
 import { Link } from "../app/link.tsx";
-import { navigate, taskPath } from "../app/router.ts";
-import { stillHere } from "../app/started.ts";
+import { taskPath } from "../app/router.ts";
+import { onward } from "../app/started.ts";
 import { useAction } from "../app/use-action.ts";
 import { shellWord, splitArgv } from "../tasks/argv.ts";
 import { bodyOf, emptyDraft, placeOfError, type Draft, type Field as FieldName, type FieldErrors } from "../tasks/draft.ts";
@@ -72,7 +72,7 @@ export function Dispatch({ agent, onClose }: { agent?: string; onClose: () => vo
     }
     const text = JSON.stringify(body.value);
     if (sent.current.text !== text) sent.current = { text, key: crypto.randomUUID() };
-    const here = stillHere();
+    const go = onward();
     action.run(
       () =>
         call(ROUTES.taskCreate, {
@@ -81,7 +81,7 @@ export function Dispatch({ agent, onClose }: { agent?: string; onClose: () => vo
           ...(body.value.images === undefined ? {} : { signal: AbortSignal.timeout(WITH_IMAGES_MS) }),
         }),
       (task) => {
-        if (here()) navigate(taskPath(task.id));
+        go(taskPath(task.id));
         onClose();
       },
     );

@@ -14,7 +14,13 @@ import { TaskCleanup } from "./task-cleanup.tsx";
 
 const REFUSED = "It could not be run again";
 
-export function TaskActions({ task, onChanged }: { task: Task; onChanged: (task: Task) => void }) {
+interface TaskActionsProps {
+  task: Task;
+  /** Called when a change is asked for; what it returns, when it is made. */
+  onAsked: () => (changed: Task) => void;
+}
+
+export function TaskActions({ task, onAsked }: TaskActionsProps) {
   const retry = useAction(REFUSED);
   const [cancelling, cancel] = useOpened();
   return (
@@ -24,7 +30,7 @@ export function TaskActions({ task, onChanged }: { task: Task; onChanged: (task:
           type="button"
           className="button"
           disabled={retry.busy}
-          onClick={() => retry.run(() => call(ROUTES.taskRetry, { id: task.id }), onChanged)}
+          onClick={() => retry.run(() => call(ROUTES.taskRetry, { id: task.id }), onAsked())}
         >
           <Icon name="again" /> Run again
         </button>
@@ -40,28 +46,26 @@ export function TaskActions({ task, onChanged }: { task: Task; onChanged: (task:
           <Problem error={retry.error} />
         </Dialog>
       )}
-      {cancelling !== undefined && (
-        <CancelTask
-          task={task}
-          onClose={cancelling.close}
-          onCancelled={(changed) => {
-            cancelling.close();
-            onChanged(changed);
-          }}
-        />
-      )}
+      {cancelling !== undefined && <CancelTask task={task} onAsked={onAsked} onClose={cancelling.close} />}
     </>
   );
 }
 
-function CancelTask({ task, onClose, onCancelled }: { task: Task; onClose: () => void; onCancelled: (task: Task) => void }) {
+function CancelTask({ task, onAsked, onClose }: TaskActionsProps & { onClose: () => void }) {
   const action = useAction();
   const [reason, setReason] = useState("");
   const runs = task.startedAt !== undefined;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     const body = reason.trim() === "" ? {} : { reason: reason.trim() };
-    action.run(() => call(ROUTES.taskCancel, { id: task.id, body }), onCancelled);
+    const changed = onAsked();
+    action.run(
+      () => call(ROUTES.taskCancel, { id: task.id, body }),
+      (cancelled) => {
+        onClose();
+        changed(cancelled);
+      },
+    );
   };
   return (
     <Dialog title="Cancel this task?" onClose={onClose}>

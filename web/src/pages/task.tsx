@@ -6,6 +6,7 @@ import { Link } from "../app/link.tsx";
 import { may } from "../app/may.ts";
 import { Page } from "../app/page.tsx";
 import { navigate, taskPath } from "../app/router.ts";
+import { onward } from "../app/started.ts";
 import { useLive } from "../fleet/use-live.ts";
 import { oneTask } from "../tasks/one-task.ts";
 import { shortId, taskTitle } from "../tasks/words.ts";
@@ -55,10 +56,13 @@ export function TaskPage({ id, attempt }: { id: string; attempt: string | undefi
         task !== undefined && may(fleet.me, "operator") ? (
           <TaskActions
             task={task}
-            onChanged={(changed) => {
-              live.put({ ...task, ...changed });
-              // The log of what runs now, when an older one was chosen.
-              navigate(taskPath(id), { replace: true });
+            onAsked={() => {
+              const go = onward();
+              return (changed) => {
+                live.put({ ...task, ...changed });
+                // The log of what runs now, when an older one was chosen.
+                go(taskPath(id), { replace: true });
+              };
             }}
           />
         ) : undefined

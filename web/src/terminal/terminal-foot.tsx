@@ -5,7 +5,7 @@ import { command } from "../api/client.ts";
 import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { Link } from "../app/link.tsx";
 import { may } from "../app/may.ts";
-import { navigate } from "../app/router.ts";
+import { onward } from "../app/started.ts";
 import { useAction } from "../app/use-action.ts";
 import { endTone } from "../fleet/tree.ts";
 import { Icon } from "../ui/icons.tsx";
@@ -43,15 +43,16 @@ export function TerminalFoot({ session, attachment }: { session: string; attachm
           type="button"
           className="button small"
           disabled={action.busy}
-          onClick={() =>
+          onClick={() => {
+            const go = onward();
             action.run(
               () => command(ROUTES.sessionKill, { id: session }),
               () => {
                 store.refetch(["sessions", "agents"]);
-                navigate("/");
+                go("/");
               },
-            )
-          }
+            );
+          }}
         >
           <Icon name="trash" /> Forget it
         </button>
