@@ -2,7 +2,7 @@
 import type { Agent } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { stripUnsafe } from "@maestro/shared/sanitize";
-import { call, command } from "../api/client.ts";
+import { call } from "../api/client.ts";
 import { useFleet, useFleetStore } from "../app/fleet-context.tsx";
 import { Link } from "../app/link.tsx";
 import { navigate, sessionPath } from "../app/router.ts";
@@ -11,7 +11,6 @@ import { useAction } from "../app/use-action.ts";
 import { startAgent, typeName } from "../fleet/launch.ts";
 import { agentTone } from "../fleet/tree.ts";
 import { noFilter, searchOf } from "../tasks/filters.ts";
-import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { Menu, MenuItem } from "../ui/menu.tsx";
 import { CopyLine, Dot, Problem } from "../ui/parts.tsx";
@@ -19,6 +18,7 @@ import { useOpened } from "../ui/use-opened.ts";
 import { Dispatch } from "./dispatch.tsx";
 import { EditAgent } from "./edit-agent.tsx";
 import { GroomAgent } from "./groom-agent.tsx";
+import { RemoveAgent } from "./remove-agent.tsx";
 import { RemoteTag } from "../remote/badges.tsx";
 
 export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean }) {
@@ -151,28 +151,7 @@ export function AgentRow({ agent, operator }: { agent: Agent; operator: boolean 
       {dialog?.what === "settings" && <EditAgent agent={agent} onClose={dialog.close} />}
       {dialog?.what === "groom" && <GroomAgent agent={agent} onClose={dialog.close} />}
       {dialog?.what === "dispatch" && <Dispatch agent={agent.name} onClose={dialog.close} />}
-      {dialog?.what === "remove" && (
-        <Confirm
-          title={`Remove ${agent.name}?`}
-          action="Remove"
-          busy={action.busy}
-          onClose={dialog.close}
-          onConfirm={() =>
-            action.run(
-              () => command(ROUTES.agentRemove, { id: agent.id }),
-              () => {
-                dialog.close();
-                refresh();
-              },
-            )
-          }
-        >
-          <p>
-            It leaves the list. Its workspace {stripUnsafe(agent.workspace)} on {agent.host.name} stays as it is.
-          </p>
-          {action.error !== undefined && <Problem error={action.error} />}
-        </Confirm>
-      )}
+      {dialog?.what === "remove" && <RemoveAgent agent={agent} onClose={dialog.close} />}
     </li>
   );
 }

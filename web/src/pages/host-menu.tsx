@@ -68,7 +68,7 @@ export function HostMenu({ host, action, onTest }: HostMenuProps) {
       </Menu>
       {dialog?.what === "files" && <HostFiles host={host} onClose={dialog.close} />}
       {dialog?.what === "edit" && <EditRemote host={host} onClose={dialog.close} />}
-      {dialog?.what === "remove" && <RemoveHost host={host} action={action} onClose={dialog.close} />}
+      {dialog?.what === "remove" && <RemoveHost host={host} onClose={dialog.close} />}
     </>
   );
 }

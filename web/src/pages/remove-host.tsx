@@ -3,12 +3,13 @@ import type { Host } from "@maestro/shared/contract/resources";
 import { ROUTES } from "@maestro/shared/contract/routes";
 import { command } from "../api/client.ts";
 import { useFleetStore } from "../app/fleet-context.tsx";
-import type { Action } from "../app/use-action.ts";
+import { useAction } from "../app/use-action.ts";
 import { Confirm } from "../ui/dialog.tsx";
 import { Problem } from "../ui/parts.tsx";
 
-export function RemoveHost({ host, action, onClose }: { host: Host; action: Action; onClose: () => void }) {
+export function RemoveHost({ host, onClose }: { host: Host; onClose: () => void }) {
   const store = useFleetStore();
+  const action = useAction();
   const remove = (): void =>
     action.run(
       () => command(ROUTES.hostRemove, { id: host.id }),
