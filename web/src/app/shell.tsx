@@ -15,11 +15,14 @@ import type { Place } from "./router.ts";
 export function Shell({ place, onSignOut, children }: { place: Place; onSignOut: () => void; children: ReactNode }) {
   const fleet = useFleet();
   const store = useFleetStore();
-  const [drawer, setDrawer] = useState(false);
-  const close = (): void => setDrawer(false);
+  // Open only where it was opened: whoever comes to another place, by whatever way, wants to see that.
+  const [openedAt, setOpenedAt] = useState<Place>();
+  const drawer = openedAt === place;
+  const open = (): void => setOpenedAt(place);
+  const close = (): void => setOpenedAt(undefined);
   useEffect(() => {
     if (!drawer) return;
-    const onKey = (event: KeyboardEvent): void => void (event.key === "Escape" && setDrawer(false));
+    const onKey = (event: KeyboardEvent): void => void (event.key === "Escape" && setOpenedAt(undefined));
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
   }, [drawer]);
@@ -101,7 +104,7 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
         </div>
       </aside>
       <main className="main" id="main" tabIndex={-1}>
-        <DrawerContext.Provider value={() => setDrawer(true)}>
+        <DrawerContext.Provider value={open}>
           <header className="topbar">
             <button
               type="button"
@@ -109,7 +112,7 @@ export function Shell({ place, onSignOut, children }: { place: Place; onSignOut:
               aria-label="Open the menu"
               aria-expanded={drawer}
               aria-controls="side"
-              onClick={() => setDrawer(true)}
+              onClick={open}
             >
               <Icon name="menu" />
             </button>

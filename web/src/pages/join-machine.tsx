@@ -35,7 +35,8 @@ export function JoinMachine({ hidden, onClose }: { hidden: boolean; onClose: () 
 
   return (
     <div className="stack" hidden={hidden}>
-      {action.stepUp !== undefined && <StepUp onDone={action.stepUp.again} onClose={action.stepUp.cancel} />}
+      {/* A modal that is not shown would shut the page off all the same. */}
+      {!hidden && action.stepUp !== undefined && <StepUp onDone={action.stepUp.again} onClose={action.stepUp.cancel} />}
       {action.error !== undefined && <Problem error={action.error} onRetry={make} />}
       {action.busy && (
         <p className="row" role="status">
