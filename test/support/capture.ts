@@ -70,7 +70,7 @@ export class Capture {
     if (to.epoch !== this.#cursor.epoch) this.#cursor = to;
   }
 
-  reaches(bytes: number = this.#limit, timeoutMs = 60_000): Promise<this> {
+  reaches(bytes: number = this.#limit, timeoutMs = 120_000): Promise<this> {
     return until(`${bytes} bytes captured`, this.#changed.changes, () => (this.bytes >= bytes ? this : undefined), {
       timeoutMs,
       detail: () => `${this.bytes} captured, ${this.duplicates} duplicate, missing ${JSON.stringify(this.missing)}`,

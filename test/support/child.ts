@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { Signal, until, within } from "./wait.ts";
 
 /** Output kept per stream; a chatty child loses its beginning, not the test its memory. */
-const MAX_OUTPUT_CHARS = 1024 * 1024;
+const MAX_OUTPUT_CHARS = 8_000_000;
 
 export interface ChildOptions {
   env: Readonly<Record<string, string>>;
